@@ -1,0 +1,30 @@
+"""topograph: the connections between two layers of neurons as a first-class bipartite graph.
+
+>>> import topograph as tg
+>>> graph = tg.construct("fibonacci_rotating", 784, 300, degree=30, seed=0)
+>>> graph.n_edges, round(graph.density, 3)
+(23520, 0.1)
+"""
+
+from importlib.metadata import version
+
+from topograph.constructions import available_constructions, construct
+from topograph.errors import TopographError
+from topograph.graph import BipartiteGraph
+from topograph.masks import MaskSet, load
+from topograph.metrics import available_metrics, measure
+from topograph.topology import Topology
+
+__version__ = version("topograph")
+
+__all__ = [
+    "BipartiteGraph",
+    "MaskSet",
+    "TopographError",
+    "Topology",
+    "available_constructions",
+    "available_metrics",
+    "construct",
+    "load",
+    "measure",
+]

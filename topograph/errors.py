@@ -1,0 +1,90 @@
+"""One error tree for the whole project.
+
+Every error raised on purpose is a `TopographError`; each leaf also inherits the builtin that a caller would
+expect, so ``except ValueError`` keeps working. A message says what was given, what is allowed, what to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class TopographError(Exception):
+    """Root of every error that topograph, trainers and analysis raise on purpose."""
+
+
+class InvalidMaskError(TopographError, ValueError):
+    """A mask, an edge list or a mask file cannot be read as a bipartite graph."""
+
+
+class InvalidParameterError(TopographError, ValueError):
+    """An argument is outside what is allowed."""
+
+
+class TopologyMismatchError(TopographError, ValueError):
+    """Layer pairs do not chain, or a topology does not fit the data."""
+
+
+class UnknownNameError(TopographError, KeyError):
+    """A name is in no registry; the message lists the names that are.
+
+    Examples
+    --------
+    >>> raise UnknownNameError.among("construction", "fibonaci", ["fibonacci_rotating", "dense"])
+    Traceback (most recent call last):
+    ...
+    topograph.errors.UnknownNameError: unknown construction 'fibonaci'; did you mean 'fibonacci_rotating'? \
+Available: dense, fibonacci_rotating
+    """
+
+    @classmethod
+    def among(cls, kind: str, name: object, available: Iterable[str]) -> UnknownNameError:
+        """Build the error for ``name``, which is not one of ``available``."""
+        names = sorted(available)
+        close = get_close_matches(str(name), names, n=1)
+        hint = f"; did you mean {close[0]!r}?" if close else "."
+        return cls(f"unknown {kind} {name!r}{hint} Available: {', '.join(names) or 'none'}")
+
+    def __str__(self) -> str:  # KeyError would show the repr of the message
+        return str(self.args[0]) if self.args else ""
+
+
+class ConvergenceError(TopographError, ArithmeticError):
+    """An iterative solver did not reach the tolerance; the last value is never returned in its place."""
+
+
+class MissingDependencyError(TopographError, ImportError):
+    """An optional package is not installed; the message names the extra that brings it."""
+
+
+class PluginError(TopographError, RuntimeError):
+    """A plug-in is registered but could not be loaded."""
+
+
+class DatasetNotFoundError(TopographError, FileNotFoundError):
+    """The files of a data set are not on this machine; the message says how to get them."""
+
+
+class InvalidDatasetError(TopographError, ValueError):
+    """A data set was found but its content is broken or inconsistent."""
+
+
+class TrainingDivergedError(TopographError, ArithmeticError):
+    """The loss became NaN or infinite while training."""
+
+
+class UnsupportedSettingError(TopographError, ValueError):
+    """A trainer was asked for a setting that it does not offer."""
+
+
+class SpecError(TopographError, ValueError):
+    """A study specification is broken; the message names the key and what is allowed."""
+
+
+class StoreError(TopographError, RuntimeError):
+    """A study store cannot be opened, read or written."""
+
+
+class InsufficientDataError(TopographError, ValueError):
+    """There is too little data, or too little variation in it, for the analysis asked for."""

@@ -1,0 +1,579 @@
+"""`BipartiteGraph`: the connections between two layers of neurons, as a graph."""
+
+from __future__ import annotations
+
+import hashlib
+import html
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+from scipy.sparse import csgraph
+
+from topograph.checks import check_choice, check_integer
+from topograph.errors import InvalidMaskError
+
+if TYPE_CHECKING:
+    import igraph
+    import networkx as nx
+    import pandas as pd
+
+    from topograph.spectral import Spectrum
+
+Indices = npt.NDArray[np.int32] | npt.NDArray[np.int64]
+_LARGEST_SIDE = 2**31 - 1
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class BipartiteGraph:
+    """One layer pair: which of ``n_left`` inputs connects to which of ``n_right`` outputs.
+
+    The graph is immutable, simple and unweighted. Its content is the pattern of the ``n_left × n_right`` biadjacency
+    matrix B in CSR form: the outputs of input ``i`` are ``indices[indptr[i]:indptr[i + 1]]``, in ascending order.
+
+    Make one through a door: `from_mask`, `from_edges`, `from_networkx`, `from_igraph`, or `topograph.construct`.
+
+    Parameters
+    ----------
+    n_left, n_right
+        Numbers of inputs and outputs, each at least 1.
+    indptr
+        Shape ``(n_left + 1,)``: where each input's outputs begin.
+    indices
+        Shape ``(n_edges,)``: the outputs, strictly ascending within each input.
+
+    Raises
+    ------
+    InvalidMaskError
+        When the arrays are not such a CSR pattern.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> graph = BipartiteGraph.from_mask(np.array([[1, 1, 0], [0, 1, 1]]))
+    >>> graph
+    BipartiteGraph(2 × 3, 4 edges, density 66.7 %, left degrees 2, right degrees 1..2)
+    >>> graph.edges().tolist()
+    [[0, 0], [0, 1], [1, 1], [1, 2]]
+    """
+
+    n_left: int
+    n_right: int
+    indptr: Indices
+    indices: Indices
+
+    def __post_init__(self) -> None:
+        n_left = _check_side("n_left", self.n_left)
+        n_right = _check_side("n_right", self.n_right)
+        indptr: npt.NDArray[Any] = np.asarray(self.indptr)
+        indices: npt.NDArray[Any] = np.asarray(self.indices)
+        if indptr.dtype.kind not in "iu" or indices.dtype.kind not in "iu":
+            raise InvalidMaskError(f"indptr and indices must be integers, but got {indptr.dtype} and {indices.dtype}")
+        if indptr.shape != (n_left + 1,) or indptr[0] != 0 or indptr[-1] != indices.size or indices.ndim != 1:
+            raise InvalidMaskError(
+                f"indptr must run from 0 to the number of edges in {n_left + 1} steps, but got shape {indptr.shape} "
+                f"for {indices.size} indices"
+            )
+        if (indptr[1:] < indptr[:-1]).any():
+            raise InvalidMaskError("indptr must not decrease")
+        if indices.size:
+            if indices.min() < 0 or indices.max() >= n_right:
+                raise InvalidMaskError(
+                    f"every output must be in 0..{n_right - 1}, but got {indices.min()}..{indices.max()}"
+                )
+            rises = indices[1:] > indices[:-1]
+            starts = indptr[1:-1]
+            rises[starts[(starts > 0) & (starts < indices.size)] - 1] = True
+            if not rises.all():
+                raise InvalidMaskError("the outputs of each input must be strictly ascending, without duplicates")
+        dtype = np.int32 if indices.size < _LARGEST_SIDE else np.int64
+        for name, value in (("indptr", indptr), ("indices", indices)):
+            object.__setattr__(self, name, _frozen(value, dtype))
+        object.__setattr__(self, "n_left", n_left)
+        object.__setattr__(self, "n_right", n_right)
+
+    # ------------------------------------------------------------------ doors in
+
+    @classmethod
+    def from_mask(cls, mask: Any) -> BipartiteGraph:
+        """Read a mask or a weight matrix: every non-zero entry is an edge.
+
+        Parameters
+        ----------
+        mask
+            Shape ``(n_left, n_right)``, rows are inputs: an array (bool, int or float), anything NumPy can read as
+            one, or a SciPy sparse matrix of any format (explicit zeros are not edges; duplicates are summed first,
+            as SciPy does).
+
+        Raises
+        ------
+        InvalidMaskError
+            Not two-dimensional, an empty side, not numbers, or holding NaN or infinity.
+
+        Examples
+        --------
+        >>> BipartiteGraph.from_mask([[0.5, 0.0], [0.0, -2.0]]).n_edges
+        2
+        """
+        if isinstance(mask, BipartiteGraph):
+            return mask
+        matrix = mask if sp.issparse(mask) else _as_array(mask)
+        if matrix.ndim != 2:
+            raise InvalidMaskError(
+                f"a mask has two dimensions, inputs × outputs, but got shape {tuple(matrix.shape)}; "
+                "turn a convolution or a stack of masks into one matrix for each layer first"
+            )
+        if matrix.dtype.kind not in "biuf":
+            raise InvalidMaskError(f"a mask holds booleans, integers or floats, but got dtype {matrix.dtype}")
+        n_left, n_right = matrix.shape
+        if not sp.issparse(matrix):
+            _check_finite(matrix)
+            rows, columns = np.nonzero(matrix)
+            return cls(*_sides(n_left, n_right), _indptr(rows, n_left), columns)
+        csr = sp.csr_array(matrix, copy=True)  # so that the caller's matrix is not sorted or summed under their hands
+        csr.sum_duplicates()
+        _check_finite(csr.data)
+        csr.eliminate_zeros()
+        return cls(*_sides(n_left, n_right), csr.indptr, csr.indices)
+
+    @classmethod
+    def from_edges(
+        cls, edges: Iterable[tuple[int, int]] | npt.ArrayLike, n_left: int | None = None, n_right: int | None = None
+    ) -> BipartiteGraph:
+        """Read pairs (input, output), both numbered from 0.
+
+        Parameters
+        ----------
+        edges
+            Shape ``(n_edges, 2)``, in any order, without duplicates.
+        n_left, n_right
+            The sizes; without them, one more than the largest number seen on that side.
+
+        Examples
+        --------
+        >>> BipartiteGraph.from_edges([(0, 1), (1, 0)], 2, 3).to_mask().astype(int).tolist()
+        [[0, 1, 0], [1, 0, 0]]
+        """
+        pairs = np.asarray(edges if isinstance(edges, np.ndarray) else list(edges))  # type: ignore[arg-type]
+        if pairs.size == 0:
+            pairs = np.empty((0, 2), dtype=np.int64)
+        if pairs.ndim != 2 or pairs.shape[1] != 2 or pairs.dtype.kind not in "iu":
+            raise InvalidMaskError(
+                f"edges are pairs of whole numbers, shape (n_edges, 2), but got shape {pairs.shape} of {pairs.dtype}"
+            )
+        sides = []
+        for name, column, size in (("n_left", pairs[:, 0], n_left), ("n_right", pairs[:, 1], n_right)):
+            if size is None:
+                if not column.size:
+                    raise InvalidMaskError(f"{name} must be given when there are no edges")
+                size = int(column.max()) + 1
+            size = _check_side(name, size)
+            if column.size and (column.min() < 0 or column.max() >= size):
+                raise InvalidMaskError(
+                    f"edges must stay within 0..{size - 1} for {name}={size}, but got {column.min()}..{column.max()}"
+                )
+            sides.append(size)
+        rows, columns = pairs[:, 0].astype(np.int64), pairs[:, 1].astype(np.int64)
+        order = np.lexsort((columns, rows))
+        rows, columns = rows[order], columns[order]
+        repeated = (rows[1:] == rows[:-1]) & (columns[1:] == columns[:-1])
+        if repeated.any():
+            first = int(np.argmax(repeated))
+            raise InvalidMaskError(
+                f"{int(repeated.sum())} edges are given twice, first ({rows[first]}, {columns[first]}); "
+                "pass numpy.unique(edges, axis=0) to merge them"
+            )
+        return cls(sides[0], sides[1], _indptr(rows, sides[0]), columns)
+
+    @classmethod
+    def from_networkx(cls, graph: nx.Graph[Any], left: Iterable[Hashable] | None = None) -> BipartiteGraph:
+        """Read an undirected networkx graph, two-coloured by the node attribute ``bipartite`` (0 left, 1 right).
+
+        Nodes are numbered on each side in the graph's own order.
+
+        Parameters
+        ----------
+        graph
+            A simple graph whose edges all run between the two sides.
+        left
+            The left nodes, in the order wanted; needed when the attribute is missing.
+        """
+        if graph.is_directed() or graph.is_multigraph():
+            raise InvalidMaskError(
+                f"need an undirected simple graph, but got {type(graph).__name__}; pass networkx.Graph(graph)"
+            )
+        if left is None:
+            side = dict(graph.nodes(data="bipartite"))
+            uncoloured = [node for node, value in side.items() if value not in (0, 1)]
+            if uncoloured:
+                raise InvalidMaskError(
+                    f"{len(uncoloured)} nodes have no attribute bipartite=0 or 1, first {uncoloured[0]!r}; "
+                    "set it, or pass left="
+                )
+            left_nodes = [node for node in graph if side[node] == 0]
+        else:
+            left_nodes = list(left)
+            unknown = [node for node in left_nodes if node not in graph]
+            if unknown:
+                raise InvalidMaskError(f"left names {len(unknown)} nodes that the graph lacks, first {unknown[0]!r}")
+        rows = {node: i for i, node in enumerate(left_nodes)}
+        if len(rows) != len(left_nodes):
+            raise InvalidMaskError("left names a node twice")
+        columns = {node: j for j, node in enumerate(node for node in graph if node not in rows)}
+        edges = np.empty((graph.number_of_edges(), 2), dtype=np.int64)
+        for e, (u, v) in enumerate(graph.edges()):
+            if (u in rows) == (v in rows):
+                raise InvalidMaskError(f"the edge {u!r} – {v!r} runs within one side; the graph is not bipartite so")
+            edges[e] = (rows[u], columns[v]) if u in rows else (rows[v], columns[u])
+        return cls.from_edges(edges, len(rows), len(columns))
+
+    @classmethod
+    def from_igraph(cls, graph: igraph.Graph, left: Iterable[int] | None = None) -> BipartiteGraph:
+        """Read an undirected igraph graph, two-coloured by the vertex attribute ``type`` (False left, True right).
+
+        Parameters
+        ----------
+        graph
+            A simple graph whose edges all run between the two sides.
+        left
+            The left vertices, in the order wanted; needed when the attribute is missing.
+        """
+        if graph.is_directed():
+            raise InvalidMaskError("need an undirected graph; pass graph.as_undirected()")
+        if left is None:
+            if "type" not in graph.vs.attributes():
+                raise InvalidMaskError("the vertices have no attribute 'type' (False left, True right); pass left=")
+            is_right = np.array(graph.vs["type"], dtype=bool)
+            left_nodes = np.flatnonzero(~is_right)
+        else:
+            left_nodes = np.fromiter(left, dtype=np.int64)
+            is_right = np.ones(graph.vcount(), dtype=bool)
+            if left_nodes.size and (left_nodes.min() < 0 or left_nodes.max() >= graph.vcount()):
+                raise InvalidMaskError(f"left must name vertices in 0..{graph.vcount() - 1}")
+            is_right[left_nodes] = False
+            if left_nodes.size != np.count_nonzero(~is_right):
+                raise InvalidMaskError("left names a vertex twice")
+        number = np.empty(graph.vcount(), dtype=np.int64)
+        number[left_nodes] = np.arange(left_nodes.size)
+        number[is_right] = np.arange(np.count_nonzero(is_right))
+        pairs = np.array(graph.get_edgelist(), dtype=np.int64).reshape(-1, 2)
+        if (is_right[pairs[:, 0]] == is_right[pairs[:, 1]]).any():
+            raise InvalidMaskError("an edge runs within one side; the graph is not bipartite so")
+        swapped = is_right[pairs[:, 0]]
+        pairs[swapped] = pairs[swapped][:, ::-1]
+        return cls.from_edges(number[pairs], left_nodes.size, int(np.count_nonzero(is_right)))
+
+    # ------------------------------------------------------------------ doors out
+
+    @property
+    def biadjacency(self) -> sp.csr_array:
+        """The biadjacency B, ``n_left × n_right``, as a boolean CSR array (index arrays shared, read-only)."""
+        data = np.ones(self.n_edges, dtype=bool)
+        return sp.csr_array((data, self.indices, self.indptr), shape=self.shape)
+
+    def to_mask(self, dtype: npt.DTypeLike = bool) -> npt.NDArray[Any]:
+        """The dense 0/1 mask, shape ``(n_left, n_right)``."""
+        mask = np.zeros(self.shape, dtype=dtype)
+        mask[self._rows, self.indices] = 1
+        return mask
+
+    def edges(self) -> npt.NDArray[np.int64]:
+        """All edges (input, output), shape ``(n_edges, 2)``, sorted by input, then output."""
+        return np.stack([self._rows, self.indices.astype(np.int64)], axis=1)
+
+    def to_networkx(self) -> nx.Graph[int]:
+        """A networkx graph: inputs are ``0 … n_left - 1``, outputs follow; the attribute ``bipartite`` is 0 or 1."""
+        import networkx as nx
+
+        graph: nx.Graph[int] = nx.Graph()
+        graph.add_nodes_from(range(self.n_left), bipartite=0)
+        graph.add_nodes_from(range(self.n_left, self.n_nodes), bipartite=1)
+        graph.add_edges_from(([*self.edges(), 0, self.n_left]).tolist())
+        return graph
+
+    def to_igraph(self) -> igraph.Graph:
+        """An igraph graph: inputs are ``0 … n_left - 1``, outputs follow; the vertex attribute ``type`` is the side."""
+        import igraph
+
+        types = [False] * self.n_left + [True] * self.n_right
+        return igraph.Graph(
+            n=self.n_nodes, edges=([*self.edges(), 0, self.n_left]).tolist(), vertex_attrs={"type": types}
+        )
+
+    # ------------------------------------------------------------------ what it is
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """``(n_left, n_right)``."""
+        return self.n_left, self.n_right
+
+    @property
+    def n_nodes(self) -> int:
+        """``n_left + n_right``."""
+        return self.n_left + self.n_right
+
+    @property
+    def n_edges(self) -> int:
+        """Number of connections."""
+        return int(self.indices.size)
+
+    @property
+    def density(self) -> float:
+        """Share of the possible connections that exist, ``n_edges / (n_left · n_right)``, in [0, 1]."""
+        return self.n_edges / (self.n_left * self.n_right)
+
+    @cached_property
+    def left_degrees(self) -> npt.NDArray[np.int64]:
+        """Number of outputs of each input, shape ``(n_left,)``."""
+        return _frozen(np.diff(self.indptr), np.int64)
+
+    @cached_property
+    def right_degrees(self) -> npt.NDArray[np.int64]:
+        """Number of inputs of each output, shape ``(n_right,)``."""
+        return _frozen(np.bincount(self.indices, minlength=self.n_right), np.int64)
+
+    def degree_stats(self) -> pd.DataFrame:
+        """Degree statistics of both sides: one row a side.
+
+        Examples
+        --------
+        >>> BipartiteGraph.from_mask([[1, 1, 0], [0, 1, 0]]).degree_stats().round(2)
+               nodes  min  mean  max   std  isolated
+        left       2    1   1.5    2  0.50         0
+        right      3    0   1.0    2  0.82         1
+        """
+        import pandas as pd
+
+        rows = {
+            side: {
+                "nodes": degrees.size,
+                "min": int(degrees.min()),
+                "mean": float(degrees.mean()),
+                "max": int(degrees.max()),
+                "std": float(degrees.std()),
+                "isolated": int(np.count_nonzero(degrees == 0)),
+            }
+            for side, degrees in (("left", self.left_degrees), ("right", self.right_degrees))
+        }
+        table = pd.DataFrame.from_dict(rows, orient="index")
+        return table.astype({"nodes": int, "min": int, "max": int, "isolated": int})
+
+    @cached_property
+    def component_labels(self) -> npt.NDArray[np.int64]:
+        """The connected component of each node, inputs first, shape ``(n_nodes,)``, numbered from 0."""
+        _, labels = csgraph.connected_components(_bipartite_adjacency(self), directed=False)
+        return _frozen(labels, np.int64)
+
+    @property
+    def n_components(self) -> int:
+        """Number of connected components; an isolated node is one."""
+        return int(self.component_labels.max()) + 1
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether every node can be reached from every other."""
+        return self.n_components == 1
+
+    def giant_component(self) -> BipartiteGraph:
+        """The component with the most edges (then the most nodes, then the lowest node) as a graph of its own.
+
+        Raises
+        ------
+        InvalidMaskError
+            When there is no edge: a lone node has only one side.
+        """
+        if not self.n_edges:
+            raise InvalidMaskError("a graph without edges has no giant component")
+        labels = self.component_labels
+        edge_counts = np.bincount(labels[: self.n_left], weights=self.left_degrees, minlength=self.n_components)
+        node_counts = np.bincount(labels, minlength=self.n_components)
+        giant = np.lexsort((-node_counts, -edge_counts))[0]
+        return self.subgraph(labels[: self.n_left] == giant, labels[self.n_left :] == giant)
+
+    def subgraph(self, left: npt.ArrayLike, right: npt.ArrayLike) -> BipartiteGraph:
+        """The graph on the chosen inputs and outputs (boolean masks or indices in ascending order)."""
+        return BipartiteGraph.from_mask(self.biadjacency[np.asarray(left), :][:, np.asarray(right)])
+
+    def transpose(self) -> BipartiteGraph:
+        """The same connections seen from the outputs: left and right change places."""
+        csc = self.biadjacency.tocsc()
+        return BipartiteGraph(self.n_right, self.n_left, csc.indptr, csc.indices)
+
+    T = property(transpose)
+
+    @cached_property
+    def content_hash(self) -> str:
+        """SHA-256 of sizes and edges, 64 hexadecimal digits: equal exactly for equal graphs, on every machine."""
+        digest = hashlib.sha256(f"BipartiteGraph {self.n_left} {self.n_right} {self.n_edges}\n".encode())
+        digest.update(np.ascontiguousarray(self.left_degrees, dtype="<u4").data)
+        digest.update(np.ascontiguousarray(self.indices, dtype="<u4").data)
+        return digest.hexdigest()
+
+    # ------------------------------------------------------------------ how good an expander it is
+
+    def spectrum(self, *, on_failure: str = "raise", **options: Any) -> Spectrum:
+        """The spectral quantities of this graph with their evidence; see `topograph.spectral.compute_spectrum`.
+
+        Without further options the result is kept, so that every metric reads the same one.
+        """
+        from topograph.spectral import compute_spectrum
+
+        if options:
+            return compute_spectrum(self, on_failure=on_failure, **options)
+        check_choice("on_failure", on_failure, ["raise", "nan"])
+        return self._spectrum.require_all() if on_failure == "raise" else self._spectrum
+
+    @cached_property
+    def _spectrum(self) -> Spectrum:
+        from topograph.spectral import compute_spectrum
+
+        return compute_spectrum(self, on_failure="nan")
+
+    def algebraic_connectivity(self) -> float:
+        """Second smallest eigenvalue of the Laplacian of the ``n_left + n_right`` node graph, with multiplicity.
+
+        Exactly 0 when the graph is disconnected; isolated nodes count.
+
+        Examples
+        --------
+        >>> round(BipartiteGraph.from_mask([[1, 1], [1, 1]]).algebraic_connectivity(), 12)
+        2.0
+        """
+        return self._spectrum["algebraic_connectivity"].require()
+
+    def spectral_gap(self, kind: str = "normalized") -> float:
+        """A spectral gap, under the convention that ``kind`` names.
+
+        ========================  ====================================================================
+        ``"normalized"``          1 − σ2(D_L^-½ B D_R^-½), isolated nodes dropped; in [0, 1] (default)
+        ``"laplacian"``           smallest non-zero eigenvalue of the Laplacian
+        ``"adjacency"``           σ1(B) − σ2(B)
+        ========================  ====================================================================
+
+        Returns
+        -------
+        float
+            NaN where the gap is undefined (a graph without edges; its adjacency gap is 0).
+
+        Raises
+        ------
+        ConvergenceError
+            When a large graph's value was not reached within the tolerance.
+        """
+        check_choice("kind", kind, ["normalized", "laplacian", "adjacency"])
+        if kind == "laplacian":
+            return self._spectrum["laplacian_gap"].require()
+        if kind == "adjacency":
+            return self._spectrum["sigma1"].require() - self._spectrum["sigma2"].require()
+        return 1.0 - self._spectrum["normalized_sigma2"].require()
+
+    # ------------------------------------------------------------------ Python's own protocols
+
+    @property
+    def _rows(self) -> npt.NDArray[np.int64]:
+        return np.repeat(np.arange(self.n_left), self.left_degrees)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, BipartiteGraph):
+            return NotImplemented
+        return (
+            self.shape == other.shape
+            and np.array_equal(self.indptr, other.indptr)
+            and np.array_equal(self.indices, other.indices)
+        )
+
+    def __hash__(self) -> int:
+        return hash(self.content_hash)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in ("n_left", "n_right", "indptr", "indices")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.indptr.flags.writeable = False
+        self.indices.flags.writeable = False
+
+    def __repr__(self) -> str:
+        edges = "1 edge" if self.n_edges == 1 else f"{self.n_edges} edges"
+        return (
+            f"BipartiteGraph({self.n_left} × {self.n_right}, {edges}, density {100 * self.density:.3g} %, "
+            f"left degrees {_span(self.left_degrees)}, right degrees {_span(self.right_degrees)})"
+        )
+
+    def _repr_html_(self) -> str:
+        connected = "yes" if self.is_connected else f"no, {self.n_components} components"
+        rows = [
+            ("inputs × outputs", f"{self.n_left} × {self.n_right}"),
+            ("edges", f"{self.n_edges:,}"),
+            ("density", f"{100 * self.density:.3g} %"),
+            ("left degrees", _span(self.left_degrees)),
+            ("right degrees", _span(self.right_degrees)),
+            ("connected", connected),
+        ]
+        return html_table("BipartiteGraph", rows)
+
+
+def html_table(title: str, rows: Iterable[tuple[str, str]]) -> str:
+    """A small two-column table for Jupyter, escaped."""
+    body = "".join(
+        f"<tr><th style='text-align:left'>{html.escape(key)}</th>"
+        f"<td style='text-align:left'>{html.escape(value)}</td></tr>"
+        for key, value in rows
+    )
+    return f"<table><caption>{html.escape(title)}</caption>{body}</table>"
+
+
+def _bipartite_adjacency(graph: BipartiteGraph) -> sp.csr_array:
+    """Upper half of the adjacency of the n_left + n_right nodes: enough for an undirected search."""
+    n = graph.n_nodes
+    tail = np.full(graph.n_right, graph.n_edges, dtype=graph.indptr.dtype)
+    indptr = np.concatenate([graph.indptr, tail])
+    data = np.ones(graph.n_edges, dtype=bool)
+    return sp.csr_array((data, graph.indices + np.int32(graph.n_left), indptr), shape=(n, n))
+
+
+def _sides(n_left: int, n_right: int) -> tuple[int, int]:
+    return _check_side("n_left", n_left), _check_side("n_right", n_right)
+
+
+def _check_side(name: str, value: Any) -> int:
+    try:
+        return check_integer(name, value, low=1, high=_LARGEST_SIDE)
+    except ValueError as error:
+        raise InvalidMaskError(f"a layer pair has at least one node on each side: {error}") from None
+
+
+def _check_finite(values: npt.NDArray[Any]) -> None:
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        bad = int(np.count_nonzero(~np.isfinite(values)))
+        raise InvalidMaskError(f"a mask cannot hold NaN or infinity, but {bad} entries do; repair the weights first")
+
+
+def _as_array(mask: Any) -> npt.NDArray[Any]:
+    try:
+        return np.asarray(mask)
+    except (TypeError, ValueError) as error:
+        raise InvalidMaskError(f"cannot read {type(mask).__name__} as a matrix: {error}") from error
+
+
+def _indptr(rows: npt.NDArray[np.int64], n_left: int) -> npt.NDArray[np.int64]:
+    """CSR row pointer of sorted row numbers."""
+    return np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=n_left))])
+
+
+def _frozen(values: npt.NDArray[Any], dtype: Any) -> Any:
+    """A read-only array that shares memory with nobody who could write to it."""
+    result = np.ascontiguousarray(values, dtype=dtype)
+    if result is values or result.base is not None:
+        result = result if not result.flags.writeable else result.copy()
+    result.flags.writeable = False
+    return result
+
+
+def _span(degrees: npt.NDArray[np.int64]) -> str:
+    low, high = int(degrees.min()), int(degrees.max())
+    return str(low) if low == high else f"{low}..{high}"

@@ -1,0 +1,6 @@
+"""Doors for masks kept in files."""
+
+from topograph.masks.files import load
+from topograph.masks.maskset import MaskSet
+
+__all__ = ["MaskSet", "load"]

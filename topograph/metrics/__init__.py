@@ -1,0 +1,7 @@
+"""Named functions of a graph, each with a formula, a range and a reference; one theme a file."""
+
+from topograph.metrics.metric import Metric, Value
+from topograph.metrics.profile import measure
+from topograph.metrics.registry import available_metrics, get_metric, metric_table
+
+__all__ = ["Metric", "Value", "available_metrics", "get_metric", "measure", "metric_table"]

@@ -1,0 +1,259 @@
+"""`Topology`: the connections of a whole feed-forward network, as a chain of layer pairs."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import os
+import zipfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, overload
+
+import numpy as np
+
+from topograph.checks import Seed, check_generator, check_integer
+from topograph.constructions import Construction, construct, get_construction
+from topograph.errors import InvalidMaskError, InvalidParameterError, TopologyMismatchError
+from topograph.graph import BipartiteGraph, html_table
+
+FORMAT = "topograph topology 1"
+
+
+@dataclass(frozen=True, init=False, repr=False)
+class Topology(Sequence[BipartiteGraph]):
+    """An ordered chain of `BipartiteGraph`: the outputs of each are the inputs of the next.
+
+    Parameters
+    ----------
+    graphs
+        At least one layer pair, first layer first; anything `BipartiteGraph.from_mask` reads is welcome.
+
+    Raises
+    ------
+    TopologyMismatchError
+        When the widths do not chain; the message names the layers.
+
+    Examples
+    --------
+    >>> topology = Topology.build("regular_rotating", sizes=[784, 300, 10], degrees=[30, 10], seed=0)
+    >>> topology
+    Topology(784-300-10, 26520 edges, density 11.1 %)
+    >>> topology[0].n_edges, len(topology)
+    (23520, 2)
+    """
+
+    graphs: tuple[BipartiteGraph, ...]
+
+    def __init__(self, graphs: Iterable[Any]) -> None:
+        chain = tuple(BipartiteGraph.from_mask(graph) for graph in graphs)
+        if not chain:
+            raise TopologyMismatchError("a topology has at least one layer pair, but got none")
+        for number, (first, second) in enumerate(itertools.pairwise(chain), start=1):
+            if first.n_right != second.n_left:
+                raise TopologyMismatchError(
+                    f"layer pairs must chain, but layer {number} has {first.n_right} outputs and layer {number + 1} "
+                    f"has {second.n_left} inputs (shapes {first.shape} and {second.shape}); masks are inputs × outputs: "
+                    "transpose them if yours are outputs × inputs"
+                )
+        object.__setattr__(self, "graphs", chain)
+
+    @classmethod
+    def build(
+        cls,
+        construction: str | Construction | Sequence[str | Construction],
+        sizes: Sequence[int],
+        degrees: Sequence[float] | float | None = None,
+        *,
+        densities: Sequence[float] | float | None = None,
+        seed: Seed = 0,
+        **options: Any,
+    ) -> Topology:
+        """Make each layer pair by a construction.
+
+        Parameters
+        ----------
+        construction
+            One for all layer pairs, or one for each.
+        sizes
+            Numbers of neurons in each layer, inputs first: at least two.
+        degrees
+            Outputs of each input: one for each layer pair, or one number for all.
+        densities
+            Instead of degrees: the share of connections wanted.
+        seed
+            Each layer pair draws from its own child of this seed.
+        **options
+            Further options of the construction.
+
+        Raises
+        ------
+        UnknownNameError, InvalidParameterError
+
+        Examples
+        --------
+        >>> Topology.build("random_regular", [64, 32, 10], densities=0.25).n_edges
+        576
+        """
+        sizes = [check_integer("size", size, low=1) for size in _as_list("sizes", sizes)]
+        if len(sizes) < 2:
+            raise InvalidParameterError(f"sizes must name at least two layers, inputs and outputs, but got {sizes}")
+        pairs = len(sizes) - 1
+        names = [construction] * pairs if isinstance(construction, (str, Construction)) else list(construction)
+        per_layer = {
+            "constructions": names,
+            "degrees": _broadcast(degrees, pairs),
+            "densities": _broadcast(densities, pairs),
+        }
+        for what, values in per_layer.items():
+            if len(values) != pairs:
+                raise InvalidParameterError(
+                    f"sizes {sizes} make {pairs} layer pairs, but {what} has {len(values)}: {values}"
+                )
+        generators = check_generator(seed).spawn(pairs)
+        return cls(
+            construct(get_construction(name), n, m, degree=degree, density=density, seed=generator, **options)
+            for name, n, m, degree, density, generator in zip(
+                names,
+                sizes,
+                sizes[1:],
+                per_layer["degrees"],
+                per_layer["densities"],
+                generators,
+                strict=False,
+            )
+        )
+
+    # ------------------------------------------------------------------ what it is
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Numbers of neurons in each layer, inputs first."""
+        return (self.graphs[0].n_left, *(graph.n_right for graph in self.graphs))
+
+    @property
+    def architecture(self) -> str:
+        """The sizes in the usual notation, such as ``"784-300-10"``."""
+        return "-".join(str(size) for size in self.sizes)
+
+    @property
+    def n_edges(self) -> int:
+        """Number of connections of all layer pairs."""
+        return sum(graph.n_edges for graph in self.graphs)
+
+    @property
+    def density(self) -> float:
+        """Share of the possible connections that exist: edges over the sum of n · m of all layer pairs."""
+        return self.n_edges / sum(graph.n_left * graph.n_right for graph in self.graphs)
+
+    @cached_property
+    def content_hash(self) -> str:
+        """SHA-256 over the layer pairs' hashes, 64 hexadecimal digits: the ``topology_id`` of a study."""
+        return hashlib.sha256(
+            "\n".join(["Topology", *(graph.content_hash for graph in self.graphs)]).encode()
+        ).hexdigest()
+
+    def as_graph(self) -> BipartiteGraph:
+        """The whole network as one graph.
+
+        A feed-forward network is bipartite between its even layers (inputs, second hidden, …: left) and its odd ones
+        (right), so every metric of a `BipartiteGraph` that does not care about sides has a meaning for it.
+
+        Examples
+        --------
+        >>> Topology.build("dense", [3, 2, 4]).as_graph().shape
+        (7, 2)
+        """
+        starts = [sum(self.sizes[layer % 2 : layer : 2]) for layer in range(len(self.sizes))]
+        pieces = []
+        for layer, graph in enumerate(self.graphs):
+            edges = [*graph.edges(), starts[layer], starts[layer + 1]]
+            pieces.append(edges if layer % 2 == 0 else edges[:, ::-1])
+        return BipartiteGraph.from_edges(np.concatenate(pieces), sum(self.sizes[::2]), sum(self.sizes[1::2]))
+
+    # ------------------------------------------------------------------ files
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the topology to an ``.npz`` file, exactly; returns the path.
+
+        The file appears whole or not at all.
+        """
+        target = Path(path)
+        arrays: dict[str, Any] = {"format": np.array(FORMAT), "sizes": np.array(self.sizes)}
+        for number, graph in enumerate(self.graphs, start=1):
+            arrays[f"indptr_{number}"], arrays[f"indices_{number}"] = graph.indptr, graph.indices
+        partial = target.with_name(target.name + ".partial")
+        try:
+            with partial.open("wb") as file:
+                np.savez_compressed(file, **arrays)
+            partial.replace(target)
+        finally:
+            partial.unlink(missing_ok=True)
+        return target
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Topology:
+        """Read a file written by `save`.
+
+        Raises
+        ------
+        InvalidMaskError
+            When the file is missing, broken, or something else; no pickle is executed.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as archive:
+                if str(archive["format"]) != FORMAT:
+                    raise InvalidMaskError(
+                        f"{path}: the format is {archive['format']}, but this version reads {FORMAT!r}"
+                    )
+                sizes = [int(size) for size in archive["sizes"]]
+                return cls(
+                    BipartiteGraph(n, m, archive[f"indptr_{i}"], archive[f"indices_{i}"])
+                    for i, (n, m) in enumerate(itertools.pairwise(sizes), start=1)
+                )
+        except (OSError, ValueError, KeyError, TypeError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+            if isinstance(error, InvalidMaskError) and str(path) in str(error):
+                raise
+            raise InvalidMaskError(f"{path} is not a topology file: {type(error).__name__}: {error}") from error
+
+    # ------------------------------------------------------------------ Python's own protocols
+
+    @overload
+    def __getitem__(self, index: int) -> BipartiteGraph: ...
+    @overload
+    def __getitem__(self, index: slice) -> Topology: ...
+    def __getitem__(self, index: int | slice) -> BipartiteGraph | Topology:
+        return Topology(self.graphs[index]) if isinstance(index, slice) else self.graphs[index]
+
+    def __len__(self) -> int:
+        return len(self.graphs)
+
+    def __iter__(self) -> Iterator[BipartiteGraph]:
+        return iter(self.graphs)
+
+    def __repr__(self) -> str:
+        return f"Topology({self.architecture}, {self.n_edges} edges, density {100 * self.density:.3g} %)"
+
+    def _repr_html_(self) -> str:
+        rows = [
+            ("neurons", self.architecture),
+            ("edges", f"{self.n_edges:,}"),
+            ("density", f"{100 * self.density:.3g} %"),
+        ]
+        rows += [(f"layer {number}", repr(graph)[15:-1]) for number, graph in enumerate(self.graphs, start=1)]
+        return html_table("Topology", rows)
+
+
+def _broadcast(value: Sequence[float] | float | None, pairs: int) -> list[Any]:
+    if value is None or isinstance(value, (int, float, np.number)):
+        return [value] * pairs
+    return _as_list("degrees or densities", value)
+
+
+def _as_list(name: str, values: Any) -> list[Any]:
+    try:
+        return list(values)
+    except TypeError:
+        raise InvalidParameterError(f"{name} must be a sequence, but got {values!r}") from None

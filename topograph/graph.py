@@ -292,7 +292,7 @@ class BipartiteGraph:
         graph: nx.Graph[int] = nx.Graph()
         graph.add_nodes_from(range(self.n_left), bipartite=0)
         graph.add_nodes_from(range(self.n_left, self.n_nodes), bipartite=1)
-        graph.add_edges_from(([*self.edges(), 0, self.n_left]).tolist())
+        graph.add_edges_from((self.edges() + np.array([0, self.n_left])).tolist())
         return graph
 
     def to_igraph(self) -> igraph.Graph:
@@ -301,7 +301,7 @@ class BipartiteGraph:
 
         types = [False] * self.n_left + [True] * self.n_right
         return igraph.Graph(
-            n=self.n_nodes, edges=([*self.edges(), 0, self.n_left]).tolist(), vertex_attrs={"type": types}
+            n=self.n_nodes, edges=(self.edges() + np.array([0, self.n_left])).tolist(), vertex_attrs={"type": types}
         )
 
     # ------------------------------------------------------------------ what it is
@@ -329,12 +329,14 @@ class BipartiteGraph:
     @cached_property
     def left_degrees(self) -> npt.NDArray[np.int64]:
         """Number of outputs of each input, shape ``(n_left,)``."""
-        return _frozen(np.diff(self.indptr), np.int64)
+        degrees: npt.NDArray[np.int64] = _frozen(np.diff(self.indptr), np.int64)
+        return degrees
 
     @cached_property
     def right_degrees(self) -> npt.NDArray[np.int64]:
         """Number of inputs of each output, shape ``(n_right,)``."""
-        return _frozen(np.bincount(self.indices, minlength=self.n_right), np.int64)
+        degrees: npt.NDArray[np.int64] = _frozen(np.bincount(self.indices, minlength=self.n_right), np.int64)
+        return degrees
 
     def degree_stats(self) -> pd.DataFrame:
         """Degree statistics of both sides: one row a side.
@@ -365,8 +367,9 @@ class BipartiteGraph:
     @cached_property
     def component_labels(self) -> npt.NDArray[np.int64]:
         """The connected component of each node, inputs first, shape ``(n_nodes,)``, numbered from 0."""
-        _, labels = csgraph.connected_components(_bipartite_adjacency(self), directed=False)
-        return _frozen(labels, np.int64)
+        _, found = csgraph.connected_components(_bipartite_adjacency(self), directed=False)
+        labels: npt.NDArray[np.int64] = _frozen(found, np.int64)
+        return labels
 
     @property
     def n_components(self) -> int:

@@ -55,7 +55,7 @@ class Topology(Sequence[BipartiteGraph]):
             if first.n_right != second.n_left:
                 raise TopologyMismatchError(
                     f"layer pairs must chain, but layer {number} has {first.n_right} outputs and layer {number + 1} "
-                    f"has {second.n_left} inputs (shapes {first.shape} and {second.shape}); masks are inputs × outputs: "
+                    f"has {second.n_left} inputs (shapes {first.shape}, {second.shape}); masks are inputs × outputs: "
                     "transpose them if yours are outputs × inputs"
                 )
         object.__setattr__(self, "graphs", chain)
@@ -169,7 +169,7 @@ class Topology(Sequence[BipartiteGraph]):
         starts = [sum(self.sizes[layer % 2 : layer : 2]) for layer in range(len(self.sizes))]
         pieces = []
         for layer, graph in enumerate(self.graphs):
-            edges = [*graph.edges(), starts[layer], starts[layer + 1]]
+            edges = graph.edges() + np.array([starts[layer], starts[layer + 1]])
             pieces.append(edges if layer % 2 == 0 else edges[:, ::-1])
         return BipartiteGraph.from_edges(np.concatenate(pieces), sum(self.sizes[::2]), sum(self.sizes[1::2]))
 

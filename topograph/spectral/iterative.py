@@ -35,13 +35,10 @@ class IterativeSolver:
         if min(graph.shape) == 1 or graph.n_nodes < _SMALLEST:
             return _star(graph) if min(graph.shape) == 1 else DenseSolver().solve(graph)
         b = graph.biadjacency.astype(np.float64)
-        laplacian = sp.csr_array(
-            sp.block_array(
-                [[sp.diags_array(graph.left_degrees), -b], [-b.T, sp.diags_array(graph.right_degrees)]], dtype=float
-            )
-        )
-        scale = sp.diags_array(graph.left_degrees**-0.5) @ b @ sp.diags_array(graph.right_degrees**-0.5)
-        top = np.sqrt(np.concatenate([graph.left_degrees, graph.right_degrees]) / (2 * graph.n_edges))
+        left, right = graph.left_degrees.astype(np.float64), graph.right_degrees.astype(np.float64)
+        laplacian = sp.csr_array(sp.block_array([[sp.diags_array(left), -b], [-b.T, sp.diags_array(right)]]))
+        scale = sp.diags_array(left**-0.5) @ b @ sp.diags_array(right**-0.5)
+        top = np.sqrt(np.concatenate([left, right]) / (2 * graph.n_edges))
         normalized = self._singular(sp.csr_array(scale), known=top)
         return ComponentValues(
             connectivity=self._connectivity(laplacian),

@@ -1,0 +1,139 @@
+"""`TrainingConfig`: every hyper-parameter, with its range and the paper's value as its default."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+from topograph.checks import check_choice, check_flag, check_integer, check_real
+from topograph.errors import UnknownNameError, UnsupportedSettingError
+
+ACTIVATIONS = ("sigmoid", "tanh", "relu", "linear")
+OUTPUT_ACTIVATIONS = (*ACTIVATIONS, "softmax")
+LOSSES = ("mse", "cross_entropy")
+INITIALIZATIONS = ("glorot_normal",)
+DTYPES = ("float32", "float64")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingConfig:
+    """How a network is trained. The defaults are the paper's.
+
+    Parameters
+    ----------
+    epochs
+        Passes over the training set, at least 1.
+    batch_size
+        Samples a step, at least 1; the last batch of an epoch may be smaller.
+    learning_rate
+        Step size, positive.
+    momentum
+        Decay of the velocity, in [0, 1); 0 is plain gradient descent.
+    nesterov
+        Whether the step looks ahead along the velocity. With velocity v ← μ v − η g, the step is μ v − η g
+        (look-ahead) or v.
+    loss
+        ``"mse"``: mean over outputs and samples of (y − t)², t the one-hot label. ``"cross_entropy"``: mean over
+        samples of −log y_label after a softmax output, of the binary cross-entropies' sum after a sigmoid one.
+    activation
+        Of hidden neurons: ``"sigmoid"``, ``"tanh"``, ``"relu"``, ``"linear"``.
+    output_activation
+        Of output neurons: one of those, or ``"softmax"``.
+    initialization
+        ``"glorot_normal"``: normal with variance 2 / (fan_in + fan_out) of the dense layer, truncated at two standard
+        deviations (the variance is the truncated one, as in Keras).
+    bias
+        Whether neurons have a bias; it starts at 0.
+    dropout_input, dropout_hidden
+        Share of input or hidden neurons silenced at each step, in [0, 1); the others are scaled up to keep the mean.
+    dtype
+        ``"float32"``, or ``"float64"`` for checking.
+    seed
+        Of initial weights, batch order and dropout.
+
+    Raises
+    ------
+    InvalidParameterError, UnsupportedSettingError
+
+    Examples
+    --------
+    >>> TrainingConfig.paper(seed=3).epochs
+    50
+    >>> TrainingConfig(momentum=1.5)
+    Traceback (most recent call last):
+    ...
+    topograph.errors.InvalidParameterError: momentum must be a number in [0, 1), but got momentum=1.5
+    """
+
+    epochs: int = 50
+    batch_size: int = 32
+    learning_rate: float = 0.01
+    momentum: float = 0.9
+    nesterov: bool = True
+    loss: str = "mse"
+    activation: str = "sigmoid"
+    output_activation: str = "sigmoid"
+    initialization: str = "glorot_normal"
+    bias: bool = True
+    dropout_input: float = 0.0
+    dropout_hidden: float = 0.0
+    dtype: str = "float32"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        accepted = {
+            "epochs": check_integer("epochs", self.epochs, low=1),
+            "batch_size": check_integer("batch_size", self.batch_size, low=1),
+            "learning_rate": check_real("learning_rate", self.learning_rate, low=0, include_low=False),
+            "momentum": check_real("momentum", self.momentum, low=0, high=1, include_high=False),
+            "nesterov": check_flag("nesterov", self.nesterov),
+            "loss": check_choice("loss", self.loss, LOSSES),
+            "activation": check_choice("activation", self.activation, ACTIVATIONS),
+            "output_activation": check_choice("output_activation", self.output_activation, OUTPUT_ACTIVATIONS),
+            "initialization": check_choice("initialization", self.initialization, INITIALIZATIONS),
+            "bias": check_flag("bias", self.bias),
+            "dropout_input": check_real("dropout_input", self.dropout_input, low=0, high=1, include_high=False),
+            "dropout_hidden": check_real("dropout_hidden", self.dropout_hidden, low=0, high=1, include_high=False),
+            "dtype": check_choice("dtype", self.dtype, DTYPES),
+            "seed": check_integer("seed", self.seed, low=0),
+        }
+        for name, value in accepted.items():
+            object.__setattr__(self, name, value)
+        if self.loss == "cross_entropy" and self.output_activation not in ("softmax", "sigmoid"):
+            raise UnsupportedSettingError(
+                "loss='cross_entropy' needs outputs between 0 and 1: output_activation='softmax' or 'sigmoid', "
+                f"but got output_activation={self.output_activation!r}"
+            )
+
+    @classmethod
+    def paper(cls, **changes: Any) -> TrainingConfig:
+        """The paper's setup, with changes by name.
+
+        50 epochs, batches of 32, mean squared error, sigmoid at all neurons, Glorot normal, Nesterov momentum 0.9,
+        learning rate 0.01.
+        """
+        return cls.from_record(changes)
+
+    def replace(self, **changes: Any) -> TrainingConfig:
+        """A copy with some settings changed."""
+        return replace(self, **changes)
+
+    def to_record(self) -> dict[str, Any]:
+        """All settings as a plain dictionary, ready for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> TrainingConfig:
+        """The inverse of `to_record`; settings left out take the paper's values.
+
+        Raises
+        ------
+        UnknownNameError
+            For a setting that does not exist.
+        """
+        known = [field.name for field in fields(cls)]
+        for name in record:
+            if name not in known:
+                raise UnknownNameError.among("training setting", name, known)
+        return cls(**record)

@@ -1,0 +1,73 @@
+"""Initial weights, batch order and dropout, drawn in NumPy from the seed: the same for every backend.
+
+Each draw has a stream of its own, keyed by what it is for, so that none depends on how many came before.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import ndtr, ndtri
+
+from topograph.graph import BipartiteGraph
+from topograph.topology import Topology
+from trainers.config import TrainingConfig
+
+_WEIGHTS, _ORDER, _DROPOUT = 0, 1, 2
+# the standard deviation of a standard normal truncated at ±2
+_TRUNCATED_STD = float(np.sqrt(1 - 4 * np.exp(-2) / (np.sqrt(2 * np.pi) * (ndtr(2) - ndtr(-2)))))
+
+
+def _stream(config: TrainingConfig, *key: int) -> np.random.Generator:
+    return np.random.default_rng(np.random.SeedSequence(config.seed, spawn_key=key))
+
+
+def initial_weights(topology: Topology, config: TrainingConfig) -> list[npt.NDArray[np.floating[Any]]]:
+    """Weights of the connections of each layer pair, in the order of ``graph.edges()``; biases start at 0.
+
+    Only connections are drawn: the cost is in proportion to the edges.
+
+    Examples
+    --------
+    >>> topology = Topology.build("regular_rotating", [6, 4, 2], degrees=2)
+    >>> [w.shape for w in initial_weights(topology, TrainingConfig())]
+    [(12,), (8,)]
+    """
+    return [
+        glorot_normal(graph, _stream(config, _WEIGHTS, layer)).astype(config.dtype)
+        for layer, graph in enumerate(topology)
+    ]
+
+
+def glorot_normal(graph: BipartiteGraph, generator: np.random.Generator) -> npt.NDArray[np.float64]:
+    """Normal with variance 2 / (n_left + n_right), truncated at two standard deviations of the untruncated one.
+
+    The fans are the dense layer's, as in the paper and in Keras.
+
+    References
+    ----------
+    Glorot & Bengio (2010), Understanding the difficulty of training deep feedforward neural networks.
+    """
+    scale = np.sqrt(2.0 / (graph.n_left + graph.n_right)) / _TRUNCATED_STD
+    uniform = generator.random(graph.n_edges)
+    return np.asarray(scale * ndtri(ndtr(-2.0) + uniform * (ndtr(2.0) - ndtr(-2.0))))
+
+
+def batch_order(n_samples: int, epoch: int, config: TrainingConfig) -> npt.NDArray[np.int64]:
+    """The order in which epoch number ``epoch`` (from 0) visits the training samples."""
+    return _stream(config, _ORDER, epoch).permutation(n_samples)
+
+
+def dropout_generator(epoch: int, config: TrainingConfig) -> np.random.Generator:
+    """The stream from which the epoch's dropout masks are drawn, step by step, layer by layer."""
+    return _stream(config, _DROPOUT, epoch)
+
+
+def dropout_mask(
+    generator: np.random.Generator, shape: tuple[int, ...], rate: float, dtype: str
+) -> npt.NDArray[np.floating[Any]]:
+    """Factors 0 (with probability ``rate``) or 1 / (1 − rate) for neurons × samples."""
+    keep = generator.random(shape, dtype=np.float32) >= rate
+    return np.asarray(keep.astype(dtype) / np.dtype(dtype).type(1.0 - rate))

@@ -1,0 +1,5 @@
+"""The sparse NumPy backend: time and memory in proportion to the connections."""
+
+from trainers.numpy_sparse.trainer import NumpyTrainer
+
+__all__ = ["NumpyTrainer"]

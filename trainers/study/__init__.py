@@ -1,0 +1,7 @@
+"""Studies: a grid of trainings, run in parallel, kept in a store that nothing can lose."""
+
+from trainers.study.runner import StudyOutcome, run_study
+from trainers.study.spec import StudySpec
+from trainers.study.store import Store
+
+__all__ = ["Store", "StudyOutcome", "StudySpec", "run_study"]

@@ -1,0 +1,285 @@
+"""``topograph ...``: the command line, the only place that sees all three packages."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+import topograph as tg
+from topograph.errors import StoreError, TopographError, UnknownNameError
+
+EXIT_OK, EXIT_ERROR, EXIT_INTERRUPTED = 0, 1, 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns 0 when it is done, 1 after an error, 2 for wrong usage, 130 after Ctrl-C."""
+    options = _parser().parse_args(arguments)
+    try:
+        options.run(options)
+    except TopographError as error:
+        print(f"topograph: {error}", file=sys.stderr)
+        return EXIT_ERROR
+    except KeyboardInterrupt:
+        print("\ntopograph: stopped. What was finished is kept; the same command goes on from there.", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:  # the reader, head say, has seen enough
+        sys.stderr.close()
+    return EXIT_OK
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="topograph",
+        description="Sparse network topologies as bipartite graphs: measure them, build them, train on them, and test "
+        "whether the graph explains the accuracy.",
+        epilog="Example: topograph measure mask.npy",
+    )
+    parser.add_argument("--version", action="version", version=f"topograph {tg.__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    def command(name: str, function: object, words: str, example: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=words, description=f"{words}.", epilog=f"Example: {example}")
+        sub.set_defaults(run=function)
+        return sub
+
+    sub = command("list", _list, "List what there is to choose from", "topograph list constructions")
+    sub.add_argument("what", choices=["constructions", "metrics", "trainers", "datasets"])
+
+    sub = command(
+        "build",
+        _build,
+        "Build a topology and save it",
+        "topograph build fibonacci_rotating --sizes 784,300,10 --degrees 30,10 --out t.npz",
+    )
+    sub.add_argument("construction", help="see: topograph list constructions")
+    sub.add_argument("--sizes", required=True, type=_whole_numbers, help="neurons in each layer, such as 784,300,10")
+    sub.add_argument("--degrees", type=_numbers, help="outputs of each input, one a layer pair or one for all")
+    sub.add_argument("--densities", type=_numbers, help="instead of degrees: the share of connections wanted")
+    sub.add_argument("--seed", type=int, default=0, help="of what is drawn at random (default: %(default)s)")
+    sub.add_argument("--out", required=True, type=Path, help="the .npz file to write")
+
+    sub = command("measure", _measure, "Compute graph metrics of masks in files", "topograph measure mask.npy t.npz")
+    sub.add_argument("files", nargs="+", type=Path, metavar="FILE", help="masks: rows are inputs")
+    sub.add_argument("--metrics", type=_words, help="metrics or groups, such as spectral,density (default: all)")
+    sub.add_argument("--format", choices=["table", "csv", "json", "parquet"], default="table", help="(default: table)")
+    sub.add_argument("--long", action="store_true", help="one row a metric, with residuals and reasons")
+    sub.add_argument("--out", type=Path, help="write to this file instead of the terminal (needed for parquet)")
+
+    sub = command("train", _train, "Train one network on a topology", "topograph train t.npz --dataset digits")
+    sub.add_argument("topology", type=Path, help="a file from: topograph build")
+    sub.add_argument("--trainer", default="numpy", help="see: topograph list trainers (default: %(default)s)")
+    sub.add_argument("--dataset", default="digits", help="see: topograph list datasets (default: %(default)s)")
+    sub.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a training setting; repeatable")
+    sub.add_argument("--format", choices=["table", "json"], default="table", help="(default: table)")
+
+    study = commands.add_parser("study", help="Run a study, or see where it stands")
+    actions = study.add_subparsers(title="actions", required=True, metavar="ACTION")
+    sub = actions.add_parser(
+        "run",
+        help="run what a study still lacks",
+        description="Run what a study still lacks. Stop it at any time: what is finished is kept.",
+        epilog="Example: topograph study run studies/digits.toml --store digits.sqlite",
+    )
+    sub.set_defaults(run=_study_run)
+    sub.add_argument("spec", type=Path, help="a TOML file")
+    sub.add_argument("--store", type=Path, help="the SQLite file of the results (default: NAME.sqlite here)")
+    sub.add_argument("--workers", type=int, help="processes (default: one a core)")
+    sub.add_argument("--retry-failed", action="store_true", help="try runs again that failed before")
+    sub.add_argument("--quiet", action="store_true", help="no progress bar")
+    sub = actions.add_parser(
+        "status",
+        help="show where a study stands",
+        description="Show where a study stands, also while it runs.",
+        epilog="Example: topograph study status digits.sqlite",
+    )
+    sub.set_defaults(run=_study_status)
+    sub.add_argument("store", type=Path)
+
+    sub = command("report", _report, "Analyse a study and write a report", "topograph report digits.sqlite")
+    sub.add_argument("store", type=Path, help="a store from: topograph study run")
+    sub.add_argument("--out", type=Path, help="the HTML file to write (default: beside the store)")
+    sub.add_argument("--metrics", type=_words, help="columns such as l1_normalized_gap (default: all that vary)")
+    return parser
+
+
+# ---------------------------------------------------------------------- the commands
+
+
+def _list(options: argparse.Namespace) -> None:
+    if options.what == "constructions":
+        from topograph.constructions import get_construction
+
+        rows = [(c.name, c.row, "; ".join(c.guarantees)) for c in map(get_construction, tg.available_constructions())]
+        _print_columns(("construction", "the outputs of input i", "guarantees"), rows)
+    elif options.what == "metrics":
+        from topograph.metrics import metric_table
+
+        table = metric_table()
+        _print_columns(
+            ("metric", "range", "definition"),
+            list(zip(table.index, table["range"], table["definition"], strict=True)),
+        )
+    elif options.what == "trainers":
+        from trainers import available_trainers
+
+        print("\n".join(available_trainers()))
+    else:
+        from trainers.datasets import available_datasets
+
+        print("\n".join(available_datasets()))
+
+
+def _build(options: argparse.Namespace) -> None:
+    topology = tg.Topology.build(
+        options.construction,
+        options.sizes,
+        _one_or_each(options.degrees),
+        densities=_one_or_each(options.densities),
+        seed=options.seed,
+    )
+    try:
+        path = topology.save(options.out)
+    except OSError as error:
+        raise StoreError(f"cannot write {options.out}: {error}") from error
+    print(f"{topology!r} written to {path}")
+    for number, graph in enumerate(topology, start=1):
+        print(f"  layer {number}: {graph!r}")
+
+
+def _measure(options: argparse.Namespace) -> None:
+    tables = []
+    for file in options.files:
+        table = tg.measure(file, options.metrics, long=options.long)
+        table = table if options.long else table.reset_index()
+        table.insert(0, "file", str(file))
+        tables.append(table)
+    table = pd.concat(tables, ignore_index=True)
+    if options.format == "parquet":
+        if options.out is None:
+            raise UnknownNameError("--format parquet needs --out FILE")
+        table.to_parquet(options.out, index=False)
+        return
+    if options.format == "csv":
+        text = table.to_csv(index=False)
+    elif options.format == "json":
+        text = table.to_json(orient="records", indent=1) + "\n"
+    else:
+        text = _readable(table, options.long)
+    if options.out is None:
+        print(text, end="")
+    else:
+        options.out.write_text(text, encoding="utf-8")
+
+
+def _train(options: argparse.Namespace) -> None:
+    from trainers import TrainingConfig, get_trainer, load_dataset
+
+    topology = tg.Topology.load(options.topology)
+    config = TrainingConfig.from_record(dict(_setting(text) for text in options.set))
+    result = get_trainer(options.trainer).train(topology, load_dataset(options.dataset), config)
+    print(json.dumps(result.to_record(), indent=1) if options.format == "json" else repr(result))
+
+
+def _study_run(options: argparse.Namespace) -> None:
+    from trainers.study import run_study
+
+    outcome = run_study(
+        options.spec,
+        options.store,
+        workers=options.workers,
+        retry_failed=options.retry_failed,
+        progress=not options.quiet,
+    )
+    print(outcome)
+
+
+def _study_status(options: argparse.Namespace) -> None:
+    from trainers.study.store import open_store
+
+    runs = open_store(options.store).runs()
+    table = runs.groupby(["construction", "degrees"]).agg(
+        done=("status", lambda s: int((s == "done").sum())),
+        pending=("status", lambda s: int((s == "pending").sum())),
+        failed=("status", lambda s: int((s == "failed").sum())),
+        accuracy=("test_accuracy", "mean"),
+    )
+    if len(table):
+        print(table.to_string(float_format="{:.4f}".format, na_rep=""))
+    counts = runs["status"].value_counts()
+    print(", ".join(f"{counts.get(status, 0)} {status}" for status in ("done", "pending", "failed")))
+    for reason, count in runs.loc[runs["status"] == "failed", "reason"].value_counts().head(10).items():
+        print(f"  failed {count}×: {reason}")
+
+
+def _report(options: argparse.Namespace) -> None:
+    import analysis
+
+    frame = analysis.load_frame(options.store)
+    outcome = analysis.report(frame, options.out or options.store.with_suffix(".html"), metrics=options.metrics)
+    print(outcome)
+    if outcome.comparison is not None:
+        print(f"\nDensity only against density and connectivity:\n{outcome.comparison!r}")
+    print(f"\nReport: {outcome.path.resolve()}")
+
+
+# ---------------------------------------------------------------------- reading and printing
+
+
+def _words(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",") if word.strip()]
+
+
+def _numbers(text: str) -> list[float]:
+    return [float(word) for word in _words(text)]
+
+
+def _whole_numbers(text: str) -> list[int]:
+    return [int(word) for word in _words(text)]
+
+
+def _one_or_each(values: list[float] | None) -> list[float] | float | None:
+    return values[0] if values is not None and len(values) == 1 else values
+
+
+def _setting(text: str) -> tuple[str, object]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise UnknownNameError(f"--set takes NAME=VALUE, such as epochs=10, but got {text!r}")
+    try:
+        return name, json.loads(value)
+    except json.JSONDecodeError:
+        return name, value
+
+
+def _readable(table: pd.DataFrame, long: bool) -> str:
+    """A table for the terminal: metrics down, layers across, reasons below."""
+    if long:
+        return str(table.to_string(index=False, na_rep="")) + "\n"
+    several = table["file"].nunique() > 1
+    names = [f"{file}:{layer}" if several else layer for file, layer in zip(table["file"], table["layer"], strict=True)]
+    numbers = table.drop(columns=["file", "layer", "reason"])
+    cells = {name: [_number(v) for v in numbers.iloc[i]] for i, name in enumerate(names)}
+    text: str = pd.DataFrame(cells, index=numbers.columns).to_string() + "\n"
+    for name, reason in zip(names, table["reason"], strict=True):
+        if reason:
+            text += f"{name}: undefined: {reason}\n"
+    return text
+
+
+def _number(value: float) -> str:
+    return "–" if pd.isna(value) else f"{value:.0f}" if float(value).is_integer() else f"{value:.6g}"
+
+
+def _print_columns(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
+    widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
+    for row in [header, tuple("-" * width for width in widths), *rows]:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,97 @@
+"""Accuracy against a metric, raw and with other columns held fixed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+
+from analysis.figures.style import construction_order, label, legend_beside, markers, palette
+from analysis.guards import check_columns
+
+
+def accuracy_against_metric(
+    frame: pd.DataFrame, ax: Any, *, metric: str = "l1_algebraic_connectivity", outcome: str = "test_accuracy"
+) -> Any:
+    """One point a run, its construction by colour and marker.
+
+    Parameters
+    ----------
+    frame
+        One row a run.
+    ax
+        The matplotlib axes to draw on.
+    metric, outcome
+        The columns.
+    """
+    check_columns(frame, [metric, outcome])
+    _points(frame, ax, metric, outcome)
+    ax.set_xlabel(label(metric))
+    ax.set_ylabel(label(outcome))
+    return ax
+
+
+def partial_regression(
+    frame: pd.DataFrame,
+    ax: Any,
+    *,
+    metric: str = "l1_algebraic_connectivity",
+    control: Sequence[str] = ("l1_log_density",),
+    outcome: str = "test_accuracy",
+) -> Any:
+    """What is left of accuracy against what is left of the metric, once the controls have explained what they can.
+
+    The line is the least-squares one: its slope is the metric's coefficient in the regression with the controls.
+
+    Parameters
+    ----------
+    frame
+        One row a run.
+    ax
+        The matplotlib axes to draw on.
+    metric, control, outcome
+        The columns.
+    """
+    columns = [outcome, metric, *control]
+    check_columns(frame, columns)
+    rows = frame.dropna(subset=columns)
+    design = np.column_stack([np.ones(len(rows)), rows[list(control)].to_numpy(dtype=float)])
+    left = {}
+    for name in (metric, outcome):
+        values = rows[name].to_numpy(dtype=float)
+        weights, *_ = np.linalg.lstsq(design, values, rcond=None)
+        left[name] = values - design @ weights
+    rest = rows.assign(**left)
+    _points(rest, ax, metric, outcome)
+    spread = left[metric] @ left[metric]
+    if spread > 0:
+        ends = np.array([left[metric].min(), left[metric].max()])
+        ax.plot(ends, ends * (left[metric] @ left[outcome]) / spread, color="0.2", linewidth=1.5)
+    held = ", ".join(label(name) for name in control)
+    ax.set_xlabel(f"{label(metric)}: rest after {held}")
+    ax.set_ylabel(f"{label(outcome)}: rest")
+    return ax
+
+
+def _points(frame: pd.DataFrame, ax: Any, x: str, y: str) -> None:
+    names = construction_order(frame["construction"])
+    sns.scatterplot(
+        frame,
+        x=x,
+        y=y,
+        hue="construction",
+        hue_order=names,
+        style="construction",
+        style_order=names,
+        palette=palette(names),
+        markers=markers(names),
+        s=28,
+        alpha=0.75,
+        linewidth=0.3,
+        ax=ax,
+    )
+    legend_beside(ax)
+    sns.despine(ax=ax)

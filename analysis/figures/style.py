@@ -1,0 +1,53 @@
+"""What all figures share: a colour and a marker for each construction, and readable names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import seaborn as sns
+
+# told apart by marker as well as by colour, so that neither colour vision nor a colour printer is needed
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "h")
+_FIRST = (
+    "random_edge",
+    "random_rotating",
+    "random_regular",
+    "regular_rotating",
+    "long_short_rotating",
+    "fibonacci_rotating",
+)
+
+
+def construction_order(names: Iterable[str]) -> list[str]:
+    """The paper's six in its order, then others by name, ``dense`` last."""
+    present = set(names)
+    others = sorted(present - set(_FIRST) - {"dense"})
+    return [name for name in (*_FIRST, *others, "dense") if name in present]
+
+
+def palette(names: Iterable[str]) -> dict[str, Any]:
+    """Construction → colour, from a palette made for all kinds of colour vision."""
+    order = construction_order(names)
+    return dict(zip(order, sns.color_palette("colorblind", max(10, len(order))), strict=False))
+
+
+def markers(names: Iterable[str]) -> dict[str, str]:
+    """Construction → marker."""
+    return {name: _MARKERS[i % len(_MARKERS)] for i, name in enumerate(construction_order(names))}
+
+
+def label(column: str) -> str:
+    """A column name as words: ``l1_normalized_gap`` becomes ``normalized gap, layer 1``."""
+    prefix, _, rest = column.partition("_")
+    if prefix[:1] == "l" and prefix[1:].isdigit():
+        return f"{rest.replace('_', ' ')}, layer {prefix[1:]}"
+    if prefix == "network":
+        return f"{rest.replace('_', ' ')}, whole network"
+    return column.replace("_", " ")
+
+
+def legend_beside(ax: Any, title: str = "construction") -> None:
+    """Put the legend to the right of the axes, where it covers nothing."""
+    handles, labels = ax.get_legend_handles_labels()
+    ax.legend(handles, labels, title=title, loc="center left", bbox_to_anchor=(1.02, 0.5), frameon=False)

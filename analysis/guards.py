@@ -1,0 +1,49 @@
+"""Guards for statistics: refuse in words what the data cannot answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import pandas as pd
+
+from topograph.errors import InsufficientDataError, InvalidParameterError, UnknownNameError
+
+
+def check_columns(frame: pd.DataFrame, columns: Iterable[str]) -> None:
+    """Refuse columns that the frame lacks, or that hold no numbers."""
+    for column in columns:
+        if column not in frame.columns:
+            raise UnknownNameError.among("column", column, map(str, frame.columns))
+        if not pd.api.types.is_numeric_dtype(frame[column]):
+            raise InvalidParameterError(f"column {column!r} must hold numbers, but holds {frame[column].dtype}")
+
+
+def complete_rows(frame: pd.DataFrame, columns: Sequence[str], groups: str, least: int = 4) -> pd.DataFrame:
+    """The rows without a missing value in the columns.
+
+    Raises
+    ------
+    InsufficientDataError
+        When fewer than ``least`` rows or fewer than three groups are left, or a column does not vary.
+    """
+    rows = frame[list(dict.fromkeys([*columns, groups]))].dropna()
+    if len(rows) < least or rows[groups].nunique() < 3:
+        missing = frame[list(columns)].isna().sum()
+        lacking = ", ".join(f"{name} lacks {count}" for name, count in missing.items() if count)
+        raise InsufficientDataError(
+            f"{len(rows)} complete rows in {rows[groups].nunique()} values of {groups}: at least {least} rows and 3 "
+            f"are needed{f' ({lacking} of {len(frame)} values)' if lacking else ''}"
+        )
+    for column in columns:
+        if is_constant(rows[column]):
+            raise InsufficientDataError(
+                f"{column} has the same value in all {len(rows)} rows: nothing can vary with it"
+            )
+    return rows
+
+
+def is_constant(values: pd.Series) -> bool:
+    """Whether the values differ by no more than rounding."""
+    numbers = values.to_numpy(dtype=float)
+    return bool(np.ptp(numbers) <= 1e-9 * max(1e-300, np.abs(numbers).max()))

@@ -76,7 +76,7 @@ def report(frame: pd.DataFrame, path: str | os.PathLike[str], *, metrics: Sequen
     InsufficientDataError
         When accuracy does not vary, or there are fewer than three topologies.
     """
-    control = density_columns(frame)
+    frame, control = _with_controls(frame)
     chosen = list(metrics) if metrics is not None else default_metrics(frame)
     if not chosen:
         raise InsufficientDataError("no metric varies over the runs: there is nothing to correlate accuracy with")
@@ -104,6 +104,16 @@ def default_metrics(frame: pd.DataFrame) -> list[str]:
             if twin is None:  # where a study has connected graphs only, several metrics are the same column
                 chosen.append(column)
     return chosen
+
+
+def _with_controls(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """The log densities that vary, each with its square: accuracy bends with log density, a line would not hold it."""
+    densities = density_columns(frame)
+    squares = {f"{c}_squared": (frame[c] - frame[c].mean()) ** 2 for c in densities if frame[c].nunique() > 2}
+    attributes = frame.attrs
+    frame = frame.assign(**squares)
+    frame.attrs = attributes
+    return frame, [*densities, *squares]
 
 
 def _models(frame: pd.DataFrame, control: list[str], notes: list[str]) -> tuple[dict[str, Fit], Comparison | None]:
@@ -165,8 +175,8 @@ def _page(frame: pd.DataFrame, result: Report, control: list[str], notes: list[s
         f"<p>{len(frame)} networks on {frame['topology_id'].nunique()} topologies. Density is held fixed in two ways: "
         "<em>within cells</em> compares only networks of the same data, trainer, architecture and degrees, which "
         "differ in construction and seeds; <em>by regression</em> takes out what is linear in "
-        f"{html.escape(controls)}, and is misled where accuracy bends with log density. Intervals come from drawing "
-        "whole topologies with replacement. These are correlations; they do not show causes.</p>",
+        f"{html.escape(controls)}. Intervals come from drawing whole topologies with replacement. These are "
+        "correlations; they do not show causes.</p>",
         "<ul>" + "".join(f"<li>{html.escape(line)}</li>" for line in result.verdicts[1:]) + "</ul>",
         _figure(
             partial(figures.correlation_forest, result.correlations),
@@ -214,11 +224,12 @@ def _page(frame: pd.DataFrame, result: Report, control: list[str], notes: list[s
 
 def _study_figures(frame: pd.DataFrame, result: Report, control: list[str]) -> list[str]:
     drawn = []
-    if "l1_left_degree_mean" in frame.columns:
+    if frame["construction"].nunique() > 1:
         drawn.append(
             _figure(
                 partial(figures.accuracy_by_degree, frame),
-                "Test accuracy against the degree of the first layer: mean over runs with its 95 % interval.",
+                "Test accuracy against the degree of the first layer: mean over runs, whatever the degrees of other "
+                "layers, with its 95 % interval.",
             )
         )
     for metric in (m for m in _CONNECTIVITY if m in frame.columns and not is_constant(frame[m].dropna())):

@@ -203,7 +203,7 @@ class Topology(Sequence[BipartiteGraph]):
             When the file is missing, broken, or something else; no pickle is executed.
         """
         try:
-            with np.load(path, allow_pickle=False) as archive:
+            with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as archive:
                 if str(archive["format"]) != FORMAT:
                     raise InvalidMaskError(
                         f"{path}: the format is {archive['format']}, but this version reads {FORMAT!r}"

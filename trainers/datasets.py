@@ -154,7 +154,7 @@ def _npz(path: Path) -> Dataset:
         raise DatasetNotFoundError(f"{path}: no such file")
     names = ("x_train", "y_train", "x_test", "y_test")
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             missing = [name for name in names if name not in archive.files]
             if missing:
                 raise InvalidDatasetError(f"{path} lacks {', '.join(missing)}; it holds {', '.join(archive.files)}")

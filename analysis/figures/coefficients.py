@@ -55,7 +55,7 @@ def correlation_forest(
         )
     ax.axvline(0, color="0.6", linewidth=1)
     ax.set_yticks(range(len(names)), [label(name) for name in names])
-    ax.invert_yaxis()
+    ax.set_ylim(len(names) - 0.5, -0.5)
     ax.set_xlim(-1.02, 1.02)
     ax.set_xlabel("correlation with test accuracy (95 % interval)")
     ax.figure.legend(frameon=False, loc="outside upper center", ncols=len(methods))
@@ -91,7 +91,7 @@ def coefficient_forest(fit: Fit, ax: Any, *, unit: str = "accuracy") -> Any:
     )
     ax.axvline(0, color="0.6", linewidth=1)
     ax.set_yticks(places, [_term(name) for name in rows.index])
-    ax.invert_yaxis()
+    ax.set_ylim(len(rows) - 0.5, -0.5)
     ax.set_xlabel(f"{unit} per standard deviation of the term (95 % interval)")
     sns.despine(ax=ax)
     return ax

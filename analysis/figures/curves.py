@@ -11,10 +11,8 @@ from analysis.figures.style import construction_order, label, legend_beside, mar
 from analysis.guards import check_columns
 
 
-def accuracy_by_degree(
-    frame: pd.DataFrame, ax: Any, *, outcome: str = "test_accuracy", degree: str = "l1_left_degree_mean"
-) -> Any:
-    """Mean accuracy against degree, one curve a construction, with the 95 % interval of the mean; dense as a line.
+def accuracy_by_degree(frame: pd.DataFrame, ax: Any, *, outcome: str = "test_accuracy", layer: int = 1) -> Any:
+    """Mean accuracy against the degree of a layer, one curve a construction, with its 95 % interval; dense as a line.
 
     Parameters
     ----------
@@ -22,50 +20,52 @@ def accuracy_by_degree(
         One row a run.
     ax
         The matplotlib axes to draw on.
-    outcome, degree
-        The columns.
+    outcome
+        The column drawn upwards.
+    layer
+        The layer pair whose degree is drawn to the right, from 1; the mean runs over the degrees of the others.
     """
-    return _curves(frame, ax, outcome, degree)
+    return _curves(frame, ax, outcome, layer)
 
 
-def metric_by_degree(
-    frame: pd.DataFrame, ax: Any, *, metric: str = "l1_algebraic_connectivity", degree: str = "l1_left_degree_mean"
-) -> Any:
-    """Mean of a metric against degree, one curve a construction: each topology counts once.
+def metric_by_degree(frame: pd.DataFrame, ax: Any, *, metric: str = "l1_algebraic_connectivity", layer: int = 1) -> Any:
+    """Mean of a metric against the degree of a layer, one curve a construction: each topology counts once.
 
     Parameters are as for `accuracy_by_degree`.
     """
-    return _curves(frame.drop_duplicates("topology_id"), ax, metric, degree)
+    return _curves(frame.drop_duplicates("topology_id"), ax, metric, layer)
 
 
-def _curves(frame: pd.DataFrame, ax: Any, value: str, degree: str) -> Any:
-    check_columns(frame, [value, degree])
+def _curves(frame: pd.DataFrame, ax: Any, value: str, layer: int) -> Any:
+    check_columns(frame, [value])
     dense = frame[frame["construction"] == "dense"]
-    # an expected degree comes out slightly different in each graph: the nearest whole number is the one asked for
-    sparse = frame[frame["construction"] != "dense"].assign(**{degree: lambda rows: rows[degree].round()})
+    sparse = frame[frame["construction"] != "dense"]
+    sparse = sparse.assign(degree=sparse["degrees"].str.split("-").str[layer - 1].astype(float))
     names = construction_order(sparse["construction"])
-    sns.lineplot(
-        sparse,
-        x=degree,
-        y=value,
-        hue="construction",
-        hue_order=names,
-        style="construction",
-        style_order=names,
-        palette={name: colour for name, colour in palette(frame["construction"]).items() if name in names},
-        markers={name: marker for name, marker in markers(frame["construction"]).items() if name in names},
-        dashes=False,
-        errorbar=("ci", 95),
-        n_boot=200,
-        seed=0,
-        err_style="bars",
-        ax=ax,
-    )
+    colours, shapes = palette(frame["construction"]), markers(frame["construction"])
+    if len(sparse):
+        # degrees as categories: evenly spaced, so that the constructions' intervals can stand side by side
+        sns.pointplot(
+            sparse,
+            x="degree",
+            y=value,
+            hue="construction",
+            hue_order=names,
+            palette=[colours[name] for name in names],
+            markers=[shapes[name] for name in names],
+            errorbar=("ci", 95),
+            n_boot=200,
+            seed=0,
+            dodge=0.5,
+            formatter="{:g}".format,
+            markersize=5,
+            linewidth=1.2,
+            err_kws={"linewidth": 1.2},
+            ax=ax,
+        )
     if len(dense):
         ax.axhline(dense[value].mean(), color="0.3", linestyle="--", linewidth=1.2, label="dense")
-    ax.set_xscale("log", base=2)
-    ax.xaxis.set_major_formatter("{x:g}")
-    ax.set_xlabel("degree of the inputs (outputs of each, log scale)")
+    ax.set_xlabel(f"degree of the inputs of layer {layer} (outputs of each)")
     ax.set_ylabel(label(value))
     legend_beside(ax)
     sns.despine(ax=ax)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -70,9 +71,9 @@ def partial_regression(
     if spread > 0:
         ends = np.array([left[metric].min(), left[metric].max()])
         ax.plot(ends, ends * (left[metric] @ left[outcome]) / spread, color="0.2", linewidth=1.5)
-    held = ", ".join(label(name) for name in control)
-    ax.set_xlabel(f"{label(metric)}: rest after {held}")
-    ax.set_ylabel(f"{label(outcome)}: rest")
+    held = textwrap.fill("; ".join(label(name).replace(" ", "\N{NO-BREAK SPACE}") for name in control), 60)
+    ax.set_xlabel(f"{label(metric)}: what is left after\n{held}")
+    ax.set_ylabel(f"{label(outcome)}: what is left")
     return ax
 
 

@@ -29,7 +29,8 @@ def construction_order(names: Iterable[str]) -> list[str]:
 def palette(names: Iterable[str]) -> dict[str, Any]:
     """Construction → colour, from a palette made for all kinds of colour vision."""
     order = construction_order(names)
-    return dict(zip(order, sns.color_palette("colorblind", max(10, len(order))), strict=False))
+    colours = dict(zip(order, sns.color_palette("colorblind", max(10, len(order))), strict=False))
+    return colours | ({"dense": (0.25, 0.25, 0.25)} if "dense" in colours else {})
 
 
 def markers(names: Iterable[str]) -> dict[str, str]:

@@ -70,7 +70,7 @@ def _read_npy(source: Path) -> MaskSet:
 
 
 def _read_npz(source: Path) -> MaskSet:
-    with np.load(source, allow_pickle=False) as archive:
+    with source.open("rb") as file, np.load(file, allow_pickle=False) as archive:
         names = set(archive.files)
         if {"format", "sizes"} <= names:
             return MaskSet.from_topology(Topology.load(source))

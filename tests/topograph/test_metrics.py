@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse as sp
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as npst
+
+import topograph as tg
+from tests.toys import TOYS
+from topograph.errors import InvalidMaskError, UnknownNameError
+from topograph.metrics import get_metric, metric_table
+
+ALL = tg.available_metrics()
+
+
+@pytest.mark.parametrize("toy", TOYS, ids=lambda toy: toy.name)
+def test_known_answers(toy):
+    for name, expected in toy.answers.items():
+        found = get_metric(name).compute(toy.graph)
+        assert found.value == pytest.approx(expected, rel=1e-9, abs=1e-7, nan_ok=True), name
+        assert (found.reason is not None) == math.isnan(expected), name
+
+
+@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("toy", TOYS, ids=lambda toy: toy.name)
+def test_sweep_range_and_reason(name, toy):
+    metric = get_metric(name)
+    found = metric.compute(toy.graph)
+    if math.isnan(found.value):
+        assert found.reason
+    else:
+        assert found.reason is None
+        assert metric.low - 1e-9 <= found.value <= metric.high + 1e-9
+        assert found.residual >= 0
+        if metric.integer:
+            assert float(found.value).is_integer()
+    assert metric.summary
+    assert metric.formula
+
+
+@given(npst.arrays(bool, st.tuples(st.integers(1, 7), st.integers(1, 7))))
+@settings(max_examples=60)
+def test_ranges_hold_for_any_mask(mask):
+    table = tg.measure(mask, long=True)
+    for row in table.itertuples():
+        metric = get_metric(row.metric)
+        if math.isnan(row.value):
+            assert isinstance(row.reason, str)
+        else:
+            assert metric.low - 1e-9 <= row.value <= metric.high + 1e-9
+
+
+def test_measure_takes_anything(tmp_path):
+    mask = np.array([[1, 1, 0], [0, 1, 1]])
+    graph = tg.BipartiteGraph.from_mask(mask)
+    np.save(tmp_path / "mask.npy", mask)
+    sp.save_npz(tmp_path / "sparse.npz", sp.csr_array(mask))
+    for source in (
+        mask,
+        mask.tolist(),
+        sp.coo_array(mask),
+        graph,
+        [graph],
+        {"a": mask},
+        tmp_path / "mask.npy",
+        str(tmp_path / "sparse.npz"),
+    ):
+        table = tg.measure(source)
+        assert table["n_edges"].iloc[0] == 4
+        assert table["algebraic_connectivity"].iloc[0] == pytest.approx(2 - 2 * math.cos(math.pi / 5))
+        assert list(table.columns) == [*ALL, "reason"]
+
+
+def test_a_topology_has_a_row_a_layer_and_one_for_the_network():
+    topology = tg.Topology.build("random_regular", [20, 12, 5], [4, 5], seed=1)
+    table = tg.measure(topology)
+    assert list(table.index) == ["l1", "l2", "network"]
+    assert table.loc["network", "n_edges"] == topology.n_edges
+    assert table.loc["network", "density"] == topology.density
+    assert table.loc["network", "algebraic_connectivity"] == topology.as_graph().algebraic_connectivity()
+    assert math.isnan(table.loc["network", "left_degree_mean"])
+    assert "defined for a layer pair" in table.loc["network", "reason"]
+    assert table.loc["l1", "reason"] == ""
+
+
+def test_long_form_carries_residuals_and_reasons():
+    table = tg.measure(np.zeros((2, 2)), metrics=["normalized_gap", "n_edges"], long=True)
+    assert list(table.columns) == ["layer", "metric", "value", "residual", "reason"]
+    row = table.set_index("metric").loc["normalized_gap"]
+    assert math.isnan(row["value"])
+    assert row["reason"] == "the graph has no edges"
+
+
+def test_metrics_are_chosen_by_name_or_group():
+    assert list(tg.measure([[1]], "density").columns) == ["density", "reason"]
+    assert "left_degree_std" in tg.measure([[1]], ["degrees", "density"])
+    with pytest.raises(UnknownNameError, match="did you mean 'density'"):
+        tg.measure([[1]], "densty")
+    with pytest.raises(tg.TopographError, match="at least one"):
+        tg.measure([[1]], [])
+
+
+def test_whole_numbers_stay_whole():
+    table = tg.measure([[1, 0], [1, 1]])
+    assert pd.api.types.is_integer_dtype(table["n_edges"])
+    assert pd.api.types.is_float_dtype(table["density"])
+
+
+def test_the_catalogue_documents_every_metric():
+    table = metric_table()
+    assert list(table.index) == list(ALL)
+    assert table["definition"].str.len().min() > 5
+
+
+def test_bad_sources_are_refused_in_words(tmp_path):
+    with pytest.raises(InvalidMaskError, match="two dimensions"):
+        tg.measure(np.ones((2, 2, 2)))
+    with pytest.raises(InvalidMaskError, match="no such file"):
+        tg.measure(tmp_path / "nothing.npy")
+    with pytest.raises(InvalidMaskError, match="no mask among"):
+        tg.measure({"bias": np.ones(3)})

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import scipy.sparse as sp
 from scipy import stats
 
 from analysis.frame import CELL
@@ -19,8 +20,11 @@ METHODS = ("pearson", "spearman", "partial", "within_cell")
 COLUMNS = ("metric", "method", "estimate", "low", "high", "p_value", "n", "n_clusters")
 
 Vector = npt.NDArray[np.float64]
-Statistic = Callable[[npt.NDArray[np.int64]], float]
+Matrix = npt.NDArray[np.float64]
+Statistic = Callable[[Matrix], Vector]
 _CERTAIN = 1 - 1e-12  # beyond this a correlation is 1 but for rounding
+_ROUNDING = 1e-12  # variances below this, of columns standardised to 1, are rounding
+_BLOCK = 4_000_000  # weights held at a time
 
 
 def correlate(
@@ -127,18 +131,19 @@ def correlate(
             continue
         data = frame.loc[data.index].dropna(subset=held)
         clusters = data[groups].astype("category").cat.codes.to_numpy()
-        draws = _cluster_draws(clusters, resamples, seed)
+        n_clusters = len(np.unique(clusters))
         for method in methods:
             statistic = _statistic(method, data, outcome, name, held, cells)
-            freedom = len(np.unique(clusters)) - 1 - (len(held) if method == "partial" else 0)
-            row = _row(name, method, data) | {"n_clusters": len(np.unique(clusters))}
-            estimate = statistic(np.arange(len(data)))
+            freedom = n_clusters - 1 - (len(held) if method == "partial" else 0)
+            row = _row(name, method, data) | {"n_clusters": n_clusters}
+            (estimate,) = statistic(np.ones((1, len(data))))
             if np.isnan(estimate):
                 reasons[f"{name} ({method})"] = _why(method, name, held)
                 rows.append(row)
                 continue
-            low, high, p_value = _interval(estimate, [statistic(draw) for draw in draws], confidence, freedom)
-            rows.append(row | {"estimate": estimate, "low": low, "high": high, "p_value": p_value})
+            draws = np.concatenate([statistic(weights) for weights in _cluster_draws(clusters, resamples, seed)])
+            low, high, p_value = _interval(estimate, draws, confidence, freedom)
+            rows.append(row | {"estimate": float(estimate), "low": low, "high": high, "p_value": p_value})
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     table.attrs["reasons"] = reasons
     return table
@@ -158,54 +163,105 @@ def _why(method: str, name: str, held: Sequence[str]) -> str:
 def _statistic(
     method: str, data: pd.DataFrame, outcome: str, name: str, held: Sequence[str], cells: Sequence[str]
 ) -> Statistic:
-    """The correlation as a function of the rows drawn."""
-    y, x = (data[column].to_numpy(dtype=float) for column in (outcome, name))
+    """The correlation as a function of how often each row counts: one for each row of weights."""
+    y, x = (_standard(data[column]) for column in (outcome, name))
     if method == "pearson":
-        return lambda rows: pearson(y[rows], x[rows])
-    if method == "spearman":
-        return lambda rows: pearson(stats.rankdata(y[rows]), stats.rankdata(x[rows]))
+        return lambda weights: partial(y, x, np.ones((len(data), 1)), weights)
     if method == "partial":
-        design = np.column_stack([np.ones(len(data)), *(data[column].to_numpy(dtype=float) for column in held)])
-        return lambda rows: partial(y[rows], x[rows], design[rows])
+        design = np.column_stack([np.ones(len(data)), *(_standard(data[column]) for column in held)])
+        return lambda weights: partial(y, x, design, weights)
+    if method == "spearman":
+        return lambda weights: spearman(y, x, weights)
     codes = data.groupby(list(cells), sort=False).ngroup().to_numpy()
-    return lambda rows: pearson(_deviations(y[rows], codes[rows]), _deviations(x[rows], codes[rows]), y[rows], x[rows])
+    return lambda weights: within(y, x, codes, weights)
 
 
-def pearson(y: Vector, x: Vector, y_scale: Vector | None = None, x_scale: Vector | None = None) -> float:
-    """Pearson's correlation; NaN where either does not vary, judged against the size of the scales."""
-    dy, dx = y - y.mean(), x - x.mean()
-    for deviation, scale in ((dy, y if y_scale is None else y_scale), (dx, x if x_scale is None else x_scale)):
-        if np.abs(deviation).max() <= 1e-9 * max(1e-300, np.abs(scale).max()):
-            return float("nan")
-    return float(np.clip(dy @ dx / np.sqrt((dy @ dy) * (dx @ dx)), -1, 1))
+def partial(y: Vector, x: Vector, design: Matrix, weights: Matrix) -> Vector:
+    """Pearson's correlation of what is left of both after least squares on ``design``, for each row of weights.
+
+    Parameters
+    ----------
+    y, x
+        Shape ``(n,)``, standardised.
+    design
+        Shape ``(n, p)``, with a column of ones; that alone makes it the plain correlation.
+    weights
+        Shape ``(draws, n)``.
+    """
+    columns = np.column_stack([design, y, x])
+    size, p = columns.shape[1], design.shape[1]
+    upper = np.triu_indices(size)
+    moments = np.empty((len(weights), size, size))
+    moments[:, upper[0], upper[1]] = weights @ (columns[:, upper[0]] * columns[:, upper[1]])
+    moments[:, upper[1], upper[0]] = moments[:, upper[0], upper[1]]
+    moments /= weights.sum(axis=1)[:, None, None]
+    cross = moments[:, :p, p:]
+    rest = moments[:, p:, p:] - np.swapaxes(cross, 1, 2) @ np.linalg.pinv(moments[:, :p, :p], hermitian=True) @ cross
+    return _ratio(rest[:, 0, 1], rest[:, 0, 0], rest[:, 1, 1])
 
 
-def partial(y: Vector, x: Vector, design: npt.NDArray[np.float64]) -> float:
-    """Pearson's correlation of what is left of both after least squares on the columns of ``design``."""
-    basis, scale = np.linalg.qr(design)
-    solid = np.abs(np.diag(scale)) > 1e-10 * np.abs(scale).max()
-    basis = basis[:, solid]
-    return pearson(y - basis @ (basis.T @ y), x - basis @ (basis.T @ x), y - y.mean(), x - x.mean())
+def spearman(y: Vector, x: Vector, weights: Matrix) -> Vector:
+    """Pearson's correlation of the ranks within each draw; ties share their middle rank."""
+    total = weights.sum(axis=1, keepdims=True)
+    ranks = []
+    for values in (y, x):
+        distinct, place = np.unique(values, return_inverse=True)
+        counts = weights @ sp.csr_array(
+            (np.ones(len(values)), (np.arange(len(values)), place)), (len(values), len(distinct))
+        )
+        middle = np.cumsum(counts, axis=1) - counts / 2
+        ranks.append((middle / total)[:, place] - 0.5)
+    parts = [(weights * a * b).sum(axis=1) for a, b in ((ranks[0], ranks[1]), (ranks[0],) * 2, (ranks[1],) * 2)]
+    return _ratio(*(part / total[:, 0] for part in parts))
 
 
-def _deviations(values: Vector, codes: npt.NDArray[np.int64]) -> Vector:
-    counts = np.bincount(codes)
-    means = np.bincount(codes, weights=values) / np.maximum(counts, 1)
-    return np.asarray(values - means[codes])
+def within(y: Vector, x: Vector, codes: npt.NDArray[np.int64], weights: Matrix) -> Vector:
+    """Pearson's correlation of deviations from the cell's mean within each draw, pooled over cells."""
+    member = sp.csr_array((np.ones(len(codes)), (np.arange(len(codes)), codes)))
+    counts = np.maximum(weights @ member, 1e-300)
+    sums = [(weights * values) @ member for values in (y, x)]
+    total = weights.sum(axis=1)
+
+    def moment(i: int, j: int) -> Vector:
+        both = (y, x)
+        return np.asarray((weights @ (both[i] * both[j]) - (sums[i] * sums[j] / counts).sum(axis=1)) / total)
+
+    return _ratio(moment(0, 1), moment(0, 0), moment(1, 1))
 
 
-def _cluster_draws(clusters: npt.NDArray[np.int64], resamples: int, seed: int) -> list[npt.NDArray[np.int64]]:
-    """Row numbers of each draw: as many clusters as there are, with replacement, each with all its rows."""
+def _ratio(covariance: Vector, first: Vector, second: Vector) -> Vector:
+    """The correlation; NaN where either variance is nothing but rounding."""
+    solid = (first > _ROUNDING) & (second > _ROUNDING)
+    product = np.where(solid, first * second, 1.0)
+    return np.where(solid, np.clip(covariance / np.sqrt(product), -1, 1), np.nan)
+
+
+def _standard(values: pd.Series) -> Vector:
+    """Mean 0 and variance 1; all 0 where the values do not vary."""
+    numbers = values.to_numpy(dtype=float)
+    deviations = numbers - numbers.mean()
+    scale = deviations.std()
+    return deviations / scale if scale > 1e-9 * np.abs(numbers).max() else np.zeros_like(numbers)
+
+
+def _cluster_draws(clusters: npt.NDArray[np.int64], resamples: int, seed: int) -> Iterator[Matrix]:
+    """How often each row counts in each draw: as many clusters as there are, with replacement, each with all its rows.
+
+    In blocks of draws, so that many rows do not need much memory.
+    """
     generator = np.random.default_rng(seed)
-    members = [np.flatnonzero(clusters == code) for code in np.unique(clusters)]
-    choices = generator.integers(len(members), size=(resamples, len(members)))
-    return [np.concatenate([members[i] for i in choice]) for choice in choices]
+    _, member = np.unique(clusters, return_inverse=True)
+    count = int(member.max()) + 1
+    block = max(1, _BLOCK // len(clusters))
+    for start in range(0, resamples, block):
+        draws = min(block, resamples - start)
+        times = generator.multinomial(count, np.full(count, 1 / count), size=draws)
+        yield times[:, member].astype(float)
 
 
-def _interval(estimate: float, draws: Sequence[float], confidence: float, freedom: int) -> tuple[float, float, float]:
+def _interval(estimate: float, draws: Vector, confidence: float, freedom: int) -> tuple[float, float, float]:
     """Interval and p-value on Fisher's z scale."""
-    values = np.asarray(draws)
-    values = values[~np.isnan(values)]
+    values = draws[~np.isnan(draws)]
     if freedom < 1 or values.size < 0.9 * len(draws):
         return float("nan"), float("nan"), float("nan")
     z = np.arctanh(np.clip(estimate, -_CERTAIN, _CERTAIN))

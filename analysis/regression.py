@@ -142,12 +142,15 @@ def fit(
         )
     result, notes = _fitted(data, outcome, right, groups, model)
     n_clusters = data[groups].nunique() if groups else len(data)
+    lone = _lone_terms(result.model, data[groups]) if groups else []
+    if lone:
+        notes.append(f"{', '.join(lone)}: a single cluster tells nothing about its own error, so there is no interval")
     if n_clusters < _FEW_CLUSTERS:
         notes.append(f"only {n_clusters} clusters: intervals are likely too narrow below about {_FEW_CLUSTERS}")
     return Fit(
         formula=formula,
         model=model,
-        coefficients=_coefficients(result, confidence),
+        coefficients=_coefficients(result, confidence, lone),
         n=len(data),
         n_clusters=n_clusters,
         dropped=len(frame) - len(data),
@@ -202,9 +205,20 @@ def _collinearity(design: np.ndarray[Any, np.dtype[np.float64]]) -> list[str]:
     return []
 
 
-def _coefficients(result: Any, confidence: float) -> pd.DataFrame:
-    interval = np.asarray(result.conf_int(alpha=1 - confidence))
-    return pd.DataFrame(
+def _lone_terms(model: Any, groups: pd.Series) -> list[str]:
+    """Indicator terms that are 1 in a single cluster only: their cluster-robust error is 0 by arithmetic alone."""
+    design, codes = np.asarray(model.exog), groups.to_numpy()
+    return [
+        name
+        for name, column in zip(model.exog_names, design.T, strict=True)
+        if set(np.unique(column)) == {0.0, 1.0} and len(set(codes[column == 1])) == 1
+    ]
+
+
+def _coefficients(result: Any, confidence: float, lone: list[str]) -> pd.DataFrame:
+    with np.errstate(invalid="ignore"):  # the variance of a lone term may come out just below 0
+        interval = np.asarray(result.conf_int(alpha=1 - confidence))
+    table = pd.DataFrame(
         {
             "estimate": np.asarray(result.params),
             "std_error": np.asarray(result.bse),
@@ -215,3 +229,5 @@ def _coefficients(result: Any, confidence: float) -> pd.DataFrame:
         },
         index=pd.Index(result.model.exog_names, name="term"),
     )
+    table.loc[lone, ["std_error", "low", "high", "p_value"]] = np.nan
+    return table

@@ -82,7 +82,7 @@ def coefficient_forest(fit: Fit, ax: Any, *, unit: str = "accuracy") -> Any:
     ax.errorbar(
         rows["per_sd"],
         places,
-        xerr=np.abs(reach),
+        xerr=np.nan_to_num(np.abs(reach)),
         fmt="o",
         color=sns.color_palette("colorblind")[0],
         capsize=3,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from importlib.metadata import version
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,6 +15,9 @@ from trainers.datasets import Dataset
 from trainers.initialization import batch_order, dropout_generator
 from trainers.protocol import check_fit
 from trainers.result import TrainingResult
+
+if TYPE_CHECKING:
+    from trainers.numpy_sparse.network import SparseNetwork
 
 
 class NumpyTrainer:
@@ -37,8 +41,11 @@ class NumpyTrainer:
         from trainers.numpy_sparse.network import SparseNetwork
 
         check_fit(topology, dataset)
+        with np.errstate(all="ignore"):  # a loss that leaves the numbers is reported as divergence
+            return self._train(SparseNetwork(topology, config), dataset, config)
+
+    def _train(self, network: SparseNetwork, dataset: Dataset, config: TrainingConfig) -> TrainingResult:
         started = time.perf_counter()
-        network = SparseNetwork(topology, config)
         n_samples = len(dataset.x_train)
         history: dict[str, list[float]] = {"loss": [], "train_accuracy": [], "test_accuracy": []}
         for epoch in range(config.epochs):

@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import topograph as tg
+from analysis.cli import main
+
+SPEC = """
+name = "tiny"
+[grid]
+architectures = [64, 12, 10]
+constructions = ["random_edge", "regular_rotating", "fibonacci_rotating"]
+degrees = [[2, 4], [4, 4], [8, 8]]
+training_seeds = [0, 1]
+[training]
+epochs = 1
+learning_rate = 0.1
+"""
+
+
+def test_lists(capsys):
+    for what, expected in (
+        ("constructions", "fibonacci_rotating"),
+        ("metrics", "algebraic_connectivity"),
+        ("trainers", "numpy"),
+        ("datasets", "fashion-mnist"),
+    ):
+        assert main(["list", what]) == 0
+        assert expected in capsys.readouterr().out
+
+
+def test_build_measure_and_train(tmp_path, capsys):
+    path = tmp_path / "t.npz"
+    assert main(["build", "fibonacci_rotating", "--sizes", "64,30,10", "--degrees", "8,10", "--out", str(path)]) == 0
+    assert "64-30-10" in capsys.readouterr().out
+    assert tg.Topology.load(path) == tg.Topology.build("fibonacci_rotating", [64, 30, 10], [8, 10])
+    assert main(["measure", str(path)]) == 0
+    out = capsys.readouterr().out
+    assert "algebraic_connectivity" in out
+    assert "network" in out
+    assert main(["train", str(path), "--set", "epochs=1", "--set", "loss=mse"]) == 0
+    assert "test accuracy" in capsys.readouterr().out
+    assert main(["train", str(path), "--set", "epochs=1", "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["total"] == 360
+
+
+def test_measure_formats(tmp_path, capsys):
+    file = tmp_path / "mask.npy"
+    np.save(file, np.eye(3))
+    assert main(["measure", str(file), "--format", "csv", "--metrics", "n_edges,normalized_gap"]) == 0
+    table = pd.read_csv(pd.io.common.StringIO(capsys.readouterr().out))
+    assert table["n_edges"].tolist() == [3]
+    assert main(["measure", str(file), str(file), "--format", "json", "--long"]) == 0
+    assert len(json.loads(capsys.readouterr().out)) == 2 * len(tg.available_metrics())
+    out = tmp_path / "table.parquet"
+    assert main(["measure", str(file), "--format", "parquet", "--out", str(out)]) == 0
+    assert pd.read_parquet(out)["n_edges"].tolist() == [3]
+    assert main(["measure", str(file), "--format", "parquet"]) == 1
+    assert "--out" in capsys.readouterr().err
+    assert main(["measure", str(file), "--out", str(tmp_path / "table.txt")]) == 0
+    assert "undefined" in (tmp_path / "table.txt").read_text()  # a matching has a Ramanujan bound of 0
+
+
+def test_a_study_from_spec_to_report(tmp_path, capsys):
+    spec, store, page = tmp_path / "tiny.toml", tmp_path / "tiny.sqlite", tmp_path / "tiny.html"
+    spec.write_text(SPEC)
+    run = ["study", "run", str(spec), "--store", str(store), "--workers", "1", "--quiet"]
+    assert main(run) == 0
+    assert "12 trained now" in capsys.readouterr().out
+    assert main(run) == 0
+    assert "0 trained now" in capsys.readouterr().out
+    assert main(["study", "status", str(store)]) == 0
+    assert "12 done, 0 pending, 0 failed" in capsys.readouterr().out
+    assert main(["report", str(store), "--out", str(page)]) == 0
+    out = capsys.readouterr().out
+    assert "with density held fixed" in out
+    assert out.strip().endswith(f"Report: {page}")
+    assert page.stat().st_size > 10_000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["measure", "nothing.npy"], "no such file"),
+        (["build", "desne", "--sizes", "4,4", "--out", "x.npz"], "did you mean 'dense'"),
+        (["build", "random_edge", "--sizes", "4,4", "--degrees", "9", "--out", "x.npz"], "degree=9"),
+        (["build", "dense", "--sizes", "4,4", "--out", "no/such/folder/x.npz"], "cannot write"),
+        (["report", "nothing.sqlite"], "no such store"),
+        (["study", "run", "nothing.toml"], "cannot be read"),
+        (["study", "status", "nothing.sqlite"], "no such store"),
+        (["train", "nothing.npz"], "nothing.npz"),
+    ],
+)
+def test_errors_are_one_line_and_exit_1(tmp_path, monkeypatch, capsys, arguments, words):
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("topograph: ")
+    assert words in error
+    assert error.count("\n") == 1
+
+
+def test_wrong_usage_exits_2_and_ctrl_c_130(monkeypatch, capsys):
+    for arguments in (["measure"], ["list", "nonsense"], ["build", "dense", "--sizes", "a", "--out", "x"]):
+        with pytest.raises(SystemExit) as caught:
+            main(arguments)
+        assert caught.value.code == 2
+
+    def stop(*arguments, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("topograph.measure", stop)
+    assert main(["measure", "x.npy"]) == 130
+    assert "What was finished is kept" in capsys.readouterr().err
+
+
+def test_the_installed_command_works_from_anywhere(tmp_path):
+    np.save(tmp_path / "mask.npy", np.ones((3, 4)))
+    printed = subprocess.run(
+        [sys.executable, "-m", "analysis.cli", "measure", "mask.npy", "--metrics", "algebraic_connectivity"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert "3" in printed

@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from analysis import correlate, verdicts
+from analysis.correlation import COLUMNS
+from tests.analysis.conftest import simulated
+from topograph.errors import InsufficientDataError, InvalidParameterError, UnknownNameError
+
+ARGUMENTS = {"control": ["l1_log_density"], "resamples": 300}
+
+
+def by_method(table: pd.DataFrame) -> pd.DataFrame:
+    return table.set_index("method")
+
+
+def test_estimates_match_scipy_and_a_regression():
+    frame = simulated(0.01)
+    found = by_method(correlate(frame, "test_accuracy", "l1_normalized_gap", **ARGUMENTS))
+    y, x, z = (frame[c].to_numpy() for c in ("test_accuracy", "l1_normalized_gap", "l1_log_density"))
+    assert found.loc["pearson", "estimate"] == pytest.approx(stats.pearsonr(y, x).statistic)
+    assert found.loc["spearman", "estimate"] == pytest.approx(stats.spearmanr(y, x).statistic)
+    left = [v - np.polyval(np.polyfit(z, v, 1), z) for v in (y, x)]
+    assert found.loc["partial", "estimate"] == pytest.approx(stats.pearsonr(*left).statistic)
+    cells = frame.groupby("degrees")[["test_accuracy", "l1_normalized_gap"]].transform("mean")
+    deviations = frame[["test_accuracy", "l1_normalized_gap"]] - cells
+    assert found.loc["within_cell", "estimate"] == pytest.approx(deviations.corr().iloc[0, 1])
+    assert tuple(correlate(frame, "test_accuracy", "l1_normalized_gap", **ARGUMENTS).columns) == COLUMNS
+    assert (found["n"] == len(frame)).all()
+    assert (found["n_clusters"] == 60).all()
+
+
+def test_density_alone_leaves_nothing_when_it_is_held_fixed():
+    found = by_method(correlate(simulated(0.0), "test_accuracy", "l1_normalized_gap", **ARGUMENTS))
+    assert found.loc["pearson", "low"] > 0.5
+    for method in ("partial", "within_cell"):
+        assert found.loc[method, "low"] < 0 < found.loc[method, "high"]
+
+
+def test_an_effect_beyond_density_is_found():
+    found = by_method(correlate(simulated(0.02), "test_accuracy", "l1_normalized_gap", **ARGUMENTS))
+    for method in ("partial", "within_cell"):
+        assert found.loc[method, "low"] > 0.3
+        assert found.loc[method, "p_value"] < 1e-6
+
+
+def test_intervals_respect_clusters():
+    """Copies of a run are no new evidence: the interval must not shrink when every run is copied ten times."""
+    frame = simulated(0.0, clusters=40, runs=1)
+    copies = pd.concat([frame] * 10, ignore_index=True)
+    one, ten = (by_method(correlate(f, "test_accuracy", "l1_normalized_gap", **ARGUMENTS)) for f in (frame, copies))
+    assert ten.loc["partial", "low"] == pytest.approx(one.loc["partial", "low"], abs=1e-9)
+    naive = by_method(correlate(copies, "test_accuracy", "l1_normalized_gap", groups="row", **ARGUMENTS)
+                      if "row" in copies else correlate(copies.assign(row=range(len(copies))), "test_accuracy",
+                                                        "l1_normalized_gap", groups="row", **ARGUMENTS))  # fmt: skip
+    width = {name: t.loc["partial", "high"] - t.loc["partial", "low"] for name, t in (("c", ten), ("n", naive))}
+    assert width["c"] > 2 * width["n"]
+
+
+def test_intervals_cover_and_do_not_cry_wolf():
+    """120 studies without an effect beyond density: few may claim one (5 % expected, up to 14 would be chance)."""
+    claims = naive = 0
+    for seed in range(120):
+        frame = simulated(0.0, clusters=40, seed=seed)
+        table = by_method(
+            correlate(frame, "test_accuracy", "l1_normalized_gap", methods=["pearson", "partial"],
+                      control=["l1_log_density"], resamples=200)
+        )  # fmt: skip
+        claims += table.loc["partial", "p_value"] < 0.05
+        naive += table.loc["pearson", "p_value"] < 0.05
+    assert claims <= 14
+    assert naive >= 110  # the raw correlation claims an effect nearly always
+
+
+def test_the_same_seed_gives_the_same_table():
+    frame = simulated(0.01)
+    one, again = (correlate(frame, "test_accuracy", "l1_normalized_gap", **ARGUMENTS) for _ in range(2))
+    pd.testing.assert_frame_equal(one, again)
+
+
+def test_what_cannot_be_correlated_says_why():
+    frame = simulated(0.01).assign(flat=1.0, hole=np.nan)
+    frame["twin"] = 3 * frame["l1_log_density"]
+    frame["cellwise"] = frame["degrees"].str.split("-").str[0].astype(float)
+    table = correlate(frame, "test_accuracy", ["flat", "hole", "twin", "cellwise"], **ARGUMENTS)
+    reasons = table.attrs["reasons"]
+    assert "same value" in reasons["flat"]
+    assert "hole lacks 180" in reasons["hole"]
+    assert "nothing of twin" in reasons["twin (partial)"]
+    assert "does not vary" in reasons["cellwise (within_cell)"]
+    assert table.set_index(["metric", "method"]).loc[("twin", "pearson"), "estimate"] > 0.5
+    lines = "\n".join(verdicts(table))
+    assert "flat: cannot be correlated" in lines
+    assert "cellwise: raw r" in lines
+
+
+def test_bad_arguments_are_refused_in_words():
+    frame = simulated(0.01)
+    with pytest.raises(UnknownNameError, match="did you mean 'l1_normalized_gap'"):
+        correlate(frame, "test_accuracy", "l1_normalised_gap")
+    with pytest.raises(InvalidParameterError, match="must hold numbers"):
+        correlate(frame, "construction", "l1_normalized_gap")
+    with pytest.raises(InvalidParameterError, match="needs control"):
+        correlate(frame, "test_accuracy", "l1_normalized_gap", methods=["partial"])
+    with pytest.raises(InvalidParameterError, match="pearson, spearman"):
+        correlate(frame, "test_accuracy", "l1_normalized_gap", methods=["kendall"])
+    with pytest.raises(InvalidParameterError, match="within_cell"):
+        correlate(frame.drop(columns="degrees"), "test_accuracy", "l1_normalized_gap", methods=["within_cell"])
+    with pytest.raises(InsufficientDataError, match="at least 4 rows"):
+        correlate(frame.head(3), "test_accuracy", "l1_normalized_gap")
+    with pytest.raises(InsufficientDataError, match="same value"):
+        correlate(frame.assign(test_accuracy=0.5), "test_accuracy", "l1_normalized_gap")
+
+
+def test_verdicts_use_no_causal_word():
+    table = correlate(simulated(0.02), "test_accuracy", "l1_normalized_gap", **ARGUMENTS)
+    lines = verdicts(table)
+    assert "a link remains" in lines[1]
+    assert not any(word in "".join(lines) for word in ("cause", "effect", "because", "improve"))
+    raw_only = verdicts(correlate(simulated(0.02), "test_accuracy", "l1_normalized_gap", methods=["pearson"]))
+    assert raw_only[1].startswith("l1_normalized_gap: raw r = +")

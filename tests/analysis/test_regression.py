@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import statsmodels.api as sm
+
+from analysis import compare, fit
+from tests.analysis.conftest import simulated
+from topograph.errors import InsufficientDataError, InvalidParameterError, UnknownNameError
+
+FORMULA = "test_accuracy ~ l1_log_density + l1_normalized_gap"
+
+
+def design(frame):
+    return np.column_stack([np.ones(len(frame)), frame["l1_log_density"], frame["l1_normalized_gap"]])
+
+
+def test_ols_with_cluster_robust_errors_by_hand():
+    frame = simulated(0.01)
+    found = fit(frame, FORMULA)
+    x, y = design(frame), frame["test_accuracy"].to_numpy()
+    bread = np.linalg.inv(x.T @ x)
+    beta = bread @ x.T @ y
+    rest = y - x @ beta
+    codes = frame["topology_id"].astype("category").cat.codes.to_numpy()
+    scores = np.array([x[codes == g].T @ rest[codes == g] for g in range(codes.max() + 1)])
+    groups, n, k = len(scores), len(y), x.shape[1]
+    covariance = groups / (groups - 1) * (n - 1) / (n - k) * bread @ scores.T @ scores @ bread
+    assert found.coefficients["estimate"].to_numpy() == pytest.approx(beta)
+    assert found.coefficients["std_error"].to_numpy() == pytest.approx(np.sqrt(np.diag(covariance)))
+    assert found.n_clusters == 60
+    assert found.r_squared == pytest.approx(1 - rest @ rest / ((y - y.mean()) ** 2).sum())
+    gap = found.coefficients.loc["l1_normalized_gap"]
+    assert gap["per_sd"] == pytest.approx(gap["estimate"] * frame["l1_normalized_gap"].std(ddof=0))
+    assert gap["low"] < 0.02 < gap["high"]  # 0.01 a standard deviation of a part whose standard deviation is 0.5
+
+
+def test_binomial_matches_statsmodels_arrays():
+    frame = simulated(0.01)
+    found = fit(frame, FORMULA, model="binomial")
+    counts = np.column_stack([frame["correct"], frame["total"] - frame["correct"]])
+    codes = frame["topology_id"].astype("category").cat.codes.to_numpy()
+    expected = sm.GLM(counts, design(frame), family=sm.families.Binomial()).fit(
+        cov_type="cluster", cov_kwds={"groups": codes}
+    )
+    assert found.coefficients["estimate"].to_numpy() == pytest.approx(expected.params)
+    assert found.coefficients["std_error"].to_numpy() == pytest.approx(expected.bse)
+    assert 0 < found.r_squared < 1
+
+
+def test_without_groups_errors_are_robust_to_unequal_variance():
+    found = fit(simulated(0.01), FORMULA, groups=None)
+    assert found.result.cov_type == "HC3"
+    assert found.n_clusters == found.n
+
+
+def test_a_reader_is_warned():
+    few = fit(simulated(0.01, clusters=8), FORMULA)
+    assert any("only 8 clusters" in note for note in few.notes)
+    frame = simulated(0.01)
+    frame["twin"] = 2 * frame["l1_log_density"] + 1
+    assert any("cannot be told apart" in note for note in fit(frame, f"{FORMULA} + twin").notes)
+    frame["near"] = frame["l1_log_density"] + 1e-3 * np.random.default_rng(0).normal(size=len(frame))
+    assert any("nearly collinear" in note for note in fit(frame, f"{FORMULA} + near").notes)
+
+
+def test_a_term_with_one_cluster_has_no_interval():
+    frame = simulated(0.01)
+    frame.loc[frame["topology_id"] == "t0", "construction"] = "dense"
+    found = fit(frame, f"{FORMULA} + C(construction, Treatment('random_edge'))")
+    (term,) = [name for name in found.coefficients.index if "dense" in name]
+    assert np.isnan(found.coefficients.loc[term, "std_error"])
+    assert any("single cluster" in note for note in found.notes)
+
+
+def test_missing_values_are_counted():
+    frame = simulated(0.01)
+    frame.loc[:9, "l1_normalized_gap"] = np.nan
+    assert fit(frame, FORMULA).dropped == 10
+    assert fit(frame, "test_accuracy ~ l1_log_density").dropped == 0
+
+
+def test_categorical_terms_and_reprs():
+    found = fit(simulated(0.01), f"{FORMULA} + C(construction)")
+    assert "C(construction)[T.random_regular]" in found.coefficients.index
+    assert "180 runs in 60 clusters" in repr(found)
+    assert "<table" in found._repr_html_()
+
+
+def test_bad_formulas_are_refused_in_words():
+    frame = simulated(0.01)
+    with pytest.raises(InvalidParameterError, match="outcome ~ term"):
+        fit(frame, "test_accuracy")
+    with pytest.raises(InvalidParameterError, match="cannot be read"):
+        fit(frame, "test_accuracy ~ nothing_like_this")
+    with pytest.raises(InvalidParameterError, match="cannot be read"):
+        fit(frame, "test_accuracy ~ l1_log_density +")
+    with pytest.raises(UnknownNameError, match="column"):
+        fit(frame, "accuracy ~ l1_log_density")
+    with pytest.raises(UnknownNameError, match="column"):
+        fit(frame, FORMULA, groups="topology")
+    with pytest.raises(InvalidParameterError, match="ols, binomial"):
+        fit(frame, FORMULA, model="probit")
+    with pytest.raises(InsufficientDataError):
+        fit(frame.head(3), FORMULA)
+    with pytest.raises(InsufficientDataError, match="cannot determine"):
+        fit(frame.iloc[::40], f"{FORMULA} + C(topology_id)")
+
+
+def test_comparison_sees_what_connectivity_adds_and_what_it_does_not():
+    base = "test_accuracy ~ l1_log_density"
+    useful = compare(simulated(0.03), base, FORMULA)
+    assert useful.added == ("l1_normalized_gap",)
+    assert useful.wald_p_value < 1e-6
+    assert useful.rmse("full") < 0.8 * useful.rmse("base")
+    assert useful.aic_gain > 0
+    idle = compare(simulated(0.0, seed=1), base, FORMULA)
+    assert idle.wald_p_value > 0.01
+    assert idle.rmse("full") > 0.97 * idle.rmse("base")
+    assert list(useful.folds.index) == ["random_edge", "random_regular", "regular_rotating"]
+    assert useful.folds["n"].sum() == 180
+    assert "Wald" in repr(useful)
+    assert "<table" in useful._repr_html_()
+
+
+def test_held_out_errors_by_hand():
+    frame = simulated(0.01)
+    found = compare(frame, "test_accuracy ~ l1_log_density", FORMULA)
+    seen = frame["construction"] != "random_edge"
+    weights, *_ = np.linalg.lstsq(design(frame[seen]), frame.loc[seen, "test_accuracy"], rcond=None)
+    rest = frame.loc[~seen, "test_accuracy"] - design(frame[~seen]) @ weights
+    assert found.folds.loc["random_edge", "full_rmse"] == pytest.approx(np.sqrt(np.mean(rest**2)))
+
+
+def test_models_that_are_not_nested_are_refused():
+    frame = simulated(0.01)
+    with pytest.raises(InvalidParameterError, match="all terms"):
+        compare(frame, "test_accuracy ~ l1_log_density", "test_accuracy ~ l1_normalized_gap")
+    with pytest.raises(InsufficientDataError, match="one value only"):
+        compare(frame.assign(construction="dense"), "test_accuracy ~ l1_log_density", FORMULA)
+    with pytest.raises(UnknownNameError, match="column"):
+        compare(frame, "test_accuracy ~ l1_log_density", FORMULA, held_out="family")

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+import analysis
+from tests.analysis.conftest import simulated
+from topograph.errors import InsufficientDataError
+
+
+class Checker(HTMLParser):
+    """Collects what a page would fetch, and that every tag is closed."""
+
+    VOID = {"meta", "img", "br", "hr", "link", "input"}  # noqa: RUF012
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.sources: list[str] = []
+        self.tags: list[str] = []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.sources += [value for name, value in attrs if name in ("src", "href")]
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+@pytest.fixture(scope="module")
+def made(store, tmp_path_factory):
+    path = tmp_path_factory.mktemp("report") / "deep" / "report.html"
+    return analysis.report(analysis.load_frame(store), path)
+
+
+def test_the_page_is_whole_and_needs_nothing_else(made):
+    text = made.path.read_text(encoding="utf-8")
+    checker = Checker()
+    checker.feed(text)
+    assert checker.open == []
+    assert "script" not in checker.tags
+    assert all(source.startswith("data:image/svg+xml;base64,") for source in checker.sources)
+    assert len(checker.sources) >= 8
+    assert all('alt="' in tag or "alt='" in tag for tag in re.findall(r"<img [^>]*", text))
+
+
+def test_it_answers_first_and_escapes_what_users_write(made):
+    text = made.path.read_text(encoding="utf-8")
+    assert "Is &lt;this&gt; &amp; that escaped?" in text
+    assert text.index("with density held fixed") < text.index("<figure>")
+    assert made.verdicts[0].startswith("Raw, ")
+    assert str(made) == "\n".join(made.verdicts)
+
+
+def test_what_it_found_is_also_there_to_use(made):
+    assert {"pearson", "spearman", "partial", "within_cell"} == set(made.correlations["method"])
+    assert set(made.fits) == {
+        "linear",
+        "linear, with construction and architecture",
+        "binomial, with construction and architecture",
+    }
+    assert made.comparison is not None
+    assert "l1_normalized_gap" in made.comparison.added
+
+
+def test_other_peoples_numbers_work_too(tmp_path):
+    frame = simulated(0.02)
+    found = analysis.report(frame, tmp_path / "r.html", metrics=["l1_normalized_gap"])
+    assert "a link remains" in found.verdicts[1]
+    assert (tmp_path / "r.html").exists()
+
+
+def test_poor_studies_get_words_not_a_traceback(tmp_path):
+    frame = simulated(0.02)
+    one = analysis.report(frame.assign(construction="dense"), tmp_path / "one.html")
+    assert one.comparison is None
+    assert "one value only" in (tmp_path / "one.html").read_text(encoding="utf-8")
+    with pytest.raises(InsufficientDataError):
+        analysis.report(frame.head(3), tmp_path / "few.html")
+    with pytest.raises(InsufficientDataError, match="no metric varies"):
+        analysis.report(frame.drop(columns="l1_normalized_gap"), tmp_path / "none.html")
+    with pytest.raises(InsufficientDataError, match="same value"):
+        analysis.report(frame.assign(test_accuracy=0.9), tmp_path / "flat.html")

@@ -1,0 +1,85 @@
+"""The house keeps its shape: arrows in one direction, no framework at the door, names that stay."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+BELOW = {"topograph": {"trainers", "analysis"}, "trainers": {"analysis"}, "analysis": set()}
+FRAMEWORKS = ("torch", "keras", "tensorflow", "jax", "dask", "onnx", "numba", "safetensors", "h5py")
+
+
+def imported(path: Path) -> set[str]:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.add(node.module.split(".")[0])
+    return names
+
+
+@pytest.mark.parametrize("package", BELOW)
+def test_arrows_run_one_way(package):
+    for path in (ROOT / package).rglob("*.py"):
+        assert not imported(path) & BELOW[package], path
+
+
+@pytest.mark.parametrize("package", BELOW)
+def test_importing_us_imports_no_framework(package):
+    code = f"import sys, {package}; print([name for name in {FRAMEWORKS} if name in sys.modules])"
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert printed.strip() == "[]"
+
+
+def test_the_core_draws_nothing():
+    code = "import sys, topograph, trainers; print('matplotlib' in sys.modules, 'seaborn' in sys.modules)"
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert printed.split() == ["False", "False"]
+
+
+def test_no_notebook_defines_a_function():
+    import json
+
+    for path in (ROOT / "notebooks").rglob("*.ipynb"):
+        for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+            assert cell["cell_type"] != "code" or "def " not in "".join(cell["source"]), path
+
+
+def test_the_public_face_stays():
+    import analysis
+    import topograph as tg
+    import trainers
+    from trainers.study import run_study
+
+    for name in ("BipartiteGraph", "Topology", "construct", "measure", "load"):
+        assert name in tg.__all__
+    for name in ("get_trainer", "TrainingConfig", "TrainingResult", "load_dataset"):
+        assert name in trainers.__all__
+    for name in ("load_frame", "correlate", "fit", "compare", "report"):
+        assert name in analysis.__all__
+    assert callable(run_study)
+    graph = tg.BipartiteGraph
+    for name in ("from_mask", "density", "left_degrees", "right_degrees", "biadjacency", "to_mask", "to_networkx"):
+        assert hasattr(graph, name)
+    for name in ("to_igraph", "edges", "algebraic_connectivity", "spectral_gap", "degree_stats", "n_edges"):
+        assert hasattr(graph, name)
+    for module in (tg, trainers, analysis):
+        for name in module.__all__:
+            assert getattr(module, name).__doc__
+
+
+def test_the_version_is_said_once():
+    import tomllib
+
+    import topograph as tg
+
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    assert tg.__version__ == declared
+    assert f"## {declared}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")

@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+import gzip
+import http.server
+import os
+import threading
+
+import numpy as np
+import pytest
+
+from topograph.errors import DatasetNotFoundError, InvalidDatasetError, UnknownNameError
+from trainers import datasets, load_dataset
+
+FILES = {
+    "train-images-idx3-ubyte": np.arange(3 * 2 * 2).reshape(3, 2, 2),
+    "train-labels-idx1-ubyte": np.array([0, 1, 2]),
+    "t10k-images-idx3-ubyte": np.full((2, 2, 2), 255),
+    "t10k-labels-idx1-ubyte": np.array([2, 0]),
+}
+
+
+def idx(array: np.ndarray) -> bytes:
+    sizes = np.array(array.shape, dtype=">u4").tobytes()
+    return bytes([0, 0, 8, array.ndim]) + sizes + array.astype(np.uint8).tobytes()
+
+
+@pytest.fixture
+def no_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr("pooch.os_cache", lambda name: tmp_path / "cache")
+    monkeypatch.delenv("TOPOGRAPH_DATA", raising=False)
+    return tmp_path
+
+
+def test_digits_are_embedded_and_always_the_same():
+    data = load_dataset("digits")
+    assert (len(data.x_train), len(data.x_test), data.n_features, data.n_classes) == (1437, 360, 64, 10)
+    assert data.x_train.dtype == np.float32
+    assert 0 <= data.x_train.min() <= data.x_train.max() == 1
+    assert data.content_hash == load_dataset("digits").content_hash
+    assert load_dataset(data) is data
+    with pytest.raises(ValueError, match="read-only"):
+        data.x_train[0] = 1
+    assert "digits" in repr(data)
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+@pytest.mark.parametrize("nested", [True, False])
+def test_idx_files_are_found(no_cache, monkeypatch, zipped, nested):
+    folder = no_cache / "mnist" if nested else no_cache
+    folder.mkdir(exist_ok=True)
+    for name, array in FILES.items():
+        if zipped:
+            (folder / f"{name}.gz").write_bytes(gzip.compress(idx(array)))
+        else:
+            (folder / name).write_bytes(idx(array))
+    monkeypatch.setenv("TOPOGRAPH_DATA", str(no_cache))
+    data = load_dataset("mnist")
+    assert data.x_train.shape == (3, 4)
+    assert data.x_train[2, 3] == np.float32(11 / 255)
+    assert data.y_test.tolist() == [2, 0]
+    assert data.x_test.max() == 1
+
+
+def test_missing_files_say_how_to_get_them(no_cache):
+    with pytest.raises(DatasetNotFoundError, match=r"TOPOGRAPH_DATA.*download=True") as caught:
+        load_dataset("fashion-mnist")
+    assert isinstance(caught.value, FileNotFoundError)
+
+
+@pytest.mark.parametrize("damage", [b"", b"\x1f\x8b broken", gzip.compress(b"\x00\x00\x08\x01\x00\x00\x00\x09abc")])
+def test_damaged_files_are_named(no_cache, monkeypatch, damage):
+    for name, array in FILES.items():
+        (no_cache / f"{name}.gz").write_bytes(gzip.compress(idx(array)))
+    (no_cache / "train-labels-idx1-ubyte.gz").write_bytes(damage)
+    monkeypatch.setenv("TOPOGRAPH_DATA", str(no_cache))
+    with pytest.raises(InvalidDatasetError, match="train-labels"):
+        load_dataset("mnist")
+
+
+def test_download_is_checked_by_content(no_cache, monkeypatch):
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            name = self.path.strip("/").removesuffix(".gz")
+            body = gzip.compress(idx(FILES[name]))
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *arguments):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        import hashlib
+
+        base = f"http://127.0.0.1:{server.server_port}/"
+        hashes = {name: hashlib.sha256(idx(array)).hexdigest() for name, array in FILES.items()}
+        monkeypatch.setitem(datasets._IDX, "mnist", (base, hashes))
+        assert load_dataset("mnist", download=True).y_train.tolist() == [0, 1, 2]
+        assert load_dataset("mnist").n_classes == 3  # now from the cache
+        wrong = dict.fromkeys(hashes, "0" * 64)
+        monkeypatch.setitem(datasets._IDX, "fashion-mnist", (base, wrong))
+        for file in (no_cache / "cache").rglob("*.gz"):
+            file.unlink()
+        with pytest.raises(InvalidDatasetError, match="SHA-256"):
+            load_dataset("fashion-mnist", download=True)
+        assert not list((no_cache / "cache" / "fashion-mnist").rglob("*.gz"))
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def test_arrays_and_npz(tmp_path):
+    x, y = np.random.default_rng(0).random((6, 2, 3)), np.array([0, 1, 0, 1, 0, 1])
+    data = load_dataset((x, y, x[:2], y[:2]))
+    assert data.x_train.shape == (6, 6)
+    np.savez(tmp_path / "mine.npz", x_train=x, y_train=y, x_test=x, y_test=y)
+    assert load_dataset(tmp_path / "mine.npz").name == "mine"
+    np.savez(tmp_path / "half.npz", x_train=x)
+    with pytest.raises(InvalidDatasetError, match="lacks y_train"):
+        load_dataset(tmp_path / "half.npz")
+    with pytest.raises(DatasetNotFoundError, match="no such file"):
+        load_dataset(tmp_path / "none.npz")
+    (tmp_path / "junk.npz").write_bytes(b"junk")
+    with pytest.raises(InvalidDatasetError, match="junk"):
+        load_dataset(tmp_path / "junk.npz")
+
+
+@pytest.mark.parametrize(
+    ("arrays", "words"),
+    [
+        (([[1.0]], [0, 1], [[1.0]], [0]), "one label a sample"),
+        (([[np.nan]], [0], [[1.0]], [0]), "NaN"),
+        (([[1.0]], [0.5], [[1.0]], [0]), "whole numbers"),
+        (([[1.0]], [-1], [[1.0]], [0]), "whole numbers"),
+        (([[1.0]], [0], [[1.0, 2.0]], [0]), "features"),
+        (([["a"]], [0], [[1.0]], [0]), "must hold numbers"),
+        (([[1.0]], [0]), "4|but got 2 arrays"),
+        (([], [], [], []), "one label a sample"),
+    ],
+)
+def test_broken_arrays_are_refused_in_words(arrays, words):
+    with pytest.raises(InvalidDatasetError, match=words):
+        load_dataset(arrays)
+
+
+def test_unknown_names_list_what_there_is():
+    with pytest.raises(UnknownNameError, match="digits, fashion-mnist, mnist"):
+        load_dataset("cifar")
+
+
+@pytest.mark.skipif("TOPOGRAPH_DATA" not in os.environ, reason="TOPOGRAPH_DATA does not point at MNIST")
+@pytest.mark.parametrize("name", ["mnist", "fashion-mnist"])
+def test_the_real_files(name):
+    data = load_dataset(name)
+    assert data.x_train.shape == (60_000, 784)
+    assert data.x_test.shape == (10_000, 784)
+    assert np.bincount(data.y_test).min() > 800

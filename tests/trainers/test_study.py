@@ -1,0 +1,265 @@
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from topograph.errors import SpecError, StoreError
+from trainers.study import Store, StudySpec, run_study
+from trainers.study import worker as worker_module
+from trainers.study.plan import plan_runs
+from trainers.study.worker import execute
+
+ROOT = Path(__file__).parents[2]
+SMALL = {
+    "name": "small",
+    "grid": {
+        "datasets": "digits",
+        "architectures": [64, 12, 10],
+        "constructions": ["random_regular", "regular_rotating", "dense"],
+        "degrees": [2, [4, 10]],
+        "topology_seeds": [0, 1],
+        "training_seeds": [0, 1],
+    },
+    "training": {"epochs": 1, "learning_rate": 0.1},
+}
+# random_regular 2 degrees × 2 topologies, regular_rotating 2, dense 1; two trainings of each
+SMALL_RUNS = (4 + 2 + 1) * 2
+FIXED = ["run_id", "topology_id", "construction", "degrees", "topology_seed", "seed", "test_accuracy", "correct"]
+
+
+def changed(**grid):
+    return {**SMALL, "grid": {**SMALL["grid"], **grid}}
+
+
+def test_a_study_runs_once_and_only_once(tmp_path):
+    first = run_study(SMALL, tmp_path / "s.sqlite", workers=1, progress=False)
+    assert (first.planned, first.trained, first.failed, first.known) == (SMALL_RUNS, SMALL_RUNS, 0, 0)
+    again = run_study(SMALL, tmp_path / "s.sqlite", workers=1, progress=False)
+    assert (again.trained, again.known) == (0, SMALL_RUNS)
+    more = run_study(changed(training_seeds=[0, 1, 2]), tmp_path / "s.sqlite", workers=1, progress=False)
+    assert (more.trained, more.known) == (SMALL_RUNS // 2, SMALL_RUNS)
+    store = Store(tmp_path / "s.sqlite")
+    assert store.counts() == {"pending": 0, "done": more.planned, "failed": 0}
+    assert store.runs()["attempts"].tolist() == [1] * more.planned
+    assert store.metrics().groupby("topology_id")["layer"].nunique().tolist() == [3] * 7
+    assert store.meta()["spec"]["name"] == "small"
+
+
+def test_two_processes_give_the_same_numbers_as_one(tmp_path):
+    for workers in (1, 2):
+        run_study(SMALL, tmp_path / f"{workers}.sqlite", workers=workers, progress=False)
+    one, two = (Store(tmp_path / f"{w}.sqlite").runs()[FIXED].sort_values("run_id") for w in (1, 2))
+    assert one.reset_index(drop=True).equals(two.reset_index(drop=True))
+
+
+def test_new_metrics_are_computed_without_training_again(tmp_path):
+    run_study({**SMALL, "metrics": ["sizes"]}, tmp_path / "s.sqlite", workers=1, progress=False)
+    again = run_study({**SMALL, "metrics": ["sizes", "spectral"]}, tmp_path / "s.sqlite", workers=1, progress=False)
+    assert again.trained == 0
+    assert "normalized_gap" in set(Store(tmp_path / "s.sqlite").metrics()["metric"])
+
+
+def test_a_failed_run_is_kept_with_its_reason_and_retried_on_request(tmp_path):
+    wild = {
+        **SMALL,
+        "training": {"epochs": 2, "learning_rate": 1e6, "activation": "relu", "output_activation": "linear"},
+    }
+    outcome = run_study(wild, tmp_path / "s.sqlite", workers=1, progress=False)
+    assert outcome.failed == SMALL_RUNS
+    runs = Store(tmp_path / "s.sqlite").runs()
+    assert set(runs["status"]) == {"failed"}
+    assert runs["reason"].str.contains("TrainingDivergedError").all()
+    assert runs["traceback"].str.contains("Traceback").all()
+    assert len(Store(tmp_path / "s.sqlite").metrics())  # the graphs were measured all the same
+    assert run_study(wild, tmp_path / "s.sqlite", workers=1, progress=False).trained == 0
+    retried = run_study(wild, tmp_path / "s.sqlite", workers=1, retry_failed=True, progress=False)
+    assert retried.failed == SMALL_RUNS
+    assert Store(tmp_path / "s.sqlite").runs()["attempts"].tolist() == [2] * SMALL_RUNS
+
+
+def test_ctrl_c_loses_nothing(tmp_path, monkeypatch):
+    calls = []
+
+    def interrupted(task):
+        calls.append(task)
+        if len(calls) == 6:
+            raise KeyboardInterrupt
+        return execute(task)
+
+    monkeypatch.setattr("trainers.study.runner.execute", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run_study(SMALL, tmp_path / "s.sqlite", workers=1, progress=False)
+    assert Store(tmp_path / "s.sqlite").counts()["done"] == 5
+    monkeypatch.setattr("trainers.study.runner.execute", execute)
+    assert run_study(SMALL, tmp_path / "s.sqlite", workers=1, progress=False).trained == SMALL_RUNS - 5
+
+
+def test_kill_9_loses_nothing(tmp_path):
+    """The parent is killed in the middle; then every run is there exactly once, equal to an undisturbed study."""
+    spec = tmp_path / "spec.toml"
+    spec.write_text(
+        'name = "killed"\n[grid]\narchitectures = [64, 40, 10]\nconstructions = ["random_regular"]\n'
+        "degrees = [2, 4, 8]\ntopology_seeds = [0, 1, 2, 3, 4, 5, 6, 7]\n[training]\nepochs = 10\n"
+    )
+    command = [sys.executable, "-m", "analysis.cli", "study", "run", str(spec), "--workers", "2", "--quiet", "--store"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    killed = tmp_path / "killed.sqlite"
+    process = subprocess.Popen([*command, str(killed)], env=environment, start_new_session=True)
+    deadline = time.monotonic() + 120
+    done = 0
+    while time.monotonic() < deadline and process.poll() is None and done < 3:
+        with contextlib.suppress(StoreError):
+            done = Store(killed).counts()["done"]
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert done >= 3
+    before = Store(killed).counts()["done"]
+    outcome = run_study(spec, killed, workers=1, progress=False)
+    assert outcome.trained == 24 - before
+    run_study(spec, tmp_path / "whole.sqlite", workers=1, progress=False)
+    found, expected = (Store(p).runs()[FIXED].sort_values("run_id") for p in (killed, tmp_path / "whole.sqlite"))
+    assert found.reset_index(drop=True).equals(expected.reset_index(drop=True))
+    assert set(Store(killed).runs()["attempts"]) == {1}
+
+
+def _deadly(task):
+    if task.run.recipe.construction == "regular_rotating":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return execute(task)
+
+
+def test_a_dying_worker_ends_its_run_only(tmp_path, monkeypatch):
+    monkeypatch.setattr("trainers.study.runner.execute", _deadly)
+    monkeypatch.setattr(worker_module, "execute", _deadly)
+    outcome = run_study(SMALL, tmp_path / "s.sqlite", workers=2, progress=False)
+    runs = Store(tmp_path / "s.sqlite").runs()
+    assert set(runs.loc[runs["status"] == "failed", "construction"]) == {"regular_rotating"}
+    assert outcome.failed == 4
+    assert outcome.trained == SMALL_RUNS - 4
+    assert runs.loc[runs["status"] == "failed", "reason"].str.contains("worker process died").all()
+
+
+def test_one_writer(tmp_path):
+    store = Store(tmp_path / "s.sqlite")
+    with store.writer() as writer:
+        writer.plan([], {})
+        with pytest.raises(StoreError, match="another process"):
+            run_study(SMALL, store.path, workers=1, progress=False)
+        assert store.counts()["done"] == 0  # reading goes on
+    run_study(SMALL, store.path, workers=1, progress=False)
+
+
+def test_strange_stores_are_refused_and_left_alone(tmp_path):
+    with pytest.raises(StoreError, match="no such store"):
+        Store(tmp_path / "none.sqlite").runs()
+    assert not (tmp_path / "none.sqlite").exists()
+    junk = tmp_path / "junk.sqlite"
+    junk.write_bytes(b"this is not a database, it is a text of some length" * 10)
+    with pytest.raises(StoreError, match="not a study store"):
+        run_study(SMALL, junk, workers=1, progress=False)
+    assert junk.read_bytes().startswith(b"this is not")
+    foreign = tmp_path / "foreign.sqlite"
+    with sqlite3.connect(foreign) as connection:
+        connection.execute("CREATE TABLE mine (x)")
+    connection.close()
+    with pytest.raises(StoreError, match="not a study store"):
+        run_study(SMALL, foreign, workers=1, progress=False)
+    run_study(SMALL, tmp_path / "s.sqlite", workers=1, progress=False)
+    with sqlite3.connect(tmp_path / "s.sqlite") as connection:
+        connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    with pytest.raises(StoreError, match=r"schema version 99.*Nothing was changed"):
+        run_study(SMALL, tmp_path / "s.sqlite", workers=1, progress=False)
+
+
+def test_a_run_s_id_holds_all_that_determines_it():
+    base = {run.run_id for run in plan_runs(StudySpec.from_mapping(SMALL))}
+    assert len(base) == SMALL_RUNS
+    for other in (
+        {**SMALL, "training": {"epochs": 2, "learning_rate": 0.1}},
+        changed(training_seeds=[5]),
+        changed(architectures=[64, 13, 10]),
+    ):
+        assert not base & {run.run_id for run in plan_runs(StudySpec.from_mapping(other))}
+    # what only names things moves nothing
+    assert base == {run.run_id for run in plan_runs(StudySpec.from_mapping({**SMALL, "question": "?", "name": "x"}))}
+
+
+def test_densities_and_several_architectures():
+    spec = StudySpec.from_mapping(
+        changed(
+            architectures=[[64, 20, 10], [64, 30, 20, 10]], degrees=[2], densities=[0.25], constructions="random_edge"
+        )
+    )
+    degrees = {recipe.degrees for recipe in spec.recipes()}
+    assert degrees == {(2, 2), (2, 2, 2), (5.0, 2.5), (7.5, 5.0, 2.5)}
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ({"grid": 3}, r"table \[grid\]"),
+        ({**SMALL, "gird": {}}, "did you mean 'grid'"),
+        (changed(degree=[1]), "did you mean 'degrees'"),
+        (changed(constructions=["desne"]), "did you mean 'dense'"),
+        (changed(trainers="nunpy"), "numpy"),
+        (changed(datasets="mnits"), "mnist"),
+        (changed(degrees=[13]), "degree 13 does not fit random_regular"),
+        (changed(degrees=[0]), "degree 0"),
+        (changed(degrees=[[1, 2, 3]]), "2 layer pairs"),
+        (changed(degrees=["two"]), "numbers"),
+        (changed(degrees=[]), "empty"),
+        (changed(densities=[1.5]), r"\(0, 1\]"),
+        (changed(architectures=[64]), "two sizes"),
+        (changed(architectures=[[64, -1]]), "size"),
+        (changed(topology_seeds=[-1]), "topology_seeds"),
+        (changed(topology_seeds=["a"]), "topology_seeds"),
+        ({**SMALL, "training": {"epoch": 3}}, "did you mean 'epochs'"),
+        ({**SMALL, "training": {"epochs": 0}}, "epochs"),
+        ({**SMALL, "training": {"seed": 1}}, "training_seeds"),
+        ({**SMALL, "training": 3}, "table of settings"),
+        ({**SMALL, "metrics": ["gap"]}, "unknown metric"),
+        ({"grid": {"constructions": "dense"}}, "needs architectures"),
+        ({"grid": {"constructions": "random_edge", "architectures": [4, 4]}}, "degrees or densities"),
+    ],
+)
+def test_broken_specs_are_refused_before_any_work(tmp_path, content, words):
+    with pytest.raises(SpecError, match=words):
+        run_study(content, tmp_path / "s.sqlite", progress=False)
+    assert not (tmp_path / "s.sqlite").exists()
+
+
+def test_broken_toml_names_file_and_line(tmp_path):
+    path = tmp_path / "broken.toml"
+    path.write_text("[grid]\narchitectures = [64, 10\n")
+    with pytest.raises(SpecError, match=r"broken\.toml: not valid TOML: .*(line|end of document)"):
+        run_study(path, tmp_path / "s.sqlite")
+    with pytest.raises(SpecError, match=r"none\.toml: cannot be read"):
+        run_study(tmp_path / "none.toml", tmp_path / "s.sqlite")
+    path.write_text("[grid]\nconstructions = 'desne'\narchitectures = [4, 4]\n")
+    with pytest.raises(SpecError, match=r"broken\.toml: .*desne"):
+        run_study(path, tmp_path / "s.sqlite")
+
+
+def test_the_shipped_spec_is_whole():
+    spec = StudySpec.from_toml(ROOT / "studies" / "digits.toml")
+    runs = plan_runs(spec)
+    assert len(runs) >= 150
+    assert {run.recipe.construction for run in runs} == {
+        "random_edge",
+        "random_rotating",
+        "random_regular",
+        "regular_rotating",
+        "long_short_rotating",
+        "fibonacci_rotating",
+        "dense",
+    }

@@ -11,18 +11,18 @@ if TYPE_CHECKING:
     from analysis.correlation import correlate
     from analysis.frame import load_frame
     from analysis.regression import Fit, fit
-    from analysis.report import Report, report
+    from analysis.reporting import Report, report
     from analysis.verdict import verdicts
 
 _HOMES = {
     "Comparison": "comparison",
     "Fit": "regression",
-    "Report": "report",
+    "Report": "reporting",
     "compare": "comparison",
     "correlate": "correlation",
     "fit": "regression",
     "load_frame": "frame",
-    "report": "report",
+    "report": "reporting",
     "verdicts": "verdict",
 }
 
@@ -33,7 +33,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'analysis' has no attribute {name!r}")
     value = getattr(import_module(f"analysis.{_HOMES[name]}"), name)
-    globals()[name] = value  # also where a module of the same name, report say, has just been put
+    globals()[name] = value
     return value
 
 

@@ -1,0 +1,24 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import analysis
+
+
+def test_parts_come_when_they_are_used():
+    code = "import sys, analysis; print('statsmodels' in sys.modules, callable(analysis.fit), 'statsmodels' in sys.modules)"
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert printed.split() == ["False", "True", "True"]
+
+
+def test_completion_shows_the_public_names_only():
+    assert dir(analysis) == sorted(analysis.__all__)
+
+
+def test_no_module_hides_a_function():
+    """A submodule named like a function would replace it, depending on what was imported first."""
+    import pkgutil
+
+    modules = {module.name for module in pkgutil.iter_modules(analysis.__path__)}
+    assert not modules & set(analysis.__all__)

@@ -65,8 +65,9 @@ class Comparison:
 
     def __repr__(self) -> str:
         return (
-            f"{self.table().to_string(float_format='{:.4g}'.format)}\nadded: {', '.join(self.added)}; "
-            f"Wald p = {self.wald_p_value:.3g} (cluster-robust)"
+            f"base: {self.base.formula}\nfull: base + {' + '.join(self.added)}\n"
+            f"{self.table().drop(columns='formula').to_string(float_format='{:.4g}'.format)}\n"
+            f"added terms: Wald p = {self.wald_p_value:.3g} (cluster-robust)"
         )
 
     def _repr_html_(self) -> str:

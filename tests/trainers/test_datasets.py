@@ -68,7 +68,11 @@ def test_missing_files_say_how_to_get_them(no_cache):
     assert isinstance(caught.value, FileNotFoundError)
 
 
-@pytest.mark.parametrize("damage", [b"", b"\x1f\x8b broken", gzip.compress(b"\x00\x00\x08\x01\x00\x00\x00\x09abc")])
+@pytest.mark.parametrize(
+    "damage",
+    [b"", b"\x1f\x8b broken", gzip.compress(b"\x00\x00\x08\x01\x00\x00\x00\x09abc", mtime=0)],
+    ids=["empty", "not gzip", "truncated"],
+)
 def test_damaged_files_are_named(no_cache, monkeypatch, damage):
     for name, array in FILES.items():
         (no_cache / f"{name}.gz").write_bytes(gzip.compress(idx(array)))

@@ -122,7 +122,7 @@ def fit(
     >>> rng = np.random.default_rng(0)
     >>> frame = pd.DataFrame({"x": rng.normal(size=80), "topology_id": np.repeat(np.arange(40), 2)})
     >>> frame["test_accuracy"] = 0.9 + 0.01 * frame["x"] + rng.normal(scale=1e-3, size=80)
-    >>> round(fit(frame, "test_accuracy ~ x").coefficients.loc["x", "estimate"], 3)
+    >>> print(fit(frame, "test_accuracy ~ x").coefficients.loc["x", "estimate"].round(3))
     0.01
     """
     check_choice("model", model, MODELS)

@@ -23,7 +23,7 @@ from analysis.figures.style import label
 from analysis.frame import density_columns, metric_columns
 from analysis.guards import is_constant
 from analysis.regression import Fit, fit
-from analysis.verdict import verdicts
+from analysis.words import verdicts
 from topograph.errors import InsufficientDataError, TopographError
 from topograph.metrics import metric_table
 

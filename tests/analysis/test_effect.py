@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import statsmodels.formula.api as smf
 
-from analysis.effect import effect
+from analysis.effects import effect
 from tests.analysis.conftest import simulated
 from topograph.errors import InsufficientDataError, UnknownNameError
 

@@ -107,7 +107,7 @@ def effect(
     groups
         The column that names the topologies.
     cells
-        The columns that together name a cell.
+        The columns that together name a cell; with none, all runs are one.
     confidence, power
         Both in (0, 1).
 
@@ -137,7 +137,7 @@ def effect(
     check_real("power", power, low=0, high=1, include_low=False, include_high=False)
     complete = complete_rows(frame, [outcome, metric], groups)
     data = frame.loc[complete.index]
-    codes = data.groupby(list(cells), sort=False).ngroup()
+    codes = _cell_codes(data, cells)
     spread = data.groupby(codes)[metric].transform(np.ptp)
     data = data[spread > 1e-9 * data[metric].abs().max()]
     if data[groups].nunique() < 3:
@@ -145,7 +145,7 @@ def effect(
             f"{metric} varies within cells of equal {', '.join(cells)} in {data[groups].nunique()} topologies only, "
             "and at least 3 are needed: add constructions or topology seeds to the same degrees"
         )
-    codes = data.groupby(list(cells), sort=False).ngroup().to_numpy()
+    codes = _cell_codes(data, cells)
     clusters = data[groups].astype("category").cat.codes.to_numpy()
     x, y = (data[column].to_numpy(dtype=float) for column in (metric, outcome))
     slope, left_out = _slopes(x, y, codes, clusters)
@@ -173,6 +173,12 @@ def effect(
         confidence=confidence,
         power=power,
     )
+
+
+def _cell_codes(data: pd.DataFrame, cells: Sequence[str]) -> npt.NDArray[np.int64]:
+    if not cells:
+        return np.zeros(len(data), dtype=np.int64)
+    return np.asarray(data.groupby(list(cells), sort=False).ngroup())
 
 
 def _means(values: Vector, codes: npt.NDArray[np.int64]) -> Vector:

@@ -21,7 +21,7 @@ from topograph.errors import InsufficientDataError, InvalidParameterError, Unkno
 
 LEARNERS: Mapping[str, Callable[[], Any]] = {
     "ridge": lambda: make_pipeline(StandardScaler(), RidgeCV(np.logspace(-4, 4, 25))),
-    "forest": lambda: RandomForestRegressor(n_estimators=200, min_samples_leaf=3, random_state=0, n_jobs=1),
+    "forest": lambda: RandomForestRegressor(n_estimators=100, min_samples_leaf=3, random_state=0, n_jobs=1),
 }
 """The learners by name."""
 

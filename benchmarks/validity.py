@@ -1,9 +1,9 @@
 """Do the intervals hold? Thousands of made-up studies with a known truth, analysed as a user would.
 
 Accuracy rises with log density, the metric rises with log density too, every topology has an accent of its own, and
-each is trained several times. ``python benchmarks/validity.py [--studies 1000]`` prints, for studies without and with
-an effect beyond density, how often each analysis claims one, how often its 95 % interval holds the truth, and whether the
-smallest detectable effect is detected as often as promised.
+each is trained several times. For studies without and with an effect beyond density it prints how often each analysis
+claims one, how often its 95 % interval holds the truth, and whether the smallest detectable effect is detected as often
+as promised: ``python benchmarks/validity.py [--studies 1000]``.
 """
 
 from __future__ import annotations

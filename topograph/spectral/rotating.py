@@ -65,7 +65,7 @@ def _recognise(graph: BipartiteGraph) -> Rotation | None:
     if (graph.left_degrees != degree).any():
         return None
     rows = graph.indices.reshape(n, degree)
-    block = max(1, 4_000_000 // degree)  # rows at a time, so that a large mask needs no large temporary
+    block = max(1, 250_000 // degree)  # rows at a time, so that what is compared stays in the cache
     for first in range(0, n - 1, block):
         last = min(first + block, n - 1)
         if not _follows(rows[first:last], rows[first + 1 : last + 1], m):
@@ -77,12 +77,12 @@ def _follows(rows: Indices, following: Indices, m: int) -> bool:
     """Whether each of ``following`` is the row before it shifted by one, modulo m."""
     if rows.shape != following.shape:
         return False
-    wraps = rows[:, -1] == m - 1
-    plain = ~wraps
+    other = np.flatnonzero(((following - rows) != 1).any(axis=1))  # all but these are the row before them plus 1
+    if not other.size:
+        return True
+    before, after = rows[other], following[other]
     return bool(
-        (following[plain] == rows[plain] + 1).all()
-        and (following[wraps, 0] == 0).all()
-        and (following[wraps, 1:] == rows[wraps, :-1] + 1).all()
+        (before[:, -1] == m - 1).all() and (after[:, 0] == 0).all() and (after[:, 1:] == before[:, :-1] + 1).all()
     )
 
 

@@ -30,7 +30,7 @@ def transpose(indptr: Any, indices: Any, n_right: int) -> Any:
     for j in range(n_right):
         starts[j + 1] += starts[j]
     heads = starts[:-1].copy()
-    rows = np.empty(indices.size, np.uint32)
+    rows = np.empty(indices.size, indices.dtype)
     for i in range(indptr.size - 1):
         for e in range(np.int64(indptr[i]), np.int64(indptr[i + 1])):
             j = indices[e]

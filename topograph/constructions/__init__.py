@@ -1,5 +1,6 @@
 """Seeded rules that make a `BipartiteGraph` from sizes and a degree; one family a file."""
 
+from topograph.constructions.allocation import ALLOCATIONS, allocate_edges
 from topograph.constructions.registry import (
     Connected,
     Construction,
@@ -11,8 +12,10 @@ from topograph.constructions.registry import (
 )
 
 __all__ = [
+    "ALLOCATIONS",
     "Connected",
     "Construction",
+    "allocate_edges",
     "available_constructions",
     "construct",
     "construction",

@@ -87,6 +87,11 @@ class Construction:
         check_choice("control", self.control, CONTROLS)
 
     @property
+    def real_degree(self) -> bool:
+        """Whether the degree is a mean, and may be fractional."""
+        return self.control != "rows"
+
+    @property
     def parameters(self) -> dict[str, Any]:
         """The options it takes besides sizes, degree and seed, with their defaults."""
         found = list(inspect.signature(self.rule).parameters.values())[4:]
@@ -279,7 +284,7 @@ def construct(
     given = {key: value for key, value in given.items() if value is not None}
     if len(given) > 1:
         shown = ", ".join(f"{key}={value}" for key, value in given.items())
-        raise InvalidParameterError(f"give only one of degree, density and edges, but got {shown}")
+        raise InvalidParameterError(f"give degree, density or edges, not both: got {shown}")
     generator = check_generator(seed)
     if edges is not None:
         return rule.build_edges(n_left, n_right, edges, generator, **options)

@@ -57,14 +57,17 @@ class Search:
     generator: np.random.Generator
     steps: list[Step] = field(default_factory=list)
 
-    def run(self, steps: int, tolerance: float, deadline: float = math.inf) -> BipartiteGraph:
-        """Take up to ``steps`` steps, or until the goal is within ``tolerance``; returns the best graph met."""
+    def run(self, steps: int, tolerance: float, deadline: float = math.inf, *, cooling: bool = True) -> BipartiteGraph:
+        """Take up to ``steps`` steps, or until the goal is within ``tolerance``; returns the best graph met.
+
+        With ``cooling`` the temperature falls from step to step; without, nothing worse is ever accepted.
+        """
         from threadpoolctl import threadpool_limits
 
         with threadpool_limits(1):  # the matrices are small: further threads would only wait for each other
-            return self._run(steps, tolerance, deadline)
+            return self._run(steps, tolerance, deadline, cooling)
 
-    def _run(self, steps: int, tolerance: float, deadline: float) -> BipartiteGraph:
+    def _run(self, steps: int, tolerance: float, deadline: float, cooling: bool) -> BipartiteGraph:
         state, warm = SwapState(self.graph), WarmSpectrum(self.graph, self.quantity)
         modes = warm.modes(state.columns)
         best_keys, best, best_value = state.keys, self._merit(modes), self._value(modes)
@@ -81,7 +84,7 @@ class Search:
             found = warm.modes(keys - state.base)
             gain = self._smooth(found, modes) - self._smooth(modes, modes)
             change = abs(gain) if not change else 0.95 * change + 0.05 * abs(gain)
-            heat = _HEAT * change * (1 - number / steps)
+            heat = _HEAT * change * (1 - number / steps) if cooling else 0.0
             accepted = gain > 0 or (heat > 0 and self.generator.random() < math.exp(gain / heat))
             batch = min(batch * 1.25, state.keys.size / 8) if gain > 0 else max(1.0, batch * 0.8)
             stale += 1

@@ -186,7 +186,7 @@ def test_unknown_option(name):
 @pytest.mark.parametrize(
     ("given", "says"),
     [
-        ({"degree": 2, "edges": 3}, "only one of"),
+        ({"degree": 2, "edges": 3}, "not both"),
         ({}, "needs degree="),
         ({"edges": 65}, "1 to 64"),
         ({"edges": 0}, "1 to 64"),

@@ -39,9 +39,9 @@ def expansion_bound(graph: BipartiteGraph) -> ExpansionBound:
     With E edges, k and d the largest degrees, s = σ1² ∈ [E²/(nm), kd], T = tr (BᵀB)² and r the smaller side:
 
     - σ2² ≥ (E − s)/(r − 1), since the σ² sum to E;
-    - σ2² ≥ (T − s²)/(E − s), since σ2² is at least the mean of the other σ² weighted by themselves. With c_jj′ the number
-      of inputs that outputs j and j′ share, T = Σ d_j² + Σ c_jj′²; the degrees fix Σ c_jj′, and each c is whole, so T is
-      at least what the most even c give (and the same for pairs of inputs);
+    - σ2² ≥ (T − s²)/(E − s), since σ2² is at least the mean of the other σ² weighted by themselves. With c_jj′ the
+      number of inputs that outputs j and j′ share, T = Σ d_j² + Σ c_jj′²; the degrees fix Σ c_jj′, and each c is whole,
+      so T is at least what the most even c give (and the same for pairs of inputs);
     - 1 − normalised σ2 ≤ 1 − σ2/√(kd), and λ2 ≤ ½ [k + d − √((k − d)² + 4σ2²)], by monotony in the degrees;
     - λ2 ≤ E(n + m)/(nm) and λ2 ≤ (n + m)/(n + m − 1) · (smallest degree), by test vectors.
 

@@ -68,7 +68,9 @@ class Search:
             return self._run(steps, tolerance, deadline, cooling)
 
     def _run(self, steps: int, tolerance: float, deadline: float, cooling: bool) -> BipartiteGraph:
-        state, warm = SwapState(self.graph), WarmSpectrum(self.graph, self.quantity)
+        state = SwapState(self.graph)
+        # to climb or to sink it is enough to know which graph is better; to meet a value it must be known
+        warm = WarmSpectrum(self.graph, self.quantity, 1e-3 if math.isinf(self.goal) else 1e-6)
         modes = warm.modes(state.columns)
         best_keys, best, best_value = state.keys, self._merit(modes), self._value(modes)
         stale, patience = 0, _PATIENCE * (state.keys.size + 10)

@@ -12,9 +12,9 @@ from topograph.metrics.ramanujan import ramanujan_bound
 Vector = npt.NDArray[np.float64]
 
 _DENSE = 96  # up to this order, above that of the Krylov space, LAPACK works on the whole matrix
-_MODES = 4  # vectors carried from graph to graph; expanders crowd many eigenvalues near the edge
+_MODES = 6  # vectors carried from graph to graph; expanders crowd many eigenvalues near the edge
 _STRANGERS = 2  # random vectors that join the block for each graph
-_DEPTH = 8  # products a round: the block Krylov space has _MODES · (_DEPTH + 1) dimensions
+_DEPTH = 6  # products a round: the block Krylov space has _MODES · (_DEPTH + 1) dimensions
 _ROUNDS = 60
 
 
@@ -35,7 +35,7 @@ class WarmSpectrum:
         the squared residual over that width.
     """
 
-    def __init__(self, graph: BipartiteGraph, quantity: Quantity, tolerance: float = 1e-4) -> None:
+    def __init__(self, graph: BipartiteGraph, quantity: Quantity, tolerance: float = 1e-3) -> None:
         self.quantity = quantity
         self.tolerance = tolerance
         self.n, self.m = graph.shape

@@ -10,7 +10,8 @@ import numpy as np
 
 from topograph.checks import Seed, check_choice, check_generator, check_integer, check_real
 from topograph.design.quantities import get_quantity
-from topograph.design.search import Search
+from topograph.design.search import Search, Step
+from topograph.design.splitting import fall_apart
 from topograph.errors import InvalidParameterError
 from topograph.graph import BipartiteGraph
 
@@ -36,7 +37,8 @@ class Rewired:
         The metric before and after, from `BipartiteGraph.spectrum` (not from the search's own estimates).
     trace
         One row a step: ``step``, ``value`` (the search's estimate for the graph proposed), ``accepted``, ``swaps``
-        (edge pairs swapped together), ``best`` (estimate of the best graph so far).
+        (edge pairs swapped together), ``best`` (estimate of the best graph so far). A last row without swaps says that
+        a search for the minimum ended with a disconnected graph that was built, not reached step by step.
     """
 
     graph: BipartiteGraph
@@ -92,7 +94,8 @@ def rewire(
         Null model only: how many swaps are proposed, 10 for each edge by default. Proposing (and not counting
         successes) makes the limit uniform over all graphs with these degrees.
     target
-        ``"max"``, ``"min"``, or a value of the metric.
+        ``"max"``, ``"min"``, or a value of the metric. The least connectivity is mostly 0, of a graph in two parts; for
+        a poor but connected one give a small value.
     metric
         ``"algebraic_connectivity"``, ``"normalized_gap"`` or ``"ramanujan_ratio"``.
     steps
@@ -142,8 +145,15 @@ def rewire(
     start = quantity.value(graph)
     if math.isnan(start):
         raise InvalidParameterError(f"{metric} is undefined for {graph!r}, so it cannot be aimed at")
-    search = Search(graph, quantity, goal, check_generator(seed))
+    generator = check_generator(seed)
+    search = Search(graph, quantity, goal, generator)
     found = search.run(steps, tolerance)
+    if target == "min" and quantity.sign > 0 and found.is_connected:
+        # the last edges across a bottleneck are all of one kind, and swaps of two cannot take them away
+        apart = fall_apart(graph, generator)
+        if apart is not None:
+            found = apart
+            search.steps.append(Step(len(search.steps), 0.0, True, 0, 0.0))
     return Rewired(found, metric, target, start, quantity.value(found), search.trace())
 
 

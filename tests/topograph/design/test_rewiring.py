@@ -160,6 +160,15 @@ def test_a_wanted_connectivity_at_fixed_degrees():
     assert values[0].graph == design.rewire(graph, target=0.5, steps=200).graph
 
 
+def test_the_least_connectivity_is_none():
+    graph = construct("biregular_random", 150, 70, degree=6, seed=0)
+    found = design.rewire(graph, target="min", steps=20)
+    assert found.value == 0.0
+    assert not found.graph.is_connected
+    assert same_degrees(graph, found.graph)
+    assert found.trace["best"].iloc[-1] == 0.0
+
+
 @given(masks, st.integers(0, 99), st.sampled_from(["left", "right", "both"]))
 @settings(max_examples=50, deadline=None)
 def test_relabel_is_an_isomorphism(mask, seed, side):

@@ -120,6 +120,8 @@ class Construction:
             degree = check_integer("degree", degree, low=1, high=n_right)
         else:
             degree = check_real("degree", degree, low=0, high=n_right)
+            if self.control == "fixed" and abs(degree - round(degree)) < 1e-9 * n_right:
+                degree = round(degree)  # 0.07 · 300 is not quite 21
         return self.rule(n_left, n_right, degree, generator, **options)
 
     def build_edges(

@@ -203,3 +203,11 @@ def test_uniform_cells_are_uniform():
 def test_complement():
     graph = construct("random_edge", 9, 7, degree=3.0, seed=0)
     assert (complement(graph).to_mask() == ~graph.to_mask()).all()
+
+
+def test_a_density_finds_the_degree_it_means():
+    for degree in (1, 3, 6, 7, 21, 42):
+        assert construct("block_diagonal", 60, 42, density=degree / 42) == construct(
+            "block_diagonal", 60, 42, degree=degree
+        )
+    assert construct("ramanujan", 307, 307, density=18 / 307).n_edges == 307 * 18

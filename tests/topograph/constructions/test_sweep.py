@@ -177,6 +177,27 @@ def test_the_table_describes_them_all():
     assert not table["row"].str.endswith(".").any()
 
 
+def test_a_construction_of_another_package_is_one_of_them(monkeypatch):
+    from importlib.metadata import EntryPoint
+
+    from topograph import Topology
+    from topograph.constructions import construction, registry
+
+    @construction("diagonal", row="i mod m", guarantees=("left-regular",), reference="another package, 2026")
+    def diagonal(n_left, n_right, degree, generator, step=1):
+        shifts = np.arange(degree) * step
+        return BipartiteGraph.from_edges([(i, j) for i in range(n_left) for j in set((i + shifts) % n_right)])
+
+    found = {**registry.registered(registry.GROUP), "diagonal": EntryPoint("diagonal", "elsewhere:diagonal", "group")}
+    load = registry.load_plugin
+    monkeypatch.setattr(registry, "registered", lambda group: found)
+    monkeypatch.setattr(registry, "load_plugin", lambda entry: diagonal if entry.name == "diagonal" else load(entry))
+    assert "diagonal" in available_constructions()
+    assert describe_constructions().loc["diagonal", "parameters"] == "step=1"
+    assert construct("diagonal", 6, 6, edges=8).n_edges == 8
+    assert Topology.build("diagonal", [6, 6, 6], edges=20, allocation="er").n_edges == 20
+
+
 @pytest.mark.parametrize("name", available_constructions())
 def test_unknown_option(name):
     with pytest.raises(UnknownNameError, match="option of"):

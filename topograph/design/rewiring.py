@@ -154,7 +154,10 @@ def rewire(
         if apart is not None:
             found = apart
             search.steps.append(Step(len(search.steps), 0.0, True, 0, 0.0))
-    return Rewired(found, metric, target, start, quantity.value(found), search.trace())
+    value = quantity.value(found)
+    if search.merit(quantity.sign * value) < search.merit(quantity.sign * start):  # the estimates promised too much
+        found, value = graph, start
+    return Rewired(found, metric, target, start, value, search.trace())
 
 
 def _null(graph: BipartiteGraph, seed: Seed, swaps: int | None) -> BipartiteGraph:

@@ -119,10 +119,12 @@ class Search:
             return self.quantity.sign > 0 and merit >= -_ZERO
         return self.goal < math.inf and -merit <= tolerance
 
-    def _merit(self, modes: Modes) -> float:
-        """What the search maximises: 0 where the goal is met."""
-        score = float(modes.scores[0])
+    def merit(self, score: float) -> float:
+        """What the search maximises; towards a value it is 0 where that is met."""
         return score if self.goal == math.inf else -score if self.goal == -math.inf else -abs(score - self.goal)
+
+    def _merit(self, modes: Modes) -> float:
+        return self.merit(float(modes.scores[0]))
 
     def _width(self, modes: Modes) -> float:
         return _SMOOTHING * float(modes.scores[-1] - modes.scores[0])

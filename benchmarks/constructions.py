@@ -40,13 +40,19 @@ LARGE: list[tuple[str, int, int, dict[str, object]]] = [
 ]
 
 CHILD = """
-import resource, sys, time, topograph as tg
+import sys, time, topograph as tg
+def peak():  # of this process alone; resource.getrusage would count its parent's
+    try:
+        with open("/proc/self/status") as status:
+            return next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
+    except OSError:
+        return float("nan")
 name, n, m, options = eval(sys.argv[1])
 if name in ("biregular_random", "barabasi_albert"):
     tg.construct(name, 40, 20, degree=3)  # the compiled loops are loaded once a process
-before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
+before, start = peak(), time.perf_counter()
 graph = tg.construct(name, n, m, **options)
-seconds, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+seconds, after = time.perf_counter() - start, peak()
 print(graph.n_edges, seconds, 1024 * (after - before) / graph.n_edges)
 """
 

@@ -15,6 +15,7 @@ ramanujan_ratio           −σ_(j+1)/bound  (u, v)         1/bound  uᵀBv; the
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,13 +45,14 @@ class Quantity:
     sign: int
 
     def value(self, graph: BipartiteGraph) -> float:
-        """The metric itself, from the package's own solvers."""
+        """The metric itself, from the package's own solvers; NaN where it is undefined."""
         spectrum = graph.spectrum()
         if self.name == "algebraic_connectivity":
             return spectrum["algebraic_connectivity"].require()
         if self.name == "normalized_gap":
             return 1.0 - spectrum["normalized_sigma2"].require()
-        return spectrum["sigma2"].require() / ramanujan_bound(graph).value
+        bound = ramanujan_bound(graph).value
+        return spectrum["sigma2"].require() / bound if bound else math.nan
 
 
 QUANTITIES = {

@@ -62,6 +62,9 @@ class Search:
 
         With ``cooling`` the temperature falls from step to step; without, nothing worse is ever accepted.
         """
+        if self.graph.n_edges < 2 or min(self.graph.shape) == 1:
+            return self.graph  # the degrees leave no choice
+
         from threadpoolctl import threadpool_limits
 
         with threadpool_limits(1):  # the matrices are small: further threads would only wait for each other

@@ -161,6 +161,7 @@ def test_stochastic_block_counts():
     graph = construct("stochastic_block", 90, 60, degree=6, blocks=3, inside=0.8, seed=4)
     i, j = graph.edges().T
     assert np.count_nonzero(i // 30 == j // 20) == round(0.8 * 540)
+    assert construct("stochastic_block", 9, 7, degree=2, blocks=1).n_edges == 18
 
 
 def test_erdos_renyi_epsilon_is_set():

@@ -204,3 +204,7 @@ def test_graphs_without_freedom_stay():
     for graph in (construct("dense", 4, 3), BipartiteGraph.from_mask([[1, 0], [0, 0]])):
         assert design.rewire(graph) == graph
     assert design.rewire(construct("dense", 4, 3), target="max", steps=5).graph == construct("dense", 4, 3)
+    for graph in (construct("dense", 5, 1), BipartiteGraph.from_mask(np.zeros((3, 4)))):
+        assert design.rewire(graph, target="max").graph == graph
+    with pytest.raises(InvalidParameterError, match="undefined"):
+        design.rewire(construct("random_rotating", 5, 5, degree=1), target="max", metric="ramanujan_ratio")

@@ -98,7 +98,9 @@ class Lane:
     ) -> None:
         self.operator, self.tolerance, self.scale = operator, tolerance, scale
         # a Perron vector comes fast, and steps beyond it only bring back copies of it
-        self.first_chunk, self.least_chunk = (16, 8) if start is None else (5, 2)
+        # and between two looks at a large graph there should be few: a look costs as much as 10⁵ edges
+        self.first_chunk = 16 if start is None else 5
+        self.least_chunk = 2 if start is not None or operator.cost > 200_000 else 8
         size = operator.size
         self.known = known or Known(np.zeros(size))
         metric = np.ones(size) if operator.inner is None else operator.inner
@@ -230,5 +232,6 @@ class Lane:
         self._last = (step, reached)
         if step > previous_step and reached > previous:
             ahead = 0.7 * (math.log(self.needed) - reached) * (step - previous_step) / (reached - previous)
-            return int(min(max(ahead, self.least_chunk // 2), max(self.least_chunk, self.steps // 2)))
-        return max(self.least_chunk, self.steps // 4)
+            longest = self.least_chunk if self.least_chunk == 2 else max(8, self.steps // 6)
+            return int(min(max(ahead, self.least_chunk // 2), longest))
+        return max(self.least_chunk, self.steps // 6 if self.least_chunk > 2 else 2)

@@ -49,6 +49,11 @@ class Operator(Protocol):
         """Rounding of a product."""
         ...
 
+    @property
+    def cost(self) -> int:
+        """Edges that a product passes over."""
+        ...
+
     def advance(
         self, vector: Vector, work: Vector, known: Vector, alphas: Vector, betas: Vector, first: int, steps: int
     ) -> int:
@@ -75,6 +80,11 @@ class FullOperator:
     def size(self) -> int:
         """Number of nodes."""
         return self.diagonal.size
+
+    @property
+    def cost(self) -> int:
+        """See `Operator.cost`."""
+        return self.pattern.n_edges
 
     def advance(
         self, vector: Vector, work: Vector, known: Vector, alphas: Vector, betas: Vector, first: int, steps: int
@@ -132,6 +142,11 @@ class HalfOperator:
     def size(self) -> int:
         """Number of outputs."""
         return self.pattern.n_right
+
+    @property
+    def cost(self) -> int:
+        """See `Operator.cost`."""
+        return self.pattern.n_edges
 
     def advance(
         self, vector: Vector, work: Vector, known: Vector, alphas: Vector, betas: Vector, first: int, steps: int

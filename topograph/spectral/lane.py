@@ -160,7 +160,8 @@ class Lane:
         if not self.steps:
             return False
         above = min(self.theta, float(self.alphas[: self.steps].min()))
-        self.theta = float(tri.smallest_ritz_value(self.alphas, self.betas, self.steps, above))
+        precision = 1e-4 * self.tolerance
+        self.theta = float(tri.smallest_ritz_value(self.alphas, self.betas, self.steps, above, precision))
         width = self.tolerance * self.scale(self.theta) - 2 * self.noise
         if not width > 0:
             return False
@@ -176,7 +177,8 @@ class Lane:
 
     def result(self) -> Certified:
         """The value with its interval."""
-        k, theta = self.steps, self.theta
+        k = self.steps
+        self.theta = theta = float(tri.smallest_ritz_value(self.alphas, self.betas, k, self.theta, 0.0))
         reach = max(self.tolerance * self.scale(theta), self.noise)
         floor = float(tri.certified_floor(self.alphas, self.betas, k, theta, self.needed, reach))
         residual = float(self.betas[k] * abs(self.coordinates()[-1]))
@@ -214,7 +216,7 @@ class Lane:
     def _clean_coordinates(self) -> Vector:
         best, smallest = self.coordinates(), math.inf
         for k in range(1, self.steps + 1, max(1, self.steps // 50)):
-            theta = tri.smallest_ritz_value(self.alphas, self.betas, k, float(self.alphas[:k].min()))
+            theta = tri.smallest_ritz_value(self.alphas, self.betas, k, float(self.alphas[:k].min()), 0.0)
             coordinates: Vector = tri.ritz_coordinates(self.alphas, self.betas, k, theta)
             residual = float(self.betas[k] * abs(coordinates[-1]))
             if residual < smallest and theta - self.theta <= 1e-8 * abs(theta):

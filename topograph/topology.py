@@ -230,6 +230,10 @@ class Topology(Sequence[BipartiteGraph]):
         InvalidMaskError
             When the file is missing, broken, or something else; no pickle is executed.
         """
+        if Path(path).suffix == ".safetensors":
+            from topograph.masks.loading import load
+
+            return load(path).to_topology()
         try:
             with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as archive:
                 if str(archive["format"]) != FORMAT:

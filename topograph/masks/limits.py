@@ -48,8 +48,8 @@ def check_expansion(what: str, stored: int, expanded: int) -> None:
     >>> check_expansion("x", stored=9, expanded=10**10)
     Traceback (most recent call last):
     ...
-    topograph.errors.InvalidMaskError: x would expand from 9 to 10000000000 bytes: refused as a decompression bomb; save \
-an honest mask of this size as a sparse matrix or without compression
+    topograph.errors.InvalidMaskError: x would expand from 9 to 10000000000 bytes: refused as a decompression bomb; \
+save an honest mask of this size as a sparse matrix or without compression
     """
     if expanded > SMALL and expanded > _RATIO * stored:
         raise InvalidMaskError(

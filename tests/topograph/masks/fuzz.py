@@ -200,7 +200,7 @@ def run(total: int, seed: int, workers: int) -> int:
                 tally[last[1], "finding"] += 1
                 begin(lane)
     for name in sorted({name for name, _ in tally}):
-        print(f"{name:<20}" + "".join(f"{kind} {tally[name, kind]:>6}  " for kind in ("ok", "refused", "finding")))
+        print(f"{name:<32}" + "".join(f"{kind} {tally[name, kind]:>6}  " for kind in ("ok", "refused", "finding")))
     print(f"refused for: {dict(causes.most_common())}")
     print(f"{sum(tally.values())} files in {time.monotonic() - began:.0f} s, peak memory {peak / 1024:.0f} MiB")
     for number, name, detail in findings[:50]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from topograph.errors import InvalidMaskError, InvalidParameterError
 from topograph.masks.geometry import Geometry
 from topograph.masks.keras_layers import einsum_layout
 from topograph.masks.layout import Layout, keras_layout, torch_layout
@@ -163,14 +164,17 @@ def _geometry(node: Any, known: Mapping[str, Any], sizes: Mapping[str, tuple[int
         extra = list(known.get("output_padding", ())) or [0] * half
         padding = [(a, b - c) for a, b, c in zip(pads[:half], pads[half:], extra, strict=True)]
     image = sizes.get(node.input[0], ())
-    return Geometry(
-        input_size=image if image and (not dimensions or len(image) == dimensions) else None,
-        stride=known.get("strides"),
-        padding=padding,
-        dilation=known.get("dilations"),
-        groups=known.get("group"),
-        transposed=transposed,
-    )
+    try:
+        return Geometry(
+            input_size=image if image and (not dimensions or len(image) == dimensions) else None,
+            stride=known.get("strides"),
+            padding=padding,
+            dilation=known.get("dilations"),
+            groups=known.get("group"),
+            transposed=transposed,
+        )
+    except InvalidParameterError as error:  # the file's fault, not the caller's
+        raise InvalidMaskError(f"the node {node.name!r} is no convolution: {error}") from error
 
 
 def _recurrent(kind: str, shape: tuple[int, ...]) -> list[Part]:

@@ -370,6 +370,16 @@ def test_onnx_shapes(tmp_path, dims, raw, fault):
     refused(tmp_path / "m.onnx", fault)
 
 
+@pytest.mark.parametrize("fault", [{"strides": [0, 1]}, {"group": -1}, {"dilations": [1, -2]}])
+def test_onnx_convolutions(tmp_path, fault):
+    onnx = pytest.importorskip("onnx", reason="onnx is not installed")
+    weight = onnx.numpy_helper.from_array(np.ones((2, 2, 3, 3), np.float32), "w")
+    node = onnx.helper.make_node("Conv", ["x", "w"], ["y"], **fault)
+    model = onnx.helper.make_model(onnx.helper.make_graph([node], "g", [], [], [weight]))
+    (tmp_path / "m.onnx").write_bytes(model.SerializeToString())
+    refused(tmp_path / "m.onnx", "is no convolution")
+
+
 def test_keras_configuration_is_only_data(tmp_path):
     h5py = pytest.importorskip("h5py", reason="h5py is not installed")
     weights = io.BytesIO()

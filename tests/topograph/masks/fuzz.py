@@ -101,6 +101,8 @@ def attempt(path: Path) -> tuple[str, str]:
     """What comes of reading a file: ``ok``, ``refused`` with the fault's kind, or ``finding`` with the error."""
     try:
         load(path)
+        if path.suffix in (".onnx", ".keras"):  # which say strides and paddings
+            load(path, unfold="unrolled", geometry=(6, 6))
     except InvalidMaskError as error:
         if str(path) not in str(error):
             return "finding", f"the message does not name the file: {error}"

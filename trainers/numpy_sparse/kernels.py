@@ -163,13 +163,14 @@ def _update(
     zero, one = gradient.dtype.type(0), gradient.dtype.type(1)
     rate, mu = rule.rate, rule.momentum
     if rule.adam:
-        beta = rule.second
-        rate = gradient.dtype.type(rate / (one - mu**step))
-        scale = gradient.dtype.type(one / math.sqrt(1 - float(beta) ** step))
+        kind = gradient.dtype.type
+        beta, rest = kind(rule.second), kind(1 - rule.second)  # 1 − 0.999 is taken before it is rounded
+        rate = kind(rate / (1 - float(mu) ** step))
+        scale = kind(1 / math.sqrt(1 - rule.second**step))
         for e in range(begin, end):
             g = gradient[e] + decay * weights[e]
             m = mu * velocity[e] + (one - mu) * g
-            v = beta * second[e] + (one - beta) * g * g
+            v = beta * second[e] + rest * g * g
             velocity[e], second[e], gradient[e] = m, v, zero
             weights[e] -= rate * m / (np.sqrt(v) * scale + rule.epsilon)
         return

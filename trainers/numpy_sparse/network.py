@@ -93,7 +93,7 @@ class SparseNetwork:
             bias=self.config.bias,
             rate=kind(rate),
             momentum=kind(self.config.momentum),
-            second=kind(_ADAM_DECAY),
+            second=_ADAM_DECAY,
             epsilon=kind(_ADAM_EPSILON),
             weight_decay=kind(self.config.weight_decay),
         )

@@ -80,14 +80,14 @@ class Setting(NamedTuple):
 
 
 class Rule(NamedTuple):
-    """How it steps; the numbers have the network's dtype, since wider ones would widen all arithmetic."""
+    """How it steps; what has type Any has the network's dtype, since a wider number would widen all arithmetic."""
 
     adam: bool
     nesterov: bool
     bias: bool
     rate: Any
     momentum: Any
-    second: Any
+    second: float
     epsilon: Any
     weight_decay: Any
 

@@ -64,7 +64,7 @@ class DenseMasked:
         for number, (p, g, memory) in enumerate(zip(parameters, gradients, self.memory, strict=False)):
             if config.optimizer == "adam":
                 memory[0] = mu * memory[0] + (1 - mu) * g
-                memory[1] = kind(0.999) * memory[1] + (1 - kind(0.999)) * g**2
+                memory[1] = kind(0.999) * memory[1] + kind(1 - 0.999) * g**2
                 first = memory[0] / kind(1 - config.momentum**self.steps)
                 second = memory[1] / kind(1 - 0.999**self.steps)
                 p -= rate * first / (np.sqrt(second) + kind(1e-8))

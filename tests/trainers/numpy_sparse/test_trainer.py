@@ -145,5 +145,8 @@ def test_importing_trainers_does_not_import_numba():
 @pytest.mark.skipif("TOPOGRAPH_DATA" not in os.environ, reason="MNIST is looked for in TOPOGRAPH_DATA")
 def test_mnist_learns():
     topology = tg.Topology.build("random_regular", [784, 300, 10], degrees=[30, 10], seed=0)
-    result = train(topology, TrainingConfig(epochs=1, learning_rate=3.0), "mnist")
+    config = TrainingConfig(
+        epochs=1, learning_rate=0.02, activation="relu", output_activation="softmax", loss="cross_entropy"
+    )
+    result = train(topology, config, "mnist")
     assert result.test_accuracy > 0.9

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -37,9 +38,18 @@ class SparseNetwork:
         What it is made of, and how it starts and learns.
     skip_inputs
         Whether inputs that are 0 for all samples of a tile should be passed over.
+    weights, biases
+        Where it starts, as `weights` and `biases` return them; else as `trainers.initialization` draws.
     """
 
-    def __init__(self, topology: Topology, config: TrainingConfig, skip_inputs: bool = False) -> None:
+    def __init__(
+        self,
+        topology: Topology,
+        config: TrainingConfig,
+        skip_inputs: bool = False,
+        weights: Sequence[sp.csr_array] | None = None,
+        biases: Sequence[Float] = (),
+    ) -> None:
         self.topology, self.config = topology, config
         self._dtype = dtype = np.dtype(config.dtype)
         self.plan, self._places = arrange(topology, dtype.itemsize, skip_inputs)
@@ -56,8 +66,11 @@ class SparseNetwork:
             bias_velocity=np.zeros(neurons, dtype),
             bias_second=np.zeros(neurons if adam else 0, dtype),
         )
-        for layer, weights in enumerate(initial_weights(topology, config)):
-            self.state.weights[self._edges(layer)][self._places[layer]] = weights
+        values = initial_weights(topology, config) if weights is None else [layer.data for layer in weights]
+        for layer, drawn in enumerate(values):
+            self.state.weights[self._edges(layer)][self._places[layer]] = drawn
+        for bias, given in zip(self._biases(), biases, strict=False):
+            bias[:] = given
         dropped = neurons - topology.sizes[-1] if config.dropout_input or config.dropout_hidden else 0
         self.work = Work(
             values=_lanes(neurons, dtype),
@@ -147,12 +160,15 @@ class SparseNetwork:
 
     def biases(self) -> tuple[Float, ...]:
         """The biases of each layer."""
-        ends = np.cumsum(self.topology.sizes)
-        return tuple(self.state.bias[begin:end].copy() for begin, end in itertools.pairwise(ends))
+        return tuple(bias.copy() for bias in self._biases())
 
     def in_edge_order(self, values: Float) -> list[Float]:
         """Values on the connections, as the walk has them, layer by layer in the order of ``graph.edges()``."""
         return [values[self._edges(layer)][place] for layer, place in enumerate(self._places)]
+
+    def _biases(self) -> list[Float]:
+        ends = np.cumsum(self.topology.sizes)
+        return [self.state.bias[begin:end] for begin, end in itertools.pairwise(ends)]
 
     def _edges(self, layer: int) -> slice:
         return slice(int(self._first_edges[layer]), int(self._first_edges[layer + 1]))
@@ -164,15 +180,3 @@ def _lanes(neurons: int, dtype: np.dtype[Any]) -> Float:
     memory = np.zeros((neurons + 1) * row, np.uint8)
     offset = -memory.ctypes.data % row
     return memory[offset : offset + neurons * row].view(dtype).reshape(neurons, LANES)
-
-
-def classes_of(outputs: Float) -> npt.NDArray[np.int64]:
-    """The class of each row's largest output."""
-    return np.asarray(outputs.argmax(axis=1))
-
-
-def recalls(predicted: npt.NDArray[Any], labels: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-    """Share of each class's samples that are classified correctly, over the classes that occur."""
-    occurring = np.bincount(labels)
-    right = np.bincount(labels[predicted == labels], minlength=len(occurring))
-    return right[occurring > 0] / occurring[occurring > 0]

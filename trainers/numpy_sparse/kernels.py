@@ -18,7 +18,7 @@ import numba
 import numpy as np
 from numba.extending import overload
 
-from trainers.numpy_sparse.lanes import LANES, dot, load, power_of_two, scaled, spread, store, total
+from trainers.numpy_sparse.lanes import LANES, dot, load, power_of_two, prefetch, scaled, spread, store, total
 from trainers.numpy_sparse.plan import (
     BLOCKS,
     BY_INPUT,
@@ -89,9 +89,9 @@ def _forward(plan: Plan, layer: int, state: State, values: Float, active: Any, n
             store(values, j, spread(values, state.bias[j]))
         for block in range(table[BLOCKS]):
             base = table[FIRST_SEGMENT] + block * table[INPUTS]
-            for number in range(n_active):
-                i = active[number]
-                x = load(values, i)
+            for number in range(n_active if layer == 0 else table[INPUTS]):
+                i = active[number] if layer == 0 else number
+                x = load(values, table[FIRST_INPUT] + i)
                 for e in range(starts[base + i], starts[base + i + 1]):
                     store(values, other[e], scaled(weights[e], x, load(values, other[e])))
         return
@@ -123,7 +123,15 @@ def _backward(
         base, number = table[FIRST_SEGMENT] + block * owners, 0
         for begin in range(0, owners, _CHUNK):
             end = min(begin + _CHUNK, owners)
-            if by_input:
+            if by_input and layer > 0:
+                for own in range(begin, end):
+                    x, dx = load(values, first_in + own), load(deltas, first_in + own)
+                    for e in range(starts[base + own], starts[base + own + 1]):
+                        d = load(deltas, other[e])
+                        gradient[e] += dot(x, d)
+                        dx = scaled(weights[e], d, dx)
+                    store(deltas, first_in + own, dx)
+            elif by_input:
                 while number < n_active and work.active[number] < end:
                     i = work.active[number]
                     x = load(values, i)
@@ -358,6 +366,18 @@ def _fill(work: Work, samples: Samples, chosen: Any, n_active: int) -> int:
 
 
 @_jit
+def _fetch(samples: Samples, chosen: Any) -> None:
+    """Ask for the entries of samples that are needed soon: they lie anywhere in memory."""
+    if samples.sparse:
+        for s in range(chosen.shape[0]):
+            begin, end = samples.starts[chosen[s]], samples.starts[chosen[s] + 1]
+            for k in range(begin, end, 16):
+                prefetch(samples.entries, k)
+            for k in range(begin, end, 32):
+                prefetch(samples.features, k)
+
+
+@_jit
 def _draw(plan: Plan, work: Work, setting: Setting, generator: Any, count: int) -> None:
     """Which neurons stay, layer by layer, neuron by neuron, sample by sample: as `dropout_mask` draws them."""
     for layer in range(plan.layers.shape[0]):
@@ -428,6 +448,7 @@ def train_epoch(
         for tile in range(begin, end, LANES):
             chosen = order[tile : min(tile + LANES, end)]
             n_active = _fill(work, samples, chosen, n_active)
+            _fetch(samples, order[min(tile + LANES, end) : min(tile + LANES, end) + LANES])
             loss, right = _learn(
                 plan, state, work, setting, rule, labels, chosen,
                 end - begin, tile - begin, n_active, step, tile + LANES >= end,

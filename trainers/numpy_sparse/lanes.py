@@ -111,6 +111,25 @@ def dot(typing_context, first, second):
     return first.dtype(first, second), generate
 
 
+@_intrinsic
+def prefetch(typing_context, array, position):
+    """Ask for the cache line of entry ``position`` of a one-dimensional array, without waiting for it."""
+
+    def generate(context, builder, signature, args):
+        data = context.make_array(signature.args[0])(context, builder, args[0]).data
+        byte = ir.IntType(8).as_pointer()
+        address = builder.bitcast(builder.gep(data, [args[1]]), byte)
+        flag = ir.IntType(32)
+        name = "llvm.prefetch.p0"
+        function = builder.module.globals.get(name) or ir.Function(
+            builder.module, ir.FunctionType(ir.VoidType(), [byte, flag, flag, flag]), name
+        )
+        builder.call(function, [address, ir.Constant(flag, 0), ir.Constant(flag, 2), ir.Constant(flag, 1)])
+        return context.get_dummy_value()
+
+    return types.void(array, position), generate
+
+
 def _spread(builder: Any, vector: Any, number: Any) -> Any:
     empty = ir.Constant(vector, ir.Undefined)
     single = builder.insert_element(empty, number, ir.Constant(ir.IntType(32), 0))

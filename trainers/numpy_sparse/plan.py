@@ -23,6 +23,7 @@ FIRST_INPUT, INPUTS, FIRST_OUTPUT, OUTPUTS, FIRST_EDGE, LAST_EDGE, FIRST_SEGMENT
 BY_OUTPUT, BY_INPUT = range(2)
 
 _BLOCK_BYTES = 40_000  # of the other side's rows, for most of a first-level data cache
+_FEW = 64  # outputs, up to which a hidden layer's connections are owned by their inputs
 _SEGMENT = 8  # connections that make the visit of an owner worth its while
 
 
@@ -102,8 +103,8 @@ def arrange(topology: Topology, itemsize: int, skip_inputs: bool) -> tuple[Plan,
     itemsize
         Bytes of a number.
     skip_inputs
-        Whether the inputs own the first layer's connections, so that inputs that are 0 can be passed over; else, and
-        in all other layers, the outputs do.
+        Whether the inputs own the first layer's connections, so that inputs that are 0 can be passed over. In the
+        other layers they do where the outputs are few: those stay in cache while the inputs' gradients are summed.
     """
     from trainers.numpy_sparse import kernels
     from trainers.numpy_sparse.lanes import LANES
@@ -113,7 +114,7 @@ def arrange(topology: Topology, itemsize: int, skip_inputs: bool) -> tuple[Plan,
     first_neuron = first_edge = first_segment = 0
     all_starts, all_other, places = [], [], []
     for number, graph in enumerate(topology):
-        by_input = number == 0 and skip_inputs
+        by_input = skip_inputs if number == 0 else graph.n_right <= _FEW
         owners, others = (graph.n_left, graph.n_right) if by_input else (graph.n_right, graph.n_left)
         block = block_size(graph, others, _BLOCK_BYTES // (LANES * itemsize))
         blocks = -(-others // block)

@@ -24,7 +24,7 @@ BY_OUTPUT, BY_INPUT = range(2)
 
 _BLOCK_BYTES = 40_000  # of the other side's rows, for most of a first-level data cache
 _FEW = 64  # outputs, up to which a hidden layer's connections are owned by their inputs
-_SEGMENT = 8  # connections that make the visit of an owner worth its while
+_SEGMENT = 32  # connections that make the visit of an owner worth its while
 
 
 class Plan(NamedTuple):

@@ -378,7 +378,7 @@ def _fetch(samples: Samples, chosen: Any) -> None:
 
 
 @_jit
-def _draw(plan: Plan, work: Work, setting: Setting, generator: Any, count: int) -> None:
+def draw(plan: Plan, work: Work, setting: Setting, generator: Any, count: int) -> None:
     """Which neurons stay, layer by layer, neuron by neuron, sample by sample: as `dropout_mask` draws them."""
     for layer in range(plan.layers.shape[0]):
         rate = setting.dropout_hidden if layer else setting.dropout_input
@@ -444,7 +444,7 @@ def train_epoch(
     for begin in range(0, order.shape[0], batch):
         end = min(begin + batch, order.shape[0])
         step += 1
-        _draw(plan, work, setting, generator, end - begin)
+        draw(plan, work, setting, generator, end - begin)
         for tile in range(begin, end, LANES):
             chosen = order[tile : min(tile + LANES, end)]
             n_active = _fill(work, samples, chosen, n_active)
@@ -459,6 +459,46 @@ def train_epoch(
             break
     _clear(work, n_active)
     return summed, correct, step
+
+
+@_jit
+def accumulate(
+    plan: Plan, state: State, work: Work, setting: Setting, rule: Rule, samples: Samples, labels: Any, chosen: Any,
+    first: int, stride: int,
+) -> tuple[float, int]:  # fmt: skip
+    """Gradients of a batch's tiles number ``first``, ``first + stride``, …: one worker's share."""
+    summed, correct, n_active, batch = 0.0, 0, 0, chosen.shape[0]
+    for begin in range(first * LANES, batch, stride * LANES):
+        tile = chosen[begin : min(begin + LANES, batch)]
+        n_active = _fill(work, samples, tile, n_active)
+        loss, right = _learn(plan, state, work, setting, rule, labels, tile, batch, begin, n_active, 0, False)
+        summed += loss
+        correct += right
+    _clear(work, n_active)
+    return summed, correct
+
+
+@_jit
+def absorb(state: State, others: Any, begin: int, end: int, rule: Rule, step: int) -> None:
+    """Add the other workers' gradients, one row each, on some of the edges, and step."""
+    for worker in range(others.shape[0]):
+        for e in range(begin, end):
+            state.gradient[e] += others[worker, e]
+        others[worker, begin:end] = 0
+    _update(state.weights, state.gradient, state.velocity, state.second, begin, end, rule, rule.weight_decay, step)
+
+
+@_jit
+def absorb_biases(state: State, others: Any, rule: Rule, step: int) -> None:
+    """The same for all biases, which are few."""
+    for worker in range(others.shape[0]):
+        for j in range(others.shape[1]):
+            state.bias_gradient[j] += others[worker, j]
+        others[worker] = 0
+    _update(
+        state.bias, state.bias_gradient, state.bias_velocity, state.bias_second,
+        0, state.bias.shape[0], rule, rule.weight_decay * 0, step,
+    )  # fmt: skip
 
 
 @_jit

@@ -9,13 +9,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
+from numba import config as _numba_config
 
 from topograph.topology import Topology
 from trainers.config import TrainingConfig
 from trainers.initialization import initial_weights
 from trainers.numpy_sparse import kernels
 from trainers.numpy_sparse.lanes import LANES
-from trainers.numpy_sparse.plan import Float, Rule, Samples, Setting, State, Work, arrange
+from trainers.numpy_sparse.plan import Float, Rule, Samples, Setting, State, Work, arrange, lanes
+from trainers.numpy_sparse.team import Team
 
 _ACTIVATIONS = {
     "sigmoid": kernels.SIGMOID,
@@ -25,8 +27,10 @@ _ACTIVATIONS = {
     "linear": kernels.LINEAR,
     "softmax": kernels.SOFTMAX,
 }
+_numba: Any = _numba_config
 _LOSSES = {"mse": kernels.MSE, "cross_entropy": kernels.CROSS_ENTROPY}
 _ADAM_DECAY, _ADAM_EPSILON = 0.999, 1e-8
+_LARGE = 1_000_000  # connections that are worth a second thread
 
 
 class SparseNetwork:
@@ -73,8 +77,8 @@ class SparseNetwork:
             bias[:] = given
         dropped = neurons - topology.sizes[-1] if config.dropout_input or config.dropout_hidden else 0
         self.work = Work(
-            values=_lanes(neurons, dtype),
-            deltas=_lanes(neurons, dtype),
+            values=lanes(neurons, dtype),
+            deltas=lanes(neurons, dtype),
             active=np.zeros(topology.sizes[0] + 1, np.uint32),
             marked=np.zeros(topology.sizes[0], np.uint8),
             kept=np.ones((dropped, config.batch_size if dropped else 0), np.bool_),
@@ -89,6 +93,9 @@ class SparseNetwork:
             below_one=1 - np.finfo(dtype).epsneg,
         )
         self._steps = 0
+        tiles = -(-config.batch_size // LANES)
+        threads = min(_numba.NUMBA_NUM_THREADS, tiles) if topology.n_edges >= _LARGE else 1
+        self._team = Team(threads, self.state, self.work) if threads > 1 else None
 
     def train_epoch(
         self,
@@ -110,7 +117,8 @@ class SparseNetwork:
             epsilon=kind(_ADAM_EPSILON),
             weight_decay=kind(self.config.weight_decay),
         )
-        loss, correct, self._steps = kernels.train_epoch(
+        pass_over = kernels.train_epoch if self._team is None else self._team.train_epoch
+        loss, correct, self._steps = pass_over(
             self.plan, self.state, self.work, self._setting, rule, samples, labels, order,
             self.config.batch_size, self._steps, dropout,
         )  # fmt: skip
@@ -172,11 +180,3 @@ class SparseNetwork:
 
     def _edges(self, layer: int) -> slice:
         return slice(int(self._first_edges[layer]), int(self._first_edges[layer + 1]))
-
-
-def _lanes(neurons: int, dtype: np.dtype[Any]) -> Float:
-    """Zeros, a row a neuron, that begin with a cache line: a row that straddles lines costs twice as much."""
-    row = LANES * dtype.itemsize
-    memory = np.zeros((neurons + 1) * row, np.uint8)
-    offset = -memory.ctypes.data % row
-    return memory[offset : offset + neurons * row].view(dtype).reshape(neurons, LANES)

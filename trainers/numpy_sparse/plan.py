@@ -143,6 +143,16 @@ def block_size(graph: BipartiteGraph, others: int, cached: int) -> int:
     return -(-others // blocks)
 
 
+def lanes(neurons: int, dtype: np.dtype[Any]) -> Float:
+    """Zeros, a row a neuron, that begin with a cache line: a row that straddles lines costs twice as much."""
+    from trainers.numpy_sparse.lanes import LANES
+
+    row = LANES * dtype.itemsize
+    memory = np.zeros((neurons + 1) * row, np.uint8)
+    offset = -memory.ctypes.data % row
+    return memory[offset : offset + neurons * row].view(dtype).reshape(neurons, LANES)
+
+
 def gather_samples(x: npt.NDArray[np.float32]) -> Samples:
     """Samples in rows, kept as they are or, where at least half of the entries are 0, as those that are not."""
     from trainers.numpy_sparse import kernels

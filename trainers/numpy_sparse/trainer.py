@@ -17,9 +17,6 @@ from trainers.result import TrainingResult
 if TYPE_CHECKING:
     from trainers.numpy_sparse.network import SparseNetwork
 
-if TYPE_CHECKING:
-    from trainers.numpy_sparse.network import SparseNetwork
-
 
 class NumpyTrainer:
     """Trains on the connections only: forward, backward and update cost time in proportion to the edges.
@@ -40,10 +37,6 @@ class NumpyTrainer:
             When the loss becomes NaN or infinite; the message names the epoch and the layer.
         """
         check_fit(topology, dataset)
-        with np.errstate(all="ignore"):  # a loss that leaves the numbers is reported as divergence
-            return self._train(SparseNetwork(topology, config), dataset, config)
-
-    def _train(self, network: SparseNetwork, dataset: Dataset, config: TrainingConfig) -> TrainingResult:
         started = time.perf_counter()
         # numba is imported here, on first use
         from trainers.numpy_sparse.plan import gather_samples

@@ -22,11 +22,14 @@ from trainers.numpy_sparse.lanes import LANES, dot, load, power_of_two, prefetch
 from trainers.numpy_sparse.plan import (
     BLOCKS,
     BY_INPUT,
+    DENSE,
+    FIRST_EDGE,
     FIRST_INPUT,
     FIRST_OUTPUT,
     FIRST_SEGMENT,
     INPUTS,
     KIND,
+    LAST_EDGE,
     OUTPUTS,
     Float,
     Plan,
@@ -83,7 +86,15 @@ def arrange(
 def _forward(plan: Plan, layer: int, state: State, values: Float, active: Any, n_active: int) -> None:
     """z_j = b_j + Σ over the inputs i of output j of w_ij x_i, into the rows of the outputs."""
     starts, other, weights, table = plan.starts, plan.other, state.weights, plan.layers[layer]
-    first_out = table[FIRST_OUTPUT]
+    first_in, first_out = table[FIRST_INPUT], table[FIRST_OUTPUT]
+    if table[KIND] == DENSE:
+        matrix = weights[table[FIRST_EDGE] : table[LAST_EDGE]].reshape((table[INPUTS], table[OUTPUTS]))
+        z = values[first_out : first_out + table[OUTPUTS]]
+        np.dot(matrix.T, values[first_in : first_in + table[INPUTS]], z)
+        for own in range(table[OUTPUTS]):
+            for s in range(LANES):
+                z[own, s] += state.bias[first_out + own]
+        return
     if table[KIND] == BY_INPUT:
         for j in range(first_out, first_out + table[OUTPUTS]):
             store(values, j, spread(values, state.bias[j]))
@@ -91,7 +102,7 @@ def _forward(plan: Plan, layer: int, state: State, values: Float, active: Any, n
             base = table[FIRST_SEGMENT] + block * table[INPUTS]
             for number in range(n_active if layer == 0 else table[INPUTS]):
                 i = active[number] if layer == 0 else number
-                x = load(values, table[FIRST_INPUT] + i)
+                x = load(values, first_in + i)
                 for e in range(starts[base + i], starts[base + i + 1]):
                     store(values, other[e], scaled(weights[e], x, load(values, other[e])))
         return
@@ -99,55 +110,71 @@ def _forward(plan: Plan, layer: int, state: State, values: Float, active: Any, n
         base = table[FIRST_SEGMENT] + block * table[OUTPUTS]
         for own in range(table[OUTPUTS]):
             j = first_out + own
-            z = spread(values, state.bias[j]) if block == 0 else load(values, j)
+            row = spread(values, state.bias[j]) if block == 0 else load(values, j)
             for e in range(starts[base + own], starts[base + own + 1]):
-                z = scaled(weights[e], load(values, other[e]), z)
-            store(values, j, z)
+                row = scaled(weights[e], load(values, other[e]), row)
+            store(values, j, row)
 
 
 @_jit
 def _backward(
-    plan: Plan, layer: int, state: State, work: Work, n_active: int, rule: Rule, step: int, update: bool
+    plan: Plan, layer: int, state: State, work: Work, n_active: int, rule: Rule, step: int, fresh: bool, update: bool
 ) -> None:
     """Gradient on the edges and biases; for all but the first layer on the inputs' values too; then the update.
 
-    The edge (i, j) gets g += Σ over samples of x_i δ_j, and never anything else of the n × m products.
+    The edge (i, j) gets g += Σ over samples of x_i δ_j, and never anything else of the n × m products. All gradients
+    are 0 so far where they are ``fresh``.
     """
     starts, other, weights, table = plan.starts, plan.other, state.weights, plan.layers[layer]
     values, deltas, gradient = work.values, work.deltas, state.gradient
     first_in, first_out, by_input = table[FIRST_INPUT], table[FIRST_OUTPUT], table[KIND] == BY_INPUT
     owners = table[INPUTS] if by_input else table[OUTPUTS]
-    if layer > 0:
+    if table[KIND] == DENSE:
+        begin, end = table[FIRST_EDGE], table[LAST_EDGE]
+        x, d = values[first_in : first_in + table[INPUTS]], deltas[first_out : first_out + table[OUTPUTS]]
+        products = gradient[begin:end].reshape((table[INPUTS], table[OUTPUTS]))
+        if fresh:
+            np.dot(x, d.T, products)
+        else:
+            products += np.dot(x, d.T)
+        if layer > 0:
+            matrix = weights[begin:end].reshape((table[INPUTS], table[OUTPUTS]))
+            np.dot(matrix, d, deltas[first_in : first_in + table[INPUTS]])
+        if update:
+            _update(
+                weights, gradient, state.velocity, state.second, begin, end, rule, rule.weight_decay, step,
+            )  # fmt: skip
+    elif layer > 0:
         deltas[first_in : first_in + table[INPUTS]] = 0
-    for block in range(table[BLOCKS]):
+    for block in range(0 if table[KIND] == DENSE else table[BLOCKS]):
         base, number = table[FIRST_SEGMENT] + block * owners, 0
         for begin in range(0, owners, _CHUNK):
             end = min(begin + _CHUNK, owners)
             if by_input and layer > 0:
                 for own in range(begin, end):
-                    x, dx = load(values, first_in + own), load(deltas, first_in + own)
+                    row, back = load(values, first_in + own), load(deltas, first_in + own)
                     for e in range(starts[base + own], starts[base + own + 1]):
-                        d = load(deltas, other[e])
-                        gradient[e] += dot(x, d)
-                        dx = scaled(weights[e], d, dx)
-                    store(deltas, first_in + own, dx)
+                        far = load(deltas, other[e])
+                        gradient[e] += dot(row, far)
+                        back = scaled(weights[e], far, back)
+                    store(deltas, first_in + own, back)
             elif by_input:
                 while number < n_active and work.active[number] < end:
                     i = work.active[number]
-                    x = load(values, i)
+                    row = load(values, i)
                     for e in range(starts[base + i], starts[base + i + 1]):
-                        gradient[e] += dot(x, load(deltas, other[e]))
+                        gradient[e] += dot(row, load(deltas, other[e]))
                     number += 1
             else:
                 for own in range(begin, end):
-                    d = load(deltas, first_out + own)
+                    row = load(deltas, first_out + own)
                     if layer > 0:
                         for e in range(starts[base + own], starts[base + own + 1]):
-                            gradient[e] += dot(d, load(values, other[e]))
-                            store(deltas, other[e], scaled(weights[e], d, load(deltas, other[e])))
+                            gradient[e] += dot(row, load(values, other[e]))
+                            store(deltas, other[e], scaled(weights[e], row, load(deltas, other[e])))
                     else:
                         for e in range(starts[base + own], starts[base + own + 1]):
-                            gradient[e] += dot(d, load(values, other[e]))
+                            gradient[e] += dot(row, load(values, other[e]))
             if update:
                 _update(
                     weights, gradient, state.velocity, state.second,
@@ -408,7 +435,7 @@ def _propagate(plan: Plan, state: State, work: Work, setting: Setting, n_active:
 @_jit
 def _learn(
     plan: Plan, state: State, work: Work, setting: Setting, rule: Rule, labels: Any, chosen: Any,
-    batch: int, lane: int, n_active: int, step: int, update: bool,
+    batch: int, lane: int, n_active: int, step: int, fresh: bool, update: bool,
 ) -> tuple[float, int]:  # fmt: skip
     """Forward and backward over a tile that `_fill` put in place, and the update where it is a batch's last."""
     count = chosen.shape[0]
@@ -418,7 +445,7 @@ def _learn(
         values, deltas, table[FIRST_OUTPUT], table[FIRST_OUTPUT] + table[OUTPUTS], labels, chosen, batch, setting
     )
     for layer in range(plan.layers.shape[0] - 1, -1, -1):
-        _backward(plan, layer, state, work, n_active, rule, step, update)
+        _backward(plan, layer, state, work, n_active, rule, step, fresh, update)
         if layer:
             first = plan.layers[layer, FIRST_INPUT]
             end = first + plan.layers[layer, INPUTS]
@@ -451,7 +478,7 @@ def train_epoch(
             _fetch(samples, order[min(tile + LANES, end) : min(tile + LANES, end) + LANES])
             loss, right = _learn(
                 plan, state, work, setting, rule, labels, chosen,
-                end - begin, tile - begin, n_active, step, tile + LANES >= end,
+                end - begin, tile - begin, n_active, step, tile == begin, tile + LANES >= end,
             )  # fmt: skip
             summed += loss
             correct += right
@@ -471,7 +498,9 @@ def accumulate(
     for begin in range(first * LANES, batch, stride * LANES):
         tile = chosen[begin : min(begin + LANES, batch)]
         n_active = _fill(work, samples, tile, n_active)
-        loss, right = _learn(plan, state, work, setting, rule, labels, tile, batch, begin, n_active, 0, False)
+        loss, right = _learn(
+            plan, state, work, setting, rule, labels, tile, batch, begin, n_active, 0, begin == first * LANES, False
+        )
         summed += loss
         correct += right
     _clear(work, n_active)

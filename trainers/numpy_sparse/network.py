@@ -16,7 +16,7 @@ from trainers.config import TrainingConfig
 from trainers.initialization import initial_weights
 from trainers.numpy_sparse import kernels
 from trainers.numpy_sparse.lanes import LANES
-from trainers.numpy_sparse.plan import Float, Rule, Samples, Setting, State, Work, arrange, lanes
+from trainers.numpy_sparse.plan import Float, Rule, Samples, Setting, State, Work, arrange, frozen, lanes
 from trainers.numpy_sparse.team import Team
 
 _ACTIVATIONS = {
@@ -119,7 +119,7 @@ class SparseNetwork:
         )
         pass_over = kernels.train_epoch if self._team is None else self._team.train_epoch
         loss, correct, self._steps = pass_over(
-            self.plan, self.state, self.work, self._setting, rule, samples, labels, order,
+            self.plan, self.state, self.work, self._setting, rule, samples, frozen(labels), frozen(order),
             self.config.batch_size, self._steps, dropout,
         )  # fmt: skip
         return loss / len(order), correct / len(order)
@@ -127,14 +127,16 @@ class SparseNetwork:
     def predict(self, samples: Samples, order: npt.NDArray[np.int64]) -> Float:
         """Outputs for the samples of ``order``, shape ``(len(order), n_classes)``."""
         outputs = np.empty((len(order), self.topology.sizes[-1]), self._dtype)
-        kernels.predict(self.plan, self.state, self.work, self._setting, samples, order, outputs)
+        kernels.predict(self.plan, self.state, self.work, self._setting, samples, frozen(order), outputs)
         return outputs
 
     def evaluate(
         self, samples: Samples, labels: npt.NDArray[np.int64], order: npt.NDArray[np.int64]
     ) -> tuple[float, float]:
         """The mean loss over the samples of ``order``, and the accuracy."""
-        loss, correct = kernels.evaluate(self.plan, self.state, self.work, self._setting, samples, labels, order)
+        loss, correct = kernels.evaluate(
+            self.plan, self.state, self.work, self._setting, samples, frozen(labels), frozen(order)
+        )
         return loss / len(order), correct / len(order)
 
     def parameters(self) -> tuple[Float, Float]:

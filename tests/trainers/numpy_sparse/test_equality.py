@@ -75,3 +75,17 @@ def test_predictions_match(topology, make_task, start):
     outputs = network.predict(samples, chosen)
     assert accuracy == np.mean(outputs.argmax(axis=1) == labels[chosen])
     np.testing.assert_allclose(outputs.sum(axis=1), 1)
+
+
+def test_a_large_dense_layer(make_task, start):
+    """Large dense layers are products of matrices, first, in between, and with several tiles a batch."""
+    topology = tg.Topology.build("dense", [260, 270, 250, 3])
+    for zeros, batch in ((0.0, 20), (0.7, 70)):
+        config = TrainingConfig(dtype="float64", learning_rate=0.5, batch_size=batch, dropout_hidden=0.2)
+        x, labels = make_task(150, 260, 3, zeros)
+        network, _, train = start(topology, config, x, labels)
+        reference = DenseMasked(topology, config)
+        for epoch in range(3):
+            train(epoch)
+            reference.train_epoch(x, labels, epoch)
+        assert largest_difference(network, reference) < 1e-10

@@ -78,7 +78,7 @@ def rates_of(net):
         return best(lambda: [kernel(*arguments) for _ in range(times)]) / times
 
     def backward(layer, update):
-        return measure(kernels._backward, net.plan, layer, net.state, net.work, inputs, RULE, 1, False, update)
+        return measure(kernels._backward, net.plan, layer, net.state, net.work, inputs, RULE, 1, update)
 
     forward = measure(kernels._forward, net.plan, 0, net.state, net.work.values, net.work.active, inputs)
     gradient = backward(0, False)

@@ -22,14 +22,11 @@ from trainers.numpy_sparse.lanes import LANES, dot, load, power_of_two, prefetch
 from trainers.numpy_sparse.plan import (
     BLOCKS,
     BY_INPUT,
-    DENSE,
-    FIRST_EDGE,
     FIRST_INPUT,
     FIRST_OUTPUT,
     FIRST_SEGMENT,
     INPUTS,
     KIND,
-    LAST_EDGE,
     OUTPUTS,
     Float,
     Plan,
@@ -87,14 +84,6 @@ def _forward(plan: Plan, layer: int, state: State, values: Float, active: Any, n
     """z_j = b_j + Σ over the inputs i of output j of w_ij x_i, into the rows of the outputs."""
     starts, other, weights, table = plan.starts, plan.other, state.weights, plan.layers[layer]
     first_in, first_out = table[FIRST_INPUT], table[FIRST_OUTPUT]
-    if table[KIND] == DENSE:
-        matrix = weights[table[FIRST_EDGE] : table[LAST_EDGE]].reshape((table[INPUTS], table[OUTPUTS]))
-        z = values[first_out : first_out + table[OUTPUTS]]
-        np.dot(matrix.T, values[first_in : first_in + table[INPUTS]], z)
-        for own in range(table[OUTPUTS]):
-            for s in range(LANES):
-                z[own, s] += state.bias[first_out + own]
-        return
     if table[KIND] == BY_INPUT:
         for j in range(first_out, first_out + table[OUTPUTS]):
             store(values, j, spread(values, state.bias[j]))
@@ -118,35 +107,19 @@ def _forward(plan: Plan, layer: int, state: State, values: Float, active: Any, n
 
 @_jit
 def _backward(
-    plan: Plan, layer: int, state: State, work: Work, n_active: int, rule: Rule, step: int, fresh: bool, update: bool
+    plan: Plan, layer: int, state: State, work: Work, n_active: int, rule: Rule, step: int, update: bool
 ) -> None:
     """Gradient on the edges and biases; for all but the first layer on the inputs' values too; then the update.
 
-    The edge (i, j) gets g += Σ over samples of x_i δ_j, and never anything else of the n × m products. All gradients
-    are 0 so far where they are ``fresh``.
+    The edge (i, j) gets g += Σ over samples of x_i δ_j, and never anything else of the n × m products.
     """
     starts, other, weights, table = plan.starts, plan.other, state.weights, plan.layers[layer]
     values, deltas, gradient = work.values, work.deltas, state.gradient
     first_in, first_out, by_input = table[FIRST_INPUT], table[FIRST_OUTPUT], table[KIND] == BY_INPUT
     owners = table[INPUTS] if by_input else table[OUTPUTS]
-    if table[KIND] == DENSE:
-        begin, end = table[FIRST_EDGE], table[LAST_EDGE]
-        x, d = values[first_in : first_in + table[INPUTS]], deltas[first_out : first_out + table[OUTPUTS]]
-        products = gradient[begin:end].reshape((table[INPUTS], table[OUTPUTS]))
-        if fresh:
-            np.dot(x, d.T, products)
-        else:
-            products += np.dot(x, d.T)
-        if layer > 0:
-            matrix = weights[begin:end].reshape((table[INPUTS], table[OUTPUTS]))
-            np.dot(matrix, d, deltas[first_in : first_in + table[INPUTS]])
-        if update:
-            _update(
-                weights, gradient, state.velocity, state.second, begin, end, rule, rule.weight_decay, step,
-            )  # fmt: skip
-    elif layer > 0:
+    if layer > 0:
         deltas[first_in : first_in + table[INPUTS]] = 0
-    for block in range(0 if table[KIND] == DENSE else table[BLOCKS]):
+    for block in range(table[BLOCKS]):
         base, number = table[FIRST_SEGMENT] + block * owners, 0
         for begin in range(0, owners, _CHUNK):
             end = min(begin + _CHUNK, owners)
@@ -435,7 +408,7 @@ def _propagate(plan: Plan, state: State, work: Work, setting: Setting, n_active:
 @_jit
 def _learn(
     plan: Plan, state: State, work: Work, setting: Setting, rule: Rule, labels: Any, chosen: Any,
-    batch: int, lane: int, n_active: int, step: int, fresh: bool, update: bool,
+    batch: int, lane: int, n_active: int, step: int, update: bool,
 ) -> tuple[float, int]:  # fmt: skip
     """Forward and backward over a tile that `_fill` put in place, and the update where it is a batch's last."""
     count = chosen.shape[0]
@@ -445,7 +418,7 @@ def _learn(
         values, deltas, table[FIRST_OUTPUT], table[FIRST_OUTPUT] + table[OUTPUTS], labels, chosen, batch, setting
     )
     for layer in range(plan.layers.shape[0] - 1, -1, -1):
-        _backward(plan, layer, state, work, n_active, rule, step, fresh, update)
+        _backward(plan, layer, state, work, n_active, rule, step, update)
         if layer:
             first = plan.layers[layer, FIRST_INPUT]
             end = first + plan.layers[layer, INPUTS]
@@ -478,7 +451,7 @@ def train_epoch(
             _fetch(samples, order[min(tile + LANES, end) : min(tile + LANES, end) + LANES])
             loss, right = _learn(
                 plan, state, work, setting, rule, labels, chosen,
-                end - begin, tile - begin, n_active, step, tile == begin, tile + LANES >= end,
+                end - begin, tile - begin, n_active, step, tile + LANES >= end,
             )  # fmt: skip
             summed += loss
             correct += right

@@ -19,11 +19,10 @@ Float = npt.NDArray[np.floating[Any]]
 Unsigned = npt.NDArray[np.unsignedinteger[Any]]
 
 # the columns of Plan.layers, one row a layer
-FIRST_INPUT, INPUTS, FIRST_OUTPUT, OUTPUTS, FIRST_EDGE, LAST_EDGE, FIRST_SEGMENT, BLOCKS, KIND = range(9)
-BY_OUTPUT, BY_INPUT, DENSE = range(3)
+FIRST_INPUT, INPUTS, FIRST_OUTPUT, OUTPUTS, FIRST_SEGMENT, BLOCKS, KIND = range(7)
+BY_OUTPUT, BY_INPUT = range(2)
 
 _BLOCK_BYTES = 40_000  # of the other side's rows, for most of a first-level data cache
-_PRODUCT = 2**16  # connections from which on a dense layer is a matter for BLAS
 _FEW = 64  # outputs, up to which a hidden layer's connections are owned by their inputs
 _SEGMENT = 32  # connections that make the visit of an owner worth its while
 
@@ -115,11 +114,9 @@ def arrange(topology: Topology, itemsize: int, skip_inputs: bool) -> tuple[Plan,
     first_neuron = first_edge = first_segment = 0
     all_starts, all_other, places = [], [], []
     for number, graph in enumerate(topology):
-        dense = graph.density == 1 and graph.n_edges >= _PRODUCT
-        by_input = dense or (skip_inputs if number == 0 else graph.n_right <= _FEW)
+        by_input = skip_inputs if number == 0 else graph.n_right <= _FEW
         owners, others = (graph.n_left, graph.n_right) if by_input else (graph.n_right, graph.n_left)
-        cached = _BLOCK_BYTES // (LANES * itemsize)
-        block = others if dense else block_size(graph, others, cached)
+        block = block_size(graph, others, _BLOCK_BYTES // (LANES * itemsize))
         blocks = -(-others // block)
         starts = np.zeros(owners * blocks + 1, dtype=unsigned)
         other = np.empty(graph.n_edges, dtype=np.uint32)
@@ -127,10 +124,10 @@ def arrange(topology: Topology, itemsize: int, skip_inputs: bool) -> tuple[Plan,
         kernels.arrange(graph.indptr, graph.indices, by_input, block, owners, starts, other, place)
         first_output = first_neuron + graph.n_left
         other += np.uint32(first_output if by_input else first_neuron)
-        kind = DENSE if dense else BY_INPUT if by_input else BY_OUTPUT
+        kind = BY_INPUT if by_input else BY_OUTPUT
         rows.append([
             first_neuron, graph.n_left, first_output, graph.n_right,
-            first_edge, first_edge + graph.n_edges, first_segment, blocks, kind,
+            first_segment, blocks, kind,
         ])  # fmt: skip
         all_starts.append(starts + unsigned(first_edge))
         all_other.append(other)

@@ -6,6 +6,7 @@ import pytest
 import topograph as tg
 from tests.trainers.numpy_sparse.reference import DenseMasked
 from trainers import TrainingConfig
+from trainers.numpy_sparse.plan import BLOCKS
 
 SETUPS = {
     "paper": {},
@@ -56,7 +57,7 @@ def test_blocks(make_task, start):
         config = TrainingConfig(dtype="float64", learning_rate=0.5, batch_size=40)
         x, labels = make_task(100, 900, 5, zeros)
         network, _, train = start(topology, config, x, labels)
-        assert (network.plan.layers[:, 7] > 1).any()
+        assert (network.plan.layers[:, BLOCKS] > 1).any()
         reference = DenseMasked(topology, config)
         for epoch in range(3):
             train(epoch)
@@ -78,7 +79,6 @@ def test_predictions_match(topology, make_task, start):
 
 
 def test_a_large_dense_layer(make_task, start):
-    """Large dense layers are products of matrices, first, in between, and with several tiles a batch."""
     topology = tg.Topology.build("dense", [260, 270, 250, 3])
     for zeros, batch in ((0.0, 20), (0.7, 70)):
         config = TrainingConfig(dtype="float64", learning_rate=0.5, batch_size=batch, dropout_hidden=0.2)

@@ -22,12 +22,14 @@ from trainers.numpy_sparse.lanes import LANES, dot, load, power_of_two, prefetch
 from trainers.numpy_sparse.plan import (
     BLOCKS,
     BY_INPUT,
+    BY_OUTPUT,
     FIRST_INPUT,
     FIRST_OUTPUT,
     FIRST_SEGMENT,
     INPUTS,
     KIND,
     OUTPUTS,
+    WHOLE,
     Float,
     Plan,
     Rule,
@@ -43,6 +45,7 @@ _jit: Any = numba.njit(cache=True, fastmath={"reassoc", "contract", "nsz"}, nogi
 SIGMOID, TANH, RELU, LEAKY_RELU, LINEAR, SOFTMAX = range(6)
 MSE, CROSS_ENTROPY = range(2)
 LEAK = 0.01
+_ONE, _TWO, _THREE = np.uint64(1), np.uint64(2), np.uint64(3)
 _CHUNK = 64  # owners whose connections are updated while their gradients are still in cache
 _COLUMNS = 64  # features copied at a time, so that the copies' rows stay in cache
 
@@ -80,10 +83,42 @@ def arrange(
 
 
 @_jit
+def _forward_whole(table: Any, start: Any, state: State, values: Float, active: Any, n_active: int) -> None:
+    """The same where every input has every output: four outputs share what is read of an input.
+
+    The inputs are the ``n_active`` ones of ``active``, or all of them where that is negative.
+    """
+    weights, outputs = state.weights, np.uint64(table[OUTPUTS])
+    first_in, first_out, grouped = table[FIRST_INPUT], table[FIRST_OUTPUT], table[OUTPUTS] - table[OUTPUTS] % 4
+    for j in range(0, grouped, 4):
+        a, b = spread(values, state.bias[first_out + j]), spread(values, state.bias[first_out + j + 1])
+        c, d = spread(values, state.bias[first_out + j + 2]), spread(values, state.bias[first_out + j + 3])
+        for number in range(n_active if n_active >= 0 else table[INPUTS]):
+            i = active[number] if n_active >= 0 else number
+            x, e = load(values, first_in + i), np.uint64(start) + np.uint64(i) * outputs + np.uint64(j)
+            a, b = scaled(weights[e], x, a), scaled(weights[e + _ONE], x, b)
+            c, d = scaled(weights[e + _TWO], x, c), scaled(weights[e + _THREE], x, d)
+        store(values, first_out + j, a)
+        store(values, first_out + j + 1, b)
+        store(values, first_out + j + 2, c)
+        store(values, first_out + j + 3, d)
+    for j in range(grouped, table[OUTPUTS]):
+        a = spread(values, state.bias[first_out + j])
+        for number in range(n_active if n_active >= 0 else table[INPUTS]):
+            i = active[number] if n_active >= 0 else number
+            e = np.uint64(start) + np.uint64(i) * outputs + np.uint64(j)
+            a = scaled(weights[e], load(values, first_in + i), a)
+        store(values, first_out + j, a)
+
+
+@_jit
 def _forward(plan: Plan, layer: int, state: State, values: Float, active: Any, n_active: int) -> None:
     """z_j = b_j + Σ over the inputs i of output j of w_ij x_i, into the rows of the outputs."""
     starts, other, weights, table = plan.starts, plan.other, state.weights, plan.layers[layer]
     first_in, first_out = table[FIRST_INPUT], table[FIRST_OUTPUT]
+    if table[KIND] == WHOLE:
+        _forward_whole(table, starts[table[FIRST_SEGMENT]], state, values, active, n_active if layer == 0 else -1)
+        return
     if table[KIND] == BY_INPUT:
         for j in range(first_out, first_out + table[OUTPUTS]):
             store(values, j, spread(values, state.bias[j]))
@@ -115,7 +150,7 @@ def _backward(
     """
     starts, other, weights, table = plan.starts, plan.other, state.weights, plan.layers[layer]
     values, deltas, gradient = work.values, work.deltas, state.gradient
-    first_in, first_out, by_input = table[FIRST_INPUT], table[FIRST_OUTPUT], table[KIND] == BY_INPUT
+    first_in, first_out, by_input = table[FIRST_INPUT], table[FIRST_OUTPUT], table[KIND] != BY_OUTPUT
     owners = table[INPUTS] if by_input else table[OUTPUTS]
     if layer > 0:
         deltas[first_in : first_in + table[INPUTS]] = 0
@@ -471,9 +506,7 @@ def accumulate(
     for begin in range(first * LANES, batch, stride * LANES):
         tile = chosen[begin : min(begin + LANES, batch)]
         n_active = _fill(work, samples, tile, n_active)
-        loss, right = _learn(
-            plan, state, work, setting, rule, labels, tile, batch, begin, n_active, 0, begin == first * LANES, False
-        )
+        loss, right = _learn(plan, state, work, setting, rule, labels, tile, batch, begin, n_active, 0, False)
         summed += loss
         correct += right
     _clear(work, n_active)

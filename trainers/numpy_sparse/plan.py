@@ -20,7 +20,7 @@ Unsigned = npt.NDArray[np.unsignedinteger[Any]]
 
 # the columns of Plan.layers, one row a layer
 FIRST_INPUT, INPUTS, FIRST_OUTPUT, OUTPUTS, FIRST_SEGMENT, BLOCKS, KIND = range(7)
-BY_OUTPUT, BY_INPUT = range(2)
+BY_OUTPUT, BY_INPUT, WHOLE = range(3)  # whole: by input, and with every connection there is
 
 _BLOCK_BYTES = 40_000  # of the other side's rows, for most of a first-level data cache
 _FEW = 64  # outputs, up to which a hidden layer's connections are owned by their inputs
@@ -124,7 +124,8 @@ def arrange(topology: Topology, itemsize: int, skip_inputs: bool) -> tuple[Plan,
         kernels.arrange(graph.indptr, graph.indices, by_input, block, owners, starts, other, place)
         first_output = first_neuron + graph.n_left
         other += np.uint32(first_output if by_input else first_neuron)
-        kind = BY_INPUT if by_input else BY_OUTPUT
+        whole = by_input and graph.density == 1 and blocks == 1
+        kind = WHOLE if whole else BY_INPUT if by_input else BY_OUTPUT
         rows.append([
             first_neuron, graph.n_left, first_output, graph.n_right,
             first_segment, blocks, kind,

@@ -147,6 +147,10 @@ class SparseNetwork:
         """Go back to a copy."""
         self.state.weights[:], self.state.bias[:] = parameters
 
+    def is_finite(self) -> bool:
+        """Whether all weights and biases still are: a last step can break them after the last loss was taken."""
+        return bool(np.isfinite(self.state.weights).all() and np.isfinite(self.state.bias).all())
+
     def first_broken_layer(self) -> int:
         """After a loss that is not finite: the first layer (from 1) whose weights or outputs are not, or the last."""
         for layer, graph in enumerate(self.topology):

@@ -21,7 +21,11 @@ if TYPE_CHECKING:
 class NumpyTrainer:
     """Trains on the connections only: forward, backward and update cost time in proportion to the edges.
 
-    Compiled loops (numba) on one core; the same inputs give the same bits.
+    Compiled loops (numba) on one core. Only networks of a million connections and more, with batches of more than 32,
+    share the tiles of a batch among ``NUMBA_NUM_THREADS`` threads (by default, the cores). The same inputs give the
+    same bits with as many threads.
+
+    Random draws are those of `trainers.initialization`. Every setting of `TrainingConfig` is offered.
     """
 
     name = "numpy"

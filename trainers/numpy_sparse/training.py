@@ -57,11 +57,11 @@ def fit(
         order = learning[batch_order(len(learning), epoch, config)]
         rate = learning_rate_at(epoch, config)
         loss, accuracy = network.train_epoch(samples, labels, order, rate, dropout_generator(epoch, config))
-        if not np.isfinite(loss):
+        if not (np.isfinite(loss) and network.is_finite()):
             raise TrainingDivergedError(
-                f"the loss became {loss} in epoch {epoch + 1} of {config.epochs}, first seen in layer "
-                f"{network.first_broken_layer()} of {len(topology)}; lower learning_rate (now {rate:g}) or "
-                f"momentum (now {config.momentum:g})"
+                f"the loss became {loss} in epoch {epoch + 1} of {config.epochs}; a number that is not finite was "
+                f"first seen in layer {network.first_broken_layer()} of {len(topology)}; lower learning_rate "
+                f"(now {rate:g}) or momentum (now {config.momentum:g})"
             )
         values = {"loss": loss, "train_accuracy": accuracy, **watch(network)}
         if len(watched):

@@ -66,8 +66,26 @@ def test_learns_and_counts():
 @pytest.mark.filterwarnings("error")
 def test_divergence_names_epoch_and_layer():
     config = TrainingConfig(epochs=30, learning_rate=1e4, activation="relu", output_activation="linear")
-    with pytest.raises(TrainingDivergedError, match=r"in epoch 1 of 30, first seen in layer [12] of 2.*10000"):
+    with pytest.raises(TrainingDivergedError, match=r"in epoch 1 of 30; .*first seen in layer [12] of 2.*10000"):
         train(config=config)
+
+
+def test_a_last_step_that_breaks_a_weight_is_seen():
+    data = load_dataset("digits")
+    config = TrainingConfig(epochs=1, batch_size=2000, learning_rate=1e38, momentum=0.9, weight_decay=1e30)
+    with pytest.raises(TrainingDivergedError, match="first seen in layer 1 of 2"):
+        train(config=config, data=data)
+
+
+def test_odd_shapes():
+    """No connections at all; one neuron; fewer samples than a batch; more classes than a group."""
+    rng = np.random.default_rng(0)
+    x, y = rng.random((9, 5), dtype=np.float32), np.arange(9) % 7
+    data = Dataset("small", x, y, x[:1], y[:1])
+    for masks in ([np.zeros((5, 3)), np.ones((3, 7))], [np.ones((5, 1)), np.ones((1, 7))], [np.ones((5, 7))]):
+        result = train(tg.Topology(masks), QUICK, data)
+        assert all(np.isfinite(weights.data).all() for weights in result.weights)
+        assert np.isfinite(result.weight_stats["mean"].iloc[-1])
 
 
 def test_a_broken_layer_is_found(topology, make_task, start):

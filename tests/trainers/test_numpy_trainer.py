@@ -11,7 +11,6 @@ from tests.trainers.dense_reference import DenseReference
 from topograph.errors import TopologyMismatchError, TrainingDivergedError
 from trainers import Trainer, TrainingConfig, get_trainer, load_dataset
 
-
 ACTIVATIONS = ("sigmoid", "tanh", "relu", "linear")
 OUTPUTS = (("mse", "sigmoid"), ("mse", "softmax"), ("mse", "linear"), ("mse", "tanh"), ("mse", "relu"))
 LOSSES = (*OUTPUTS, ("cross_entropy", "softmax"), ("cross_entropy", "sigmoid"))

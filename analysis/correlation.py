@@ -165,7 +165,7 @@ def _adjusted(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _holm(p_values: Vector) -> Vector:
-    """Holm's step-down adjustment. (That of statsmodels runs the garbage collector at each call.)"""
+    """Holm's step-down adjustment; that of statsmodels runs the garbage collector at each call."""
     order = np.argsort(p_values)
     steps = np.maximum.accumulate(p_values[order] * np.arange(len(p_values), 0, -1))
     adjusted = np.empty_like(p_values)

@@ -12,6 +12,7 @@ from analysis.effects import Effect, effect
 from analysis.frame import CELL
 from topograph.errors import InsufficientDataError, UnknownNameError
 
+Vector = npt.NDArray[np.float64]
 CELLS = (*CELL, "construction")
 """Runs that agree in these have the same degrees, neuron by neuron in distribution; variants change nothing else."""
 _RELABELLED = "relabelled"
@@ -60,7 +61,12 @@ class Experiment:
                     f"{clear} from zero; the study could have seen {row['detectable']:.2f}."
                 )
         share, low, high = self.alignment_share
-        if not np.isnan(share):
+        if high - low > 1:
+            lines.append(
+                "How much of the spread between constructions is alignment rather than graph cannot be told: the spread "
+                "itself is too small for a study of this size."
+            )
+        elif not np.isnan(share):
             lines.append(
                 f"Of the spread between constructions at equal degrees, {100 * share:.0f} % ({100 * low:.0f} … "
                 f"{100 * high:.0f}) is alignment with the inputs rather than graph."
@@ -157,52 +163,51 @@ def _share(
     frame: pd.DataFrame, outcome: str, groups: str, confidence: float, resamples: int, seed: int
 ) -> tuple[float, float, float]:
     """1 − spread(relabelled) / spread(as built), the spread being the variance between constructions within cells."""
-    cells = frame.groupby(list(CELL), sort=False).ngroup().to_numpy()
-    arms = frame.groupby(["construction", "as_built"], sort=False).ngroup().to_numpy()
-    as_built = frame["as_built"].to_numpy() == 1
-    y = frame[outcome].to_numpy(dtype=float)
-    clusters = frame[groups].astype("category").cat.codes.to_numpy()
-    whole = _spread_ratio(y, cells, arms, as_built, clusters, np.ones(len(y)))
+    keys = [*CELL, "construction", "as_built", groups]
+    topologies = frame.groupby(keys, sort=False, as_index=False)[outcome].mean()
+    halves = []
+    for _, half in topologies.groupby("as_built", sort=False):
+        arms = half.groupby([*CELL, "construction"], sort=False).ngroup().to_numpy()
+        cell_of_arm = half.groupby(list(CELL), sort=False).ngroup().to_numpy()[np.unique(arms, return_index=True)[1]]
+        halves.append((bool(half["as_built"].iloc[0]), half[outcome].to_numpy(dtype=float), arms, cell_of_arm))
+    halves.sort(key=lambda half: not half[0])
+    if len(halves) < 2:
+        return float("nan"), float("nan"), float("nan")
     generator = np.random.default_rng(seed)
-    count = int(clusters.max()) + 1
-    draws = generator.multinomial(count, np.full(count, 1 / count), size=resamples)[:, clusters]
-    ratios = np.array([_spread_ratio(y, cells, arms, as_built, clusters, weights.astype(float)) for weights in draws])
-    ratios = ratios[~np.isnan(ratios)]
-    if np.isnan(whole) or len(ratios) < 0.9 * resamples:
+
+    def ratio(weights: list[Vector]) -> float:
+        spreads = [_between(*half[1:], w) for half, w in zip(halves, weights, strict=True)]
+        return float(np.clip(1 - max(spreads[1], 0.0) / spreads[0], -1, 1)) if spreads[0] > 0 else float("nan")
+
+    whole = ratio([np.ones(len(half[1])) for half in halves])
+    draws = np.array([ratio([_drawn(half[2], generator) for half in halves]) for _ in range(resamples)])
+    draws = draws[~np.isnan(draws)]
+    if np.isnan(whole) or len(draws) < 0.9 * resamples:
         return float("nan"), float("nan"), float("nan")
     tail = (1 - confidence) / 2
-    low, high = np.quantile(ratios, [tail, 1 - tail])
-    return float(whole), float(low), float(high)
+    low, high = np.quantile(draws, [tail, 1 - tail])
+    return whole, float(low), float(high)
 
 
-def _spread_ratio(
-    y: npt.NDArray[np.float64],
-    cells: npt.NDArray[np.int64],
-    arms: npt.NDArray[np.int64],
-    as_built: npt.NDArray[np.bool_],
-    clusters: npt.NDArray[np.int64],
-    weights: npt.NDArray[np.float64],
-) -> float:
-    spreads = [_between(y, cells, arms, clusters, weights * (as_built == built)) for built in (True, False)]
-    if not spreads[0] > 0:
+def _drawn(arms: npt.NDArray[np.int64], generator: np.random.Generator) -> Vector:
+    """How often each topology counts when as many as there are in each arm are drawn from it, with replacement."""
+    order = np.argsort(arms, kind="stable")
+    sizes = np.bincount(arms)
+    starts = np.repeat(np.cumsum(sizes) - sizes, sizes)
+    chosen = order[starts + (generator.random(len(arms)) * np.repeat(sizes, sizes)).astype(np.int64)]
+    return np.bincount(chosen, minlength=len(arms)).astype(float)
+
+
+def _between(means: Vector, arms: npt.NDArray[np.int64], cell_of_arm: npt.NDArray[np.int64], weights: Vector) -> float:
+    """Mean over cells of the variance between the arms' means, less what single topologies make of it."""
+    count = np.bincount(arms, weights=weights)
+    level = np.bincount(arms, weights=weights * means) / count
+    rest = np.bincount(arms, weights=weights * np.square(means - level[arms])) / np.maximum(count - 1, 1)
+    arms_in_cell = np.bincount(cell_of_arm)
+    several = arms_in_cell > 1
+    if not several.any():
         return float("nan")
-    return float(np.clip(1 - max(spreads[1], 0.0) / spreads[0], -1.0, 1.0))
-
-
-def _between(
-    y: npt.NDArray[np.float64],
-    cells: npt.NDArray[np.int64],
-    arms: npt.NDArray[np.int64],
-    clusters: npt.NDArray[np.int64],
-    weights: npt.NDArray[np.float64],
-) -> float:
-    """Variance of the arms' means within cells, less what topologies alone make of it."""
-    used = weights > 0
-    table = pd.DataFrame({"cell": cells, "arm": arms, "cluster": clusters, "w": weights, "wy": weights * y})[used]
-    topologies = table.groupby(["cell", "arm", "cluster"], sort=False).agg(w=("w", "sum"), wy=("wy", "sum"))
-    topologies["mean"] = topologies["wy"] / topologies["w"]
-    means = topologies.groupby(["cell", "arm"], sort=False)["mean"].agg(["mean", "var", "count"])
-    noise = float((means["var"] / means["count"]).mean())
-    between = means.groupby("cell", sort=False)["mean"].var()
-    total = float(between.mean())
-    return total - (noise if np.isfinite(noise) else 0.0) if np.isfinite(total) else float("nan")
+    middle = np.bincount(cell_of_arm, weights=level) / arms_in_cell
+    between = np.bincount(cell_of_arm, weights=np.square(level - middle[cell_of_arm]))[several]
+    noise = np.bincount(cell_of_arm, weights=rest / count)[several] / arms_in_cell[several]
+    return float((between / (arms_in_cell[several] - 1) - noise).mean())

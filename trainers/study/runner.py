@@ -165,9 +165,9 @@ class _Pool:
             future.set_exception(error)
             return future
 
-    def drop(self) -> None:
+    def drop(self, kill: bool) -> None:
         if self.executor is not None:
-            self.executor.shutdown(wait=True, kill_workers=True)  # type: ignore[call-arg]
+            self.executor.shutdown(wait=True, kill_workers=kill)  # type: ignore[call-arg]
             self.executor = None
 
 
@@ -176,8 +176,10 @@ def _pool(workers: int) -> Iterator[_Pool]:
     pool = _Pool(workers)
     try:
         yield pool
-    finally:
-        pool.drop()
+    except BaseException:
+        pool.drop(kill=True)
+        raise
+    pool.drop(kill=False)
 
 
 def _outcomes(pool: _Pool, tasks: list[Task], window: int) -> Iterator[tuple[Task, Outcome]]:
@@ -206,7 +208,7 @@ def _outcomes(pool: _Pool, tasks: list[Task], window: int) -> Iterator[tuple[Tas
                 broken.append(task)
                 cause = str(error)
         if broken:
-            pool.drop()
+            pool.drop(kill=True)
             broken += under_way.values()
             under_way.clear()
             if len(broken) == 1:

@@ -22,7 +22,9 @@ class CompleteSolver:
     def solve(self, component: Component, wanted: Collection[str], tolerance: float) -> Values:
         """See `Solver.solve`; ``tolerance`` is not needed."""
         if not component.is_complete:
-            raise InvalidParameterError("method 'closed_form' needs a complete, star or rotating graph, but this is none")
+            raise InvalidParameterError(
+                "method 'closed_form' needs a complete, star or rotating graph, but this is none"
+            )
         values = complete_values(*component.graph.shape)
         return {name: values[name] for name in wanted}
 
@@ -42,4 +44,12 @@ def complete_values(a: int, b: int) -> Values:
         "sigma1": exact(math.sqrt(a * b)),
         "sigma2": exact(0.0),
         "normalized_gap": exact(1.0),
+    }
+
+
+def star_values(leaves: int, weight: float) -> Values:
+    """Every quantity of a star whose edges all have one weight: K(1, leaves), scaled."""
+    return {
+        name: value if name == "normalized_gap" else value.map(lambda x: x * weight, weight)
+        for name, value in complete_values(1, leaves).items()
     }

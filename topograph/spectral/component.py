@@ -45,10 +45,9 @@ class Component:
         if self.weights is None:
             return self.graph.left_degrees.astype(np.float64), self.graph.right_degrees.astype(np.float64)
         rows = np.repeat(np.arange(self.graph.n_left), self.graph.left_degrees)
-        return (
-            np.bincount(rows, self.weights, self.graph.n_left),
-            np.bincount(self.graph.indices, self.weights, self.graph.n_right),
-        )
+        left = np.asarray(np.bincount(rows, self.weights, self.graph.n_left), dtype=np.float64)
+        right = np.asarray(np.bincount(self.graph.indices, self.weights, self.graph.n_right), dtype=np.float64)
+        return left, right
 
     @cached_property
     def matrix(self) -> Vector:

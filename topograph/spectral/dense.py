@@ -43,9 +43,7 @@ class DenseSolver:
             bound = _backward(n + m, eigenvalues[-1])
             values["connectivity"] = _estimate(eigenvalues[1], bound)
             values["laplacian_max"] = _estimate(eigenvalues[-1], bound)
-            values["laplacian_second_max"] = (
-                _estimate(eigenvalues[-2], bound) if n + m > 2 else no_second_eigenvalue()
-            )
+            values["laplacian_second_max"] = _estimate(eigenvalues[-2], bound) if n + m > 2 else no_second_eigenvalue()
         if {"sigma1", "sigma2"} & set(wanted):
             sigmas = np.linalg.svd(matrix, compute_uv=False)
             values["sigma1"] = _estimate(sigmas[0], _backward(n, sigmas[0]))
@@ -66,14 +64,18 @@ def _laplacian_eigenvalues(matrix: Vector, left: Vector, right: Vector) -> Vecto
     degrees, counts = np.unique(left, return_counts=True)
     size = int(m + np.minimum(counts, m).sum())
     if size > 0.8 * (n + m):
-        return np.linalg.eigvalsh(_laplacian(matrix, left, right))
-    factors = [
-        np.linalg.qr(matrix[left == degree], mode="r") if count > m else matrix[left == degree]
+        return _eigenvalues(_laplacian(matrix, left, right))
+    factors: list[Vector] = [
+        np.asarray(np.linalg.qr(matrix[left == degree], mode="r")) if count > m else matrix[left == degree]
         for degree, count in zip(degrees, counts, strict=True)
     ]
     diagonal = np.repeat(degrees, [factor.shape[0] for factor in factors])
-    eigenvalues = np.linalg.eigvalsh(_laplacian(np.concatenate(factors), diagonal, right))
+    eigenvalues = _eigenvalues(_laplacian(np.concatenate(factors), diagonal, right))
     return np.sort(np.concatenate([eigenvalues, np.repeat(degrees, np.minimum(np.maximum(counts - m, 0), 2))]))
+
+
+def _eigenvalues(matrix: Vector) -> Vector:
+    return np.asarray(np.linalg.eigvalsh(matrix), dtype=np.float64)
 
 
 def _laplacian(matrix: Vector, left: Vector, right: Vector) -> Vector:

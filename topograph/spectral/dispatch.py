@@ -247,6 +247,6 @@ def check_method(method: str, quantities: Iterable[str]) -> None:
     beyond = [name for name in quantities if not set(_NEEDS[name]) <= {"connectivity", "normalized_gap"}]
     if beyond:
         raise InvalidParameterError(
-            f"method 'inverse' gives the smallest eigenvalues only, not {', '.join(beyond)}; name what it should compute "
-            "with quantities="
+            f"method 'inverse' gives the smallest eigenvalues only, not {', '.join(beyond)}; name what it should "
+            "compute with quantities="
         )

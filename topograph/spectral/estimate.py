@@ -28,7 +28,7 @@ class Estimate:
         Why the value is NaN; None when it is a number.
     low, high
         The interval that is guaranteed to hold the quantity asked for, not just any eigenvalue. Without them,
-        ``value ∓ residual``. What the guarantee of an iterative value rests on is said at `topograph.spectral.lane.Lane`.
+        ``value ∓ residual``. `topograph.spectral.lane.Lane` says what the guarantee of an iterative value rests on.
 
     Examples
     --------
@@ -94,6 +94,4 @@ class Estimate:
         if self.reason is not None:
             return self
         ends = sorted([function(self.low), function(self.high)])
-        return replace(
-            self, value=function(self.value), residual=abs(slope) * self.residual, low=ends[0], high=ends[1]
-        )
+        return replace(self, value=function(self.value), residual=abs(slope) * self.residual, low=ends[0], high=ends[1])

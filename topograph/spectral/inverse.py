@@ -16,6 +16,7 @@ from scipy.sparse import csgraph
 from topograph.errors import InvalidParameterError
 from topograph.spectral.component import Component
 from topograph.spectral.estimate import Estimate
+from topograph.spectral.kappa import gap_of_kappa, gap_scale
 from topograph.spectral.lane import Known, Lane
 from topograph.spectral.operators import Operator
 from topograph.spectral.pattern import Pattern, Vector
@@ -59,11 +60,12 @@ class InverseSolver:
         else:
             operator = InverseNormalized(factor)
             known = Known(np.full(operator.size, float(pattern.right.sum()) ** -0.5))
-        lane = Lane(operator, known, tolerance)
+        scale = abs if name == "connectivity" else _gap_scale
+        lane = Lane(operator, known, tolerance, scale)
         if not lane.run(min(400, operator.size + 8)):
             return Estimate.failed(
-                f"after {lane.steps} solves the value is near {-1 / lane.theta:.9g}, but its interval is wider than the "
-                f"tolerance {tolerance:g} asks; loosen tolerance=, or use method='dense'",
+                f"after {lane.steps} solves the value is near {-1 / lane.theta:.9g}, but its interval is wider than "
+                f"the tolerance {tolerance:g} asks; loosen tolerance=, or use method='dense'",
                 self.name,
                 lane.steps,
             )
@@ -73,9 +75,14 @@ class InverseSolver:
             value, found.residual * value**2, self.name, found.steps, low=-1.0 / found.low, high=-1.0 / found.high
         )
         if name == "normalized_gap":
-            kappa = estimate.value
-            return estimate.map(lambda x: x / (1 + math.sqrt(max(1 - x, 0.0))), 0.5 / math.sqrt(max(1 - kappa, _EPS)))
+            return gap_of_kappa(estimate)
         return estimate
+
+
+def _gap_scale(theta: float) -> float:
+    """`gap_scale` for θ = −1/κ: a relative tolerance on κ is one on θ."""
+    kappa = -1.0 / theta
+    return gap_scale(kappa) / kappa * abs(theta)
 
 
 def is_affordable(pattern: Pattern) -> bool:
@@ -129,7 +136,7 @@ class Factor:
         object.__setattr__(self, "pivots", eliminate(band))
 
     def solve_outputs(self, right_side: Vector) -> Vector:
-        """y with S y = ``right_side``, up to a constant."""
+        """Y with S y = ``right_side``, up to a constant."""
         from topograph.spectral.banded import solve
 
         ordered = np.empty_like(right_side)
@@ -215,5 +222,3 @@ def _product(matrix: tuple[Any, Any, Any], vector: Vector) -> Vector:
     out = np.empty(matrix[0].size - 1)
     gather(*matrix, vector, out, 0, out.size)
     return out
-
-

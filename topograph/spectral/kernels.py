@@ -7,18 +7,16 @@ topograph stays quick. Index arrays are unsigned: a signed index costs a wrap-ar
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numba import njit
 
-_F = TypeVar("_F", bound=Callable[..., Any])
-
 # sums may be reordered (needed for SIMD), but NaN and infinity keep their meaning
-compiled: Callable[[_F], _F] = njit(
-    cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "arcp", "nsz"}
-)
+compiled = njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "arcp", "nsz"})
+
+CANCELLED = 1e-6
+"""A step whose squared norm falls below this share of what it was made of is made orthogonal again."""
 
 _ONE, _TWO, _THREE, _FOUR = np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(4)
 
@@ -120,8 +118,19 @@ def gather(indptr: Any, indices: Any, weights: Any, source: Any, out: Any, lo: i
 
 @compiled
 def full_rows(
-    indptr: Any, indices: Any, weights: Any, diagonal: Any, sign: float, other: Any, mine: Any, work: Any, known: Any,
-    scale: float, carry: float, lo: int, hi: int,
+    indptr: Any,
+    indices: Any,
+    weights: Any,
+    diagonal: Any,
+    sign: float,
+    other: Any,
+    mine: Any,
+    work: Any,
+    known: Any,
+    scale: float,
+    carry: float,
+    lo: int,
+    hi: int,
 ) -> Any:
     """One side of a Lanczos step of [[D_L, ±B], [±Bᵀ, D_R]] : ``work ← scale (D mine ± B other) − carry work``.
 
@@ -141,10 +150,23 @@ def full_rows(
 
 @compiled
 def half_rows(
-    indptr: Any, indices: Any, weights: Any, shift: float, sign: float, inverse: Any, inner: Any, other: Any, mine: Any,
-    work: Any, known: Any, scale: float, carry: float, lo: int, hi: int,
+    indptr: Any,
+    indices: Any,
+    weights: Any,
+    shift: float,
+    sign: float,
+    inverse: Any,
+    inner: Any,
+    other: Any,
+    mine: Any,
+    work: Any,
+    known: Any,
+    scale: float,
+    carry: float,
+    lo: int,
+    hi: int,
 ) -> Any:
-    """The second half of a Lanczos step of ``shift ± E Bᵀ F B``, where ``other`` holds F B ``mine`` and E is ``inverse``.
+    """The second half of a Lanczos step of ``shift ± E Bᵀ F B``: ``other`` holds F B ``mine``, ``inverse`` E.
 
     The operator is self-adjoint in the inner product with weights ``inner``, and so are the partial sums returned.
     """
@@ -187,36 +209,82 @@ def update(work: Any, mine: Any, known: Any, a: float, c: float, inner: Any, lo:
 
 
 @compiled
-def accumulate(total: Any, mine: Any, factor: float, lo: int, hi: int) -> None:
-    """``total ← total + factor mine``."""
-    for i in range(lo, hi):
-        total[i] += factor * mine[i]
+def cleanse(work: Any, mine: Any, known: Any, scale: float, inner: Any) -> float:
+    """Make ``work`` orthogonal to v = ``scale mine`` and u = ``known`` once more; returns its squared norm.
+
+    Needed where the step has cancelled most of ``work``: what rounding left of v and u would grow with the scaling.
+    """
+    a = c = 0.0
+    for i in range(work.size):
+        metric = 1.0 if inner is None else inner[i]
+        a += metric * scale * mine[i] * work[i]
+        c += metric * known[i] * work[i]
+    return update(work, mine, known, a * scale, c, inner, 0, work.size)
 
 
 @compiled
 def advance_full(
-    indptr: Any, indices: Any, weights: Any, col_indptr: Any, col_indices: Any, col_weights: Any, diagonal: Any,
-    sign: float, vector: Any, work: Any, known: Any, alphas: Any, betas: Any, first: int, steps: int,
+    indptr: Any,
+    indices: Any,
+    weights: Any,
+    col_indptr: Any,
+    col_indices: Any,
+    col_weights: Any,
+    diagonal: Any,
+    sign: float,
+    vector: Any,
+    work: Any,
+    known: Any,
+    alphas: Any,
+    betas: Any,
+    first: int,
+    steps: int,
 ) -> int:
     """Lanczos steps ``first … first + steps - 1`` on [[D_L, ±B], [±Bᵀ, D_R]]; returns how many there are then.
 
-    The step j finds v_j = ``vector`` / ``betas[j]`` and, in ``work``, v_{j-1} times ``betas[j-1]``; the two arrays change
-    places after every step. Fewer steps are taken when the Krylov space is exhausted.
+    The step j finds v_j = ``vector`` / ``betas[j]`` and, in ``work``, v_{j-1} times ``betas[j-1]``; the two arrays
+    change places after every step. Fewer steps are taken when the Krylov space is exhausted.
     """
     n, m = indptr.size - 1, col_indptr.size - 1
     for j in range(first, first + steps):
         scale = 1.0 / betas[j]
         carry = betas[j] / betas[j - 1] if j > 0 else 0.0
         a, p, q = full_rows(
-            indptr, indices, weights, diagonal[:n], sign, vector[n:], vector[:n], work[:n], known[:n], scale, carry, 0, n
+            indptr,
+            indices,
+            weights,
+            diagonal[:n],
+            sign,
+            vector[n:],
+            vector[:n],
+            work[:n],
+            known[:n],
+            scale,
+            carry,
+            0,
+            n,
         )
         b, r, s = full_rows(
-            col_indptr, col_indices, col_weights, diagonal[n:], sign, vector[:n], vector[n:], work[n:], known[n:],
-            scale, carry, 0, m,
+            col_indptr,
+            col_indices,
+            col_weights,
+            diagonal[n:],
+            sign,
+            vector[:n],
+            vector[n:],
+            work[n:],
+            known[n:],
+            scale,
+            carry,
+            0,
+            m,
         )
         a, p, q = a + b, p + r, q + s
         alphas[j] = a
-        betas[j + 1] = np.sqrt(update(work, vector, known, a * scale, p - a * q, None, 0, n + m))
+        norm = update(work, vector, known, a * scale, p - a * q, None, 0, n + m)
+        if norm < CANCELLED * (a * a + (betas[j] * betas[j] if j > 0 else 0.0)):
+            norm = cleanse(work, vector, known, scale, None)
+        betas[j + 1] = np.sqrt(norm)
         vector, work = work, vector
         if betas[j + 1] <= 1e-14 * (abs(a) + (betas[j] if j > 0 else 0.0)):
             return j + 1
@@ -225,9 +293,25 @@ def advance_full(
 
 @compiled
 def advance_half(
-    indptr: Any, indices: Any, weights: Any, col_indptr: Any, col_indices: Any, col_weights: Any, factor: Any,
-    inverse: Any, inner: Any, shift: float, sign: float, vector: Any, work: Any, middle: Any, known: Any, alphas: Any,
-    betas: Any, first: int, steps: int,
+    indptr: Any,
+    indices: Any,
+    weights: Any,
+    col_indptr: Any,
+    col_indices: Any,
+    col_weights: Any,
+    factor: Any,
+    inverse: Any,
+    inner: Any,
+    shift: float,
+    sign: float,
+    vector: Any,
+    work: Any,
+    middle: Any,
+    known: Any,
+    alphas: Any,
+    betas: Any,
+    first: int,
+    steps: int,
 ) -> int:
     """The same on ``shift ± E Bᵀ F B``, over the outputs only; ``middle`` is scratch of the size of the inputs."""
     n, m = indptr.size - 1, col_indptr.size - 1
@@ -236,11 +320,27 @@ def advance_half(
         carry = betas[j] / betas[j - 1] if j > 0 else 0.0
         scaled_gather(indptr, indices, weights, factor, vector, middle, 0, n)
         a, p, q = half_rows(
-            col_indptr, col_indices, col_weights, shift, sign, inverse, inner, middle, vector, work, known, scale, carry,
-            0, m,
+            col_indptr,
+            col_indices,
+            col_weights,
+            shift,
+            sign,
+            inverse,
+            inner,
+            middle,
+            vector,
+            work,
+            known,
+            scale,
+            carry,
+            0,
+            m,
         )
         alphas[j] = a
-        betas[j + 1] = np.sqrt(update(work, vector, known, a * scale, p - a * q, inner, 0, m))
+        norm = update(work, vector, known, a * scale, p - a * q, inner, 0, m)
+        if norm < CANCELLED * (a * a + (betas[j] * betas[j] if j > 0 else 0.0)):
+            norm = cleanse(work, vector, known, scale, inner)
+        betas[j + 1] = np.sqrt(norm)
         vector, work = work, vector
         if betas[j + 1] <= 1e-14 * (abs(a) + (betas[j] if j > 0 else 0.0)):
             return j + 1

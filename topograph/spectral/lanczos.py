@@ -8,8 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from topograph.spectral.complete import star_values
 from topograph.spectral.component import Component
 from topograph.spectral.estimate import Estimate
+from topograph.spectral.kappa import gap_of_kappa, gap_scale
 from topograph.spectral.lane import Certified, Known, Lane
 from topograph.spectral.operators import FullOperator, HalfOperator
 from topograph.spectral.pattern import Vector
@@ -31,8 +33,8 @@ class LanczosSolver:
     Parameters
     ----------
     rescue
-        Solvers to ask for a quantity that has not converged after 500 steps, in order; the first that reaches it answers.
-        Without one that does, the lane goes on.
+        Solvers to ask for a quantity that has not converged after 500 steps, in order; the first that reaches it
+        answers. Without one that does, the lane goes on.
     """
 
     rescue: Sequence[Solver] = ()
@@ -48,7 +50,7 @@ class LanczosSolver:
             lane = Lane(FullOperator(pattern, -1), _constant(pattern.n_left + pattern.n_right), tolerance)
             values["connectivity"] = self._finish(lane, component, "connectivity", _found)
         if "normalized_gap" in wanted:
-            values["normalized_gap"] = self._normalized(component, tolerance, _gap_size)
+            values["normalized_gap"] = self._normalized(component, tolerance)
         if {"laplacian_max", "laplacian_second_max"} & set(wanted):
             start = np.concatenate([pattern.left, pattern.right])
             names = ("laplacian_max", "laplacian_second_max")
@@ -83,24 +85,26 @@ class LanczosSolver:
                 values[names[1]] = self._finish(lane, component, names[1], read)
         return values
 
-    def _normalized(self, component: Component, tolerance: float, scale: Callable[[float], float]) -> Estimate:
+    def _normalized(self, component: Component, tolerance: float) -> Estimate:
         pattern = component.pattern
         if pattern.n_right == 1:
             return Estimate.exact(1.0, self.name)
         known = Known(np.full(pattern.n_right, float(pattern.right.sum()) ** -0.5))
-        lane = Lane(HalfOperator.normalized(pattern), known, tolerance, scale)
+        lane = Lane(HalfOperator.normalized(pattern), known, tolerance, gap_scale)
         return self._finish(lane, component, "normalized_gap", _gap)
 
     def _regular(self, component: Component, wanted: Collection[str], tolerance: float) -> Values:
         """Everything from κ = 1 − σ2² / (d_L d_R), both sides being regular."""
         left, right = float(component.pattern.left[0]), float(component.pattern.right[0])
         total, product = left + right, left * right
+        if component.pattern.n_right == 1:
+            return {name: star_values(component.pattern.n_left, left)[name] for name in wanted}
         values = {
             "laplacian_max": Estimate.exact(total, "closed_form"),
             "sigma1": Estimate.exact(math.sqrt(product), "closed_form"),
         }
         if set(wanted) - set(values):
-            gap = self._normalized(component, tolerance, lambda kappa: min(kappa, 1 - kappa))
+            gap = self._normalized(component, tolerance)
 
             def root(x: float) -> float:  # x is the normalised gap, 1 − x the normalised σ2
                 return math.sqrt((left - right) ** 2 + 4 * product * (1 - x) ** 2)
@@ -117,9 +121,7 @@ class LanczosSolver:
             }
         return {name: values[name] for name in wanted}
 
-    def _finish(
-        self, lane: Lane, component: Component, name: str, read: Callable[[Certified], Estimate]
-    ) -> Estimate:
+    def _finish(self, lane: Lane, component: Component, name: str, read: Callable[[Certified], Estimate]) -> Estimate:
         """Run the lane to its certificate, by way of the rescuers where it is slow."""
         if lane.run(_FIRST_TRY if self.rescue else _PATIENCE):
             return read(lane.result())
@@ -152,13 +154,7 @@ def _root_of_negated(found: Certified) -> Estimate:
 
 
 def _gap(found: Certified) -> Estimate:
-    """1 − σ2 from κ = 1 − σ2², without cancellation."""
-    sigma = math.sqrt(max(1 - found.value, 1e-300))
-    return _found(found).map(lambda x: x / (1 + math.sqrt(min(max(1 - x, 0.0), 1.0))), 0.5 / sigma)
-
-
-def _gap_size(kappa: float) -> float:
-    return kappa
+    return gap_of_kappa(_found(found))
 
 
 def _constant(size: int) -> Known:
@@ -167,5 +163,3 @@ def _constant(size: int) -> Known:
 
 def _is_constant(degrees: Vector) -> bool:
     return bool((degrees == degrees[0]).all())
-
-

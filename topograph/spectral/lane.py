@@ -15,6 +15,7 @@ from topograph.spectral.pattern import Vector
 RISK = 1e-3
 """Probability, over the random starting vector, that the worst conceivable spectrum escapes a certificate."""
 
+
 @dataclass(frozen=True)
 class Known:
     """An eigenvector that is deflated, of unit norm in the operator's inner product, with its eigenvalue and residual.
@@ -61,11 +62,13 @@ class Lane:
     r"""Lanczos without a stored basis for the smallest eigenvalue off the known eigenvector.
 
     ``high`` is the Ritz value itself, which no smallest eigenvalue exceeds. ``low`` comes from the growth of the run's
-    orthonormal polynomials (`topograph.spectral.tridiagonal`): no eigenvalue lies below it unless its eigenvector overlaps the
-    starting vector by less than c. For a random start on the unit sphere of dimension N that happens with probability at most
-    :math:`c\sqrt{2N/\pi}`; c is chosen so that this is `RISK`. For the Perron vector the start is a positive vector,
-    whose overlap is bounded below outright. Both ends are widened by the rounding of the products and by the residual of
-    the deflated vector.
+    orthonormal polynomials (`topograph.spectral.tridiagonal`): no eigenvalue lies below it unless its eigenvector
+    overlaps the starting vector by less than c. For a random start on the unit sphere of dimension N that happens with
+    probability at most :math:`c\sqrt{2N/\pi}`; c is chosen so that this is `RISK`. So the guarantee is a certain one
+    above, and below one that fails for at most one seed in a thousand on the worst spectrum there could be. For the
+    Perron vector the start is a positive vector, whose overlap is bounded below outright, and both ends are certain.
+    Both are widened by an allowance for the rounding of the products (8 ε times a bound of the norm: an estimate, no
+    worst case) and by the residual of the deflated vector.
 
     An eigenvalue of any multiplicity counts as one: a start has a component in its eigenspace. Copies of it that appear
     late in the run, when orthogonality is lost, change nothing at the end of the spectrum.

@@ -10,8 +10,8 @@ operator                      matrix                                      smalle
                               product of D_R
 ============================  ==========================================  =======================================
 
-A bipartite Laplacian is turned into its signless form by a change of sign on one side. That form has no negative entry, so by
-Perron and Frobenius its largest eigenvalue is simple and its eigenvector positive when the graph is connected.
+A bipartite Laplacian is turned into its signless form by a change of sign on one side. That form has no negative entry,
+so by Perron and Frobenius its largest eigenvalue is simple and its eigenvector positive when the graph is connected.
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ from topograph.spectral import kernels
 from topograph.spectral.pattern import Pattern, Vector
 from topograph.spectral.threads import run_parts, split_rows
 
-
 ROUNDING = 8 * float(np.finfo(float).eps)
 """Allowance for the rounding of a product, relative to the norm of the matrix."""
 
@@ -35,9 +34,20 @@ ROUNDING = 8 * float(np.finfo(float).eps)
 class Operator(Protocol):
     """A symmetric operator that knows how to take Lanczos steps on itself; ``noise`` is the rounding of a product."""
 
-    size: int
-    inner: Vector | None
-    noise: float
+    @property
+    def size(self) -> int:
+        """Length of its vectors."""
+        ...
+
+    @property
+    def inner(self) -> Vector | None:
+        """Weights of the inner product in which it is self-adjoint; None where they are 1."""
+        ...
+
+    @property
+    def noise(self) -> float:
+        """Rounding of a product."""
+        ...
 
     def advance(
         self, vector: Vector, work: Vector, known: Vector, alphas: Vector, betas: Vector, first: int, steps: int
@@ -171,7 +181,10 @@ def _advance(
         carry = betas[j] / betas[j - 1] if j else 0.0
         a, p, q = step(vector, work, scale, carry)
         alphas[j] = a
-        betas[j + 1] = math.sqrt(kernels.update(work, vector, known, a * scale, p - a * q, inner, 0, work.size))
+        norm = kernels.update(work, vector, known, a * scale, p - a * q, inner, 0, work.size)
+        if norm < kernels.CANCELLED * (a * a + (betas[j] ** 2 if j else 0.0)):
+            norm = kernels.cleanse(work, vector, known, scale, inner)
+        betas[j + 1] = math.sqrt(norm)
         vector, work = work, vector
         if betas[j + 1] <= 1e-14 * (abs(a) + (betas[j] if j else 0.0)):
             return j + 1

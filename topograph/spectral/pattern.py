@@ -85,9 +85,7 @@ class Pattern:
     @property
     def transposed(self) -> Pattern:
         """The same edges seen from the outputs; shares every array."""
-        return Pattern(
-            self.col_indptr, self.col_indices, self.indptr, self.indices, self.col_weights, self.weights
-        )
+        return Pattern(self.col_indptr, self.col_indices, self.indptr, self.indices, self.col_weights, self.weights)
 
     @property
     def by_rows(self) -> tuple[Any, Any, Any]:

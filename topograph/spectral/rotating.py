@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from topograph.graph import BipartiteGraph
+from topograph.graph import BipartiteGraph, Indices
 from topograph.spectral.estimate import Estimate
 from topograph.spectral.pattern import Vector
 from topograph.spectral.solver import Values
@@ -36,7 +36,7 @@ class Rotation:
 
     @property
     def n_components(self) -> int:
-        """gcd of m and all differences of offsets."""
+        """Gcd of m and all differences of offsets."""
         return int(np.gcd.reduce(np.concatenate([[self.n_right], np.diff(self.offsets)])))
 
 
@@ -73,7 +73,7 @@ def _recognise(graph: BipartiteGraph) -> Rotation | None:
     return Rotation(m, n // m, rows[0].astype(np.int64))
 
 
-def _follows(rows: npt.NDArray[np.int32], following: npt.NDArray[np.int32], m: int) -> bool:
+def _follows(rows: Indices, following: Indices, m: int) -> bool:
     """Whether each of ``following`` is the row before it shifted by one, modulo m."""
     if rows.shape != following.shape:
         return False
@@ -100,7 +100,7 @@ def rotation_values(rotation: Rotation) -> Values:
     The sum of squares has no cancellation, so a gap of 10⁻⁸ is as accurate as one of 1. The intervals allow for the
     rounding of these formulas.
     """
-    m, q = rotation.n_right, rotation.turns
+    q = rotation.turns
     k = rotation.offsets.size
     parts = rotation.n_components
     delta = _smallest_delta(rotation)
@@ -123,7 +123,11 @@ def rotation_values(rotation: Rotation) -> Values:
     star_second = 2.0 if q == 1 else 1.0
     connected_gap = gap or exact(star_second)
     if second is None:
-        second = exact(1.0) if q > 1 else Estimate.undefined("the Laplacian of a single edge has only one non-zero eigenvalue")
+        second = (
+            exact(1.0)
+            if q > 1
+            else Estimate.undefined("the Laplacian of a single edge has only one non-zero eigenvalue")
+        )
     sigma1 = rounded(math.sqrt(q) * k)
     if parts > 1:
         second, second_sigma, normalized = exact(top), sigma1, exact(0.0)

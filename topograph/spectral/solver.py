@@ -28,7 +28,10 @@ class Solver(Protocol):
     reached and what to do; it never returns a value that it has no evidence for.
     """
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What its estimates give as their method."""
+        ...
 
     def solve(self, component: Component, wanted: Collection[str], tolerance: float) -> Values:
         """The ``wanted`` among `COMPONENT_QUANTITIES`, each within ``tolerance`` of its own size."""

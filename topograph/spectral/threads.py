@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -40,12 +41,10 @@ def run_parts(calls: Sequence[tuple[Any, ...]]) -> list[Any]:
 def _ranges(indptr: Any, count: int) -> Parts:
     cuts = np.searchsorted(indptr, indptr[-1] * (np.arange(1, count) / count)).tolist()
     edges = [0, *cuts, indptr.size - 1]
-    return [(lo, hi) for lo, hi in zip(edges[:-1], edges[1:], strict=True) if lo < hi]
+    return [(lo, hi) for lo, hi in pairwise(edges) if lo < hi]
 
 
 @cache
 def _pool(process: int) -> ThreadPoolExecutor:  # one a process: threads do not survive a fork
     del process
     return ThreadPoolExecutor(max_workers=max(n_cores() - 1, 1), thread_name_prefix="topograph-spectral")
-
-

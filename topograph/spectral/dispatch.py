@@ -13,8 +13,6 @@ from topograph.spectral.complete import CompleteSolver, complete_values
 from topograph.spectral.component import Component, components_with_edges
 from topograph.spectral.dense import DenseSolver, reduced_size
 from topograph.spectral.estimate import Estimate
-from topograph.spectral.inverse import InverseSolver
-from topograph.spectral.lanczos import LanczosSolver
 from topograph.spectral.pattern import Vector
 from topograph.spectral.rotating import recognise_rotation, rotation_values
 from topograph.spectral.solver import Solver, Values
@@ -63,19 +61,30 @@ def choose(component: Component, method: str) -> Solver:
     """The solver of a connected graph."""
     if component.is_complete and method in ("auto", "closed_form"):
         return CompleteSolver()
+    if method == "dense":
+        return DenseSolver()
     if method == "auto":
         if _dense_order(component) <= _DENSE_ORDER:
             return CheckedDenseSolver()
+        from topograph.spectral.lanczos import LanczosSolver  # compiled code, loaded where it is needed
+
         rescue: list[Solver] = [InverseRescue()]
         if component.graph.n_nodes <= _DENSE_RESCUE:
             rescue.append(DenseSolver())
         return LanczosSolver(tuple(rescue))
     if method == "closed_form":
         return CompleteSolver()  # which says what has a closed form
-    solvers: dict[str, Callable[[], Solver]] = {
-        "dense": DenseSolver, "lanczos": LanczosSolver, "inverse": InverseSolver
-    }  # fmt: skip
-    return solvers[method]()
+    if method == "inverse":
+        return _inverse()
+    from topograph.spectral.lanczos import LanczosSolver
+
+    return LanczosSolver()
+
+
+def _inverse() -> Solver:
+    from topograph.spectral.inverse import InverseSolver
+
+    return InverseSolver()
 
 
 class CheckedDenseSolver:
@@ -89,7 +98,7 @@ class CheckedDenseSolver:
         for name in ("connectivity", "normalized_gap"):
             estimate = values.get(name)
             if estimate is not None and estimate.width > 2 * tolerance * abs(estimate.value):
-                finer = InverseSolver().solve(component, [name], tolerance)[name]
+                finer = _inverse().solve(component, [name], tolerance)[name]
                 if not finer.is_failure and finer.width < estimate.width:
                     values[name] = finer
         return values
@@ -103,7 +112,7 @@ class InverseRescue:
     def solve(self, component: Component, wanted: Collection[str], tolerance: float) -> Values:
         """See `Solver.solve`."""
         if set(wanted) <= {"connectivity", "normalized_gap"}:
-            return InverseSolver().solve(component, wanted, tolerance)
+            return _inverse().solve(component, wanted, tolerance)
         return {name: Estimate.failed("not a small eigenvalue", self.name) for name in wanted}
 
 

@@ -48,10 +48,10 @@ def estimate_all(
     if method in ("auto", "closed_form") and not whole.is_complete and weights is None:
         rotation = recognise_rotation(graph)
         if rotation is not None:
-            return _assemble(wanted, [rotation_values(rotation)], rotation.n_components == 1)
+            return assemble(wanted, [rotation_values(rotation)], rotation.n_components == 1)
     needed = {need for name in wanted for need in _NEEDS[name]}
     if _is_connected(whole, method):
-        return _assemble(wanted, [choose(whole, method).solve(whole, needed, tolerance)], True)
+        return assemble(wanted, [choose(whole, method).solve(whole, needed, tolerance)], True)
     if wanted and set(wanted) <= {"algebraic_connectivity"}:
         return {name: Estimate.exact(0.0, "components") for name in wanted}
     return _disconnected(graph, weights, wanted, needed, method, tolerance)
@@ -176,10 +176,10 @@ def _disconnected(
         pieces.append(values)
         if label == giant:
             giant_values = values
-    return _assemble(wanted, pieces, False, giant_values)
+    return assemble(wanted, pieces, False, giant_values)
 
 
-def _assemble(
+def assemble(
     wanted: Collection[str], pieces: list[Values], connected: bool, giant: Values | None = None
 ) -> dict[str, Estimate]:
     """Quantities of the graph from those of its pieces."""

@@ -123,7 +123,7 @@ def compute_spectrum(
     >>> round(spectrum["sigma1"].value ** 2 + spectrum["sigma2"].value ** 2, 9)
     14.0
     """
-    wanted = list(QUANTITIES) if quantities is None else [_check_quantity(name) for name in quantities]
+    wanted = check_quantities(quantities)
     check_choice("method", method, METHODS)
     check_method(method, wanted)
     check_choice("on_failure", on_failure, ["raise", "nan"])
@@ -155,7 +155,10 @@ def weighted_edges(graph: BipartiteGraph, weights: Any) -> tuple[BipartiteGraph,
     return graph, None if (values == 1).all() else np.ascontiguousarray(values)
 
 
-def _check_quantity(name: str) -> str:
-    if name not in QUANTITIES:
-        raise UnknownNameError.among("spectral quantity", name, QUANTITIES)
-    return name
+def check_quantities(names: Iterable[str] | None) -> list[str]:
+    """The names, each among `QUANTITIES`; all of them for None."""
+    wanted = list(QUANTITIES) if names is None else list(names)
+    for name in wanted:
+        if name not in QUANTITIES:
+            raise UnknownNameError.among("spectral quantity", name, QUANTITIES)
+    return wanted

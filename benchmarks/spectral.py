@@ -1,12 +1,15 @@
 """Spectra side by side with what a user would pick instead; read the ratios, not the seconds.
 
-``python benchmarks/spectral.py`` runs the rows that take seconds, ``--rows all`` also those that take minutes, and
-``--rows huge`` the one of 10⁸ edges. Everything runs on one core, in one process. Peers that are not installed are
-left out. Times are processor time, the best of some repeats. A peer is given the Laplacian as a matrix, networkx a graph
-of its own (its eigensolver alone beyond 10⁶ edges); ours begins with the mask, and includes the search for components. The first call, which compiles or loads the kernels, is reported apart.
+``python benchmarks/spectral.py`` runs the rows that take seconds, ``--rows slow`` those that take minutes, ``--rows all``
+both, and ``--rows huge`` the one of 10⁸ edges. Everything runs on one core, in one process. Peers that are not installed
+are left out. Times are processor time, the best of some repeats. A peer is given the Laplacian as a matrix, networkx a
+graph of its own (its eigensolver alone beyond 10⁶ edges); ours begins with the mask, and includes the search for
+components. The first call, which compiles or loads the kernels, is reported apart.
 
 Marks: "wrong" where a peer's value differs from ours by more than 10⁻⁶ of it, "lost" where it raised an error.
 """
+
+# ruff: noqa: E402 (the number of threads is set before NumPy is imported)
 
 from __future__ import annotations
 

@@ -87,7 +87,8 @@ def _solve_together(graphs: list[BipartiteGraph], wanted: list[str]) -> dict[int
         graph = graphs[place]
         masks[row, np.repeat(starts, graph.n_edges // n) + graph.indices] = 1.0
     masks = masks.reshape(len(regular), n, m)
-    gram = masks.transpose(0, 2, 1) @ masks
+    stack = masks.reshape(len(regular), n, m)
+    gram = stack.transpose(0, 2, 1) @ stack
     chosen = _connected(gram)
     if not chosen.any():
         return {}

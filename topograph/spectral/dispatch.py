@@ -33,6 +33,7 @@ _NEEDS: Mapping[str, tuple[str, ...]] = {
     "adjacency_gap": ("sigma1", "sigma2"),
     "normalized_sigma2": ("normalized_gap",),
     "normalized_gap": ("normalized_gap",),
+    "giant_normalized_gap": ("normalized_gap",),
 }
 _ZERO_WITHOUT_EDGES = ("algebraic_connectivity", "sigma1", "sigma2", "adjacency_gap")
 
@@ -48,7 +49,9 @@ def estimate_all(
     if method in ("auto", "closed_form") and not whole.is_complete and weights is None:
         rotation = recognise_rotation(graph)
         if rotation is not None:
-            return assemble(wanted, [rotation_values(rotation)], rotation.n_components == 1)
+            return assemble(
+                wanted, [rotation_values(rotation)], rotation.n_components == 1, copies=rotation.n_components > 1
+            )
     needed = {need for name in wanted for need in _NEEDS[name]}
     if _is_connected(whole, method):
         return assemble(wanted, [choose(whole, method).solve(whole, needed, tolerance)], True)
@@ -172,7 +175,9 @@ def _disconnected(
             giant_values = values
     others = np.flatnonzero(with_edges & ~complete)
     for label, component in components_with_edges(graph, weights, others):
-        values = choose(component, method).solve(component, needed, tolerance)
+        # with several pieces the normalised gap is 0, and only that of the largest is of interest
+        own = needed if label == giant or edges[label] == graph.n_edges else set(needed) - {"normalized_gap"}
+        values = choose(component, method).solve(component, own, tolerance)
         pieces.append(values)
         if label == giant:
             giant_values = values
@@ -180,11 +185,11 @@ def _disconnected(
 
 
 def assemble(
-    wanted: Collection[str], pieces: list[Values], connected: bool, giant: Values | None = None
+    wanted: Collection[str], pieces: list[Values], connected: bool, giant: Values | None = None, copies: bool = False
 ) -> dict[str, Estimate]:
-    """Quantities of the graph from those of its pieces."""
+    """Quantities of the graph from those of its pieces; ``copies`` of one piece may come as one that knows of it."""
     giant = giant or pieces[0]
-    several = len(pieces) > 1
+    several = len(pieces) > 1 or copies
 
     def connectivity() -> Estimate:
         return pieces[0]["connectivity"] if connected else Estimate.exact(0.0, "components")
@@ -193,7 +198,7 @@ def assemble(
         return min((piece["connectivity"] for piece in pieces), key=_smallest_first)
 
     def top(place: int, names: tuple[str, str]) -> Estimate:
-        if not several:
+        if len(pieces) == 1:
             return pieces[0][names[place]]
         values = [piece[name] for piece in pieces for name in names[: place + 1]]
         defined = [value for value in values if value.method != "undefined"]
@@ -203,7 +208,7 @@ def assemble(
         return top(place, ("sigma1", "sigma2"))
 
     def adjacency_gap() -> Estimate:
-        if not several and "adjacency_gap" in pieces[0]:
+        if len(pieces) == 1 and "adjacency_gap" in pieces[0]:
             return pieces[0]["adjacency_gap"]
         return difference(sigma(0), sigma(1))
 
@@ -220,6 +225,7 @@ def assemble(
         "sigma2": lambda: sigma(1),
         "adjacency_gap": adjacency_gap,
         "normalized_gap": normalized_gap,
+        "giant_normalized_gap": lambda: giant["normalized_gap"],
         "normalized_sigma2": lambda: normalized_gap().map(lambda gap: 1.0 - gap, -1.0),
     }
     return {name: make[name]() for name in wanted}

@@ -130,7 +130,7 @@ def rotation_values(rotation: Rotation) -> Values:
         )
     sigma1 = rounded(math.sqrt(q) * k)
     if parts > 1:
-        second, second_sigma, normalized = exact(top), sigma1, exact(0.0)
+        second, second_sigma = exact(top), sigma1
     return {
         "connectivity": connected_gap,
         "laplacian_max": exact(top),

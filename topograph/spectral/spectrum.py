@@ -27,6 +27,7 @@ QUANTITIES: Mapping[str, str] = {
     "adjacency_gap": "sigma1 minus sigma2",
     "normalized_sigma2": "second largest singular value of D_L^-1/2 B D_R^-1/2, isolated nodes dropped",
     "normalized_gap": "1 minus normalized_sigma2, computed without cancellation",
+    "giant_normalized_gap": "normalized_gap of the component with the most edges",
 }
 """Every quantity a `Spectrum` can hold, and its definition."""
 

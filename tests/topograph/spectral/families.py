@@ -173,7 +173,7 @@ def reference(mask: npt.ArrayLike) -> dict[str, float]:
         return {
             "algebraic_connectivity": 0.0, "laplacian_gap": nan, "giant_connectivity": nan, "laplacian_max": nan,
             "laplacian_second_max": nan, "sigma1": 0.0, "sigma2": 0.0, "adjacency_gap": 0.0, "normalized_sigma2": nan,
-            "normalized_gap": nan,
+            "normalized_gap": nan, "giant_normalized_gap": nan,
         }  # fmt: skip
     eigenvalues = np.linalg.eigvalsh(laplacian)
     nonzero = eigenvalues[count:]
@@ -186,6 +186,8 @@ def reference(mask: npt.ArrayLike) -> dict[str, float]:
     scaled = core / np.sqrt(np.outer(core.sum(axis=1), core.sum(axis=0)))
     normalized = np.append(np.linalg.svd(scaled, compute_uv=False), 0.0)
     with_edges = np.count_nonzero(sizes)
+    lump = b[inside[:n]][:, inside[n:]]
+    lump = lump / np.sqrt(np.outer(lump.sum(axis=1), lump.sum(axis=0)))
     second = 1.0 if with_edges > 1 else float(normalized[1])
     return {
         "algebraic_connectivity": float(eigenvalues[1]) if count == 1 else 0.0,
@@ -198,4 +200,5 @@ def reference(mask: npt.ArrayLike) -> dict[str, float]:
         "adjacency_gap": float(sigmas[0] - sigmas[1]),
         "normalized_sigma2": second,
         "normalized_gap": 1.0 - second,
+        "giant_normalized_gap": 1.0 - float(np.append(np.linalg.svd(lump, compute_uv=False), 0.0)[1]),
     }

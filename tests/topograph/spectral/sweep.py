@@ -20,7 +20,14 @@ from topograph import BipartiteGraph
 from topograph.spectral import QUANTITIES, Estimate, compute_spectrum
 
 LIMIT = 1e-8
-_INVERSE = ("algebraic_connectivity", "laplacian_gap", "giant_connectivity", "normalized_sigma2", "normalized_gap")
+_INVERSE = (
+    "algebraic_connectivity",
+    "laplacian_gap",
+    "giant_connectivity",
+    "normalized_sigma2",
+    "normalized_gap",
+    "giant_normalized_gap",
+)
 
 
 @dataclass

@@ -436,6 +436,17 @@ class BipartiteGraph:
 
         return compute_spectrum(self, on_failure="nan")
 
+    def _estimate(self, quantity: str) -> float:
+        """One quantity without the others, unless the whole spectrum is there already; kept as well."""
+        from topograph.spectral import Estimate, compute_spectrum
+
+        kept: dict[str, Estimate] = self.__dict__.setdefault("_estimates", {})
+        if "_spectrum" in self.__dict__:
+            return self._spectrum[quantity].require()
+        if quantity not in kept:
+            kept[quantity] = compute_spectrum(self, quantities=[quantity], on_failure="nan")[quantity]
+        return kept[quantity].require()
+
     def algebraic_connectivity(self) -> float:
         """Second smallest eigenvalue of the Laplacian of the ``n_left + n_right`` node graph, with multiplicity.
 
@@ -446,7 +457,7 @@ class BipartiteGraph:
         >>> round(BipartiteGraph.from_mask([[1, 1], [1, 1]]).algebraic_connectivity(), 12)
         2.0
         """
-        return self._spectrum["algebraic_connectivity"].require()
+        return self._estimate("algebraic_connectivity")
 
     def spectral_gap(self, kind: str = "normalized") -> float:
         """A spectral gap, under the convention that ``kind`` names.
@@ -468,11 +479,7 @@ class BipartiteGraph:
             When a large graph's value was not reached within the tolerance.
         """
         check_choice("kind", kind, ["normalized", "laplacian", "adjacency"])
-        if kind == "laplacian":
-            return self._spectrum["laplacian_gap"].require()
-        if kind == "adjacency":
-            return self._spectrum["sigma1"].require() - self._spectrum["sigma2"].require()
-        return 1.0 - self._spectrum["normalized_sigma2"].require()
+        return self._estimate(f"{kind}_gap")
 
     # ------------------------------------------------------------------ Python's own protocols
 

@@ -18,15 +18,18 @@ def _read(quantity: str) -> Callable[[BipartiteGraph], Value]:
     return lambda graph: Value.of(graph.spectrum(on_failure="nan")[quantity])
 
 
-def _adjacency_gap(graph: BipartiteGraph) -> Value:
-    spectrum = graph.spectrum(on_failure="nan")
-    first, second = Value.of(spectrum["sigma1"]), Value.of(spectrum["sigma2"])
-    return Value(first.value - second.value, first.residual + second.residual, first.reason or second.reason)
+def _cheeger(bound: Callable[[float], float]) -> Callable[[BipartiteGraph], Value]:
+    """A bound on the conductance, the error carried through by the ends of the gap's interval."""
 
+    def compute(graph: BipartiteGraph) -> Value:
+        gap = graph.spectrum(on_failure="nan")["normalized_gap"]
+        if gap.reason is not None:
+            return Value.of(gap)
+        value = bound(gap.value)
+        ends = (bound(min(max(end, 0.0), 1.0)) for end in (gap.low, gap.high))
+        return Value(value, max(abs(end - value) for end in ends))
 
-def _normalized_gap(graph: BipartiteGraph) -> Value:
-    second = Value.of(graph.spectrum(on_failure="nan")["normalized_sigma2"])
-    return Value(1.0 - second.value, second.residual, second.reason)
+    return compute
 
 
 def _spectral(
@@ -78,16 +81,40 @@ METRICS = (
     ),
     _spectral(
         "adjacency_gap",
-        _adjacency_gap,
+        _read("adjacency_gap"),
         "difference of the two largest singular values of B",
         r"\sigma_1(B) - \sigma_2(B)",
         _HOORY,
     ),
     _spectral(
         "normalized_gap",
-        _normalized_gap,
+        _read("normalized_gap"),
         "1 minus the second singular value of the normalised B, isolated nodes dropped; 0 when not connected otherwise",
         r"1 - \sigma_2(D_L^{-1/2} B D_R^{-1/2})",
+        _CHUNG,
+        high=1,
+    ),
+    _spectral(
+        "giant_normalized_gap",
+        _read("giant_normalized_gap"),
+        "normalized_gap of the component with the most edges",
+        r"1 - \sigma_2(D_L^{-1/2} B D_R^{-1/2})_{\mathrm{giant}}",
+        _CHUNG,
+        high=1,
+    ),
+    _spectral(
+        "cheeger_lower",
+        _cheeger(lambda gap: gap / 2),
+        "the conductance (Cheeger constant) is at least this: half the normalized_gap",
+        r"h \ge \gamma / 2,\ \gamma = 1 - \sigma_2",
+        _CHUNG,
+        high=0.5,
+    ),
+    _spectral(
+        "cheeger_upper",
+        _cheeger(lambda gap: math.sqrt(gap * (2 - gap))),
+        "the conductance (Cheeger constant) is at most this, from the normalized_gap",
+        r"h \le \sqrt{\gamma (2 - \gamma)},\ \gamma = 1 - \sigma_2",
         _CHUNG,
         high=1,
     ),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from topograph.errors import ConvergenceError
 
@@ -17,18 +18,22 @@ class Estimate:
     value
         The number; NaN when it is undefined or was not reached.
     residual
-        Guaranteed distance: an eigenvalue of the matrix lies within ``residual`` of ``value``. 0 for an exact value.
+        Norm of the residual of its eigenvector, rounding included: an eigenvalue of the matrix lies within ``residual``
+        of ``value``. 0 for an exact value.
     method
-        How it was found: ``"components"``, ``"closed_form"``, ``"dense"``, ``"iterative"``.
+        How it was found: ``"components"``, ``"closed_form"``, ``"dense"``, ``"lanczos"``, ``"inverse"``.
     steps
-        Number of matrix products spent; 0 where that has no meaning.
+        Number of products with the matrix, or of solves; 0 where that has no meaning.
     reason
         Why the value is NaN; None when it is a number.
+    low, high
+        The interval that is guaranteed to hold the quantity asked for, not just any eigenvalue. Without them,
+        ``value ∓ residual``. `topograph.spectral.lane.Lane` says what the guarantee of an iterative value rests on.
 
     Examples
     --------
     >>> Estimate.exact(0.0, "components")
-    Estimate(value=0.0, residual=0.0, method='components', steps=0, reason=None)
+    Estimate(value=0.0, residual=0.0, method='components', steps=0, reason=None, low=0.0, high=0.0)
     >>> Estimate.undefined("the graph has no edges").value
     nan
     """
@@ -38,6 +43,14 @@ class Estimate:
     method: str
     steps: int = 0
     reason: str | None = None
+    low: float = math.nan
+    high: float = math.nan
+
+    def __post_init__(self) -> None:
+        if math.isnan(self.low):
+            object.__setattr__(self, "low", self.value - self.residual)
+        if math.isnan(self.high):
+            object.__setattr__(self, "high", self.value + self.residual)
 
     @classmethod
     def exact(cls, value: float, method: str) -> Estimate:
@@ -59,8 +72,26 @@ class Estimate:
         """Whether a value exists but was not reached."""
         return self.reason is not None and self.method != "undefined"
 
+    @property
+    def width(self) -> float:
+        """Width of the guaranteed interval."""
+        return self.high - self.low
+
     def require(self) -> float:
         """The value, NaN where none exists; raises `ConvergenceError` where one exists but was not reached."""
         if self.is_failure:
             raise ConvergenceError(str(self.reason))
         return self.value
+
+    def map(self, function: Callable[[float], float], slope: float) -> Estimate:
+        """The estimate of a monotone ``function`` of the value, with ``slope`` its derivative there.
+
+        Examples
+        --------
+        >>> Estimate(4.0, 0.1, "dense").map(math.sqrt, 0.25).residual
+        0.025
+        """
+        if self.reason is not None:
+            return self
+        ends = sorted([function(self.low), function(self.high)])
+        return replace(self, value=function(self.value), residual=abs(slope) * self.residual, low=ends[0], high=ends[1])

@@ -1,39 +1,43 @@
-"""What a spectral solver owes: `Solver`, and the `ComponentValues` it returns."""
+"""What a spectral solver owes: `Solver`, and the names of the values it may be asked for."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
 from typing import Protocol
 
-from topograph.graph import BipartiteGraph
+from topograph.spectral.component import Component
 from topograph.spectral.estimate import Estimate
 
+COMPONENT_QUANTITIES: Mapping[str, str] = {
+    "connectivity": "second smallest eigenvalue of the Laplacian; positive",
+    "laplacian_max": "largest eigenvalue of the Laplacian",
+    "laplacian_second_max": "second largest eigenvalue of the Laplacian; none for a single edge",
+    "sigma1": "largest singular value of B",
+    "sigma2": "second largest singular value of B; 0 when one side has a single node",
+    "normalized_gap": "1 minus the second largest singular value of D_L^-1/2 B D_R^-1/2",
+}
+"""The quantities of one connected graph with at least one edge."""
 
-@dataclass(frozen=True)
-class ComponentValues:
-    """The spectral values of one connected graph with at least one edge.
-
-    Parameters
-    ----------
-    connectivity
-        Second smallest eigenvalue of the Laplacian; positive.
-    laplacian_top
-        The largest eigenvalues of the Laplacian, two where two are non-zero, in descending order.
-    sigmas
-        The largest singular values of B, two where B has two rows and columns, in descending order.
-    normalized_sigma2
-        Second largest singular value of D_L^-½ B D_R^-½; 0 when B has one row or one column.
-    """
-
-    connectivity: Estimate
-    laplacian_top: tuple[Estimate, ...]
-    sigmas: tuple[Estimate, ...]
-    normalized_sigma2: Estimate
+Values = Mapping[str, Estimate]
 
 
 class Solver(Protocol):
-    """Computes the `ComponentValues` of a connected graph; a value it cannot reach is an `Estimate.failed`."""
+    """Computes quantities of a connected graph.
 
-    def solve(self, graph: BipartiteGraph) -> ComponentValues:
-        """The values of ``graph``, which is connected and has an edge."""
+    A solver returns every quantity of ``wanted``. One that it cannot reach is an `Estimate.failed` that says what was
+    reached and what to do; it never returns a value that it has no evidence for.
+    """
+
+    @property
+    def name(self) -> str:
+        """What its estimates give as their method."""
         ...
+
+    def solve(self, component: Component, wanted: Collection[str], tolerance: float) -> Values:
+        """The ``wanted`` among `COMPONENT_QUANTITIES`, each within ``tolerance`` of its own size."""
+        ...
+
+
+def no_second_eigenvalue() -> Estimate:
+    """The second largest Laplacian eigenvalue of a single edge."""
+    return Estimate.undefined("the Laplacian of a single edge has only one non-zero eigenvalue")

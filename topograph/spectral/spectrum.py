@@ -1,20 +1,20 @@
-"""`Spectrum` and `compute_spectrum`: which solver answers for which part of which graph."""
+"""`Spectrum` and `compute_spectrum`: the few numbers that many metrics share."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 
 from topograph.checks import check_choice, check_real
-from topograph.errors import ConvergenceError, UnknownNameError
+from topograph.errors import ConvergenceError, InvalidParameterError, UnknownNameError
 from topograph.graph import BipartiteGraph
-from topograph.spectral.dense import DenseSolver
+from topograph.spectral.dispatch import METHODS, check_method, estimate_all
 from topograph.spectral.estimate import Estimate
-from topograph.spectral.iterative import IterativeSolver
-from topograph.spectral.solver import Solver
+from topograph.spectral.pattern import Vector
 
 QUANTITIES: Mapping[str, str] = {
     "algebraic_connectivity": "second smallest eigenvalue of the Laplacian, with multiplicity; 0 when disconnected",
@@ -24,13 +24,12 @@ QUANTITIES: Mapping[str, str] = {
     "laplacian_second_max": "second largest non-zero eigenvalue of the Laplacian, with multiplicity",
     "sigma1": "largest singular value of the biadjacency B",
     "sigma2": "second largest singular value of B, with multiplicity; 0 when B has one row or one column",
+    "adjacency_gap": "sigma1 minus sigma2",
     "normalized_sigma2": "second largest singular value of D_L^-1/2 B D_R^-1/2, isolated nodes dropped",
+    "normalized_gap": "1 minus normalized_sigma2, computed without cancellation",
+    "giant_normalized_gap": "normalized_gap of the component with the most edges",
 }
 """Every quantity a `Spectrum` can hold, and its definition."""
-
-_METHODS = ("auto", "dense", "iterative")
-_DENSE_NODES = 1200  # up to here one LAPACK call is the fastest and the safest answer
-_NO_EDGES = "the graph has no edges"
 
 
 @dataclass(frozen=True)
@@ -41,8 +40,8 @@ class Spectrum(Mapping[str, Estimate]):
     --------
     >>> graph = BipartiteGraph.from_mask([[1, 1], [1, 1], [1, 1]])
     >>> spectrum = compute_spectrum(graph)
-    >>> round(spectrum["laplacian_max"].value, 9)
-    5.0
+    >>> spectrum["laplacian_max"].value, spectrum["laplacian_max"].method
+    (5.0, 'closed_form')
     """
 
     estimates: Mapping[str, Estimate]
@@ -68,9 +67,15 @@ class Spectrum(Mapping[str, Estimate]):
 
 
 def compute_spectrum(
-    graph: BipartiteGraph, *, method: str = "auto", tolerance: float = 1e-9, on_failure: str = "raise"
+    graph: BipartiteGraph,
+    *,
+    quantities: Iterable[str] | None = None,
+    method: str = "auto",
+    tolerance: float = 1e-8,
+    on_failure: str = "raise",
+    weights: Any = None,
 ) -> Spectrum:
-    """Compute all `QUANTITIES` of a graph.
+    r"""Compute spectral quantities of a graph, each with an interval that it is guaranteed to lie in.
 
     Components are found by search first, so a disconnected graph has an algebraic connectivity of exactly 0, and a
     zero is never inferred from a small number.
@@ -79,95 +84,82 @@ def compute_spectrum(
     ----------
     graph
         Any bipartite graph.
+    quantities
+        Names among `QUANTITIES`; all of them by default. What is not asked for is not computed.
     method
-        ``"dense"`` (LAPACK on the whole matrix), ``"iterative"`` (Krylov methods on the sparse one), or ``"auto"``:
-        dense for components of up to 1,200 nodes.
+        ``"auto"`` chooses, and each estimate says what was chosen; the others insist.
+
+        ===============  ==================================================================================
+        ``closed_form``  complete graphs, stars, single edges; rotating masks by the Fourier transform
+        ``dense``        LAPACK on an exact reduction to the smaller side
+        ``lanczos``      Lanczos on the pattern, compiled, a few vectors of memory
+        ``inverse``      Lanczos on the inverse (the smallest eigenvalues only), where λ2 ≪ λmax
+        ===============  ==================================================================================
     tolerance
-        Largest residual accepted, relative to the value itself, in (0, 1e-3].
+        Widest interval accepted, relative to the value itself, in [1e-12, 1e-3].
     on_failure
         ``"raise"`` a `ConvergenceError`, or give ``"nan"`` with the reason.
+    weights
+        For the weighted graph |W ⊙ M|: the matrix W (dense or SciPy sparse, ``n_left × n_right``) or one number an
+        edge in the order of ``graph.edges()``. An edge of weight 0 is no edge.
+
+    Returns
+    -------
+    Spectrum
 
     Raises
     ------
     ConvergenceError
         When a value was not reached within the tolerance and ``on_failure="raise"``.
+    InvalidParameterError
+        An option outside what is allowed; a method that does not apply to this graph.
+
+    Examples
+    --------
+    >>> path = BipartiteGraph.from_mask([[1, 0], [1, 1]])
+    >>> spectrum = compute_spectrum(path, quantities=["algebraic_connectivity"])
+    >>> round(spectrum["algebraic_connectivity"].value, 9)
+    0.585786438
+    >>> spectrum = compute_spectrum(path, weights=[[3.0, 0.0], [-1.0, 2.0]])
+    >>> round(spectrum["sigma1"].value ** 2 + spectrum["sigma2"].value ** 2, 9)
+    14.0
     """
-    check_choice("method", method, _METHODS)
+    wanted = check_quantities(quantities)
+    check_choice("method", method, METHODS)
+    check_method(method, wanted)
     check_choice("on_failure", on_failure, ["raise", "nan"])
-    check_real("tolerance", tolerance, low=0, high=1e-3, include_low=False)
-    estimates = _estimates(graph, method, tolerance)
-    spectrum = Spectrum(estimates)
+    check_real("tolerance", tolerance, low=1e-12, high=1e-3)
+    values: Vector | None = None
+    if weights is not None:
+        graph, values = weighted_edges(graph, weights)
+    spectrum = Spectrum(estimate_all(graph, wanted, method, tolerance, values))
     return spectrum.require_all() if on_failure == "raise" else spectrum
 
 
-def _estimates(graph: BipartiteGraph, method: str, tolerance: float) -> dict[str, Estimate]:
-    if not graph.n_edges:
-        undefined = Estimate.undefined(_NO_EDGES)
-        zero = Estimate.exact(0.0, "closed_form")
-        defined = ("algebraic_connectivity", "sigma1", "sigma2")
-        return {name: zero if name in defined else undefined for name in QUANTITIES}
-
-    parts = list(_components_with_edges(graph))
-    values = [_choose(part, method, tolerance).solve(part) for part in parts]
-    giant = max(range(len(parts)), key=lambda i: (parts[i].n_edges, parts[i].n_nodes, -i))
-    laplacian_top = _descending(v for value in values for v in value.laplacian_top)
-    sigmas = _descending(v for value in values for v in value.sigmas)
-    connected = len(parts) == 1 and parts[0].n_nodes == graph.n_nodes
-    return {
-        "algebraic_connectivity": values[0].connectivity if connected else Estimate.exact(0.0, "components"),
-        "laplacian_gap": min((value.connectivity for value in values), key=_failures_first),
-        "giant_connectivity": values[giant].connectivity,
-        "laplacian_max": laplacian_top[0],
-        "laplacian_second_max": (
-            laplacian_top[1]
-            if len(laplacian_top) > 1
-            else Estimate.undefined("the Laplacian of a single edge has only one non-zero eigenvalue")
-        ),
-        "sigma1": sigmas[0],
-        "sigma2": sigmas[1] if len(sigmas) > 1 else Estimate.exact(0.0, "closed_form"),
-        "normalized_sigma2": values[0].normalized_sigma2 if len(parts) == 1 else Estimate.exact(1.0, "components"),
-    }
+def weighted_edges(graph: BipartiteGraph, weights: Any) -> tuple[BipartiteGraph, Vector | None]:
+    """|W| on the edges of the graph, without those of weight 0; None where every weight is 1."""
+    if sp.issparse(weights) or np.ndim(weights) == 2:
+        if weights.shape != graph.shape if hasattr(weights, "shape") else np.shape(weights) != graph.shape:
+            raise InvalidParameterError(f"weights must have the shape {graph.shape}, but got {np.shape(weights)}")
+        edges = graph.edges()
+        matrix = sp.csr_array(weights) if sp.issparse(weights) else np.asarray(weights)
+        weights = matrix[edges[:, 0], edges[:, 1]]
+    values: Vector = np.abs(np.asarray(weights, dtype=np.float64)).ravel()
+    if values.size != graph.n_edges:
+        raise InvalidParameterError(f"weights must be one number an edge ({graph.n_edges}), but got {values.size}")
+    if not np.isfinite(values).all():
+        raise InvalidParameterError("weights must be finite")
+    kept = values > 0
+    if not kept.all():
+        graph = BipartiteGraph.from_edges(graph.edges()[kept], *graph.shape)
+        values = values[kept]
+    return graph, None if (values == 1).all() else np.ascontiguousarray(values)
 
 
-def _components_with_edges(graph: BipartiteGraph) -> Iterator[BipartiteGraph]:
-    """The connected components that have an edge, each a graph of its own, ordered by their lowest input."""
-    if graph.is_connected:
-        yield graph
-        return
-    labels = graph.component_labels
-    left, right = labels[: graph.n_left], labels[graph.n_left :]
-    # one stable sort groups the nodes, and with them the edges, by component
-    left_order, right_order = np.argsort(left, kind="stable"), np.argsort(right, kind="stable")
-    left_bounds = np.searchsorted(left[left_order], np.arange(graph.n_components + 1))
-    right_bounds = np.searchsorted(right[right_order], np.arange(graph.n_components + 1))
-    local_right = np.empty(graph.n_right, dtype=np.int64)
-    local_right[right_order] = np.arange(graph.n_right) - right_bounds[right[right_order]]
-    for label in range(graph.n_components):
-        rows = left_order[left_bounds[label] : left_bounds[label + 1]]
-        n_right = int(right_bounds[label + 1] - right_bounds[label])
-        if not rows.size or not n_right:
-            continue
-        degrees = graph.left_degrees[rows]
-        pieces = [graph.indices[graph.indptr[row] : graph.indptr[row + 1]] for row in rows]
-        yield BipartiteGraph(
-            rows.size, n_right, np.concatenate([[0], np.cumsum(degrees)]), local_right[np.concatenate(pieces)]
-        )
-
-
-def _choose(part: BipartiteGraph, method: str, tolerance: float) -> Solver:
-    if method == "dense" or (method == "auto" and part.n_nodes <= _DENSE_NODES):
-        return DenseSolver()
-    return IterativeSolver(tolerance)
-
-
-def _descending(estimates: Iterable[Estimate]) -> list[Estimate]:
-    """Largest first; a failure comes before everything, since nothing can be said to be larger than the unknown."""
-    return sorted(estimates, key=_failures_first_descending)
-
-
-def _failures_first(estimate: Estimate) -> float:
-    return -math.inf if math.isnan(estimate.value) else estimate.value
-
-
-def _failures_first_descending(estimate: Estimate) -> float:
-    return -math.inf if math.isnan(estimate.value) else -estimate.value
+def check_quantities(names: Iterable[str] | None) -> list[str]:
+    """The names, each among `QUANTITIES`; all of them for None."""
+    wanted = list(QUANTITIES) if names is None else list(names)
+    for name in wanted:
+        if name not in QUANTITIES:
+            raise UnknownNameError.among("spectral quantity", name, QUANTITIES)
+    return wanted

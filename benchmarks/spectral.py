@@ -1,0 +1,283 @@
+"""Spectra side by side with what a user would pick instead; read the ratios, not the seconds.
+
+``python benchmarks/spectral.py`` runs the rows that take seconds, ``--rows slow`` those that take minutes, ``--rows all``
+both, and ``--rows huge`` the one of 10⁸ edges. Everything runs on one core, in one process. Peers that are not installed
+are left out. Times are processor time, the best of some repeats. A peer is given the Laplacian as a matrix, networkx a
+graph of its own (its eigensolver alone beyond 10⁶ edges); ours begins with the mask, and includes the search for
+components. The first call, which compiles or loads the kernels, is reported apart.
+
+Marks: "wrong" where a peer's value differs from ours by more than 10⁻⁶ of it, "lost" where it raised an error.
+"""
+
+# ruff: noqa: E402 (the number of threads is set before NumPy is imported)
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_variable, "1")
+if hasattr(os, "sched_setaffinity"):
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+
+import numpy as np
+import scipy.linalg
+import scipy.sparse as sp
+from scipy.sparse import linalg
+
+import topograph as tg
+from topograph.spectral import compute_spectrum
+
+FIVE = ("algebraic_connectivity", "laplacian_max", "sigma1", "sigma2", "normalized_gap")
+_LARGEST_NETWORK = 1_000_000  # edges
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What a peer is given: the Laplacian, and the graph in networkx' own form where that is bearable."""
+
+    matrix: sp.csr_array
+    network: object = None
+
+    @classmethod
+    def of(cls, graph: tg.BipartiteGraph) -> Problem:
+        return cls(laplacian(graph), graph.to_networkx() if graph.n_edges < _LARGEST_NETWORK else None)
+
+
+Peer = Callable[[Problem], float]
+
+
+def laplacian(graph: tg.BipartiteGraph) -> sp.csr_array:
+    b = graph.biadjacency.astype(float)
+    left, right = sp.diags_array(graph.left_degrees.astype(float)), sp.diags_array(graph.right_degrees.astype(float))
+    return sp.csr_array(sp.block_array([[left, -b], [-b.T, right]]))
+
+
+def networkx_method(method: str) -> Peer:
+    def solve(problem: Problem) -> float:
+        import networkx as nx
+        from networkx.linalg.algebraicconnectivity import _get_fiedler_func
+
+        if problem.network is not None:
+            return float(nx.algebraic_connectivity(problem.network, method=method, seed=0))
+        # a graph too large for networkx' own storage: what it calls once it has made the matrix
+        return float(_get_fiedler_func(method)(problem.matrix, None, False, 1e-8, np.random.RandomState(0))[0])
+
+    return solve
+
+
+def eigsh(problem: Problem) -> float:
+    matrix = problem.matrix
+    return float(np.sort(linalg.eigsh(matrix, k=2, which="SA", return_eigenvectors=False))[1])
+
+
+def dense(problem: Problem) -> float:
+    matrix = problem.matrix
+    return float(scipy.linalg.eigvalsh(matrix.toarray())[1])
+
+
+def primme(problem: Problem) -> float:
+    matrix = problem.matrix
+    import primme as package
+
+    inverse = linalg.LinearOperator(matrix.shape, matvec=lambda x: (x.T / matrix.diagonal()).T)
+    return float(np.sort(package.eigsh(matrix, k=2, which="SA", OPinv=inverse, tol=1e-9, return_eigenvectors=False))[1])
+
+
+def slepc(problem: Problem) -> float:
+    matrix = problem.matrix
+    from petsc4py import PETSc
+    from slepc4py import SLEPc
+
+    size = matrix.shape[0]
+    operator = PETSc.Mat().createAIJ(size=matrix.shape, csr=(matrix.indptr, matrix.indices, matrix.data))
+    solver = SLEPc.EPS().create()
+    solver.setOperators(operator)
+    solver.setProblemType(SLEPc.EPS.ProblemType.HEP)
+    solver.setWhichEigenpairs(SLEPc.EPS.Which.SMALLEST_REAL)
+    null = operator.createVecRight()
+    null.set(size**-0.5)
+    solver.setDeflationSpace([null])
+    solver.setDimensions(1)
+    solver.setTolerances(1e-9)
+    solver.solve()
+    return float(solver.getEigenvalue(0).real)
+
+
+PEERS: dict[str, Peer] = {
+    "networkx lanczos": networkx_method("lanczos"),
+    "networkx tracemin_lu": networkx_method("tracemin_lu"),
+    "networkx tracemin_pcg": networkx_method("tracemin_pcg"),
+    "scipy eigsh SA": eigsh,
+    "dense eigvalsh": dense,
+    "primme": primme,
+    "slepc": slepc,
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    name: str
+    make: Callable[[], tg.BipartiteGraph]
+    peers: tuple[str, ...]
+    repeats: int = 5
+    slow: bool = False
+    optional: tuple[str, ...] = field(default=("primme", "slepc"))
+
+
+ROWS = (
+    Row(
+        "784×300, 30 a row",
+        lambda: tg.construct("random_regular", 784, 300, degree=30, seed=0),
+        ("networkx lanczos", "networkx tracemin_lu", "scipy eigsh SA", "dense eigvalsh"),
+    ),
+    Row(
+        "784×300 rotating, k=15",
+        lambda: tg.construct("regular_rotating", 784, 300, degree=15, seed=0),
+        ("networkx lanczos", "networkx tracemin_lu", "scipy eigsh SA", "dense eigvalsh"),
+    ),
+    Row(
+        "784×10, 3 a row",
+        lambda: tg.construct("random_regular", 784, 10, degree=3, seed=0),
+        ("networkx lanczos", "networkx tracemin_pcg", "networkx tracemin_lu", "scipy eigsh SA"),
+    ),
+    Row(
+        "4096², 5 %",
+        lambda: tg.construct("random_edge", 4096, 4096, degree=0.05 * 4096, seed=0),
+        ("networkx lanczos", "scipy eigsh SA"),
+    ),
+    Row(
+        "16384² band, k=64",
+        lambda: tg.construct("regular_rotating", 16384, 16384, degree=64, seed=0),
+        ("networkx tracemin_lu",),
+        slow=True,
+    ),
+    Row(
+        "50000², 16 a row",
+        lambda: tg.construct("random_regular", 50000, 50000, degree=16, seed=0),
+        ("networkx lanczos", "scipy eigsh SA"),
+        repeats=3,
+        slow=True,
+    ),
+    Row(
+        "4096×11008, 10 %",
+        lambda: tg.construct("random_edge", 4096, 11008, degree=0.1 * 11008, seed=0),
+        ("networkx lanczos", "scipy eigsh SA"),
+        repeats=2,
+        slow=True,
+    ),
+)
+
+
+def best(call: Callable[[], object], repeats: int) -> tuple[float, object]:
+    times = []
+    for _ in range(repeats):
+        start = time.process_time()
+        result = call()
+        times.append(time.process_time() - start)
+    return min(times), result
+
+
+def fresh(graph: tg.BipartiteGraph) -> tg.BipartiteGraph:
+    """The same mask, nothing cached."""
+    return tg.BipartiteGraph(graph.n_left, graph.n_right, graph.indptr, graph.indices)
+
+
+def run_row(row: Row) -> None:
+    graph = row.make()
+    copies = [fresh(graph) for _ in range(2 * row.repeats + 2)]
+    first, _ = best(lambda: compute_spectrum(copies[-1], quantities=FIVE), 1)
+    seconds, ours = best(lambda: compute_spectrum(copies.pop(), quantities=FIVE[:1]), row.repeats)
+    all_five, _ = best(lambda: compute_spectrum(copies.pop(), quantities=FIVE), row.repeats)
+    estimate = ours["algebraic_connectivity"]  # type: ignore[index]
+    print(f"\n{row.name}: {graph.n_edges:,} edges, λ2 = {estimate.value:.10g}")
+    print(f"  {'topograph, λ2':26s} {seconds:10.5f} s   by {estimate.method}, {estimate.steps} steps")
+    print(
+        f"  {'topograph, all five':26s} {all_five:10.5f} s   {all_five / seconds:.2f} × λ2   (first call {first:.2f} s)"
+    )
+    problem = Problem.of(graph)
+    for name in row.peers + row.optional:
+        repeats = 1 if row.slow else min(row.repeats, 3)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                peer, value = best(lambda solve=PEERS[name]: solve(problem), repeats)
+        except ModuleNotFoundError:
+            continue
+        except Exception as error:  # a peer may fail in any way of its own
+            print(f"  {name:26s}       lost   {type(error).__name__}")
+            continue
+        off = abs(float(value) - estimate.value) / abs(estimate.value)  # type: ignore[arg-type]
+        note = f"wrong: {value:.6g}" if off > 1e-6 else ""
+        print(f"  {name:26s} {peer:10.5f} s   {peer / seconds:8.1f} ×   {note}")
+
+
+def run_batch() -> None:
+    """A classifier's layer, 784×10, for k = 1 … 10."""
+    from topograph.spectral import compute_spectra
+
+    graphs = [tg.construct("random_regular", 784, 10, degree=k, seed=0) for k in range(1, 11)]
+    many = [[fresh(graph) for graph in graphs * 10] for _ in range(6)]
+    compute_spectra(many.pop(), quantities=FIVE)
+    seconds, _ = best(lambda: compute_spectra(many.pop(), quantities=FIVE), 5)
+    each = seconds / (10 * len(graphs))
+    problem = Problem.of(graphs[2])
+    print(f"\n784×10, k = 1 … 10, ten of each, batched: {each * 1e6:.0f} µs a graph for all five")
+    for name in ("networkx tracemin_pcg", "networkx lanczos", "scipy eigsh SA"):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            peer, _ = best(lambda solve=PEERS[name]: solve(problem), 1)
+        print(f"  {name:26s} {peer:10.5f} s   {peer / each:8.1f} ×   (λ2 alone, k = 3)")
+
+
+def run_huge() -> None:
+    """10⁸ edges: products and memory, on all cores."""
+    import resource
+
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, range(os.cpu_count() or 1))
+    n, k = 100_000, 1000
+    rng = np.random.default_rng(0)
+    indices = np.empty((n, k), dtype=np.int32)
+    for i in range(n):
+        row = rng.choice(n, size=k, replace=False, shuffle=False)
+        row.sort()
+        indices[i] = row
+    graph = tg.BipartiteGraph(n, n, np.arange(0, n * k + 1, k, dtype=np.int32), indices.reshape(-1))
+    del indices
+    print(f"\n100000², 1000 a row: {graph.n_edges:,} edges, {_peak(resource):.2f} GB before")
+    for tolerance in (1e-4, 1e-6, 1e-8):
+        start = time.perf_counter()
+        spectrum = compute_spectrum(graph, quantities=["algebraic_connectivity"], tolerance=tolerance, on_failure="nan")
+        found = spectrum["algebraic_connectivity"]
+        print(
+            f"  tolerance {tolerance:g}: λ2 = {found.value:.10g} ∓ {found.width:.1e}, {found.steps} products, "
+            f"{time.perf_counter() - start:.1f} s, peak {_peak(resource):.2f} GB"
+        )
+
+
+def _peak(resource: object) -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6  # type: ignore[attr-defined, no-any-return]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rows", default="quick", choices=["quick", "all", "slow", "huge", "batch"])
+    options = parser.parse_args()
+    if options.rows == "huge":
+        run_huge()
+        return
+    for row in ROWS:
+        if options.rows != "batch" and (options.rows == "all" or row.slow == (options.rows == "slow")):
+            run_row(row)
+    if options.rows != "slow":
+        run_batch()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,224 @@
+"""`InverseSolver`: Lanczos on the inverse of the Laplacian, for spectra whose small end is far below the large one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+from scipy.sparse import csgraph
+
+from topograph.errors import InvalidParameterError
+from topograph.spectral.component import Component
+from topograph.spectral.estimate import Estimate
+from topograph.spectral.kappa import gap_of_kappa, gap_scale
+from topograph.spectral.lane import Known, Lane
+from topograph.spectral.operators import Operator
+from topograph.spectral.pattern import Pattern, Vector
+from topograph.spectral.solver import Values
+
+_EPS = float(np.finfo(float).eps)
+_WORK = 4e9  # multiplications that a factorisation may cost
+_MEMORY = 1.5e8  # numbers that it may store
+
+
+class InverseSolver:
+    r"""The smallest eigenvalues through a factorisation that never subtracts.
+
+    The inputs are eliminated, then the outputs one by one in reverse Cuthill–McKee order. Each elimination of a node
+    with edges :math:`w_1, w_2, \ldots` (sum d) leaves edges :math:`w_i w_j / d` between its neighbours: sums and
+    products of positive numbers only, so the factors, and with them solutions, are accurate however small
+    λ2 is (Grassmann, Taksar & Heyman 1985; Alfa, Xue & Ye 2002). Lanczos on the inverse then converges in a few steps.
+    """
+
+    name = "inverse"
+
+    def solve(self, component: Component, wanted: Collection[str], tolerance: float) -> Values:
+        """See `Solver.solve`; offers ``connectivity`` and ``normalized_gap``."""
+        beyond = set(wanted) - {"connectivity", "normalized_gap"}
+        if beyond:
+            raise InvalidParameterError(f"method 'inverse' cannot compute {', '.join(sorted(beyond))}")
+        if not is_affordable(component.pattern):
+            reason = "the factorisation is too large for method 'inverse'; use method='lanczos'"
+            return {name: Estimate.failed(reason, self.name) for name in wanted}
+        factor = Factor(component.pattern)
+        return {name: self._solve(factor, name, tolerance) for name in wanted}
+
+    def _solve(self, factor: Factor, name: str, tolerance: float) -> Estimate:
+        pattern = factor.pattern
+        if name == "normalized_gap" and pattern.n_right == 1:
+            return Estimate.exact(1.0, self.name)
+        operator: Operator
+        if name == "connectivity":
+            operator = InverseLaplacian(factor)
+            known = Known(np.full(operator.size, operator.size**-0.5))
+        else:
+            operator = InverseNormalized(factor)
+            known = Known(np.full(operator.size, float(pattern.right.sum()) ** -0.5))
+        scale = abs if name == "connectivity" else _gap_scale
+        lane = Lane(operator, known, tolerance, scale)
+        if not lane.run(min(400, operator.size + 8)):
+            return Estimate.failed(
+                f"after {lane.steps} solves the value is near {-1 / lane.theta:.9g}, but its interval is wider than "
+                f"the tolerance {tolerance:g} asks; loosen tolerance=, or use method='dense'",
+                self.name,
+                lane.steps,
+            )
+        found = lane.result()
+        value = -1.0 / found.value
+        estimate = Estimate(
+            value, found.residual * value**2, self.name, found.steps, low=-1.0 / found.low, high=-1.0 / found.high
+        )
+        if name == "normalized_gap":
+            return gap_of_kappa(estimate)
+        return estimate
+
+
+def _gap_scale(theta: float) -> float:
+    """`gap_scale` for θ = −1/κ: a relative tolerance on κ is one on θ."""
+    kappa = -1.0 / theta
+    return gap_scale(kappa) / kappa * abs(theta)
+
+
+def is_affordable(pattern: Pattern) -> bool:
+    """Whether the banded factorisation stays within the work and memory allowed."""
+    counts = np.diff(pattern.indptr).astype(np.float64)
+    if float(counts @ counts) > _WORK:
+        return False
+    band = _bandwidth(pattern, _order(pattern))
+    return pattern.n_right * float(band) ** 2 <= 2 * _WORK and pattern.n_right * float(band + 1) <= _MEMORY
+
+
+def _order(pattern: Pattern) -> npt.NDArray[np.int64]:
+    """The place of each output in the reverse Cuthill–McKee order of the whole graph, counted among the outputs."""
+    n, m = pattern.n_left, pattern.n_right
+    rows = np.concatenate([pattern.indptr, pattern.indptr[-1] + pattern.col_indptr[1:]]).astype(np.int32)
+    columns = np.concatenate([pattern.indices.astype(np.int32) + np.int32(n), pattern.col_indices.astype(np.int32)])
+    adjacency = sp.csr_array((np.ones(columns.size, dtype=np.int8), columns, rows), shape=(n + m, n + m))
+    order = csgraph.reverse_cuthill_mckee(sp.csr_matrix(adjacency), symmetric_mode=True)
+    outputs = order[order >= n] - n
+    places = np.empty(m, dtype=np.int64)
+    places[outputs] = np.arange(m)
+    return places
+
+
+def _bandwidth(pattern: Pattern, places: npt.NDArray[np.int64]) -> int:
+    spots = places[pattern.indices]
+    starts = pattern.indptr[:-1].astype(np.int64)
+    return int((np.maximum.reduceat(spots, starts) - np.minimum.reduceat(spots, starts)).max())
+
+
+@dataclass(frozen=True)
+class Factor:
+    """The elimination of all nodes but one: ``solve_outputs(c)`` gives y with S y = c, the last output at 0.
+
+    S = D_R − Bᵀ D_L⁻¹ B is the Laplacian that is left on the outputs. ``c`` must sum to 0.
+    """
+
+    pattern: Pattern
+    places: npt.NDArray[np.int64] = field(init=False, repr=False)
+    band: Vector = field(init=False, repr=False)
+    pivots: Vector = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        from topograph.spectral.banded import assemble, eliminate
+
+        places = _order(self.pattern)
+        band = np.zeros((self.pattern.n_right, _bandwidth(self.pattern, places) + 1))
+        assemble(*self.pattern.by_rows, self.pattern.left, places, band)
+        object.__setattr__(self, "places", places)
+        object.__setattr__(self, "band", band)
+        object.__setattr__(self, "pivots", eliminate(band))
+
+    def solve_outputs(self, right_side: Vector) -> Vector:
+        """Y with S y = ``right_side``, up to a constant."""
+        from topograph.spectral.banded import solve
+
+        ordered = np.empty_like(right_side)
+        ordered[self.places] = right_side
+        solve(self.band, self.pivots, ordered)
+        return ordered[self.places]
+
+    @cached_property
+    def rounding(self) -> float:
+        """Relative error allowed for one solve."""
+        return 64 * _EPS * math.sqrt(self.pattern.n_left + self.pattern.n_right)
+
+
+class _Inverse:
+    """What both inverses share: steps in Python, and a rounding error that is relative to the eigenvalue sought."""
+
+    size: int
+    inner: Vector | None
+
+    def __init__(self, factor: Factor) -> None:
+        self.factor = factor
+        self.noise = 0.0
+
+    def apply(self, vector: Vector) -> Vector:
+        raise NotImplementedError
+
+    def advance(
+        self, vector: Vector, work: Vector, known: Vector, alphas: Vector, betas: Vector, first: int, steps: int
+    ) -> int:
+        """See `topograph.spectral.operators.Operator.advance`."""
+        dual = known if self.inner is None else self.inner * known
+        metric = 1.0 if self.inner is None else self.inner
+        for j in range(first, first + steps):
+            v = vector / betas[j]
+            v -= known * float(dual @ v)
+            w = -self.apply(v) - (betas[j] / betas[j - 1] * work if j else 0.0)
+            w -= known * float(dual @ w)
+            alphas[j] = float((metric * v) @ w)
+            w -= alphas[j] * v
+            w -= known * float(dual @ w)
+            betas[j + 1] = math.sqrt(float((metric * w) @ w))
+            self.noise = max(self.noise, self.factor.rounding * abs(alphas[j]))
+            work[:] = w
+            vector, work = work, vector
+            if betas[j + 1] <= 1e-14 * (abs(alphas[j]) + (betas[j] if j else 0.0)):
+                return j + 1
+        return first + steps
+
+
+class InverseLaplacian(_Inverse):
+    """Minus the pseudo-inverse of L."""
+
+    def __init__(self, factor: Factor) -> None:
+        super().__init__(factor)
+        self.inner = None
+        self.size = factor.pattern.n_left + factor.pattern.n_right
+
+    def apply(self, vector: Vector) -> Vector:
+        """L⁺ ``vector``, for a vector that sums to 0; up to a constant."""
+        pattern = self.factor.pattern
+        left, right = vector[: pattern.n_left], vector[pattern.n_left :]
+        y = self.factor.solve_outputs(right + _product(pattern.by_columns, left / pattern.left))
+        x = (left + _product(pattern.by_rows, y)) / pattern.left
+        return np.concatenate([x, y])
+
+
+class InverseNormalized(_Inverse):
+    """Minus the pseudo-inverse of I − D_R⁻¹ Bᵀ D_L⁻¹ B, in the inner product of D_R."""
+
+    def __init__(self, factor: Factor) -> None:
+        super().__init__(factor)
+        self.inner = factor.pattern.right
+        self.size = factor.pattern.n_right
+
+    def apply(self, vector: Vector) -> Vector:
+        """S⁺ D_R ``vector``, up to a constant."""
+        return self.factor.solve_outputs(self.factor.pattern.right * vector)
+
+
+def _product(matrix: tuple[Any, Any, Any], vector: Vector) -> Vector:
+    from topograph.spectral.kernels import gather
+
+    out = np.empty(matrix[0].size - 1)
+    gather(*matrix, vector, out, 0, out.size)
+    return out

@@ -1,0 +1,165 @@
+"""`LanczosSolver`: Lanczos on the pattern, for graphs too large to write down."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from topograph.spectral.complete import star_values
+from topograph.spectral.component import Component
+from topograph.spectral.estimate import Estimate
+from topograph.spectral.kappa import gap_of_kappa, gap_scale
+from topograph.spectral.lane import Certified, Known, Lane
+from topograph.spectral.operators import FullOperator, HalfOperator
+from topograph.spectral.pattern import Vector
+from topograph.spectral.solver import Solver, Values
+
+_PATIENCE = 20_000  # steps before a lane is given up
+_FIRST_TRY = 500  # steps before another solver is asked
+
+
+@dataclass(frozen=True)
+class LanczosSolver:
+    """One lane for each quantity (`topograph.spectral.lane.Lane`), the known eigenvector deflated.
+
+    The null vector of L and the top singular pair of the normalised B are known outright. The Perron vectors behind σ1
+    and the largest Laplacian eigenvalue are found first, then kept out to reach the second ones: both are simple in a
+    connected graph, so the second is a different number. Where both sides are regular, everything follows from the
+    normalised gap.
+
+    Parameters
+    ----------
+    rescue
+        Solvers to ask for a quantity that has not converged after 500 steps, in order; the first that reaches it
+        answers. Without one that does, the lane goes on.
+    """
+
+    rescue: Sequence[Solver] = ()
+    name: str = "lanczos"
+
+    def solve(self, component: Component, wanted: Collection[str], tolerance: float) -> Values:
+        """See `Solver.solve`."""
+        pattern = component.pattern
+        if _is_constant(pattern.left) and _is_constant(pattern.right):
+            return self._regular(component, wanted, tolerance)
+        values: dict[str, Estimate] = {}
+        if "connectivity" in wanted:
+            lane = Lane(FullOperator(pattern, -1), _constant(pattern.n_left + pattern.n_right), tolerance)
+            values["connectivity"] = self._finish(lane, component, "connectivity", _found)
+        if "normalized_gap" in wanted:
+            values["normalized_gap"] = self._normalized(component, tolerance)
+        if {"laplacian_max", "laplacian_second_max"} & set(wanted):
+            start = np.concatenate([pattern.left, pattern.right])
+            names = ("laplacian_max", "laplacian_second_max")
+            values |= self._pair(FullOperator(pattern, 1), start, names, component, wanted, tolerance, _negated)
+        if {"sigma1", "sigma2"} & set(wanted):
+            operator = HalfOperator.gram(pattern)
+            values |= self._pair(
+                operator, pattern.right, ("sigma1", "sigma2"), component, wanted, tolerance, _root_of_negated
+            )
+        return {name: values[name] for name in wanted}
+
+    def _pair(
+        self,
+        operator: FullOperator | HalfOperator,
+        start: Vector,
+        names: tuple[str, str],
+        component: Component,
+        wanted: Collection[str],
+        tolerance: float,
+        read: Callable[[Certified], Estimate],
+    ) -> dict[str, Estimate]:
+        """The largest eigenvalue, by its positive eigenvector, and with that deflated the second."""
+        first = Lane(operator, None, min(tolerance * 1e-3, 1e-11), start=start)
+        values = {names[0]: self._finish(first, component, names[0], read)}
+        if names[1] in wanted:
+            if operator.size == 1:
+                values[names[1]] = Estimate.exact(0.0, self.name)
+            elif values[names[0]].is_failure:
+                values[names[1]] = values[names[0]]
+            else:
+                lane = Lane(operator, first.as_known(), tolerance)
+                values[names[1]] = self._finish(lane, component, names[1], read)
+        return values
+
+    def _normalized(self, component: Component, tolerance: float) -> Estimate:
+        pattern = component.pattern
+        if pattern.n_right == 1:
+            return Estimate.exact(1.0, self.name)
+        known = Known(np.full(pattern.n_right, float(pattern.right.sum()) ** -0.5))
+        lane = Lane(HalfOperator.normalized(pattern), known, tolerance, gap_scale)
+        return self._finish(lane, component, "normalized_gap", _gap)
+
+    def _regular(self, component: Component, wanted: Collection[str], tolerance: float) -> Values:
+        """Everything from κ = 1 − σ2² / (d_L d_R), both sides being regular."""
+        left, right = float(component.pattern.left[0]), float(component.pattern.right[0])
+        total, product = left + right, left * right
+        if component.pattern.n_right == 1:
+            return {name: star_values(component.pattern.n_left, left)[name] for name in wanted}
+        values = {
+            "laplacian_max": Estimate.exact(total, "closed_form"),
+            "sigma1": Estimate.exact(math.sqrt(product), "closed_form"),
+        }
+        if set(wanted) - set(values):
+            gap = self._normalized(component, tolerance)
+
+            def root(x: float) -> float:  # x is the normalised gap, 1 − x the normalised σ2
+                return math.sqrt((left - right) ** 2 + 4 * product * (1 - x) ** 2)
+
+            def connectivity(x: float) -> float:
+                return 2 * product * x * (2 - x) / (total + root(x))
+
+            s, r = 1 - gap.value, root(gap.value)
+            values |= {
+                "normalized_gap": gap,
+                "connectivity": gap.map(connectivity, 2 * product * s / r if r else 0.0),
+                "laplacian_second_max": gap.map(lambda x: (total + root(x)) / 2, 2 * product * s / r if r else 0.0),
+                "sigma2": gap.map(lambda x: math.sqrt(product) * (1 - x), math.sqrt(product)),
+            }
+        return {name: values[name] for name in wanted}
+
+    def _finish(self, lane: Lane, component: Component, name: str, read: Callable[[Certified], Estimate]) -> Estimate:
+        """Run the lane to its certificate, by way of the rescuers where it is slow."""
+        if lane.run(_FIRST_TRY if self.rescue else _PATIENCE):
+            return read(lane.result())
+        for solver in self.rescue:
+            estimate = solver.solve(component, [name], lane.tolerance)[name]
+            if not estimate.is_failure:
+                return estimate
+        if not lane.is_hopeless and lane.run(_PATIENCE):
+            return read(lane.result())
+        reached = read(lane.result())
+        return Estimate.failed(
+            f"{name} is near {reached.value:.9g} after {lane.steps} steps, but its interval [{reached.low:.9g}, "
+            f"{reached.high:.9g}] is wider than the tolerance {lane.tolerance:g} asks; loosen tolerance=, or use "
+            "method='dense' or method='inverse'",
+            self.name,
+            lane.steps,
+        )
+
+
+def _found(found: Certified) -> Estimate:
+    return Estimate(found.value, found.residual, "lanczos", found.steps, None, found.low, found.high)
+
+
+def _negated(found: Certified) -> Estimate:
+    return Estimate(-found.value, found.residual, "lanczos", found.steps, None, -found.high, -found.low)
+
+
+def _root_of_negated(found: Certified) -> Estimate:
+    return _negated(found).map(lambda x: math.sqrt(max(x, 0.0)), 0.5 / math.sqrt(max(-found.value, 1e-300)))
+
+
+def _gap(found: Certified) -> Estimate:
+    return gap_of_kappa(_found(found))
+
+
+def _constant(size: int) -> Known:
+    return Known(np.full(size, size**-0.5))
+
+
+def _is_constant(degrees: Vector) -> bool:
+    return bool((degrees == degrees[0]).all())

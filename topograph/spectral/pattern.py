@@ -1,0 +1,113 @@
+"""`Pattern`: a biadjacency as the solvers see it, by rows and by columns, without a data array."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from topograph.graph import BipartiteGraph
+
+Vector = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """The index arrays of B by rows and by columns, unsigned, and the weights where there are any.
+
+    Parameters
+    ----------
+    indptr, indices
+        CSR: the outputs of each input. Views of the graph's own arrays.
+    col_indptr, col_indices
+        CSC: the inputs of each output.
+    weights, col_weights
+        One positive number an edge in either order; None for a plain pattern, where every weight is 1.
+    """
+
+    indptr: npt.NDArray[Any]
+    indices: npt.NDArray[Any]
+    col_indptr: npt.NDArray[Any]
+    col_indices: npt.NDArray[Any]
+    weights: Vector | None = None
+    col_weights: Vector | None = None
+
+    @classmethod
+    def of(cls, graph: BipartiteGraph, weights: Vector | None = None) -> Pattern:
+        """The pattern of a graph; the columns are found by counting, in one pass."""
+        from topograph.spectral.kernels import transpose, transpose_data
+
+        indptr, indices = _unsigned(graph.indptr), _unsigned(graph.indices)
+        col_indptr, col_indices = transpose(indptr, indices, graph.n_right)
+        if weights is None:
+            return cls(indptr, indices, col_indptr, col_indices)
+        return cls(
+            indptr, indices, col_indptr, col_indices, weights, transpose_data(indptr, indices, weights, col_indptr)
+        )
+
+    @property
+    def n_left(self) -> int:
+        """Number of inputs."""
+        return self.indptr.size - 1
+
+    @property
+    def n_right(self) -> int:
+        """Number of outputs."""
+        return self.col_indptr.size - 1
+
+    @property
+    def n_edges(self) -> int:
+        """Number of connections."""
+        return self.indices.size
+
+    @cached_property
+    def left(self) -> Vector:
+        """Degrees of the inputs: sums of weights."""
+        return _degrees(self.indptr, self.weights)
+
+    @cached_property
+    def right(self) -> Vector:
+        """Degrees of the outputs: sums of weights."""
+        return _degrees(self.col_indptr, self.col_weights)
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether every node can be reached from every other; an isolated node cannot."""
+        from topograph.spectral.kernels import is_connected
+
+        if (np.diff(self.indptr) == 0).any() or (np.diff(self.col_indptr) == 0).any():
+            return False
+        return bool(is_connected(self.indptr, self.indices, self.col_indptr, self.col_indices))
+
+    @property
+    def transposed(self) -> Pattern:
+        """The same edges seen from the outputs; shares every array."""
+        return Pattern(self.col_indptr, self.col_indices, self.indptr, self.indices, self.col_weights, self.weights)
+
+    @property
+    def by_rows(self) -> tuple[Any, Any, Any]:
+        """``indptr, indices, weights``, as the kernels take them."""
+        return self.indptr, self.indices, self.weights
+
+    @property
+    def by_columns(self) -> tuple[Any, Any, Any]:
+        """The same of the columns."""
+        return self.col_indptr, self.col_indices, self.col_weights
+
+
+def _unsigned(indices: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The same memory, read as unsigned integers: no index is negative."""
+    return indices.view(np.uint32 if indices.dtype.itemsize == 4 else np.uint64)
+
+
+def _degrees(indptr: npt.NDArray[Any], weights: Vector | None) -> Vector:
+    counts = np.diff(indptr).astype(np.float64)
+    if weights is None:
+        return counts
+    sums = np.zeros(counts.size)
+    nonempty = counts > 0
+    sums[nonempty] = np.add.reduceat(weights, indptr[:-1][nonempty].astype(np.int64))
+    return sums

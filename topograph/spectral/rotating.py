@@ -1,0 +1,187 @@
+"""Rotating masks, recognised from the mask in one pass and solved through the Fourier transform."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from topograph.graph import BipartiteGraph, Indices
+from topograph.spectral.estimate import Estimate
+from topograph.spectral.pattern import Vector
+from topograph.spectral.solver import Values
+
+_EPS = float(np.finfo(float).eps)
+
+
+@dataclass(frozen=True)
+class Rotation:
+    """``n_left = turns · n_right`` inputs, each connected to the ``offsets`` shifted by its own number.
+
+    Parameters
+    ----------
+    n_right
+        Number of outputs m; shifts are modulo m.
+    turns
+        n / m, a whole number q.
+    offsets
+        The outputs of input 0, ascending; k of them.
+    """
+
+    n_right: int
+    turns: int
+    offsets: npt.NDArray[np.int64]
+
+    @property
+    def n_components(self) -> int:
+        """Gcd of m and all differences of offsets."""
+        return int(np.gcd.reduce(np.concatenate([[self.n_right], np.diff(self.offsets)])))
+
+
+def recognise_rotation(graph: BipartiteGraph) -> Rotation | None:
+    """The rotation that the mask, or its transpose, is; None when it is none, mostly after a look at two rows."""
+    n, m = graph.shape
+    if n % m == 0:
+        found = _recognise(graph)
+        if found is not None:
+            return found
+    if m % n == 0 and m != n and graph.n_edges % m == 0:
+        degree = graph.n_edges // m
+        # the transpose has to be right-regular, and the first two inputs already show most that are not
+        if degree and (graph.right_degrees == degree).all():
+            return _recognise(graph.transpose())
+    return None
+
+
+def _recognise(graph: BipartiteGraph) -> Rotation | None:
+    n, m = graph.shape
+    degree = int(graph.indptr[1])
+    if degree == 0 or graph.n_edges != n * degree or m == 1:
+        return None
+    if n > 1 and not _follows(graph.indices[None, :degree], graph.indices[None, degree : 2 * degree], m):
+        return None
+    if (graph.left_degrees != degree).any():
+        return None
+    rows = graph.indices.reshape(n, degree)
+    block = max(1, 4_000_000 // degree)  # rows at a time, so that a large mask needs no large temporary
+    for first in range(0, n - 1, block):
+        last = min(first + block, n - 1)
+        if not _follows(rows[first:last], rows[first + 1 : last + 1], m):
+            return None
+    return Rotation(m, n // m, rows[0].astype(np.int64))
+
+
+def _follows(rows: Indices, following: Indices, m: int) -> bool:
+    """Whether each of ``following`` is the row before it shifted by one, modulo m."""
+    if rows.shape != following.shape:
+        return False
+    wraps = rows[:, -1] == m - 1
+    plain = ~wraps
+    return bool(
+        (following[plain] == rows[plain] + 1).all()
+        and (following[wraps, 0] == 0).all()
+        and (following[wraps, 1:] == rows[wraps, :-1] + 1).all()
+    )
+
+
+def rotation_values(rotation: Rotation) -> Values:
+    r"""Every quantity of the whole graph, by the discrete Fourier transform of the base row.
+
+    With :math:`\hat c_t` the transform, :math:`\delta_t = k^2 - |\hat c_t|^2`, and t ranging over the frequencies where
+    :math:`\delta_t \ne 0` (all but the multiples of m over the number of components):
+
+    .. math::
+        \lambda_t^\pm = \tfrac12 \Big[(1+q) k \pm \sqrt{(q-1)^2 k^2 + 4 q |\hat c_t|^2}\Big], \qquad
+        \sigma_t = \sqrt q\, |\hat c_t|, \qquad
+        \delta_t = 4 \sum_{\{d, d'\}} \sin^2 \frac{\pi t (d - d')}{m}.
+
+    The sum of squares has no cancellation, so a gap of 10⁻⁸ is as accurate as one of 1. The intervals allow for the
+    rounding of these formulas.
+    """
+    q = rotation.turns
+    k = rotation.offsets.size
+    parts = rotation.n_components
+    delta = _smallest_delta(rotation)
+
+    def rounded(value: float) -> Estimate:
+        return Estimate(value, 16 * _EPS * abs(value), "closed_form")
+
+    def exact(value: float) -> Estimate:
+        return Estimate.exact(value, "closed_form")
+
+    top = (1 + q) * k
+    if delta is None:  # each component is a single turn of one output: a star, or a single edge
+        gap = second = second_sigma = normalized = None
+    else:
+        c2 = k * k - delta
+        root = math.sqrt((q - 1) ** 2 * k * k + 4 * q * c2)
+        gap, second = rounded(2 * q * delta / (top + root)), rounded((top + root) / 2)
+        second_sigma = rounded(math.sqrt(q * c2)) if c2 > 0 else exact(0.0)
+        normalized = rounded(delta / (k * k) / (1 + math.sqrt(c2) / k))
+    star_second = 2.0 if q == 1 else 1.0
+    connected_gap = gap or exact(star_second)
+    if second is None:
+        second = (
+            exact(1.0)
+            if q > 1
+            else Estimate.undefined("the Laplacian of a single edge has only one non-zero eigenvalue")
+        )
+    sigma1 = rounded(math.sqrt(q) * k)
+    if parts > 1:
+        second, second_sigma = exact(top), sigma1
+    return {
+        "connectivity": connected_gap,
+        "laplacian_max": exact(top),
+        "laplacian_second_max": second,
+        "sigma1": sigma1,
+        "sigma2": second_sigma or exact(0.0),
+        "normalized_gap": normalized or exact(1.0),
+        "adjacency_gap": _adjacency_gap(rotation, delta, parts),
+    }
+
+
+def _adjacency_gap(rotation: Rotation, delta: float | None, parts: int) -> Estimate:
+    if parts > 1:
+        return Estimate.exact(0.0, "closed_form")
+    k, root = rotation.offsets.size, math.sqrt(rotation.turns)
+    if delta is None:
+        return Estimate(root * k, 4 * _EPS * root * k, "closed_form")
+    value = root * delta / (k + math.sqrt(max(k * k - delta, 0.0)))
+    return Estimate(value, 16 * _EPS * value, "closed_form")
+
+
+def _smallest_delta(rotation: Rotation) -> float | None:
+    """The smallest non-zero δ_t; None when every frequency has δ_t = 0."""
+    m, offsets = rotation.n_right, rotation.offsets
+    k = offsets.size
+    base = np.zeros(m)
+    base[offsets] = 1.0
+    power = np.abs(np.fft.rfft(base)) ** 2
+    silent = m // rotation.n_components  # multiples of it have δ = 0
+    t = np.arange(power.size)
+    heard = t % silent != 0
+    if not heard.any():
+        return None
+    best = power[heard].max()
+    # the transform decides all but ties, the exact sum among those
+    candidates = t[heard & (power >= best - 1e-11 * k * k)]
+    if candidates.size > 256:
+        candidates = candidates[np.argsort(-power[candidates], kind="stable")[:256]]
+    differences, counts = _differences(base, power, m)
+    deltas = np.zeros(candidates.size)
+    for block in np.array_split(np.arange(differences.size), max(1, differences.size * candidates.size // 2_000_000)):
+        turned = (differences[block, None] * candidates) % m
+        deltas += counts[block] @ np.sin(np.pi / m * turned) ** 2
+    return float(4 * deltas.min())
+
+
+def _differences(base: Vector, power: Vector, m: int) -> tuple[npt.NDArray[np.int64], Vector]:
+    """The differences d' − d of unordered pairs of offsets, from 1 to m / 2, and how often each occurs."""
+    counts = np.rint(np.fft.irfft(power, m))  # the cyclic autocorrelation: whole numbers
+    half = np.arange(1, m // 2 + 1)
+    number = counts[half]
+    if m % 2 == 0:
+        number[-1] /= 2
+    return half[number > 0], number[number > 0]

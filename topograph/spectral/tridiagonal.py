@@ -1,0 +1,109 @@
+r"""What a Lanczos run says: Ritz values of its tridiagonal matrix T, and the certificate that nothing lies below.
+
+Let :math:`p_j` be the orthonormal polynomials of T, so that the j-th Lanczos vector is
+:math:`v_j = p_j(A)\,v_0`. For an eigenpair :math:`(\mu, u)` of A, :math:`\langle u, v_j\rangle = p_j(\mu)\,c` with
+:math:`c = \langle u, v_0\rangle`, and since :math:`\|v_j\| = 1`,
+
+.. math:: |c| \le 1 / \max_j |p_j(\mu)|.
+
+To the left of the smallest Ritz value every :math:`|p_j|` falls as μ rises, and its growth is a product of pivots of
+T − μ over the off-diagonal entries: one pass of additions and divisions. So when the starting vector is known to
+overlap every eigenvector by more than that, no eigenvalue lies at μ or below. This is the Christoffel function of the
+run (Szegő, Orthogonal Polynomials, §3.4) read as a bound, and it does not rest on orthogonality of the stored vectors:
+the recurrence that it follows is the one that was computed, up to rounding that it outgrows (Paige 1980).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from topograph.spectral.kernels import compiled
+
+
+@compiled
+def is_below(alphas: Any, betas: Any, k: int, mu: float) -> bool:
+    """Whether every eigenvalue of T_k is above ``mu``: all pivots of T_k − mu are positive."""
+    pivot = alphas[0] - mu
+    for j in range(1, k):
+        if pivot <= 0.0:
+            return False
+        pivot = alphas[j] - mu - betas[j] * betas[j] / pivot
+    return bool(pivot > 0.0)
+
+
+@compiled
+def smallest_ritz_value(alphas: Any, betas: Any, k: int, above: float) -> float:
+    """Smallest eigenvalue of T_k by bisection to the last bit; ``above`` is any number that is not below it."""
+    high = above
+    step = 1e-3 * abs(high) + 1e-300
+    low = high - step
+    while not is_below(alphas, betas, k, low):
+        high = low
+        step *= 4.0
+        low -= step
+    while True:
+        middle = 0.5 * (low + high)
+        if middle <= low or middle >= high:
+            return high
+        if is_below(alphas, betas, k, middle):
+            low = middle
+        else:
+            high = middle
+
+
+@compiled
+def growth(alphas: Any, betas: Any, k: int, mu: float) -> float:
+    """``max_j |p_j(mu)|`` over j ≤ k for ``mu`` below every Ritz value; 0 when it is not below."""
+    pivot = alphas[0] - mu
+    size = 1.0
+    largest = 1.0
+    for j in range(1, k + 1):
+        if pivot <= 0.0:
+            return 0.0
+        if size < 1e280:
+            size = size * (pivot / betas[j]) if betas[j] > 0.0 else 1e300
+        largest = max(largest, size)
+        if j < k:
+            pivot = alphas[j] - mu - betas[j] * betas[j] / pivot
+    return largest
+
+
+@compiled
+def certified_floor(alphas: Any, betas: Any, k: int, theta: float, needed: float, reach: float) -> float:
+    """The largest ``mu`` found at which the growth reaches ``needed``, seeking at least ``reach`` below ``theta``."""
+    distance = reach
+    while growth(alphas, betas, k, theta - distance) < needed:
+        distance *= 2.0
+        if distance > 1e300:
+            return -np.inf
+    low, high = 0.0, distance
+    for _ in range(20):
+        middle = 0.5 * (low + high)
+        if growth(alphas, betas, k, theta - middle) < needed:
+            low = middle
+        else:
+            high = middle
+    return theta - high
+
+
+@compiled
+def ritz_coordinates(alphas: Any, betas: Any, k: int, theta: float) -> Any:
+    """The unit eigenvector of T_k at its smallest eigenvalue ``theta``, by inverse iteration from just below."""
+    mu = theta - 1e-14 * abs(theta)
+    while not is_below(alphas, betas, k, mu):
+        mu -= 4.0 * (theta - mu) + 1e-300
+    pivots = np.empty(k)
+    pivots[0] = alphas[0] - mu
+    for j in range(1, k):
+        pivots[j] = alphas[j] - mu - betas[j] * betas[j] / pivots[j - 1]
+    x = np.ones(k)
+    for _ in range(4):
+        for j in range(1, k):
+            x[j] -= betas[j] / pivots[j - 1] * x[j - 1]
+        x[k - 1] /= pivots[k - 1]
+        for j in range(k - 2, -1, -1):
+            x[j] = (x[j] - betas[j + 1] * x[j + 1]) / pivots[j]
+        x /= np.sqrt(np.sum(x * x))
+    return x

@@ -13,6 +13,8 @@ import pandas as pd
 import topograph as tg
 from topograph.errors import StoreError, TopographError, UnknownNameError
 
+_CATALOGUE = ("metric", "group", "range", "direction", "cost", "needs", "definition")
+
 EXIT_OK, EXIT_ERROR, EXIT_INTERRUPTED = 0, 1, 130
 
 
@@ -65,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
 
     sub = command("measure", _measure, "Compute graph metrics of masks in files", "topograph measure mask.npy t.npz")
     sub.add_argument("files", nargs="+", type=Path, metavar="FILE", help="masks: rows are inputs")
-    sub.add_argument("--metrics", type=_words, help="metrics or groups, such as spectral,density (default: all)")
+    sub.add_argument("--metrics", type=_words, help="metrics or groups, such as spectral,density (default: fast)")
     sub.add_argument("--format", choices=["table", "csv", "json", "parquet"], default="table", help="(default: table)")
     sub.add_argument("--long", action="store_true", help="one row a metric, with residuals and reasons")
     sub.add_argument("--out", type=Path, help="write to this file instead of the terminal (needed for parquet)")
@@ -121,8 +123,8 @@ def _list(options: argparse.Namespace) -> None:
 
         table = metric_table()
         _print_columns(
-            ("metric", "range", "definition"),
-            list(zip(table.index, table["range"], table["definition"], strict=True)),
+            ("metric", "group", "range", "better", "cost", "needs", "definition"),
+            list(table.reset_index()[list(_CATALOGUE)].itertuples(index=False, name=None)),
         )
     elif options.what == "trainers":
         from trainers import available_trainers

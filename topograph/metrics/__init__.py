@@ -3,5 +3,6 @@
 from topograph.metrics.metric import Metric, Value
 from topograph.metrics.profile import measure
 from topograph.metrics.registry import available_metrics, get_metric, metric_table
+from topograph.metrics.weighted import WeightedGraph
 
-__all__ = ["Metric", "Value", "available_metrics", "get_metric", "measure", "metric_table"]
+__all__ = ["Metric", "Value", "WeightedGraph", "available_metrics", "get_metric", "measure", "metric_table"]

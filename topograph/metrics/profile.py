@@ -125,7 +125,8 @@ def measure(
         table.attrs["read_as"] = read_as
         table.attrs["conventions"] = {metric.name: metric.summary for metric in chosen}
         return table
-    wide = _wide(records, chosen)
+    integers = [metric.name for metric in chosen if metric.integer]
+    wide = wide_table(records, [metric.name for metric in chosen], integers)
     if read_as:
         wide["read_as"] = pd.Series(read_as, dtype=object).reindex(wide.index, fill_value="")
     return wide
@@ -148,15 +149,13 @@ def network_records(topology: Topology, metrics: Sequence[Metric]) -> list[Recor
     return records
 
 
-def _wide(records: list[Record], chosen: list[Metric]) -> pd.DataFrame:
-    """One row a layer; the records hold each layer's metrics in the order chosen."""
-    names = [metric.name for metric in chosen]
-    layers = [record[0] for record in records[:: len(chosen)]]
-    values = np.array([record[2] for record in records], dtype=float).reshape(len(layers), len(chosen))
+def wide_table(records: list[Record], names: list[str], integers: Iterable[str] = ()) -> pd.DataFrame:
+    """One row a layer; the records hold each layer's metrics in the order of ``names``."""
+    layers = [record[0] for record in records[:: len(names)]]
+    values = np.array([record[2] for record in records], dtype=float).reshape(len(layers), len(names))
     table = pd.DataFrame(values, index=pd.Index(layers, name="layer"), columns=names)
-    whole = [metric.name for metric in chosen if metric.integer and table[metric.name].notna().all()]
-    table = table.astype(dict.fromkeys(whole, "int64"))
-    table["reason"] = [_reasons(records[start : start + len(chosen)]) for start in range(0, len(records), len(chosen))]
+    table = table.astype({name: "int64" for name in integers if table[name].notna().all()})
+    table["reason"] = [_reasons(records[start : start + len(names)]) for start in range(0, len(records), len(names))]
     return table
 
 

@@ -9,24 +9,48 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from analysis.comparison import Comparison, compare
     from analysis.correlation import correlate
-    from analysis.frame import load_frame
+    from analysis.effects import Effect, effect
+    from analysis.frame import describe_columns, load_frame
+    from analysis.prediction import Prediction, predict_unseen
     from analysis.regression import Fit, fit
     from analysis.reporting import Report, report
-    from analysis.verdict import verdicts
+    from analysis.words import verdict, verdicts
 
 _HOMES = {
     "Comparison": "comparison",
+    "Effect": "effects",
     "Fit": "regression",
+    "Prediction": "prediction",
     "Report": "reporting",
     "compare": "comparison",
     "correlate": "correlation",
+    "describe_columns": "frame",
+    "effect": "effects",
     "fit": "regression",
     "load_frame": "frame",
+    "predict_unseen": "prediction",
     "report": "reporting",
-    "verdicts": "verdict",
+    "verdict": "words",
+    "verdicts": "words",
 }
 
-__all__ = ["Comparison", "Fit", "Report", "compare", "correlate", "fit", "load_frame", "report", "verdicts"]
+__all__ = [
+    "Comparison",
+    "Effect",
+    "Fit",
+    "Prediction",
+    "Report",
+    "compare",
+    "correlate",
+    "describe_columns",
+    "effect",
+    "fit",
+    "load_frame",
+    "predict_unseen",
+    "report",
+    "verdict",
+    "verdicts",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -10,14 +10,15 @@ import numpy.typing as npt
 import pandas as pd
 import scipy.sparse as sp
 from scipy import stats
+from statsmodels.stats.multitest import multipletests
 
 from analysis.frame import CELL
 from analysis.guards import check_columns, complete_rows
 from topograph.checks import check_integer, check_real
 from topograph.errors import InsufficientDataError, InvalidParameterError
 
-METHODS = ("pearson", "spearman", "partial", "within_cell")
-COLUMNS = ("metric", "method", "estimate", "low", "high", "p_value", "n", "n_clusters")
+METHODS = ("pearson", "spearman", "kendall", "partial", "within_cell")
+COLUMNS = ("metric", "method", "estimate", "low", "high", "p_value", "n", "n_clusters", "p_holm", "p_bh")
 
 Vector = npt.NDArray[np.float64]
 Matrix = npt.NDArray[np.float64]
@@ -45,6 +46,7 @@ def correlate(
     ================  ==========================================================================================
     ``pearson``       linear, raw
     ``spearman``      of the ranks, raw
+    ``kendall``       τ-b: concordant less discordant pairs, over those not tied; raw, and only when asked for
     ``partial``       Pearson, after both have been freed of what the ``control`` columns explain linearly
     ``within_cell``   Pearson of the deviations from the mean of the cell (same data, trainer, architecture and
                       degrees: only construction and seeds differ), pooled over cells
@@ -80,8 +82,10 @@ def correlate(
     Returns
     -------
     pandas.DataFrame
-        One row a metric and method: ``metric, method, estimate, low, high, p_value, n, n_clusters``. A metric that
-        cannot be correlated, since it does not vary say, has NaN and its reason in ``table.attrs["reasons"]``.
+        One row a metric and method: ``metric, method, estimate, low, high, p_value, n, n_clusters``, and the p-value
+        adjusted for the number of metrics tried by the same method: ``p_holm`` (Holm: chance of any false claim) and
+        ``p_bh`` (Benjamini–Hochberg: share of false ones among the claims). A metric that cannot be correlated, since
+        it does not vary say, has NaN and its reason in ``table.attrs["reasons"]``.
 
     Raises
     ------
@@ -109,7 +113,9 @@ def correlate(
     check_integer("resamples", resamples, low=100)
     has_cells = all(column in frame.columns for column in cells)
     if methods is None:
-        methods = [m for m in METHODS if (m != "partial" or controls) and (m != "within_cell" or has_cells)]
+        methods = [
+            m for m in METHODS if m != "kendall" and (m != "partial" or controls) and (m != "within_cell" or has_cells)
+        ]
     for method in methods:
         if method not in METHODS:
             raise InvalidParameterError(f"methods must be among {', '.join(METHODS)}, but got {method!r}")
@@ -144,8 +150,18 @@ def correlate(
             draws = np.concatenate([statistic(weights) for weights in _cluster_draws(clusters, resamples, seed)])
             low, high, p_value = _interval(estimate, draws, confidence, freedom)
             rows.append(row | {"estimate": float(estimate), "low": low, "high": high, "p_value": p_value})
-    table = pd.DataFrame(rows, columns=list(COLUMNS))
+    table = _adjusted(pd.DataFrame(rows, columns=list(COLUMNS)))
     table.attrs["reasons"] = reasons
+    return table
+
+
+def _adjusted(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with p-values adjusted for the number of metrics tried by each method."""
+    table[["p_holm", "p_bh"]] = table[["p_holm", "p_bh"]].astype(float)
+    known = table[table["p_value"].notna()]
+    for _, rows in known.groupby("method"):
+        for column, method in (("p_holm", "holm"), ("p_bh", "fdr_bh")):
+            table.loc[rows.index, column] = multipletests(rows["p_value"], method=method)[1]
     return table
 
 
@@ -172,6 +188,8 @@ def _statistic(
         return lambda weights: partial(y, x, design, weights)
     if method == "spearman":
         return lambda weights: spearman(y, x, weights)
+    if method == "kendall":
+        return lambda weights: kendall(y, x, weights)
     codes = data.groupby(list(cells), sort=False).ngroup().to_numpy()
     return lambda weights: within(y, x, codes, weights)
 
@@ -213,6 +231,17 @@ def spearman(y: Vector, x: Vector, weights: Matrix) -> Vector:
         ranks.append((middle / total)[:, place] - 0.5)
     parts = [(weights * a * b).sum(axis=1) for a, b in ((ranks[0], ranks[1]), (ranks[0],) * 2, (ranks[1],) * 2)]
     return _ratio(*(part / total[:, 0] for part in parts))
+
+
+def kendall(y: Vector, x: Vector, weights: Matrix) -> Vector:
+    """Kendall's τ-b within each draw; copies of a row are tied pairs."""
+    sums = np.zeros((3, len(weights)))
+    for columns in np.array_split(np.arange(len(y)), max(1, len(y) ** 2 // _BLOCK)):
+        orders = [np.sign(values[:, None] - values[columns]) for values in (y, x)]
+        for place, (one, other) in enumerate(((0, 1), (0, 0), (1, 1))):
+            sums[place] += ((weights @ (orders[one] * orders[other])) * weights[:, columns]).sum(axis=1)
+    pairs = weights.sum(axis=1) ** 2
+    return _ratio(sums[0] / pairs, sums[1] / pairs, sums[2] / pairs)
 
 
 def within(y: Vector, x: Vector, codes: npt.NDArray[np.int64], weights: Matrix) -> Vector:

@@ -1,86 +1,131 @@
-"""`load_frame`: a study's store as one tidy table, one row a run."""
+"""`load_frame`: a study's store, or anybody's table, as one tidy frame with one row a run."""
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from topograph.errors import InsufficientDataError
+from topograph.errors import InsufficientDataError, InvalidParameterError, StoreError, UnknownNameError
+from topograph.metrics import metric_table
 from trainers.study.store import Store
 
-KEYS = (
-    "run_id",
-    "topology_id",
-    "dataset",
-    "trainer",
-    "architecture",
-    "construction",
-    "degrees",
-    "topology_seed",
-    "seed",
-    "test_accuracy",
-    "train_accuracy",
-    "correct",
-    "total",
-    "seconds",
-)
+_KEY_WORDS = {
+    "run_id": "identifies the run; equal for equal topology, data, trainer and settings",
+    "topology_id": "identifies the topology; equal for equal connections: the clusters of every interval",
+    "dataset": "name of the data set",
+    "trainer": "name of the trainer",
+    "architecture": "neurons in each layer, such as 784-300-10",
+    "construction": "name of the construction",
+    "degrees": "outputs of each input asked for, one a layer pair, such as 30-10",
+    "topology_seed": "seed of the topology",
+    "seed": "seed of the training",
+    "test_accuracy": "share of test samples classified correctly, in [0, 1]",
+    "train_accuracy": "share of training samples classified correctly at the end, in [0, 1]",
+    "correct": "number of test samples classified correctly",
+    "total": "number of test samples",
+    "seconds": "wall-clock time of the training, in seconds",
+}
+_DERIVED_WORDS = {
+    "test_accuracy_logit": "ln((correct + ½) / (total − correct + ½)): accuracy on a scale without ceiling",
+    "log_density": "natural logarithm of the density",
+    "weight_min": "smallest trained weight",
+    "weight_max": "largest trained weight",
+    "weight_mean": "mean of the trained weights",
+    "weight_std": "standard deviation of the trained weights",
+}
+KEYS = tuple(_KEY_WORDS)
 CELL = ("dataset", "trainer", "architecture", "degrees")
 """Runs that agree in these differ only in construction and seeds."""
 
 
-def load_frame(store: str | os.PathLike[str]) -> pd.DataFrame:
-    """The finished runs of a study with the metrics of their topologies.
+def load_frame(source: str | os.PathLike[str] | pd.DataFrame, columns: Mapping[str, str] | None = None) -> pd.DataFrame:
+    """Finished runs with the metrics of their topologies.
 
     Parameters
     ----------
-    store
-        The SQLite file that `trainers.study.run_study` wrote.
+    source
+        The SQLite file that `trainers.study.run_study` wrote; or a table of somebody else's networks: a ``.csv`` or
+        ``.parquet`` file, or a DataFrame.
+    columns
+        For a table: its column → ours, such as ``{"acc": "test_accuracy", "sparse_dens": "l1_density"}``. Other columns
+        are kept under their own names.
 
     Returns
     -------
     pandas.DataFrame
-        One row a run. First the key columns: ``run_id``, ``topology_id`` (equal for equal connections), ``dataset``,
-        ``trainer``, ``architecture``, ``construction``, ``degrees``, ``topology_seed``, ``seed`` (of the training),
-        ``test_accuracy`` and ``train_accuracy`` in [0, 1], ``correct`` and ``total`` test samples, ``seconds``. Then
-        ``l1_<metric>``, ``l2_<metric>``, … for each layer pair and ``network_<metric>``, with ``<layer>_log_density``,
-        the natural logarithm, beside each density. A metric that is undefined is NaN; its reason is in
-        ``frame.attrs["reasons"]``.
+        One row a run: the key columns, then ``l1_<metric>``, ``l2_<metric>``, … for each layer pair and
+        ``network_<metric>``, with ``<layer>_log_density`` beside each density and, from a store,
+        ``<layer>_weight_min/max/mean/std`` of the trained weights; `describe_columns` says what each is. A metric that
+        is undefined is NaN; its reason is in ``frame.attrs["reasons"]``, the spec in ``frame.attrs["meta"]``. In a
+        table, key columns that are missing are filled in: each row is a topology and a cell of its own unless it says
+        otherwise.
 
     Raises
     ------
     StoreError
-        When the file is missing or no store of this version.
+        When the file is missing, or no store of this version.
     InsufficientDataError
         When no run has finished yet.
+    UnknownNameError, InvalidParameterError
+        When ``columns`` names what the table lacks, or the accuracies are no shares.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"acc": [0.9, 0.8], "dens": [0.1, 0.05]})
+    >>> load_frame(table, columns={"acc": "test_accuracy", "dens": "l1_density"})["l1_log_density"].round(3).tolist()
+    [-2.303, -2.996]
     """
-    source = Store(Path(store))
-    runs = source.runs()
-    done = runs[runs["status"] == "done"]
-    if done.empty:
-        raise InsufficientDataError(f"{store}: none of its {len(runs)} runs has finished")
-    metrics = source.metrics()
-    metrics["column"] = metrics["layer"] + "_" + metrics["metric"]
-    order = list(dict.fromkeys(metrics["column"]))
-    values = metrics.pivot(index="topology_id", columns="column", values="value").reindex(columns=order).astype(float)
-    values = values.dropna(axis="columns", how="all")
-    density = values.filter(regex=r"_density$")
-    logs = np.log(density.where(density > 0)).add_suffix("").rename(columns=lambda name: name[:-7] + "log_density")
-    values.columns.name = None
-    frame = done[list(KEYS)].merge(values.join(logs), left_on="topology_id", right_index=True, how="left")
-    reasons = metrics.dropna(subset="reason")
-    frame.attrs["reasons"] = {
-        column: sorted(set(group["reason"])) for column, group in reasons.groupby("column", sort=False)
-    }
-    frame.attrs["meta"] = source.meta()
-    return frame.reset_index(drop=True)
+    if isinstance(source, pd.DataFrame):
+        return _foreign(source, columns or {})
+    path = Path(source)
+    if path.suffix.lower() in (".csv", ".parquet"):
+        if not path.is_file():
+            raise StoreError(f"{path}: no such file")
+        try:
+            table = pd.read_csv(path) if path.suffix.lower() == ".csv" else pd.read_parquet(path)
+        except (OSError, ValueError) as error:
+            raise StoreError(f"{path} cannot be read as a table: {error}") from error
+        return _foreign(table, columns or {})
+    if columns:
+        raise InvalidParameterError("columns= renames the columns of a table; a store's are named already")
+    return _from_store(Store(path))
+
+
+def describe_columns(frame: pd.DataFrame | None = None) -> pd.DataFrame:
+    """What each column means: one row a column of ``frame``, or of every column there can be.
+
+    Examples
+    --------
+    >>> print(describe_columns().loc["l1_density", "meaning"])
+    share of possible connections that exist
+    """
+    catalogue = metric_table()["definition"].to_dict() | _DERIVED_WORDS
+    if frame is None:
+        names = [*_KEY_WORDS, "test_accuracy_logit", *(f"l1_{name}" for name in catalogue), *_network(catalogue)]
+    else:
+        names = [str(column) for column in frame.columns]
+    rows = {}
+    for name in names:
+        prefix, _, rest = name.partition("_")
+        part = "whole network" if prefix == "network" else f"layer {prefix[1:]}" if _is_layer(prefix) else "run"
+        meaning = _KEY_WORDS.get(name) or _DERIVED_WORDS.get(name) or catalogue.get(rest if part != "run" else name)
+        rows[name] = {"part": part, "meaning": meaning or "not ours: kept as it came"}
+    return pd.DataFrame.from_dict(rows, orient="index")
 
 
 def metric_columns(frame: pd.DataFrame) -> list[str]:
     """The columns that hold a metric of a layer or of the network."""
-    return [column for column in frame.columns if column.split("_")[0] == "network" or _is_layer(column.split("_")[0])]
+    known = set(metric_table().index) | {"log_density"}
+    return [
+        column
+        for column in map(str, frame.columns)
+        if (column.split("_")[0] == "network" or _is_layer(column.split("_")[0])) and column.partition("_")[2] in known
+    ]
 
 
 def density_columns(frame: pd.DataFrame) -> list[str]:
@@ -90,6 +135,103 @@ def density_columns(frame: pd.DataFrame) -> list[str]:
         for column in frame.columns
         if column.endswith("_log_density") and _is_layer(column.split("_")[0]) and frame[column].nunique() > 1
     ]
+
+
+def learning_curves(store: str | os.PathLike[str]) -> pd.DataFrame:
+    """The history of every finished run of a store: one row a run and epoch, with the run's keys."""
+    runs = Store(Path(store)).runs()
+    pieces = []
+    for run in runs[runs["status"] == "done"].itertuples():
+        history = pd.DataFrame(json.loads(run.record)["history"])
+        history.insert(0, "epoch", np.arange(1, len(history) + 1))
+        keys = {name: getattr(run, name) for name in ("run_id", "construction", "architecture", "degrees", "seed")}
+        pieces.append(history.assign(**keys))
+    if not pieces:
+        raise InsufficientDataError(f"{store}: none of its {len(runs)} runs has finished")
+    return pd.concat(pieces, ignore_index=True)
+
+
+def _from_store(source: Store) -> pd.DataFrame:
+    runs = source.runs()
+    done = runs[runs["status"] == "done"]
+    if done.empty:
+        raise InsufficientDataError(f"{source.path}: none of its {len(runs)} runs has finished")
+    metrics = source.metrics()
+    metrics["column"] = metrics["layer"] + "_" + metrics["metric"]
+    order = list(dict.fromkeys(metrics["column"]))
+    values = metrics.pivot(index="topology_id", columns="column", values="value").reindex(columns=order).astype(float)
+    values = values.dropna(axis="columns", how="all")
+    values.columns.name = None
+    frame = done[list(KEYS)].merge(values, left_on="topology_id", right_index=True, how="left")
+    frame = _derived(frame.reset_index(drop=True))
+    weights = _weight_statistics(done["record"])
+    frame = pd.concat([frame, weights.reset_index(drop=True)], axis=1)
+    reasons = metrics.dropna(subset="reason")
+    frame.attrs["reasons"] = {
+        column: sorted(set(group["reason"])) for column, group in reasons.groupby("column", sort=False)
+    }
+    frame.attrs["meta"] = source.meta()
+    return frame
+
+
+def _foreign(table: pd.DataFrame, columns: Mapping[str, str]) -> pd.DataFrame:
+    """Somebody else's table under our names, with what is missing filled in."""
+    for column in columns:
+        if column not in table.columns:
+            raise UnknownNameError.among("column", column, map(str, table.columns))
+    frame = table.rename(columns=dict(columns)).reset_index(drop=True)
+    doubled = frame.columns[frame.columns.duplicated()]
+    if len(doubled):
+        raise InvalidParameterError(f"columns= gives the name {doubled[0]!r} twice")
+    if "test_accuracy" not in frame.columns:
+        raise UnknownNameError(
+            f"the table has no column test_accuracy; name it with columns={{'theirs': 'test_accuracy'}}. Available: "
+            f"{', '.join(map(str, table.columns))}"
+        )
+    accuracy = pd.to_numeric(frame["test_accuracy"], errors="coerce")
+    if accuracy.max() > 1 or accuracy.min() < 0:
+        raise InvalidParameterError(
+            f"test_accuracy must be a share in [0, 1], but runs from {accuracy.min():g} to {accuracy.max():g}; "
+            "divide percentages by 100"
+        )
+    frame["test_accuracy"] = accuracy
+    numbers = [f"row {i}" for i in range(len(frame))]
+    filled: dict[str, object] = dict.fromkeys(("run_id", "topology_id", "degrees"), numbers)
+    filled |= dict.fromkeys(("construction", "dataset", "trainer", "architecture"), "unknown")
+    filled |= dict.fromkeys(("topology_seed", "seed"), 0)
+    filled |= dict.fromkeys(("train_accuracy", "correct", "total", "seconds"), np.nan)
+    for column, value in filled.items():
+        if column not in frame.columns:
+            frame[column] = value
+    return _derived(frame[[*KEYS, *(column for column in frame.columns if column not in KEYS)]])
+
+
+def _derived(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame with the logit of the accuracy, and the logarithm of each density."""
+    added = {}
+    if frame["total"].notna().any():
+        added["test_accuracy_logit"] = np.log((frame["correct"] + 0.5) / (frame["total"] - frame["correct"] + 0.5))
+    for column in frame.columns:
+        prefix, _, rest = str(column).partition("_")
+        if rest == "density" and (_is_layer(prefix) or prefix == "network"):
+            values = frame[column].astype(float)
+            added[f"{prefix}_log_density"] = np.log(values.where(values > 0))
+    new = {name: values for name, values in added.items() if name not in frame.columns}
+    return frame.assign(**new)
+
+
+def _weight_statistics(records: pd.Series) -> pd.DataFrame:
+    rows = []
+    for record in records:
+        layers = json.loads(record).get("weight_stats", {})
+        rows.append(
+            {f"{layer}_weight_{name}": value for layer, values in layers.items() for name, value in values.items()}
+        )
+    return pd.DataFrame(rows).astype(float)
+
+
+def _network(catalogue: Mapping[str, str]) -> list[str]:
+    return [f"network_{name}" for name in catalogue if not name.startswith("weight_")]
 
 
 def _is_layer(prefix: str) -> bool:

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import re
-import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import statsmodels.formula.api as smf
-from statsmodels.genmod.families import Binomial
 
+from analysis.diagnostics import cluster_influence, condition_number, lone_terms, variance_inflation, warnings_in_words
 from analysis.guards import check_columns, is_constant
+from analysis.models import MODELS, Fitted
 from topograph.checks import check_choice, check_real
 from topograph.errors import InsufficientDataError, InvalidParameterError, UnknownNameError
 from topograph.graph import html_table
-
-MODELS = ("ols", "binomial")
-_FEW_CLUSTERS = 30
-_ILL_CONDITIONED = 30.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,16 +28,23 @@ class Fit:
         What was fitted.
     coefficients
         One row a term: ``estimate``, ``std_error``, ``low``, ``high``, ``p_value``, and ``per_sd``: the estimate times
-        the standard deviation of its column (for ``ols`` on an accuracy, accuracy per standard deviation; for
-        ``binomial``, log odds).
+        the standard deviation of its column (accuracy per standard deviation for ``ols`` and ``mixed``, log odds for
+        ``binomial`` and ``beta``).
     n, n_clusters
         Rows and clusters used.
     dropped
         Rows left out, for a missing value.
     r_squared
-        Share of variance explained (``ols``), or of deviance (``binomial``), in [0, 1].
+        Share of variance explained (``ols``), by the fixed effects (``mixed``, marginal), of deviance (``binomial``),
+        of log likelihood (``beta``, McFadden); in [0, 1].
     aic, bic, log_likelihood
-        As statsmodels gives them.
+        As statsmodels gives them; NaN for ``mixed``, whose likelihood is a restricted one.
+    vif
+        Variance inflation factor of each term.
+    condition_number
+        Of the standardised terms.
+    influence
+        Change of each least-squares coefficient when a cluster is left out, one row a cluster; empty without groups.
     notes
         What a reader must know: few clusters, collinear terms, convergence.
     result
@@ -58,6 +61,9 @@ class Fit:
     aic: float
     bic: float
     log_likelihood: float
+    vif: pd.Series
+    condition_number: float
+    influence: pd.DataFrame
     notes: tuple[str, ...]
     result: Any
 
@@ -87,9 +93,18 @@ def fit(
     *,
     groups: str | None = "topology_id",
     model: str = "ols",
+    absorb: str | Sequence[str] = (),
     confidence: float = 0.95,
 ) -> Fit:
     """Fit a regression.
+
+    ==============  ==========================================================================================
+    ``"ols"``       linear
+    ``"binomial"``  logistic, on ``correct`` of ``total`` test samples of each run; the formula's left side only
+                    names the outcome
+    ``"mixed"``     linear, with a random intercept for each topology and, where there are several, each architecture
+    ``"beta"``      beta regression of a share, a check of the others where accuracies crowd near 1
+    ==============  ==========================================================================================
 
     Parameters
     ----------
@@ -98,11 +113,13 @@ def fit(
     formula
         Such as ``"test_accuracy ~ l1_log_density + l1_normalized_gap + C(construction)"``.
     groups
-        Column whose values share their errors (cluster-robust); None for errors robust to unequal variance (HC3 for
-        ``ols``, HC1 for ``binomial``).
+        Column whose values share their errors (cluster-robust), or their intercept (``mixed``); None for errors robust
+        to unequal variance.
     model
-        ``"ols"``: linear. ``"binomial"``: logistic, on ``correct`` of ``total`` test samples of each run; the formula's
-        left side only names the outcome.
+        One of the above.
+    absorb
+        Columns each of whose values has a constant of its own (fixed effects) that is not shown: with
+        ``["architecture", "degrees"]`` only networks of equal degrees are compared.
     confidence
         Coverage of the intervals, in (0, 1).
 
@@ -130,104 +147,64 @@ def fit(
     if "~" not in formula:
         raise InvalidParameterError(f"formula must look like 'outcome ~ term + term', but got {formula!r}")
     outcome, right = (side.strip() for side in formula.split("~", 1))
-    if groups is not None and groups not in frame.columns:
-        raise UnknownNameError.among("column", groups, map(str, frame.columns))
-    check_columns(frame, [outcome] if model == "ols" else ["correct", "total"])
+    absorbed = [absorb] if isinstance(absorb, str) else list(absorb)
+    for column in [*absorbed, *([groups] if groups is not None else [])]:
+        if column not in frame.columns:
+            raise UnknownNameError.among("column", column, map(str, frame.columns))
+    outcomes = MODELS[model].outcome_columns(outcome)
+    check_columns(frame, outcomes)
     used = [c for c in frame.columns if re.search(rf"(?<!\w){re.escape(str(c))}(?!\w)", right)]
-    needed = used + ([outcome] if model == "ols" else ["correct", "total"]) + ([groups] if groups else [])
+    needed = [*used, *outcomes, *absorbed, *([groups] if groups is not None else [])]
     data = frame.dropna(subset=list(dict.fromkeys(needed))).copy()
-    if len(data) < 4 or is_constant(data[outcome] if model == "ols" else data["correct"] / data["total"]):
+    observed = data["correct"] / data["total"] if outcomes == ("correct", "total") else data[outcome]
+    if len(data) < 4 or is_constant(observed):
         raise InsufficientDataError(
             f"{len(data)} complete rows of {len(frame)}: the outcome must vary over at least 4 to fit {formula!r}"
         )
-    result, notes = _fitted(data, outcome, right, groups, model)
-    n_clusters = data[groups].nunique() if groups else len(data)
-    lone = _lone_terms(result.model, data[groups]) if groups else []
-    if lone:
-        notes.append(f"{', '.join(lone)}: a single cluster tells nothing about its own error, so there is no interval")
-    if n_clusters < _FEW_CLUSTERS:
-        notes.append(f"only {n_clusters} clusters: intervals are likely too narrow below about {_FEW_CLUSTERS}")
+    constants = [f"C({column})" for column in absorbed if data[column].nunique() > 1]
+    clusters = None if groups is None else data[groups]
+    fitted = MODELS[model].fit(data, outcome, " + ".join([right, *constants]), clusters)
+    n_clusters = len(data) if clusters is None else int(clusters.nunique())
+    lone = [] if model == "mixed" else lone_terms(fitted, clusters)
+    shown = [term for term in fitted.terms if not term.startswith(tuple(f"{constant}[" for constant in constants))]
     return Fit(
         formula=formula,
         model=model,
-        coefficients=_coefficients(result, confidence, lone),
+        coefficients=_coefficients(fitted, confidence, lone).loc[shown],
         n=len(data),
         n_clusters=n_clusters,
         dropped=len(frame) - len(data),
-        r_squared=float(result.rsquared if model == "ols" else 1 - result.deviance / result.null_deviance),
-        aic=float(result.aic),
-        bic=float(result.bic if model == "ols" else result.bic_llf),
-        log_likelihood=float(result.llf),
-        notes=tuple(notes),
-        result=result,
+        r_squared=fitted.r_squared,
+        aic=float(fitted.result.aic),
+        bic=fitted.bic,
+        log_likelihood=float(fitted.result.llf),
+        vif=variance_inflation(fitted.design, fitted.terms).reindex([t for t in shown if t != "Intercept"]),
+        condition_number=condition_number(fitted.design),
+        influence=(
+            pd.DataFrame(columns=shown)
+            if clusters is None
+            else cluster_influence(fitted, observed.to_numpy(dtype=float), clusters)[shown]
+        ),
+        notes=warnings_in_words(fitted, n_clusters, [term for term in lone if term in shown]),
+        result=fitted.result,
     )
 
 
-def _fitted(data: pd.DataFrame, outcome: str, right: str, groups: str | None, model: str) -> tuple[Any, list[str]]:
-    if groups is None:
-        errors: dict[str, Any] = {"cov_type": "HC3" if model == "ols" else "HC1"}
-    else:
-        codes = data[groups].astype("category").cat.codes.to_numpy()
-        errors = {"cov_type": "cluster", "cov_kwds": {"groups": codes}}
-    try:
-        if model == "ols":
-            prepared = smf.ols(f"{outcome} ~ {right}", data)
-        else:
-            data["incorrect_"] = data["total"] - data["correct"]
-            prepared = smf.glm(f"correct + incorrect_ ~ {right}", data, family=Binomial())
-    except Exception as error:  # the formula engines raise errors of many kinds
-        raise InvalidParameterError(
-            f"the formula {outcome} ~ {right} cannot be read: {error}. Columns: {', '.join(map(str, data.columns))}"
-        ) from error
-    design = np.asarray(prepared.exog, dtype=float)
-    if len(data) <= design.shape[1]:
-        raise InsufficientDataError(f"{len(data)} rows cannot determine {design.shape[1]} terms")
-    notes = _collinearity(design)
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        result = prepared.fit(**errors)
-    notes += sorted({f"statsmodels: {str(warning.message).splitlines()[0]}" for warning in caught})
-    return result, notes
-
-
-def _collinearity(design: np.ndarray[Any, np.dtype[np.float64]]) -> list[str]:
-    """Words for terms that cannot be told apart, from the condition number of the standardised columns."""
-    varying = design[:, design.std(axis=0) > 0]
-    if varying.shape[1] < 2:
-        return []
-    standard = (varying - varying.mean(axis=0)) / varying.std(axis=0)
-    values = np.linalg.svd(standard, compute_uv=False)
-    if values[-1] <= 1e-10 * values[0]:
-        return ["some terms are exact combinations of others: their coefficients cannot be told apart"]
-    condition = float(values[0] / values[-1])
-    if condition > _ILL_CONDITIONED:
-        return [f"the terms are nearly collinear (condition number {condition:.0f}): single coefficients are unstable"]
-    return []
-
-
-def _lone_terms(model: Any, groups: pd.Series) -> list[str]:
-    """Indicator terms that are 1 in a single cluster only: their cluster-robust error is 0 by arithmetic alone."""
-    design, codes = np.asarray(model.exog), groups.to_numpy()
-    return [
-        name
-        for name, column in zip(model.exog_names, design.T, strict=True)
-        if set(np.unique(column)) == {0.0, 1.0} and len(set(codes[column == 1])) == 1
-    ]
-
-
-def _coefficients(result: Any, confidence: float, lone: list[str]) -> pd.DataFrame:
+def _coefficients(fitted: Fitted, confidence: float, lone: list[str]) -> pd.DataFrame:
+    result, size = fitted.result, len(fitted.terms)
     with np.errstate(invalid="ignore"):  # the variance of a lone term may come out just below 0
-        interval = np.asarray(result.conf_int(alpha=1 - confidence))
+        interval = np.asarray(result.conf_int(alpha=1 - confidence))[:size]
+    estimates = np.asarray(result.params)[:size]
     table = pd.DataFrame(
         {
-            "estimate": np.asarray(result.params),
-            "std_error": np.asarray(result.bse),
+            "estimate": estimates,
+            "std_error": np.asarray(result.bse)[:size],
             "low": interval[:, 0],
             "high": interval[:, 1],
-            "p_value": np.asarray(result.pvalues),
-            "per_sd": np.asarray(result.params) * np.asarray(result.model.exog).std(axis=0),
+            "p_value": np.asarray(result.pvalues)[:size],
+            "per_sd": estimates * fitted.design.std(axis=0),
         },
-        index=pd.Index(result.model.exog_names, name="term"),
+        index=pd.Index(fitted.terms, name="term"),
     )
     table.loc[lone, ["std_error", "low", "high", "p_value"]] = np.nan
     return table

@@ -22,8 +22,9 @@ from analysis.correlation import correlate
 from analysis.figures.style import label
 from analysis.frame import density_columns, metric_columns
 from analysis.guards import is_constant
+from analysis.prediction import Prediction, predict_unseen
 from analysis.regression import Fit, fit
-from analysis.verdict import verdicts
+from analysis.words import verdict, verdicts
 from topograph.errors import InsufficientDataError, TopographError
 from topograph.metrics import metric_table
 
@@ -47,6 +48,10 @@ class Report:
         Name → regression.
     comparison
         Density only against density and connectivity; None where the data cannot tell.
+    effects
+        Metric → what it goes with in accuracy points, within cells, as a sentence.
+    prediction
+        How well held-out constructions, architectures and degrees are predicted; None where there is too little.
     """
 
     path: Path
@@ -54,9 +59,16 @@ class Report:
     correlations: pd.DataFrame
     fits: dict[str, Fit]
     comparison: Comparison | None
+    effects: dict[str, str]
+    prediction: Prediction | None
 
     def __str__(self) -> str:
-        return "\n".join(self.verdicts)
+        return "\n".join([*self.effects.values(), "", *self.verdicts])
+
+    def _repr_html_(self) -> str:
+        """The whole page, in a frame of its own."""
+        page = html.escape(self.path.read_text(encoding="utf-8"), quote=True)
+        return f"<iframe srcdoc='{page}' style='width:100%;height:40rem;border:1px solid #d5dae0'></iframe>"
 
 
 def report(frame: pd.DataFrame, path: str | os.PathLike[str], *, metrics: Sequence[str] | None = None) -> Report:
@@ -84,7 +96,10 @@ def report(frame: pd.DataFrame, path: str | os.PathLike[str], *, metrics: Sequen
     lines = tuple(verdicts(correlations))
     notes: list[str] = []
     fits, comparison = _models(frame, control, notes)
-    result = Report(Path(path), lines, correlations, fits, comparison)
+    connectivity = _connectivity(frame)
+    effects = {name: verdict(frame, name) for name in connectivity}
+    prediction = _predicted(frame, control, connectivity, chosen, notes)
+    result = Report(Path(path), lines, correlations, fits, comparison, effects, prediction)
     page = _page(frame, result, control, notes)
     result.path.parent.mkdir(parents=True, exist_ok=True)
     result.path.write_text(page, encoding="utf-8")
@@ -118,7 +133,7 @@ def _with_controls(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
 
 def _models(frame: pd.DataFrame, control: list[str], notes: list[str]) -> tuple[dict[str, Fit], Comparison | None]:
     """The regressions; what cannot be fitted becomes a note."""
-    connectivity = [c for c in _CONNECTIVITY if c in frame.columns and not is_constant(frame[c].dropna())]
+    connectivity = _connectivity(frame)
     effects = [_effect(frame, c) for c in ("construction", "architecture", "dataset") if frame[c].nunique() > 1]
     base = " + ".join(control) or "1"
     full = " + ".join([*control, *connectivity]) or "1"
@@ -140,6 +155,27 @@ def _models(frame: pd.DataFrame, control: list[str], notes: list[str]) -> tuple[
     return fits, comparison
 
 
+def _connectivity(frame: pd.DataFrame) -> list[str]:
+    """The paper's two measures of connectivity, those that vary."""
+    return [c for c in _CONNECTIVITY if c in frame.columns and not is_constant(frame[c].dropna())]
+
+
+def _predicted(
+    frame: pd.DataFrame, control: list[str], connectivity: list[str], metrics: list[str], notes: list[str]
+) -> Prediction | None:
+    whole = [name for name in metrics if frame[name].notna().all()]
+    sets = {
+        "density": control,
+        "density and connectivity": [*control, *connectivity],
+        "density and all metrics": [*control, *whole],
+    }
+    try:
+        return predict_unseen(frame, {name: columns for name, columns in sets.items() if columns})
+    except TopographError as error:
+        notes.append(f"Prediction of what is unseen was not possible: {error}")
+        return None
+
+
 def _effect(frame: pd.DataFrame, column: str) -> str:
     """A categorical term whose reference is the value with the most runs."""
     return f"C({column}, Treatment({frame[column].mode()[0]!r}))"
@@ -156,7 +192,7 @@ figcaption { color: #57606a; font-size: .9rem; } .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-size: .85rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .25rem .6rem; border-bottom: 1px solid #e4e8ec; text-align: right; white-space: nowrap; }
 th:first-child, td:first-child { text-align: left; } thead th { border-bottom: 2px solid #8c959f; }
-.first { background: #f1f6fb; border-left: 4px solid #0173b2; padding: .8rem 1rem; font-size: 1.05rem; }
+.first { background: #f1f6fb; border-left: 4px solid #0173b2; padding: .2rem 1rem; font-size: 1.05rem; }
 code, pre { font-size: .85rem; } pre { background: #f6f8fa; padding: .8rem; overflow-x: auto; }
 @media print { body { max-width: none; margin: 0; } figure, table { break-inside: avoid; } }
 """
@@ -170,7 +206,7 @@ def _page(frame: pd.DataFrame, result: Report, control: list[str], notes: list[s
     parts = [
         f"<h1>{html.escape(title)}</h1>",
         f"<p>{html.escape(spec.get('question') or 'Does the graph explain the accuracy beyond its density?')}</p>",
-        f"<p class='first'>{html.escape(result.verdicts[0])}</p>",
+        "<div class='first'>" + "".join(f"<p>{html.escape(line)}</p>" for line in _first(result)) + "</div>",
         "<h2>The answer, metric by metric</h2>",
         f"<p>{len(frame)} networks on {frame['topology_id'].nunique()} topologies. Density is held fixed in two ways: "
         "<em>within cells</em> compares only networks of the same data, trainer, architecture and degrees, which "
@@ -189,6 +225,7 @@ def _page(frame: pd.DataFrame, result: Report, control: list[str], notes: list[s
         "<p>From <code>analysis.correlate(frame, 'test_accuracy', metrics, control=…)</code>.</p>",
         _table(result.correlations.set_index("metric")),
         _reasons("Left out", result.correlations.attrs.get("reasons", {})),
+        *_prediction_part(result.prediction),
         "<h2>Density only, or density and connectivity</h2>",
     ]
     if result.comparison is not None:
@@ -208,7 +245,12 @@ def _page(frame: pd.DataFrame, result: Report, control: list[str], notes: list[s
             *(f"<p>Note: {html.escape(note)}.</p>" for note in model.notes),
         ]
     parts += [f"<p>{html.escape(note)}</p>" for note in notes]
-    parts += ["<h2>The design</h2>", _table(_design(frame)), _undefined(frame)]
+    parts += [
+        "<h2>The design</h2>",
+        _table(_design(frame)),
+        "<p>Constructions that make the same connections at some degree share one run, listed under the first.</p>",
+        _undefined(frame),
+    ]
     if meta:
         parts += [
             "<h2>Specification and versions</h2>",
@@ -222,9 +264,36 @@ def _page(frame: pd.DataFrame, result: Report, control: list[str], notes: list[s
     )
 
 
+def _first(result: Report) -> list[str]:
+    return [*result.effects.values(), result.verdicts[0]]
+
+
+def _prediction_part(prediction: Prediction | None) -> list[str]:
+    if prediction is None:
+        return []
+    picture = next(column for column in prediction.predictions if "/" in column)
+    return [
+        "<h2>Predicting what was never seen</h2>",
+        "<p>Each construction (architecture, degree) in turn is held out and predicted from the others: "
+        "<code>analysis.predict_unseen</code>. <code>rmse_change</code> compares with density alone; below 0 is "
+        "better, and an interval on both sides of 0 settles nothing.</p>",
+        _table(prediction.table.set_index(["held_out", "learner", "features"])),
+        _figure(
+            partial(figures.predicted_against_seen, prediction, which=picture),
+            "Test accuracy predicted from density alone, each value while it was held out.",
+        ),
+    ]
+
+
 def _study_figures(frame: pd.DataFrame, result: Report, control: list[str]) -> list[str]:
     drawn = []
     if frame["construction"].nunique() > 1:
+        drawn.append(
+            _figure(
+                partial(figures.accuracy_by_construction, frame),
+                "Test accuracy of each construction, over all its degrees.",
+            )
+        )
         drawn.append(
             _figure(
                 partial(figures.accuracy_by_degree, frame),
@@ -232,7 +301,7 @@ def _study_figures(frame: pd.DataFrame, result: Report, control: list[str]) -> l
                 "layers, with its 95 % interval.",
             )
         )
-    for metric in (m for m in _CONNECTIVITY if m in frame.columns and not is_constant(frame[m].dropna())):
+    for metric in _connectivity(frame):
         words = label(metric)
         drawn += [
             _figure(
@@ -244,6 +313,13 @@ def _study_figures(frame: pd.DataFrame, result: Report, control: list[str]) -> l
                 f"Test accuracy against {words}, as it is: density rises along both axes.",
             ),
         ]
+        if metric in result.effects:
+            drawn.append(
+                _figure(
+                    partial(figures.within_cell_scatter, frame, metric=metric),
+                    f"Networks of equal degrees compared: deviations of accuracy and {words} from their cell's mean.",
+                )
+            )
         if control:
             drawn.append(
                 _figure(

@@ -11,6 +11,7 @@ import pandas as pd
 import seaborn as sns
 
 from analysis.figures.style import construction_order, label, legend_beside, markers, palette
+from analysis.frame import CELL
 from analysis.guards import check_columns
 
 
@@ -74,6 +75,43 @@ def partial_regression(
     held = textwrap.fill("; ".join(label(name).replace(" ", "\N{NO-BREAK SPACE}") for name in control), 60)
     ax.set_xlabel(f"{label(metric)}: what is left after\n{held}")
     ax.set_ylabel(f"{label(outcome)}: what is left")
+    return ax
+
+
+def within_cell_scatter(
+    frame: pd.DataFrame,
+    ax: Any,
+    *,
+    metric: str = "l1_algebraic_connectivity",
+    outcome: str = "test_accuracy",
+    cells: Sequence[str] = CELL,
+) -> Any:
+    """Deviations from the cell's mean: networks of equal degrees are compared with each other only.
+
+    The slope of the line is that of `analysis.effect`.
+
+    Parameters
+    ----------
+    frame
+        One row a run.
+    ax
+        The matplotlib axes to draw on.
+    metric, outcome
+        The columns.
+    cells
+        The columns that together name a cell.
+    """
+    check_columns(frame, [metric, outcome])
+    rows = frame.dropna(subset=[metric, outcome])
+    means = rows.groupby(list(cells), sort=False)[[metric, outcome]].transform("mean")
+    rest = rows.assign(**{name: rows[name] - means[name] for name in (metric, outcome)})
+    _points(rest, ax, metric, outcome)
+    spread = float(rest[metric] @ rest[metric])
+    if spread > 0:
+        ends = np.array([rest[metric].min(), rest[metric].max()])
+        ax.plot(ends, ends * float(rest[metric] @ rest[outcome]) / spread, color="0.2", linewidth=1.5)
+    ax.set_xlabel(f"{label(metric)}: deviation from the mean of its cell")
+    ax.set_ylabel(f"{label(outcome)}: deviation")
     return ax
 
 

@@ -106,7 +106,7 @@ def test_bad_arguments_are_refused_in_words():
     with pytest.raises(InvalidParameterError, match="needs control"):
         correlate(frame, "test_accuracy", "l1_normalized_gap", methods=["partial"])
     with pytest.raises(InvalidParameterError, match="pearson, spearman"):
-        correlate(frame, "test_accuracy", "l1_normalized_gap", methods=["kendall"])
+        correlate(frame, "test_accuracy", "l1_normalized_gap", methods=["gamma"])
     with pytest.raises(InvalidParameterError, match="within_cell"):
         correlate(frame.drop(columns="degrees"), "test_accuracy", "l1_normalized_gap", methods=["within_cell"])
     with pytest.raises(InsufficientDataError, match="at least 4 rows"):
@@ -122,3 +122,19 @@ def test_verdicts_use_no_causal_word():
     assert not any(word in "".join(lines) for word in ("cause", "effect", "because", "improve"))
     raw_only = verdicts(correlate(simulated(0.02), "test_accuracy", "l1_normalized_gap", methods=["pearson"]))
     assert raw_only[1].startswith("l1_normalized_gap: raw r = +")
+
+
+def test_kendall_and_adjusted_p_values():
+    frame = simulated(0.01, clusters=30)
+    frame["noise"] = np.random.default_rng(1).normal(size=len(frame)).round(1)  # with ties
+    table = correlate(
+        frame, "test_accuracy", ["l1_normalized_gap", "noise"], methods=["kendall", "pearson"], resamples=300
+    ).set_index(["metric", "method"])
+    for name in ("l1_normalized_gap", "noise"):
+        expected = stats.kendalltau(frame["test_accuracy"], frame[name]).statistic
+        assert table.loc[(name, "kendall"), "estimate"] == pytest.approx(expected)
+    p = table.xs("pearson", level="method")["p_value"].sort_values()
+    holm = table.xs("pearson", level="method")["p_holm"]
+    assert holm[p.index[0]] == pytest.approx(min(1, 2 * p.iloc[0]))
+    assert holm[p.index[1]] == pytest.approx(min(1, max(p.iloc[1], 2 * p.iloc[0])))
+    assert (table["p_bh"] <= table["p_holm"] + 1e-12).all()

@@ -4,8 +4,10 @@ import pytest
 from matplotlib.figure import Figure
 
 import analysis
+import topograph as tg
 from analysis import figures
 from analysis.figures.style import construction_order, label, markers, palette
+from analysis.frame import learning_curves
 from topograph.errors import UnknownNameError
 
 
@@ -18,11 +20,14 @@ def axes():
     return Figure(layout="constrained").subplots()
 
 
-def test_each_figure_draws_on_the_given_axes_and_names_them(frame):
+def test_each_figure_draws_on_the_given_axes_and_names_them(frame, store):
     table = analysis.correlate(
         frame, "test_accuracy", ["l1_normalized_gap", "l2_normalized_gap"], control=["l1_log_density"], resamples=100
     )
     fitted = analysis.fit(frame, "test_accuracy ~ l1_log_density + C(construction)")
+    prediction = analysis.predict_unseen(
+        frame, {"density": ["l1_log_density"]}, held_out=["construction"], learners=["ridge"]
+    )
     drawn = [
         figures.accuracy_by_degree(frame, axes()),
         figures.accuracy_by_degree(frame, axes(), layer=2),
@@ -31,11 +36,24 @@ def test_each_figure_draws_on_the_given_axes_and_names_them(frame):
         figures.partial_regression(frame, axes(), metric="l1_normalized_gap", control=["l1_log_density"]),
         figures.correlation_forest(table, axes()),
         figures.coefficient_forest(fitted, axes()),
+        figures.within_cell_scatter(frame, axes(), metric="l1_normalized_gap"),
+        figures.accuracy_by_construction(frame, axes()),
+        figures.accuracy_by_construction(frame, axes(), highest_degree=4),
+        figures.accuracy_over_degrees(frame, axes()),
+        figures.metric_heatmap(frame, axes(), metrics=["l1_normalized_gap", "l1_density", "l2_normalized_gap"]),
+        figures.predicted_against_seen(prediction, axes(), which="construction/ridge/density"),
+        figures.mask_image(tg.construct("regular_rotating", 784, 900, degree=30), axes()),
     ]
+    network = figures.node_link(tg.Topology.build("random_regular", [30, 20, 10], [5, 5]), axes())
+    crowd = figures.node_link(tg.construct("random_regular", 300, 300, degree=30), axes())
+    assert "4,000 of them drawn" in crowd.get_title()
+    assert [tick.get_text() for tick in network.get_xticklabels()] == ["inputs (30)", "hidden 1 (20)", "outputs (10)"]
+    curves = figures.learning_curves(learning_curves(store), axes())
+    assert curves.get_xlabel() == "epoch"
     for ax in drawn:
-        assert ax.get_xlabel()
+        assert ax.get_xlabel() or ax.get_xticklabels()
         assert ax.get_ylabel() or ax.get_yticklabels()
-        assert len(ax.collections) + len(ax.lines) > 0
+        assert ax.has_data()
         ax.figure.canvas.draw()
 
 

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import analysis
-from analysis.frame import KEYS, density_columns, metric_columns
-from topograph.errors import InsufficientDataError, StoreError
+from analysis.frame import KEYS, density_columns, learning_curves, metric_columns
+from topograph.errors import InsufficientDataError, InvalidParameterError, StoreError, UnknownNameError
 from trainers.study import Store
 
 
@@ -30,6 +31,50 @@ def test_undefined_values_keep_their_reason(store):
     # the dense layer's graphs have no second component to fail; the network row has no left degrees at all
     assert "network_left_degree_mean" not in frame.columns
     assert frame.attrs["reasons"]["network_left_degree_mean"] == ["defined for a layer pair, not for a network"]
+
+
+def test_columns_are_described(store):
+    frame = analysis.load_frame(store)
+    table = analysis.describe_columns(frame)
+    assert list(table.index) == list(frame.columns)
+    assert not table["meaning"].str.startswith("not ours").any()
+    assert table.loc["l2_normalized_gap", "part"] == "layer 2"
+    assert set(KEYS) <= set(analysis.describe_columns().index)
+
+
+def test_transforms_weights_and_learning_curves(store):
+    frame = analysis.load_frame(store)
+    row = frame.iloc[0]
+    assert row["test_accuracy_logit"] == pytest.approx(np.log((row["correct"] + 0.5) / (360 - row["correct"] + 0.5)))
+    assert (frame["l1_weight_min"] <= frame["l1_weight_mean"]).all()
+    assert "l1_weight_std" not in metric_columns(frame)
+    curves = learning_curves(store)
+    assert len(curves) == 3 * len(frame)
+    last = curves[curves["epoch"] == 3].set_index("run_id")["test_accuracy"]
+    assert last[frame["run_id"]].tolist() == frame["test_accuracy"].tolist()
+
+
+def test_other_peoples_tables(tmp_path):
+    table = pd.DataFrame({"acc": [0.9, 0.8, 0.7], "dens": [0.1, 0.2, 0.0], "imdb": [1.0, 2.0, 3.0]})
+    table.to_csv(tmp_path / "t.csv", index=False)
+    table.to_parquet(tmp_path / "t.parquet")
+    names = {"acc": "test_accuracy", "dens": "l1_density"}
+    for source in (table, tmp_path / "t.csv", tmp_path / "t.parquet"):
+        frame = analysis.load_frame(source, columns=names)
+        assert tuple(frame.columns[: len(KEYS)]) == KEYS
+        assert frame["imdb"].tolist() == [1, 2, 3]
+        assert frame["topology_id"].nunique() == 3
+        assert np.isnan(frame["l1_log_density"].iloc[2])
+    with pytest.raises(UnknownNameError, match="did you mean 'acc'"):
+        analysis.load_frame(table, columns={"ac": "test_accuracy"})
+    with pytest.raises(UnknownNameError, match="columns="):
+        analysis.load_frame(table)
+    with pytest.raises(InvalidParameterError, match="divide percentages"):
+        analysis.load_frame(table.assign(acc=90.0), columns=names)
+    with pytest.raises(InvalidParameterError, match="twice"):
+        analysis.load_frame(table, columns={"acc": "test_accuracy", "dens": "test_accuracy"})
+    with pytest.raises(StoreError, match="no such file"):
+        analysis.load_frame(tmp_path / "none.csv")
 
 
 def test_what_is_not_there_is_said(tmp_path):

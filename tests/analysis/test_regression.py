@@ -99,7 +99,7 @@ def test_bad_formulas_are_refused_in_words():
         fit(frame, "accuracy ~ l1_log_density")
     with pytest.raises(UnknownNameError, match="column"):
         fit(frame, FORMULA, groups="topology")
-    with pytest.raises(InvalidParameterError, match="ols, binomial"):
+    with pytest.raises(InvalidParameterError, match="ols, binomial, mixed, beta"):
         fit(frame, FORMULA, model="probit")
     with pytest.raises(InsufficientDataError):
         fit(frame.head(3), FORMULA)
@@ -140,3 +140,48 @@ def test_models_that_are_not_nested_are_refused():
         compare(frame.assign(construction="dense"), "test_accuracy ~ l1_log_density", FORMULA)
     with pytest.raises(UnknownNameError, match="column"):
         compare(frame, "test_accuracy ~ l1_log_density", FORMULA, held_out="family")
+
+
+def test_absorbed_constants_compare_equal_degrees_only():
+    frame = simulated(0.02)
+    found = fit(frame, "test_accuracy ~ l1_normalized_gap", absorb=["architecture", "degrees"])
+    assert list(found.coefficients.index) == ["Intercept", "l1_normalized_gap"]
+    from analysis.effects import effect
+
+    within = effect(frame, "l1_normalized_gap")
+    slope = found.coefficients.loc["l1_normalized_gap", "estimate"]
+    assert slope * within.sd * 100 == pytest.approx(within.points)
+
+
+def test_mixed_model_recovers_a_known_design():
+    frame = simulated(0.01, clusters=200)
+    found = fit(frame, FORMULA, model="mixed")
+    gap = found.coefficients.loc["l1_normalized_gap"]
+    assert gap["low"] < 0.02 < gap["high"]
+    assert list(found.coefficients.index) == ["Intercept", "l1_log_density", "l1_normalized_gap"]
+    (spread,) = [note for note in found.notes if "random intercepts" in note]
+    assert "topology 0.0" in spread
+    assert 0.5 < found.r_squared < 1
+    two = frame.assign(architecture=np.where(frame["topology_id"].str[-1].isin(list("01234")), "a", "b"))
+    assert any("architecture" in note for note in fit(two.head(150), FORMULA, model="mixed").notes)
+    with pytest.raises(InvalidParameterError, match="needs groups"):
+        fit(frame, FORMULA, model="mixed", groups=None)
+
+
+def test_beta_regression_agrees_in_sign_and_size():
+    frame = simulated(0.01)
+    found = fit(frame, FORMULA, model="beta").coefficients.loc["l1_normalized_gap"]
+    logit = fit(frame, FORMULA, model="binomial").coefficients.loc["l1_normalized_gap"]
+    assert found["low"] > 0
+    assert found["estimate"] == pytest.approx(logit["estimate"], rel=0.3)
+    with pytest.raises(InvalidParameterError, match=r"\[0, 1\]"):
+        fit(frame.assign(percent=100 * frame["test_accuracy"]), "percent ~ l1_log_density", model="beta")
+
+
+def test_variance_inflation_and_influence_by_refitting():
+    frame = simulated(0.01, clusters=20)
+    found = fit(frame, FORMULA)
+    r_squared = fit(frame, "l1_normalized_gap ~ l1_log_density").r_squared
+    assert found.vif["l1_normalized_gap"] == pytest.approx(1 / (1 - r_squared))
+    without = fit(frame[frame["topology_id"] != "t3"], FORMULA).coefficients["estimate"]
+    assert found.influence.loc["t3"].to_numpy() == pytest.approx((without - found.coefficients["estimate"]).to_numpy())

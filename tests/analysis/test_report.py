@@ -53,7 +53,10 @@ def test_it_answers_first_and_escapes_what_users_write(made):
     assert "Is &lt;this&gt; &amp; that escaped?" in text
     assert text.index("with density held fixed") < text.index("<figure>")
     assert made.verdicts[0].startswith("Raw, ")
-    assert str(made) == "\n".join(made.verdicts)
+    assert str(made).endswith("\n".join(made.verdicts))
+    assert "points of test accuracy" in made.effects["l1_normalized_gap"]
+    assert text.index("points of test accuracy") < text.index("<figure>")
+    assert made._repr_html_().startswith("<iframe")
 
 
 def test_what_it_found_is_also_there_to_use(made):
@@ -64,6 +67,7 @@ def test_what_it_found_is_also_there_to_use(made):
         "binomial, with construction and architecture",
     }
     assert made.comparison is not None
+    assert made.prediction is not None
     assert "l1_normalized_gap" in made.comparison.added
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from topograph.graph import BipartiteGraph
+from topograph.spectral.complete import complete_values
 from topograph.spectral.dispatch import assemble
 from topograph.spectral.estimate import Estimate
 from topograph.spectral.pattern import Vector
@@ -61,6 +62,10 @@ def compute_spectra(
         if len(numbers) > 1:
             solved = _solve_together([graphs[number] for number in numbers], wanted)
             found |= {numbers[place]: spectrum for place, spectrum in solved.items()}
+            for number in numbers:
+                graph = graphs[number]
+                if graph.n_edges == graph.n_left and number not in found and graph.left_degrees.all():
+                    found[number] = _forest_of_stars(graph, wanted)
     for number, graph in enumerate(graphs):
         if number in found:
             if on_failure == "raise":
@@ -81,14 +86,12 @@ def _solve_together(graphs: list[BipartiteGraph], wanted: list[str]) -> dict[int
     if not regular:
         return {}
     degrees = np.array([graphs[place].n_edges // n for place in regular], dtype=np.float64)
-    masks = np.zeros((len(regular), n * m))
-    starts = np.arange(n) * m
+    gram = np.empty((len(regular), m, m))
+    starts = np.arange(n)[:, None] * m
     for row, place in enumerate(regular):
-        graph = graphs[place]
-        masks[row, np.repeat(starts, graph.n_edges // n) + graph.indices] = 1.0
-    masks = masks.reshape(len(regular), n, m)
-    stack = masks.reshape(len(regular), n, m)
-    gram = stack.transpose(0, 2, 1) @ stack
+        cells = np.zeros((n, m))
+        cells.ravel()[starts + graphs[place].indices.reshape(n, -1)] = 1.0
+        np.matmul(cells.T, cells, out=gram[row])
     chosen = _connected(gram)
     if not chosen.any():
         return {}
@@ -108,6 +111,14 @@ def _solve_together(graphs: list[BipartiteGraph], wanted: list[str]) -> dict[int
             n, m, float(degrees[row]), values[row], spectra[row], float(normalized[row]), wanted
         )
     return answers
+
+
+def _forest_of_stars(graph: BipartiteGraph, wanted: list[str]) -> Spectrum:
+    """Every input has one output: each output is the centre of a star."""
+    leaves = np.sort(graph.right_degrees[graph.right_degrees > 0])[::-1].tolist()
+    shown = [*leaves[:2], leaves[-1]] if len(leaves) > 2 else leaves  # the others are never largest nor smallest
+    pieces = [complete_values(1, count) for count in shown]
+    return Spectrum(assemble(wanted, pieces, False, pieces[0]))
 
 
 def _connected(gram: Vector) -> npt.NDArray[np.bool_]:

@@ -195,14 +195,17 @@ def assemble(
         return pieces[0]["connectivity"] if connected else Estimate.exact(0.0, "components")
 
     def laplacian_gap() -> Estimate:
-        return min((piece["connectivity"] for piece in pieces), key=_smallest_first)
+        return min((piece["connectivity"] for piece in pieces), key=_failure_first)
 
     def top(place: int, names: tuple[str, str]) -> Estimate:
         if len(pieces) == 1:
             return pieces[0][names[place]]
         values = [piece[name] for piece in pieces for name in names[: place + 1]]
         defined = [value for value in values if value.method != "undefined"]
-        return sorted(defined, key=_largest_first)[place] if len(defined) > place else values[-1]
+        for value in defined:
+            if value.is_failure:  # the unknown may be the largest, and then all others move down by one
+                return value
+        return sorted(defined, key=lambda value: -value.value)[place] if len(defined) > place else values[-1]
 
     def sigma(place: int) -> Estimate:
         return top(place, ("sigma1", "sigma2"))
@@ -246,13 +249,9 @@ def difference(first: Estimate, second: Estimate) -> Estimate:
     )
 
 
-def _smallest_first(estimate: Estimate) -> float:
-    """A failure comes before everything: nothing can be said to be beyond the unknown."""
+def _failure_first(estimate: Estimate) -> float:
+    """The order of values, after a failure: nothing can be said to be smaller than the unknown."""
     return -math.inf if math.isnan(estimate.value) else estimate.value
-
-
-def _largest_first(estimate: Estimate) -> float:
-    return -math.inf if math.isnan(estimate.value) else -estimate.value
 
 
 def check_method(method: str, quantities: Iterable[str]) -> None:

@@ -43,10 +43,11 @@ class InverseSolver:
         beyond = set(wanted) - {"connectivity", "normalized_gap"}
         if beyond:
             raise InvalidParameterError(f"method 'inverse' cannot compute {', '.join(sorted(beyond))}")
-        if not is_affordable(component.pattern):
+        places = affordable_order(component.pattern)
+        if places is None:
             reason = "the factorisation is too large for method 'inverse'; use method='lanczos'"
             return {name: Estimate.failed(reason, self.name) for name in wanted}
-        factor = Factor(component.pattern)
+        factor = Factor(component.pattern, places)
         return {name: self._solve(factor, name, tolerance) for name in wanted}
 
     def _solve(self, factor: Factor, name: str, tolerance: float) -> Estimate:
@@ -85,13 +86,16 @@ def _gap_scale(theta: float) -> float:
     return gap_scale(kappa) / kappa * abs(theta)
 
 
-def is_affordable(pattern: Pattern) -> bool:
-    """Whether the banded factorisation stays within the work and memory allowed."""
+def affordable_order(pattern: Pattern) -> npt.NDArray[np.int64] | None:
+    """The places of the outputs in the band, or None where the factorisation would cost more than is allowed."""
     counts = np.diff(pattern.indptr).astype(np.float64)
     if float(counts @ counts) > _WORK:
-        return False
-    band = _bandwidth(pattern, _order(pattern))
-    return pattern.n_right * float(band) ** 2 <= 2 * _WORK and pattern.n_right * float(band + 1) <= _MEMORY
+        return None
+    places = _order(pattern)
+    band = _bandwidth(pattern, places)
+    if pattern.n_right * float(band) ** 2 > 2 * _WORK or pattern.n_right * float(band + 1) > _MEMORY:
+        return None
+    return places
 
 
 def _order(pattern: Pattern) -> npt.NDArray[np.int64]:
@@ -121,17 +125,15 @@ class Factor:
     """
 
     pattern: Pattern
-    places: npt.NDArray[np.int64] = field(init=False, repr=False)
+    places: npt.NDArray[np.int64] = field(repr=False)
     band: Vector = field(init=False, repr=False)
     pivots: Vector = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         from topograph.spectral.banded import assemble, eliminate
 
-        places = _order(self.pattern)
-        band = np.zeros((self.pattern.n_right, _bandwidth(self.pattern, places) + 1))
-        assemble(*self.pattern.by_rows, self.pattern.left, places, band)
-        object.__setattr__(self, "places", places)
+        band = np.zeros((self.pattern.n_right, _bandwidth(self.pattern, self.places) + 1))
+        assemble(*self.pattern.by_rows, self.pattern.left, self.places, band)
         object.__setattr__(self, "band", band)
         object.__setattr__(self, "pivots", eliminate(band))
 
@@ -178,7 +180,7 @@ class _Inverse:
             w -= alphas[j] * v
             w -= known * float(dual @ w)
             betas[j + 1] = math.sqrt(float((metric * w) @ w))
-            self.noise = max(self.noise, self.factor.rounding * abs(alphas[j]))
+            self.noise = max(self.noise, self.factor.rounding * abs(float(alphas[j])))
             work[:] = w
             vector, work = work, vector
             if betas[j + 1] <= 1e-14 * (abs(alphas[j]) + (betas[j] if j else 0.0)):

@@ -73,10 +73,11 @@ class LanczosSolver:
         read: Callable[[Certified], Estimate],
     ) -> dict[str, Estimate]:
         """The largest eigenvalue, by its positive eigenvector, and with that deflated the second."""
-        first = Lane(operator, None, min(tolerance * 1e-3, 1e-11), start=start)
+        both = names[1] in wanted and operator.size > 1
+        first = Lane(operator, None, tolerance, start=start)
         values = {names[0]: self._finish(first, component, names[0], read)}
         if names[1] in wanted:
-            if operator.size == 1:
+            if not both:
                 values[names[1]] = Estimate.exact(0.0, self.name)
             elif values[names[0]].is_failure:
                 values[names[1]] = values[names[0]]

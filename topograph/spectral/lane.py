@@ -164,7 +164,8 @@ class Lane:
             return False
         grown = float(tri.growth(self.alphas, self.betas, self.steps, self.theta - width))
         self._progress = (self.steps, math.log(max(grown, 1.0)))
-        return grown >= self.needed
+        # a start that hardly overlaps the eigenvector sought lets the growth run ahead of the value: both must be there
+        return grown >= self.needed and self.betas[self.steps] * abs(self.coordinates()[-1]) <= width
 
     @property
     def is_hopeless(self) -> bool:
@@ -185,11 +186,15 @@ class Lane:
         return coordinates
 
     def ritz_vector(self) -> Vector:
-        """The Ritz vector, by repeating the run: no basis is stored."""
+        """The Ritz vector, by repeating the run: no basis is stored.
+
+        It is taken at the first step whose residual is small enough: what deflating it may hide is the square of that.
+        Later steps hold copies of it, whose sum may cancel.
+        """
         total = np.zeros(self.operator.size)
         vector, work = self.start.copy(), np.zeros(self.operator.size)
         betas, alphas = self.betas.copy(), self.alphas.copy()
-        for j, coordinate in enumerate(self.coordinates()):
+        for j, coordinate in enumerate(self._clean_coordinates()):
             total += coordinate / betas[j] * vector
             self.operator.advance(vector, work, self.known.vector, alphas, betas, j, 1)
             vector, work = work, vector
@@ -203,6 +208,18 @@ class Lane:
         alphas, betas, work = np.zeros(2), np.ones(3), np.zeros(vector.size)
         self.operator.advance(vector.copy(), work, np.zeros(vector.size), alphas, betas, 0, 1)
         return Known(vector, float(alphas[0]), float(betas[1]) + self.operator.noise)
+
+    def _clean_coordinates(self) -> Vector:
+        best, smallest = self.coordinates(), math.inf
+        for k in range(1, self.steps + 1, max(1, self.steps // 50)):
+            theta = tri.smallest_ritz_value(self.alphas, self.betas, k, float(self.alphas[:k].min()))
+            coordinates: Vector = tri.ritz_coordinates(self.alphas, self.betas, k, theta)
+            residual = float(self.betas[k] * abs(coordinates[-1]))
+            if residual < smallest and theta - self.theta <= 1e-8 * abs(theta):
+                best, smallest = coordinates, residual
+            if smallest <= max(self.operator.noise, 0.1 * self.tolerance * abs(theta)):
+                break
+        return best
 
     def _next_chunk(self) -> int:
         """Steps until the next look: few while little is known, then as many as the growth so far asks for."""

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from topograph.graph import BipartiteGraph
 
 Vector = npt.NDArray[np.float64]
+_NARROW_FROM = 1_000_000  # edges: where the indices no longer stay in the cache next to the core
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Pattern:
     Parameters
     ----------
     indptr, indices
-        CSR: the outputs of each input. Views of the graph's own arrays.
+        CSR: the outputs of each input. Views of the graph's own arrays, or 16-bit copies of large ones.
     col_indptr, col_indices
         CSC: the inputs of each output.
     weights, col_weights
@@ -41,6 +42,10 @@ class Pattern:
         from topograph.spectral.kernels import transpose, transpose_data
 
         indptr, indices = _unsigned(graph.indptr), _unsigned(graph.indices)
+        if indices.size >= _NARROW_FROM and max(graph.shape) <= 1 << 16:
+            indices = indices.astype(np.uint16)  # half the traffic, where that is what a product waits for
+        elif indices.itemsize == 8:
+            indices = indices.astype(np.uint32)  # a side has less than 2³¹ nodes, however many edges there are
         col_indptr, col_indices = transpose(indptr, indices, graph.n_right)
         if weights is None:
             return cls(indptr, indices, col_indptr, col_indices)

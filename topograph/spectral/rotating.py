@@ -65,7 +65,7 @@ def _recognise(graph: BipartiteGraph) -> Rotation | None:
     if (graph.left_degrees != degree).any():
         return None
     rows = graph.indices.reshape(n, degree)
-    block = max(1, 4_000_000 // degree)  # rows at a time, so that a large mask needs no large temporary
+    block = max(1, 250_000 // degree)  # rows at a time, so that what is compared stays in the cache
     for first in range(0, n - 1, block):
         last = min(first + block, n - 1)
         if not _follows(rows[first:last], rows[first + 1 : last + 1], m):
@@ -77,12 +77,12 @@ def _follows(rows: Indices, following: Indices, m: int) -> bool:
     """Whether each of ``following`` is the row before it shifted by one, modulo m."""
     if rows.shape != following.shape:
         return False
-    wraps = rows[:, -1] == m - 1
-    plain = ~wraps
+    other = np.flatnonzero(((following - rows) != 1).any(axis=1))  # all but these are the row before them plus 1
+    if not other.size:
+        return True
+    before, after = rows[other], following[other]
     return bool(
-        (following[plain] == rows[plain] + 1).all()
-        and (following[wraps, 0] == 0).all()
-        and (following[wraps, 1:] == rows[wraps, :-1] + 1).all()
+        (before[:, -1] == m - 1).all() and (after[:, 0] == 0).all() and (after[:, 1:] == before[:, :-1] + 1).all()
     )
 
 
@@ -103,7 +103,7 @@ def rotation_values(rotation: Rotation) -> Values:
     q = rotation.turns
     k = rotation.offsets.size
     parts = rotation.n_components
-    delta = _smallest_delta(rotation)
+    found = _strongest_frequency(rotation)
 
     def rounded(value: float) -> Estimate:
         return Estimate(value, 16 * _EPS * abs(value), "closed_form")
@@ -112,14 +112,17 @@ def rotation_values(rotation: Rotation) -> Values:
         return Estimate.exact(value, "closed_form")
 
     top = (1 + q) * k
-    if delta is None:  # each component is a single turn of one output: a star, or a single edge
+    adjacency = rounded(math.sqrt(q) * k)
+    if found is None:  # each component is a single turn of one output: a star, or a single edge
         gap = second = second_sigma = normalized = None
     else:
-        c2 = k * k - delta
-        root = math.sqrt((q - 1) ** 2 * k * k + 4 * q * c2)
+        delta, c = found
+        root = math.hypot((q - 1) * k, 2 * math.sqrt(q) * c)
         gap, second = rounded(2 * q * delta / (top + root)), rounded((top + root) / 2)
-        second_sigma = rounded(math.sqrt(q * c2)) if c2 > 0 else exact(0.0)
-        normalized = rounded(delta / (k * k) / (1 + math.sqrt(c2) / k))
+        # where c is small it comes from the transform, whose error is relative to k
+        second_sigma = Estimate(math.sqrt(q) * c, 16 * _EPS * math.sqrt(q) * k, "closed_form")
+        normalized = rounded(delta / (k * k) / (1 + c / k))
+        adjacency = rounded(math.sqrt(q) * delta / (k + c))
     star_second = 2.0 if q == 1 else 1.0
     connected_gap = gap or exact(star_second)
     if second is None:
@@ -130,7 +133,7 @@ def rotation_values(rotation: Rotation) -> Values:
         )
     sigma1 = rounded(math.sqrt(q) * k)
     if parts > 1:
-        second, second_sigma = exact(top), sigma1
+        second, second_sigma, adjacency = exact(top), sigma1, exact(0.0)
     return {
         "connectivity": connected_gap,
         "laplacian_max": exact(top),
@@ -138,22 +141,12 @@ def rotation_values(rotation: Rotation) -> Values:
         "sigma1": sigma1,
         "sigma2": second_sigma or exact(0.0),
         "normalized_gap": normalized or exact(1.0),
-        "adjacency_gap": _adjacency_gap(rotation, delta, parts),
+        "adjacency_gap": adjacency,
     }
 
 
-def _adjacency_gap(rotation: Rotation, delta: float | None, parts: int) -> Estimate:
-    if parts > 1:
-        return Estimate.exact(0.0, "closed_form")
-    k, root = rotation.offsets.size, math.sqrt(rotation.turns)
-    if delta is None:
-        return Estimate(root * k, 4 * _EPS * root * k, "closed_form")
-    value = root * delta / (k + math.sqrt(max(k * k - delta, 0.0)))
-    return Estimate(value, 16 * _EPS * value, "closed_form")
-
-
-def _smallest_delta(rotation: Rotation) -> float | None:
-    """The smallest non-zero δ_t; None when every frequency has δ_t = 0."""
+def _strongest_frequency(rotation: Rotation) -> tuple[float, float] | None:
+    """The smallest non-zero δ_t, and the modulus of ĉ_t; None when every frequency has δ_t = 0."""
     m, offsets = rotation.n_right, rotation.offsets
     k = offsets.size
     base = np.zeros(m)
@@ -174,7 +167,9 @@ def _smallest_delta(rotation: Rotation) -> float | None:
     for block in np.array_split(np.arange(differences.size), max(1, differences.size * candidates.size // 2_000_000)):
         turned = (differences[block, None] * candidates) % m
         deltas += counts[block] @ np.sin(np.pi / m * turned) ** 2
-    return float(4 * deltas.min())
+    place = int(np.argmin(deltas))
+    delta, power_there = 4 * float(deltas[place]), float(power[candidates[place]])
+    return delta, math.sqrt(power_there if power_there < k * k / 2 else k * k - delta)
 
 
 def _differences(base: Vector, power: Vector, m: int) -> tuple[npt.NDArray[np.int64], Vector]:

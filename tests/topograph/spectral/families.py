@@ -151,11 +151,14 @@ FAMILIES: dict[str, Draw] = {
 
 def graphs(count: int, seed: int = 0) -> Iterator[tuple[str, BipartiteGraph]]:
     """``count`` graphs, the families in turn, the same for the same seed."""
-    names = list(FAMILIES)
     for number in range(count):
-        name = names[number % len(names)]
-        mask = FAMILIES[name](np.random.default_rng([seed, number]))
-        yield name, BipartiteGraph.from_mask(mask)
+        yield draw(seed, number)
+
+
+def draw(seed: int, number: int) -> tuple[str, BipartiteGraph]:
+    """One of them, and the family it is from."""
+    name = list(FAMILIES)[number % len(FAMILIES)]
+    return name, BipartiteGraph.from_mask(FAMILIES[name](np.random.default_rng([seed, number])))
 
 
 def reference(mask: npt.ArrayLike) -> dict[str, float]:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import topograph as tg
-from tests.topograph.spectral.families import FAMILIES, reference
-from tests.topograph.spectral.sweep import sweep
+from tests.topograph.spectral.families import FAMILIES, draw, reference
+from tests.topograph.spectral.sweep import Tally, check_graph, sweep
 from topograph.spectral import QUANTITIES, compute_spectrum
 
 
@@ -15,6 +15,17 @@ def test_sample_of_the_sweep():
     tally = sweep(19 * 15, seed=1)
     assert tally.failures == []
     assert {"dense", "lanczos", "inverse", "closed_form", "components"} <= set(tally.methods)
+
+
+@pytest.mark.parametrize(("seed", "number"), [(7, 1034), (7, 4963), (7, 5188), (7, 5315), (7, 7793), (8, 3100)])
+def test_what_the_sweep_once_found(seed, number):
+    """A failure among the pieces taken for the largest; starts that hardly overlapped the eigenvector sought;
+    rotations whose components are complete."""
+    tally = Tally()
+    family, graph = draw(seed, number)
+    for method in ("lanczos", "dense"):
+        check_graph(tally, family, graph, method)
+    assert tally.failures == []
 
 
 @pytest.mark.parametrize(

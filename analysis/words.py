@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pandas as pd
+
+from analysis.effects import effect
+from topograph.errors import InsufficientDataError
 
 _RAW = "pearson"
 _HELD = {"within_cell": "within cells of equal degrees", "partial": "by regression"}
@@ -84,3 +88,20 @@ def _is_clear(rows: pd.DataFrame, method: str) -> bool:
     if method not in rows.index or math.isnan(rows.loc[method, "low"]):
         return False
     return bool(rows.loc[method, "low"] > 0 or rows.loc[method, "high"] < 0)
+
+
+def verdict(frame: pd.DataFrame, metric: str, **options: Any) -> str:
+    """What a metric goes with when degrees are held fixed, and what the study could have seen, in words.
+
+    A sentence from `analysis.effect`, whose options it takes; where the data cannot tell, the reason in its place.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"gap": [0.1, 0.2], "test_accuracy": [0.9, 0.8], "topology_id": ["a", "b"]})
+    >>> print(verdict(frame, "gap", cells=[]))
+    gap: nothing can be said: 2 complete rows in 2 values of topology_id: at least 4 rows and 3 are needed.
+    """
+    try:
+        return str(effect(frame, metric, **options))
+    except InsufficientDataError as error:
+        return f"{metric}: nothing can be said: {error}."

@@ -1,0 +1,171 @@
+"""The regression models that `analysis.fit` offers, each from a table to statsmodels and back."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import statsmodels.formula.api as smf
+from statsmodels.genmod.families import Binomial
+from statsmodels.othermod.betareg import BetaModel
+
+from topograph.errors import InsufficientDataError, InvalidParameterError
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """What a model leaves behind: the statsmodels result, and what is read off it.
+
+    Parameters
+    ----------
+    result
+        The statsmodels result.
+    terms
+        Names of the terms whose coefficients are of interest, in the order of the design's columns.
+    design
+        Their columns.
+    r_squared
+        Share of the variation explained, in the model's own sense.
+    bic
+        NaN where the likelihood is a restricted one.
+    notes
+        What a reader must know.
+    """
+
+    result: Any
+    terms: tuple[str, ...]
+    design: npt.NDArray[np.float64]
+    r_squared: float
+    bic: float
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Model:
+    """A regression model.
+
+    Parameters
+    ----------
+    words
+        What it is.
+    outcome_columns
+        From the formula's left side to the columns that hold the outcome.
+    fit
+        ``fit(data, outcome, right, groups) -> Fitted``; ``groups`` is None for independent rows.
+    """
+
+    words: str
+    outcome_columns: Callable[[str], tuple[str, ...]]
+    fit: Callable[[pd.DataFrame, str, str, pd.Series | None], Fitted]
+
+
+def _named(outcome: str) -> tuple[str, ...]:
+    return (outcome,)
+
+
+def _counts(outcome: str) -> tuple[str, ...]:
+    return ("correct", "total")
+
+
+def _ols(data: pd.DataFrame, outcome: str, right: str, groups: pd.Series | None) -> Fitted:
+    model = _prepared(lambda: smf.ols(f"{outcome} ~ {right}", data), data)
+    result, notes = _quiet(model, _errors(groups, "HC3"))
+    return _fitted(result, float(result.rsquared), float(result.bic), notes)
+
+
+def _binomial(data: pd.DataFrame, outcome: str, right: str, groups: pd.Series | None) -> Fitted:
+    data = data.assign(incorrect_=data["total"] - data["correct"])
+    model = _prepared(lambda: smf.glm(f"correct + incorrect_ ~ {right}", data, family=Binomial()), data)
+    result, notes = _quiet(model, _errors(groups, "HC1"))
+    return _fitted(result, float(1 - result.deviance / result.null_deviance), float(result.bic_llf), notes)
+
+
+def _beta(data: pd.DataFrame, outcome: str, right: str, groups: pd.Series | None) -> Fitted:
+    values = data[outcome].to_numpy(dtype=float)
+    if values.min() < 0 or values.max() > 1:
+        raise InvalidParameterError(
+            f"model 'beta' needs shares in [0, 1], but {outcome} has {values.min()}…{values.max()}"
+        )
+    # 0 and 1 have no beta density: the usual squeeze (Smithson & Verkuilen 2006)
+    squeezed = data.assign(**{outcome: (values * (len(values) - 1) + 0.5) / len(values)})
+    model = _prepared(lambda: BetaModel.from_formula(f"{outcome} ~ {right}", squeezed), squeezed)
+    result, notes = _quiet(model, {**_errors(groups, "HC0"), "disp": 0})
+    return _fitted(result, float(result.prsquared), float(result.bic), notes)
+
+
+def _mixed(data: pd.DataFrame, outcome: str, right: str, groups: pd.Series | None) -> Fitted:
+    if groups is None:
+        raise InvalidParameterError("model 'mixed' needs groups=, the column of the random intercepts")
+    options: dict[str, Any] = {"groups": groups}
+    architectures = data["architecture"].nunique() if "architecture" in data.columns else 1
+    if architectures > 1:
+        # crossed intercepts: one group that holds all rows, and a variance for each factor
+        data = data.assign(cluster_=groups.to_numpy())
+        options = {
+            "groups": np.ones(len(data)),
+            "re_formula": "0",
+            "vc_formula": {"architecture": "0 + C(architecture)", "topology": "0 + C(cluster_)"},
+        }
+    model = _prepared(lambda: smf.mixedlm(f"{outcome} ~ {right}", data, **options), data)
+    result, notes = _quiet(model, {})
+    fixed = np.asarray(model.exog) @ np.asarray(result.fe_params)
+    between = np.concatenate([np.ravel(np.asarray(result.cov_re)), np.ravel(result.vcomp)])
+    names = ("topology",) if architectures == 1 else tuple(model.exog_vc.names)
+    spread = ", ".join(f"{name} {math.sqrt(max(v, 0)):.3g}" for name, v in zip(names, between, strict=True))
+    notes += (f"standard deviation of the random intercepts: {spread}; of single runs {math.sqrt(result.scale):.3g}",)
+    if not result.converged:
+        notes += ("the fit did not converge: do not rest anything on it",)
+    explained = fixed.var()
+    return _fitted(result, float(explained / (explained + between.sum() + result.scale)), math.nan, notes)
+
+
+MODELS: Mapping[str, Model] = {
+    "ols": Model("linear", _named, _ols),
+    "binomial": Model("logistic, on correct of total", _counts, _binomial),
+    "mixed": Model(
+        "linear, with a random intercept for each topology and, of several, each architecture", _named, _mixed
+    ),
+    "beta": Model("beta regression of a share", _named, _beta),
+}
+"""The models by name."""
+
+
+def _prepared(make: Callable[[], Any], data: pd.DataFrame) -> Any:
+    try:
+        model = make()
+    except Exception as error:  # the formula engines raise errors of many kinds
+        raise InvalidParameterError(
+            f"the formula cannot be read: {error}. Columns: {', '.join(map(str, data.columns))}"
+        ) from error
+    if len(data) <= model.exog.shape[1]:
+        raise InsufficientDataError(f"{len(data)} rows cannot determine {model.exog.shape[1]} terms")
+    return model
+
+
+def _errors(groups: pd.Series | None, independent: str) -> dict[str, Any]:
+    if groups is None:
+        return {"cov_type": independent}
+    codes = groups.astype("category").cat.codes.to_numpy()
+    return {"cov_type": "cluster", "cov_kwds": {"groups": codes}}
+
+
+def _quiet(model: Any, options: dict[str, Any]) -> tuple[Any, tuple[str, ...]]:
+    """Fit, and turn warnings into words for the reader."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        result = model.fit(**options)
+        result.bse  # noqa: B018  computed here, so that its warnings are caught too
+    lines = {str(warning.message).splitlines()[0] for warning in caught}
+    return result, tuple(f"statsmodels: {line}" for line in sorted(lines))
+
+
+def _fitted(result: Any, r_squared: float, bic: float, notes: tuple[str, ...]) -> Fitted:
+    design = np.asarray(result.model.exog, dtype=float)
+    names = tuple(result.model.exog_names)[: design.shape[1]]
+    return Fitted(result, names, design, r_squared, bic, notes)

@@ -1,0 +1,177 @@
+"""`predict_unseen`: what really counts, how well accuracy is predicted where nothing has been seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from sklearn.ensemble import RandomForestRegressor
+from sklearn.linear_model import RidgeCV
+from sklearn.model_selection import LeaveOneGroupOut
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from analysis.guards import check_columns
+from topograph.checks import check_integer, check_real
+from topograph.errors import InsufficientDataError, InvalidParameterError, UnknownNameError
+
+LEARNERS: Mapping[str, Callable[[], Any]] = {
+    "ridge": lambda: make_pipeline(StandardScaler(), RidgeCV(np.logspace(-4, 4, 25))),
+    "forest": lambda: RandomForestRegressor(n_estimators=100, min_samples_leaf=3, random_state=0, n_jobs=1),
+}
+"""The learners by name."""
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """Errors on what was held out.
+
+    Parameters
+    ----------
+    table
+        One row a held-out column, learner and set of features: ``rmse`` and ``r_squared`` over all rows, each predicted
+        while its value was held out (``r_squared`` can be negative: worse than the mean); ``rmse_change`` against the
+        first set of features, with its interval ``low … high``; negative is better.
+    predictions
+        One row a run: the outcome, and a column ``held_out/learner/features`` for each row of the table.
+    outcome
+        What was predicted.
+    """
+
+    table: pd.DataFrame
+    predictions: pd.DataFrame
+    outcome: str
+
+    def __repr__(self) -> str:
+        return str(self.table.to_string(float_format="{:.4g}".format, index=False))
+
+    def _repr_html_(self) -> str:
+        return str(self.table.to_html(float_format="{:.4g}".format, index=False))
+
+
+def predict_unseen(
+    frame: pd.DataFrame,
+    features: Mapping[str, Sequence[str]],
+    *,
+    outcome: str = "test_accuracy",
+    held_out: Sequence[str] = ("construction", "architecture", "degrees"),
+    learners: Sequence[str] = ("ridge", "forest"),
+    groups: str = "topology_id",
+    confidence: float = 0.95,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> Prediction:
+    """Hold out one construction (architecture, degree) after the other, and predict it from the rest.
+
+    Parameters
+    ----------
+    frame
+        One row a run.
+    features
+        Name → columns; the first set is what the others are compared with, such as density alone.
+    outcome
+        The column to predict.
+    held_out
+        Columns whose values are held out in turn; those with a single value are passed over.
+    learners
+        ``"ridge"``: linear, standardised, penalty by generalised cross-validation; ``"forest"``: random forest.
+    groups
+        Topologies are drawn with replacement for the intervals; a topology in both parts of a split would leak, so its
+        runs with a held-out value never train.
+    confidence, resamples, seed
+        Of the intervals.
+
+    Raises
+    ------
+    InsufficientDataError
+        When no column has two values, or too few rows are complete.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> frame = pd.DataFrame({"d": rng.normal(size=90), "gap": rng.normal(size=90), "topology_id": range(90)})
+    >>> frame["construction"] = np.tile(["a", "b", "c"], 30)
+    >>> frame["test_accuracy"] = frame["d"] + frame["gap"] + rng.normal(scale=0.1, size=90)
+    >>> sets = {"density": ["d"], "density and gap": ["d", "gap"]}
+    >>> found = predict_unseen(frame, sets, held_out=["construction"], learners=["ridge"])
+    >>> bool(found.table["high"].iloc[1] < 0)
+    True
+    """
+    if not features:
+        raise InvalidParameterError("features must name at least one set of columns")
+    columns = list(dict.fromkeys(column for names in features.values() for column in names))
+    check_columns(frame, [outcome, *columns])
+    check_real("confidence", confidence, low=0, high=1, include_low=False, include_high=False)
+    check_integer("resamples", resamples, low=100)
+    for column in (*held_out, groups):
+        if column not in frame.columns:
+            raise UnknownNameError.among("column", column, map(str, frame.columns))
+    for learner in learners:
+        if learner not in LEARNERS:
+            raise UnknownNameError.among("learner", learner, LEARNERS)
+    data = frame.dropna(subset=[outcome, *columns, *held_out]).reset_index(drop=True)
+    splitters = [column for column in held_out if data[column].nunique() > 1]
+    if not splitters or len(data) < 10:
+        raise InsufficientDataError(
+            f"{len(data)} complete rows, and {', '.join(held_out)} must have two values for one to be held out"
+        )
+    y = data[outcome].to_numpy(dtype=float)
+    draws = _draws(data[groups], resamples, seed)
+    rows, predictions = [], pd.DataFrame({outcome: y, groups: data[groups]})
+    for column in splitters:
+        for learner in learners:
+            base: npt.NDArray[np.float64] | None = None
+            for name, names in features.items():
+                predicted = _out_of_fold(data, list(names), y, column, groups, LEARNERS[learner])
+                predictions[f"{column}/{learner}/{name}"] = predicted
+                errors = np.square(y - predicted)
+                rmse = float(np.sqrt(errors.mean()))
+                row: dict[str, object] = {
+                    "held_out": column,
+                    "learner": learner,
+                    "features": name,
+                    "rmse": rmse,
+                    "r_squared": float(1 - errors.sum() / np.square(y - y.mean()).sum()),
+                }
+                if base is None:
+                    base = errors
+                else:
+                    change = np.sqrt(draws @ errors) - np.sqrt(draws @ base)
+                    tail = (1 - confidence) / 2
+                    low, high = np.quantile(change, [tail, 1 - tail])
+                    row |= {"rmse_change": rmse - float(np.sqrt(base.mean())), "low": low, "high": high}
+                rows.append(row)
+    return Prediction(pd.DataFrame(rows), predictions, outcome)
+
+
+def _out_of_fold(
+    data: pd.DataFrame,
+    names: list[str],
+    y: npt.NDArray[np.float64],
+    column: str,
+    groups: str,
+    make: Callable[[], Any],
+) -> npt.NDArray[np.float64]:
+    x, topologies = data[names].to_numpy(dtype=float), data[groups].to_numpy()
+    predicted = np.empty_like(y)
+    for seen, unseen in LeaveOneGroupOut().split(x, y, data[column]):
+        seen = seen[~np.isin(topologies[seen], topologies[unseen])]
+        if len(seen) < 2:
+            raise InsufficientDataError(
+                f"without {column}={data[column].iloc[unseen[0]]!r} nothing is left to learn from"
+            )
+        predicted[unseen] = make().fit(x[seen], y[seen]).predict(x[unseen])
+    return predicted
+
+
+def _draws(clusters: pd.Series, resamples: int, seed: int) -> npt.NDArray[np.float64]:
+    """The weight of each row in each draw of topologies, each draw's weights summing to 1."""
+    codes = clusters.astype("category").cat.codes.to_numpy()
+    count = int(codes.max()) + 1
+    times = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=resamples)
+    weights = times[:, codes].astype(float)
+    return np.asarray(weights / weights.sum(axis=1, keepdims=True))

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import itertools
+import os
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from topograph.errors import InvalidMaskError, UnknownNameError
+from topograph.errors import InvalidMaskError, TopologyMismatchError, UnknownNameError
 from topograph.graph import BipartiteGraph
+from topograph.masks.layers import Layer
+from topograph.masks.source import Entry, Source, graph_entry
 from topograph.topology import Topology
 
 
@@ -22,28 +27,77 @@ class MaskSet(Mapping[str, BipartiteGraph]):
         Name → reason for everything in the source that is not a mask: nothing is skipped in silence.
     is_chain
         Whether the source says that the layers follow each other, as a topology file does.
+    read_as
+        Name → orientation, unfolding and edge rule, in words.
+
+    Examples
+    --------
+    >>> first, second = BipartiteGraph.from_mask([[1, 0], [1, 1]]), BipartiteGraph.from_mask([[1], [1]])
+    >>> masks = MaskSet({"fc1": first, "fc2": second})
+    >>> masks.to_topology()
+    Topology(2-2-1, 5 edges, density 83.3 %)
     """
 
     graphs: Mapping[str, BipartiteGraph]
     left_out: Mapping[str, str] = field(default_factory=dict)
     is_chain: bool = False
+    read_as: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def from_topology(cls, topology: Topology) -> MaskSet:
         """The layers ``l1``, ``l2``, … of a topology."""
         return cls({f"l{i}": graph for i, graph in enumerate(topology, start=1)}, is_chain=True)
 
-    def to_topology(self) -> Topology:
-        """The layers as a chain.
+    @classmethod
+    def from_layers(cls, label: str, layers: Iterable[Layer], *, is_chain: bool = False) -> MaskSet:
+        """Collect layers that were read one by one.
+
+        Raises
+        ------
+        InvalidMaskError
+            When there is no mask among them; the message says why not, for the first few.
+        """
+        graphs, left_out, read_as = {}, {}, {}
+        for layer in layers:
+            if layer.graph is None:
+                left_out[layer.name] = layer.reason
+                continue
+            graphs[layer.name] = layer.graph
+            if layer.read_as:
+                read_as[layer.name] = layer.read_as
+        if not graphs:
+            raise nothing_read(label, left_out)
+        return cls(graphs, left_out, is_chain, read_as)
+
+    def to_topology(self, names: Iterable[str] | None = None) -> Topology:
+        """The layers as a chain, in the order of the source or of ``names``.
 
         Raises
         ------
         TopologyMismatchError
-            When the widths do not match.
+            When the widths do not match; the message names the layers between which they do not.
+        UnknownNameError
+            When ``names`` holds one that is no layer.
         """
-        if not self.graphs:
+        chain = list(self.graphs) if names is None else list(names)
+        if not chain:
             raise InvalidMaskError("no mask was read, so there is no topology")
-        return Topology(self.graphs.values())
+        breaks = [
+            f"{first!r} has {self[first].n_right} outputs and {second!r} has {self[second].n_left} inputs"
+            for first, second in itertools.pairwise(chain)
+            if self[first].n_right != self[second].n_left
+        ]
+        if breaks:
+            raise TopologyMismatchError(
+                f"the layers do not chain: {'; '.join(breaks)}. Name those that do: to_topology(names=[…])"
+            )
+        return Topology(self[name] for name in chain)
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the masks to ``.npz`` (exact, with names and reasons) or ``.safetensors`` (dense); see `save`."""
+        from topograph.masks.writing import save
+
+        return save(self, path)
 
     def __getitem__(self, name: str) -> BipartiteGraph:
         try:
@@ -56,3 +110,22 @@ class MaskSet(Mapping[str, BipartiteGraph]):
 
     def __len__(self) -> int:
         return len(self.graphs)
+
+    def __repr__(self) -> str:
+        left_out = f", {len(self.left_out)} left out" if self.left_out else ""
+        body = ", ".join(f"{name}: {graph.n_left} × {graph.n_right}" for name, graph in self.graphs.items())
+        return f"MaskSet({body}{left_out})"
+
+
+def mask_set_source(masks: MaskSet, label: str = "the mask set") -> Source:
+    """A mask set as a source, to be read again."""
+    graphs = [graph_entry(name, graph, masks.read_as.get(name, "")) for name, graph in masks.items()]
+    left_out = [Entry.left_out(name, reason) for name, reason in masks.left_out.items()]
+    return Source(label, (*graphs, *left_out), masks.is_chain)
+
+
+def nothing_read(label: str, left_out: Mapping[str, str]) -> InvalidMaskError:
+    """The error for a source without a mask; it says why not, for the first few things in it."""
+    reasons = [f"{name} ({why})" for name, why in itertools.islice(left_out.items(), 8)]
+    more = f" and {len(left_out) - 8} more" if len(left_out) > 8 else ""
+    return InvalidMaskError(f"{label}: no mask among {'; '.join(reasons)}{more}" if reasons else f"{label}: is empty")

@@ -1,0 +1,55 @@
+"""Number formats that NumPy does not know: bfloat16 and the 8-bit floats."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+_NUMPY = {
+    "F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "|i1",
+    "U64": "<u8", "U32": "<u4", "U16": "<u2", "U8": "|u1", "BOOL": "|u1",
+}  # fmt: skip
+_OTHER = {"BF16": "<u2", "F8_E5M2": "|u1", "F8_E4M3": "|u1"}
+
+
+def raw_dtype(name: str) -> np.dtype[Any] | None:
+    """The NumPy type of the same size that holds values of a named format; None when the format is unknown."""
+    found = _NUMPY.get(name) or _OTHER.get(name)
+    return None if found is None else np.dtype(found)
+
+
+def decode(raw: npt.NDArray[Any], name: str) -> npt.NDArray[Any]:
+    """Raw values of a named format as numbers; 16- and 8-bit floats become float32, exactly.
+
+    Examples
+    --------
+    >>> decode(np.array([0x3F80, 0xC000], dtype=np.uint16), "BF16").tolist()
+    [1.0, -2.0]
+    >>> decode(np.array([0x38, 0xC0], dtype=np.uint8), "F8_E4M3").tolist()
+    [1.0, -2.0]
+    """
+    if name == "BF16":
+        wide = raw.astype(np.uint32)
+        wide <<= 16
+        return np.asarray(wide.view(np.float32))
+    if name in ("F8_E5M2", "F8_E4M3"):
+        return np.asarray(_eight_bits(name)[raw])
+    return raw.view(np.bool_) if name == "BOOL" and (raw <= 1).all() else raw
+
+
+@cache
+def _eight_bits(name: str) -> npt.NDArray[np.float32]:
+    """The 256 values of an 8-bit float."""
+    codes = np.arange(256, dtype=np.uint16)
+    if name == "F8_E5M2":  # the upper half of a float16
+        return (codes << 8).view(np.float16).astype(np.float32)
+    sign = np.where(codes & 0x80, -1.0, 1.0)
+    exponent, mantissa = (codes >> 3) & 0xF, (codes & 0x7).astype(np.float64)
+    magnitude = np.where(
+        exponent == 0, mantissa / 8 * 2.0**-6, (1 + mantissa / 8) * 2.0 ** (exponent.astype(np.float64) - 7)
+    )
+    magnitude[(codes & 0x7F) == 0x7F] = np.nan  # the only NaN of this format, which has no infinity
+    return (sign * magnitude).astype(np.float32)

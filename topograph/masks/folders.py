@@ -1,0 +1,74 @@
+"""A folder of shards, with its index file or without."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from topograph.errors import InvalidMaskError
+from topograph.masks.limits import inside, parse_json
+from topograph.masks.safetensors import Header, natural, read_header
+from topograph.masks.source import Source, faults_of
+from topograph.masks.state_dicts import Stored, state_entries
+
+_INDEX = ".safetensors.index.json"
+
+
+@contextmanager
+def open_folder(folder: Path) -> Iterator[Source]:
+    """The tensors of a folder of safetensors, as if they lay in one file.
+
+    Raises
+    ------
+    InvalidMaskError
+        When there is nothing to read, the index names a file outside the folder, or a tensor is not where it says.
+    """
+    indices = sorted(folder.glob(f"*{_INDEX}"))
+    if len(indices) > 1:
+        raise InvalidMaskError(f"holds {len(indices)} index files, but one is allowed: {[i.name for i in indices]}")
+    headers = _indexed(folder, indices[0]) if indices else _unindexed(folder)
+    tensors: dict[str, Stored] = {}
+    for shard, header in headers.items():
+        for name, stored in header.tensors.items():
+            if name in tensors:
+                raise InvalidMaskError(f"the tensor {name!r} is in two shards, the second is {shard}")
+            tensors[name] = stored
+    orientations = {header.orientation for header in headers.values()}
+    if len(orientations) != 1:
+        raise InvalidMaskError("the shards are of different orientations; read them one by one")
+    ordered = {name: tensors[name] for name in sorted(tensors, key=natural)}
+    yield Source(str(folder), tuple(state_entries(ordered, orientations.pop())))
+
+
+def _indexed(folder: Path, index: Path) -> dict[str, Header]:
+    """The shards that an index names, each holding just what it says."""
+    with faults_of(str(index)):
+        table = parse_json(index.read_bytes(), "the index")
+        places = table.get("weight_map")
+        if not isinstance(places, dict) or not places:
+            raise InvalidMaskError("the index must hold a weight_map from tensors to files")
+        shards = {str(name): inside(folder, name) for name in dict.fromkeys(places.values())}
+    headers = {}
+    for shard, path in shards.items():
+        with faults_of(str(path)):
+            header = read_header(path)
+            wanted = [name for name, place in places.items() if place == shard]
+            missing = [name for name in wanted if name not in header.tensors]
+            if missing:
+                raise InvalidMaskError(
+                    f"lacks {len(missing)} tensors that the index places there, first {missing[0]!r}"
+                )
+            headers[shard] = header
+    return headers
+
+
+def _unindexed(folder: Path) -> dict[str, Header]:
+    paths = sorted(folder.glob("*.safetensors"))
+    if not paths:
+        raise InvalidMaskError("holds no .safetensors and no index of them; name a file instead")
+    headers = {}
+    for path in paths:
+        with faults_of(str(path)):
+            headers[path.name] = read_header(inside(folder, path.name))
+    return headers

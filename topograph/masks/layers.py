@@ -1,0 +1,185 @@
+"""`read_layers`: the layers of a source as graphs, one at a time. Memory is bounded by the largest of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+
+from topograph.errors import InvalidMaskError, InvalidParameterError
+from topograph.graph import BipartiteGraph
+from topograph.masks.edges import NON_ZERO, EdgeRule, check_numbers, largest
+from topograph.masks.layout import OUT_IN, Layout, layout_of
+from topograph.masks.reading import Reading
+from topograph.masks.source import Entry, Source, faults_of
+from topograph.masks.unfold import block_graph, check_sides, over_taps, unrolled_graph
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer that was read, or why it was not.
+
+    Parameters
+    ----------
+    name
+        Its name in the source.
+    graph
+        Its connections; None when it was left out.
+    read_as
+        Orientation, unfolding and edge rule, in words.
+    reason
+        Why it was left out; empty otherwise.
+    """
+
+    name: str
+    graph: BipartiteGraph | None
+    read_as: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """The weights that the edge rule judges, the layer's size, and the way from the rule to the graph."""
+
+    weights: npt.NDArray[Any]
+    size: int
+    graph_of: Callable[[EdgeRule], BipartiteGraph]
+
+
+def read_layers(source: Source, reading: Reading) -> Iterator[Layer]:
+    """Read a source layer by layer; everything it holds appears, as a graph or with the reason why not.
+
+    Raises
+    ------
+    InvalidMaskError
+        When the source itself is broken: the message names it and the fault.
+    """
+    rules = _global_rules(source, reading) if reading.scope == "global" else {}
+    for entry in source.entries:
+        reason = _reason(entry, reading)
+        if reason:
+            yield Layer(entry.name, None, reason=reason)
+            continue
+        with faults_of(f"{source.label}: {entry.name}"):
+            layer = _read(entry, reading, rules.get(entry.name))
+        yield layer
+
+
+def _reason(entry: Entry, reading: Reading) -> str:
+    if entry.read is None or (entry.needs_orientation and reading.orientation is None):
+        return entry.set_aside
+    if entry.needs_orientation:
+        return reading.verdict(entry.name)
+    return reading.verdict(entry.name, entry.set_aside)
+
+
+def _read(entry: Entry, reading: Reading, rule: EdgeRule | None) -> Layer:
+    assert entry.read is not None
+    weights = entry.weights if reading.by_magnitude and entry.weights is not None else entry.read
+    values = weights()
+    if isinstance(values, BipartiteGraph):
+        return Layer(entry.name, values, entry.note)
+    layout = _layout(entry, values, reading)
+    try:
+        judged = _prepare(values, layout, reading)
+        graph = judged.graph_of(_rule(judged, reading) if rule is None else rule)
+    except (InvalidMaskError, InvalidParameterError) as error:  # this layer's own trouble: the others still stand
+        return Layer(entry.name, None, reason=str(error))
+    return Layer(entry.name, graph, _words(entry, values, layout, reading))
+
+
+def _layout(entry: Entry, values: Any, reading: Reading) -> Layout:
+    """The layout of an entry, with what the caller knows better."""
+    layout = entry.layout or layout_of(OUT_IN, values.ndim)
+    geometry = reading.geometry_of(entry.name)
+    if reading.orientation is not None and not layout.part:
+        layout = layout_of(reading.orientation, values.ndim, layout.geometry)
+    if layout.taps and geometry is not None:
+        known = layout.geometry.updated(geometry) if layout.geometry is not None else geometry
+        layout = replace(layout, geometry=known).grouped(geometry.groups)
+    return layout
+
+
+def _prepare(values: Any, layout: Layout, reading: Reading) -> _Judged:
+    if sp.issparse(values):
+        return _prepare_sparse(values, layout)
+    check_numbers(values)
+    if not values.size:
+        raise InvalidMaskError(f"is empty: shape {tuple(values.shape)}")
+    blocks = over_taps(layout.blocks(values), reading.unfold)
+
+    def graph_of(rule: EdgeRule) -> BipartiteGraph:
+        keep = rule.keep(blocks)
+        if reading.unfold == "unrolled" and layout.taps:
+            assert layout.geometry is not None
+            return unrolled_graph(keep, layout.kernel_size(values.shape), layout.geometry)
+        return block_graph(keep)
+
+    return _Judged(blocks, blocks.size, graph_of)
+
+
+def _prepare_sparse(values: Any, layout: Layout) -> _Judged:
+    if values.ndim != 2 or layout.taps or layout.batch or layout.part:
+        raise InvalidMaskError(f"is sparse with shape {tuple(values.shape)}, but a sparse mask has two dimensions")
+    check_numbers(values.data if values.format != "dok" else values.tocoo().data)
+    check_sides(*values.shape)
+    matrix = sp.csr_array(values.T if layout.inputs == (1,) else values, copy=True)
+    matrix.sum_duplicates()
+    check_numbers(matrix.data)
+
+    def graph_of(rule: EdgeRule) -> BipartiteGraph:
+        matrix.data = rule.keep(matrix.data)
+        matrix.eliminate_zeros()
+        return BipartiteGraph(matrix.shape[0], matrix.shape[1], matrix.indptr, matrix.indices)
+
+    return _Judged(np.asarray(matrix.data), math.prod(matrix.shape), graph_of)
+
+
+def _rule(judged: _Judged, reading: Reading) -> EdgeRule:
+    if reading.density is not None:
+        return largest(lambda: [(judged.weights, judged.size)], reading.density)[0]
+    return NON_ZERO if reading.threshold is None else EdgeRule(reading.threshold)
+
+
+def _global_rules(source: Source, reading: Reading) -> dict[str, EdgeRule]:
+    """One cut for all layers; passes over the source several times, one layer at a time."""
+    assert reading.density is not None
+    names: list[str] = []
+
+    def passes() -> Iterator[tuple[npt.NDArray[Any], int]]:
+        names.clear()
+        for entry in source.entries:
+            if entry.read is None or _reason(entry, reading):
+                continue
+            with faults_of(f"{source.label}: {entry.name}"):
+                values = (entry.weights or entry.read)()
+                if isinstance(values, BipartiteGraph):
+                    continue
+                try:
+                    judged = _prepare(values, _layout(entry, values, reading), reading)
+                except (InvalidMaskError, InvalidParameterError):
+                    continue
+            names.append(entry.name)
+            yield judged.weights, judged.size
+
+    rules = largest(passes, reading.density)
+    return dict(zip(names, rules, strict=True))
+
+
+def _words(entry: Entry, values: Any, layout: Layout, reading: Reading) -> str:
+    parts = [f"{layout.words}, turned" if layout.inputs > layout.outputs else layout.words]
+    if layout.taps:
+        parts.append(f"unfold={reading.unfold}")
+    groups = layout.groups
+    if groups > 1:
+        parts.append(f"{groups} groups")
+    if reading.threshold is not None:
+        parts.append(f"|w| > {reading.threshold:g}")
+    elif reading.density is not None:
+        parts.append(f"largest {reading.density:g} ({reading.scope})")
+    return "; ".join(part for part in [*parts, entry.note] if part)

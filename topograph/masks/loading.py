@@ -1,0 +1,136 @@
+"""`load` and `open_source`: any file, folder or model, through one door."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, Unpack
+
+import numpy as np
+import scipy.sparse as sp
+
+from topograph.errors import InvalidMaskError
+from topograph.graph import BipartiteGraph
+from topograph.masks.folders import open_folder
+from topograph.masks.layers import read_layers
+from topograph.masks.maskset import MaskSet, mask_set_source
+from topograph.masks.reader import reader_for
+from topograph.masks.reading import Reading, ReadingOptions
+from topograph.masks.source import Entry, Source, array_entry, faults_of, graph_entry
+from topograph.topology import Topology
+
+
+def load(source: Any, **options: Unpack[ReadingOptions]) -> MaskSet:
+    """Read every mask of a file, a folder or a model.
+
+    =============================  ==========================================================================
+    ``.npy``, ``.npz``             arrays, inputs × outputs; a SciPy sparse matrix; a topology or a mask set
+    ``.mtx``                       a MatrixMarket matrix
+    ``.csv``, ``.tsv``             an edge list: input, output and, if there is one, weight; numbered from 0
+    ``.safetensors``               one file, or a folder of them with or without its index
+    ``.pt``, ``.pth``, ``.bin``    PyTorch state dicts, also within a checkpoint
+    ``.keras``, ``.h5``            Keras models and weights
+    ``.onnx``                      ONNX models
+    ``torch.nn.Module``            a live model, pruned or parametrized ones too
+    ``keras.Model``                a live model
+    =============================  ==========================================================================
+
+    Nothing in a file is executed: no pickle, no code. Each format's own orientation is turned to inputs × outputs, and
+    `MaskSet.read_as` says how; `MaskSet.left_out` says what was not read, and why.
+
+    Parameters
+    ----------
+    source
+        A path or a live model.
+    **options
+        What is an edge, which layers, how convolutions unfold: the fields of `Reading`.
+
+    Raises
+    ------
+    InvalidMaskError
+        When the file is missing, of another kind, broken or hostile; the message names the file and the fault.
+    MissingDependencyError
+        When the format needs a package that is not installed; the message names the extra.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp(), "mask.npy")
+    >>> np.save(path, np.eye(3))
+    >>> load(path)
+    MaskSet(mask: 3 × 3)
+    """
+    reading = Reading.of(options)
+    with open_source(source) as opened:
+        return MaskSet.from_layers(opened.label, read_layers(opened, reading), is_chain=opened.is_chain)
+
+
+@contextmanager
+def open_source(source: Any) -> Iterator[Source]:
+    """See what a source holds, without reading it yet: a path, a live model, graphs, or arrays."""
+    with ExitStack() as stack:
+        if isinstance(source, (str, os.PathLike)):
+            path = Path(source)
+            with faults_of(str(path)):
+                opened = stack.enter_context(_open_path(path))
+        else:
+            opened = live_source(source)
+        yield opened
+
+
+def _open_path(path: Path) -> AbstractContextManager[Source]:
+    if path.is_dir():
+        return open_folder(path)
+    reader = reader_for(path)
+    if not path.is_file():
+        raise InvalidMaskError(f"{path}: no such file")
+    return reader.open(path)
+
+
+def live_source(source: Any) -> Source:
+    """Something in memory as a source."""
+    if isinstance(source, Topology):
+        source = MaskSet.from_topology(source)
+    if isinstance(source, MaskSet):
+        return mask_set_source(source)
+    packages = {part.__module__.split(".")[0] for part in type(source).__mro__}
+    if "torch" in packages and hasattr(source, "named_modules"):
+        from topograph.masks.torch_modules import module_source
+
+        return module_source(source)
+    if packages & {"keras", "tf_keras"} and hasattr(source, "layers"):
+        from topograph.masks.keras_models import model_source
+
+        return model_source(source)
+    if isinstance(source, Mapping):
+        return _mapping_source(source)
+    if isinstance(source, (list, tuple)) and source and all(isinstance(item, BipartiteGraph) for item in source):
+        return Source("the list of graphs", tuple(graph_entry(str(n), graph) for n, graph in enumerate(source)))
+    if isinstance(source, BipartiteGraph):
+        return Source("the graph", (graph_entry("graph", source),))
+    if "torch" in packages:
+        from topograph.masks.torch_tensors import tensor_values
+
+        source = tensor_values(source)
+    return Source("the mask", (_matrix_entry("graph", source),))
+
+
+def _mapping_source(arrays: Mapping[Any, Any]) -> Source:
+    if any(part.__module__.split(".")[0] == "torch" for value in arrays.values() for part in type(value).__mro__):
+        from topograph.masks.torch_files import state_source
+
+        return state_source("the state dict", arrays)
+    return Source("the mapping", tuple(_matrix_entry(str(name), array) for name, array in arrays.items()))
+
+
+def _matrix_entry(name: str, source: Any) -> Entry:
+    """A matrix in memory, inputs × outputs; what is none is left out with the reason."""
+    if isinstance(source, BipartiteGraph):
+        return graph_entry(name, source)
+    try:
+        matrix = source if sp.issparse(source) else np.asarray(source)
+    except (TypeError, ValueError) as error:
+        return Entry.left_out(name, f"cannot be read as a matrix: {type(source).__name__}: {error}")
+    return array_entry(name, matrix.shape, lambda: matrix, words="")

@@ -1,0 +1,106 @@
+"""NumPy and SciPy files: ``.npy``, ``.npz``; among them our own topologies and mask sets."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from topograph.errors import InvalidMaskError
+from topograph.masks.limits import check_bytes, check_nodes, check_shape, check_zip
+from topograph.masks.maskset import MaskSet, mask_set_source
+from topograph.masks.source import Entry, Source, array_entry
+from topograph.masks.writing import MASKS_FORMAT, masks_from_archive
+from topograph.topology import FORMAT as TOPOLOGY_FORMAT
+from topograph.topology import Topology
+
+_SPARSE_KEYS = frozenset({"format", "shape", "data"})
+
+
+class NpyReader:
+    """One array, inputs × outputs."""
+
+    @contextmanager
+    def open(self, path: Path) -> Iterator[Source]:
+        """The array, under the file's name."""
+        with path.open("rb") as file:
+            shape, _ = _check_header(path.name, file, path.stat().st_size)
+        yield Source(str(path), (array_entry(path.stem, shape, partial(np.load, path, allow_pickle=False)),))
+
+
+class NpzReader:
+    """Named arrays, inputs × outputs; a SciPy sparse matrix; a topology; a mask set."""
+
+    @contextmanager
+    def open(self, path: Path) -> Iterator[Source]:
+        """The archive's members; each is read on its own."""
+        with zipfile.ZipFile(path) as archive:
+            check_zip(archive, path)
+            headers = dict(_headers(archive))
+            names = headers.keys()
+            if {"format", "sizes"} <= names:
+                if _text(archive, "format") == TOPOLOGY_FORMAT:
+                    check_nodes([int(n) for n in _member(archive, "sizes").ravel()], path.stat().st_size)
+                yield mask_set_source(MaskSet.from_topology(Topology.load(path)), str(path))
+            elif {"format", "names"} <= names and _text(archive, "format") == MASKS_FORMAT:
+                yield mask_set_source(masks_from_archive(partial(_member, archive), path.stat().st_size), str(path))
+            elif names >= _SPARSE_KEYS:
+                shape = [int(side) for side in _member(archive, "shape").ravel()]
+                check_nodes(shape, path.stat().st_size)
+                yield Source(str(path), (array_entry(path.stem, shape, partial(_read_sparse, path)),))
+            else:
+                yield Source(str(path), tuple(_entry(archive, name, header) for name, header in headers.items()))
+
+
+def _entry(archive: zipfile.ZipFile, name: str, header: str | tuple[int, ...]) -> Entry:
+    if isinstance(header, str):
+        return Entry.left_out(name, header)
+    return array_entry(name, header, partial(_member, archive, name))
+
+
+def _headers(archive: zipfile.ZipFile) -> Iterator[tuple[str, str | tuple[int, ...]]]:
+    """Name of each member, with its shape or the reason why it is no array of numbers."""
+    for info in archive.infolist():
+        name = info.filename.removesuffix(".npy")
+        if name == info.filename:
+            yield name, "is no array"
+            continue
+        with archive.open(info) as file:
+            shape, dtype = _check_header(info.filename, file, info.file_size)
+        yield name, f"holds {dtype}, no numbers" if dtype.kind not in "biufUS" else shape
+
+
+def _member(archive: zipfile.ZipFile, name: str) -> Any:
+    with archive.open(f"{name}.npy") as file:
+        return np.lib.format.read_array(file, allow_pickle=False)
+
+
+def _text(archive: zipfile.ZipFile, name: str) -> str:
+    return str(_member(archive, name))
+
+
+def _check_header(what: str, file: IO[bytes], size: int) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Read an array's header and compare what it claims with what is there."""
+    version = np.lib.format.read_magic(file)
+    read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}.get(version)
+    if read is None:
+        raise InvalidMaskError(f"{what} is in version {version} of the npy format, but 1.0 and 2.0 can be read")
+    shape, _, dtype = read(file)
+    if dtype.hasobject:
+        raise InvalidMaskError(f"{what} holds Python objects, a pickle that is not executed; save numbers instead")
+    shape = check_shape(shape)
+    check_bytes(what, shape, dtype.itemsize, size - file.tell())
+    return shape, dtype
+
+
+def _read_sparse(path: Path) -> Any:
+    matrix = sp.load_npz(path)
+    if matrix.format in ("csr", "csc", "bsr"):
+        matrix.check_format(full_check=True)  # an index out of range would write to foreign memory
+    return matrix

@@ -1,0 +1,145 @@
+"""safetensors, read directly: an 8-byte length, a JSON header, then the tensors' bytes."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from topograph.errors import InvalidMaskError
+from topograph.masks.dtypes import decode, raw_dtype
+from topograph.masks.layout import IN_OUT, OUT_IN
+from topograph.masks.limits import check_shape, parse_json
+from topograph.masks.source import Entry, Source
+from topograph.masks.state_dicts import Stored, state_entries
+from topograph.masks.writing import MASKS_FORMAT
+
+_IN_OUT_FORMATS = ("np", "flax", "jax", "tf")
+
+
+class SafetensorsReader:
+    """A safetensors file; its metadata says which framework wrote it, and with it the orientation."""
+
+    @contextmanager
+    def open(self, path: Path) -> Iterator[Source]:
+        """The tensors, in the natural order of their names: the format itself keeps none."""
+        header = read_header(path)
+        order, is_chain = header.order
+        yield Source(str(path), tuple(_entries({name: header.tensors[name] for name in order}, header)), is_chain)
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a file says it holds."""
+
+    tensors: Mapping[str, Stored]
+    about: Mapping[str, str]
+
+    @property
+    def orientation(self) -> str:
+        """Ours where we wrote it; else in × out for JAX and TensorFlow, out × in for PyTorch and by default."""
+        said = self.about.get("orientation")
+        if self.is_ours and said in (IN_OUT, OUT_IN):
+            return said
+        return IN_OUT if self.about.get("format") in _IN_OUT_FORMATS else OUT_IN
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether `topograph.masks.save` wrote the file."""
+        return self.about.get("topograph") == MASKS_FORMAT
+
+    @property
+    def order(self) -> tuple[list[str], bool]:
+        """Names in the order to read them, and whether they are a chain."""
+        if self.is_ours:
+            try:
+                order = json.loads(self.about.get("order", ""))
+            except (ValueError, RecursionError):
+                order = None
+            texts = isinstance(order, list) and all(isinstance(name, str) for name in order)
+            if texts and sorted(order) == sorted(self.tensors):
+                return order, self.about.get("is_chain") == "true"
+        return sorted(self.tensors, key=natural), False
+
+
+def _entries(tensors: Mapping[str, Stored], header: Header) -> Iterator[Entry]:
+    return state_entries(tensors, header.orientation)
+
+
+def read_header(path: Path) -> Header:
+    """Read and check the header of a file: every claim against its size, before anything is allocated.
+
+    Raises
+    ------
+    InvalidMaskError
+        When it is cut short, absurd, or points outside the file.
+    """
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        if size < 8 or length > size - 8:
+            raise InvalidMaskError(f"the header claims {length} bytes, but the file has {size}; it is truncated")
+        table = parse_json(file.read(length), "the header")
+    start = 8 + length
+    about = table.pop("__metadata__", {})
+    if not isinstance(about, dict) or not all(isinstance(text, str) for text in about.values()):
+        raise InvalidMaskError("the metadata must map names to texts")
+    tensors = {name: _stored(path, name, entry, start, size) for name, entry in table.items()}
+    spans = sorted(entry["data_offsets"] for entry in table.values())
+    for (_, end), (begin, _) in itertools.pairwise(spans):
+        if begin < end:
+            raise InvalidMaskError(f"two tensors overlap at byte {begin}")
+    return Header(tensors, about)
+
+
+def _stored(path: Path, name: str, entry: Any, start: int, size: int) -> Stored:
+    if not isinstance(entry, dict) or not {"dtype", "shape", "data_offsets"} <= entry.keys():
+        raise InvalidMaskError(f"the tensor {name!r} must have dtype, shape and data_offsets")
+    dtype, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
+    if not isinstance(shape, list) or not isinstance(offsets, list) or len(offsets) != 2:
+        raise InvalidMaskError(f"the tensor {name!r} must have lists of sizes and of two offsets")
+    shape = check_shape(shape)
+    begin, end = check_shape(offsets)
+    if not begin <= end <= size - start:
+        raise InvalidMaskError(
+            f"the tensor {name!r} lies at bytes {begin} to {end}, but only {size - start} are there; "
+            "the file is truncated"
+        )
+    raw = raw_dtype(dtype) if isinstance(dtype, str) else None
+    if raw is None:
+        return Stored(shape, lambda: None, f"holds {dtype!r}, a number format that cannot be read")
+    needed = math.prod(shape) * raw.itemsize
+    if needed != end - begin:
+        raise InvalidMaskError(
+            f"the tensor {name!r} has {end - begin} bytes, but shape {list(shape)} of {dtype} needs {needed}"
+        )
+    return Stored(shape, partial(_values, path, start + begin, shape, dtype))
+
+
+def _values(path: Path, offset: int, shape: tuple[int, ...], dtype: str) -> npt.NDArray[Any]:
+    """Read one tensor. Plain reading, no memory map: a file cut short meanwhile is then an error, not a crash."""
+    raw = raw_dtype(dtype)
+    assert raw is not None
+    count = math.prod(shape)
+    with path.open("rb") as file:
+        file.seek(offset)
+        values = np.fromfile(file, dtype=raw, count=count)
+    if values.size != count:
+        raise InvalidMaskError("the file was cut short while it was read")
+    return decode(values.reshape(shape), dtype)
+
+
+def natural(name: str) -> list[tuple[int, int, str]]:
+    """Sorting key under which ``layer.10`` follows ``layer.9``."""
+    pieces = re.split(r"(\d{1,18})", name)
+    return [(0, int(piece), "") if piece.isdecimal() else (1, 0, piece) for piece in pieces if piece]

@@ -1,0 +1,116 @@
+"""Text: MatrixMarket matrices and edge lists."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import scipy.io
+import scipy.sparse as sp
+
+from topograph.errors import InvalidMaskError
+from topograph.masks.limits import check_nodes, check_shape
+from topograph.masks.source import Source, array_entry
+
+_SIZES = re.compile(r"#\s*(?P<left>\d{1,10})\s*(?:x|×|,|\s)\s*(?P<right>\d{1,10})\s*$")
+
+
+class MatrixMarketReader:
+    """A MatrixMarket matrix, inputs × outputs: array or coordinate, general or symmetric."""
+
+    @contextmanager
+    def open(self, path: Path) -> Iterator[Source]:
+        """The matrix, under the file's name."""
+        size = path.stat().st_size
+        rows, columns, entries, kind, *_ = scipy.io.mminfo(str(path))
+        shape = check_shape((int(rows), int(columns), int(entries)))[:2]
+        # an entry takes at least two bytes ("1\n"), one with its coordinates six
+        if int(entries) * (6 if kind == "coordinate" else 2) > 2 * size + 2:
+            raise InvalidMaskError(f"claims {entries} entries, but has only {size} bytes")
+        if kind == "array" and rows * columns > size:
+            raise InvalidMaskError(f"claims {rows} × {columns} entries, but has only {size} bytes")
+        check_nodes(shape, size)
+        yield Source(str(path), (array_entry(path.stem, shape, partial(scipy.io.mmread, str(path))),))
+
+
+class EdgeListReader:
+    """Lines of input, output and, if there is one, weight; numbered from 0, separated by comma or tab.
+
+    A first line of words is a header. A comment ``# 784 x 300`` gives the numbers of inputs and outputs; without it
+    they are one more than the largest number seen.
+    """
+
+    @contextmanager
+    def open(self, path: Path) -> Iterator[Source]:
+        """The graph, under the file's name."""
+        matrix = _read_edges(path)
+        yield Source(str(path), (array_entry(path.stem, matrix.shape, lambda: matrix, "edge list, input → output"),))
+
+
+def _read_edges(path: Path) -> Any:
+    size = path.stat().st_size
+    separator = "\t" if path.suffix.lower() == ".tsv" else ","
+    shape, first = _preamble(path)
+    header = 0 if first and not _is_number(first.split(separator)[0]) else None
+    if not first:
+        raise InvalidMaskError("is empty; an edge list has a line 'input,output' for each edge")
+    table = pd.read_csv(path, sep=separator, header=header, comment="#", skipinitialspace=True, dtype=str)
+    if table.shape[1] not in (2, 3):
+        raise InvalidMaskError(
+            f"has {table.shape[1]} columns, but an edge list has two (input, output) or three (input, output, weight); "
+            "save a dense matrix as .npy"
+        )
+    columns = [_whole_numbers(table.iloc[:, side], word) for side, word in enumerate(("input", "output"))]
+    if shape is None:
+        shape = tuple(int(column.max()) + 1 if column.size else 0 for column in columns)  # type: ignore[assignment]
+    assert shape is not None
+    check_nodes(shape, size)
+    for column, side, word in zip(columns, shape, ("input", "output"), strict=True):
+        if column.size and column.max() >= side:
+            raise InvalidMaskError(f"names the {word} {column.max()}, but says there are {side}, numbered from 0")
+    pairs = np.stack(columns, axis=1)
+    if len(np.unique(pairs, axis=0)) != len(pairs):
+        raise InvalidMaskError("holds an edge twice; each pair of input and output stands once")
+    if table.shape[1] == 3:
+        weights = pd.to_numeric(table.iloc[:, 2]).to_numpy(dtype=np.float64)
+    else:
+        weights = np.ones(len(pairs), dtype=bool)
+    return sp.coo_array((weights, (columns[0], columns[1])), shape=shape)
+
+
+def _preamble(path: Path) -> tuple[tuple[int, int] | None, str]:
+    """The sizes from the comments at the top, if they say them, and the first line that is no comment."""
+    shape = None
+    with path.open(encoding="utf-8") as file:
+        while line := file.readline(1 << 16):
+            if not line.lstrip().startswith("#"):
+                if line.strip():
+                    return shape, line.strip()
+                continue
+            sizes = _SIZES.match(line.strip())
+            if sizes:
+                shape = int(sizes["left"]), int(sizes["right"])
+    return shape, ""
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _whole_numbers(column: pd.Series, word: str) -> Any:
+    values = pd.to_numeric(column).to_numpy(dtype=np.float64)
+    if not (np.isfinite(values).all() and (values >= 0).all() and (values == np.floor(values)).all()):
+        raise InvalidMaskError(f"the {word}s must be whole numbers from 0")
+    if values.size and values.max() >= 2**31:
+        raise InvalidMaskError(f"names the {word} {values.max():.0f}, more than an array can number")
+    return values.astype(np.int64)

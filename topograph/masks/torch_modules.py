@@ -1,0 +1,149 @@
+"""Live PyTorch models: what each module knows of its own weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from operator import attrgetter
+from typing import Any
+
+from topograph.masks.geometry import Geometry
+from topograph.masks.layout import keras_layout, torch_layout
+from topograph.masks.packages import require
+from topograph.masks.source import Entry, Source
+from topograph.masks.state_dicts import ATTENTION, GRU_GATES, LSTM_GATES, Part, Stored, gate_parts, state_entries
+from topograph.masks.torch_tensors import stored_tensor, tensor_values
+
+Parts = Sequence[Part] | str | None
+
+
+def module_source(module: Any) -> Source:
+    """Every parameter and buffer of a model; pruned and parametrized weights as the model computes them."""
+    tensors: dict[str, Stored] = {}
+    shared: dict[str, str] = {}
+    owners: dict[str, Any] = {}
+    seen: dict[int, str] = {}
+    for path, tensor, owner in _tensors(module):
+        if isinstance(tensor, Stored):
+            tensors[path], owners[path] = tensor, owner
+        elif id(tensor) in seen:
+            shared[path] = seen[id(tensor)]
+        else:
+            seen[id(tensor)] = path
+            tensors[path] = stored_tensor(tensor)
+            owners[path.removesuffix("_orig")] = owner
+
+    def describe(name: str, shape: tuple[int, ...]) -> Parts:
+        owner = owners.get(name)
+        return None if owner is None else _describe(owner, name.rpartition(".")[2], shape)
+
+    entries = list(state_entries(tensors, describe=describe))
+    entries += [Entry.left_out(name, f"is the same tensor as {first}") for name, first in shared.items()]
+    return Source(type(module).__name__, tuple(entries))
+
+
+def _tensors(module: Any) -> Iterator[tuple[str, Any, Any]]:
+    """Name, tensor and owning module; a parametrized weight is computed only when it is read."""
+    parametrize = require("torch.nn.utils.parametrize", "torch")
+    inner: tuple[str, ...] = ()
+    for path, owner in module.named_modules(remove_duplicate=False):
+        prefix = f"{path}." if path else ""
+        if parametrize.is_parametrized(owner):
+            inner = (*inner, f"{prefix}parametrizations")
+            for name in owner.parametrizations:
+                shape = tuple(getattr(owner, name).shape)
+                yield prefix + name, Stored(shape, partial(_computed, owner, name)), owner
+        if path.startswith(inner):
+            continue  # the originals and masks that the computed weight is made of
+        own = {**owner._parameters, **owner._buffers}
+        for name, tensor in own.items():
+            if tensor is not None:
+                yield prefix + name, tensor, owner
+
+
+def _computed(owner: Any, name: str) -> Any:
+    return tensor_values(getattr(owner, name))
+
+
+def _describe(owner: Any, weight: str, shape: tuple[int, ...]) -> Parts:
+    nn = require("torch.nn", "torch")
+    for kind, rule in _RULES:
+        if isinstance(owner, attrgetter(kind)(nn)):
+            return rule(owner, weight, shape)
+    if type(owner).__name__ == "Conv1D" and hasattr(owner, "nf") and weight == "weight":
+        return [("", keras_layout(2, words="inputs × outputs (Conv1D of transformers)"))]
+    return None
+
+
+def _linear(owner: Any, weight: str, shape: tuple[int, ...]) -> Parts:
+    return [("", torch_layout(2))] if weight == "weight" and len(shape) == 2 else None
+
+
+def _convolution(owner: Any, weight: str, shape: tuple[int, ...]) -> Parts:
+    if weight != "weight":
+        return None
+    padding = owner.padding
+    if owner.transposed:  # the extra rows at the end are padding taken back
+        padding = [(p, p - extra) for p, extra in zip(padding, owner.output_padding, strict=True)]
+    geometry = Geometry(
+        stride=owner.stride,
+        padding=padding,
+        dilation=owner.dilation,
+        groups=owner.groups,
+        transposed=owner.transposed,
+    )
+    return [("", torch_layout(len(shape), geometry))]
+
+
+def _recurrent(owner: Any, weight: str, shape: tuple[int, ...]) -> Parts:
+    if not weight.startswith(("weight_ih", "weight_hh")) or len(shape) != 2:
+        return None
+    kind = type(owner).__name__.upper()
+    return gate_parts(shape, LSTM_GATES if "LSTM" in kind else GRU_GATES if "GRU" in kind else ())
+
+
+def _attention(owner: Any, weight: str, shape: tuple[int, ...]) -> Parts:
+    if weight in ("bias_k", "bias_v"):
+        return "bias: not a layer's weight"
+    if weight == "in_proj_weight":
+        thirds = gate_parts(shape, ATTENTION)
+        return [part for suffix, layout in thirds for part in _heads(owner, suffix, layout.part[0])]
+    if weight in ("q_proj_weight", "k_proj_weight", "v_proj_weight"):
+        return _heads(owner, "", slice(0, shape[0]))
+    return None
+
+
+def _heads(owner: Any, suffix: str, rows: slice) -> list[Part]:
+    step = (rows.stop - rows.start) // owner.num_heads
+    starts = [rows.start + head * step for head in range(owner.num_heads)]
+    layout = torch_layout(2)
+    return [
+        (f"{suffix}:head{head}", replace(layout, part=(slice(start, start + step),)))
+        for head, start in enumerate(starts)
+    ]
+
+
+def _table(owner: Any, weight: str, shape: tuple[int, ...]) -> Parts:
+    return "is an embedding, a table and no layer pair; include it by name to read it"
+
+
+def _bilinear(owner: Any, weight: str, shape: tuple[int, ...]) -> Parts:
+    return "is a bilinear form: three-way, no layer pair"
+
+
+def _norm(owner: Any, weight: str, shape: tuple[int, ...]) -> Parts:
+    return "belongs to a normalisation: one number for each element, no layer pair"
+
+
+_RULES: tuple[tuple[str, Callable[[Any, str, tuple[int, ...]], Parts]], ...] = (
+    ("Linear", _linear),
+    ("modules.conv._ConvNd", _convolution),
+    ("RNNBase", _recurrent),
+    ("RNNCellBase", _recurrent),
+    ("MultiheadAttention", _attention),
+    ("Embedding", _table),
+    ("EmbeddingBag", _table),
+    ("Bilinear", _bilinear),
+    ("LayerNorm", _norm),
+)

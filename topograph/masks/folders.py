@@ -8,7 +8,8 @@ from pathlib import Path
 
 from topograph.errors import InvalidMaskError
 from topograph.masks.limits import inside, parse_json
-from topograph.masks.safetensors import Header, natural, read_header
+from topograph.masks.natural import natural
+from topograph.masks.safetensors import Header, read_header
 from topograph.masks.source import Source, faults_of
 from topograph.masks.state_dicts import Stored, state_entries
 

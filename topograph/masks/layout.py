@@ -112,7 +112,7 @@ def keras_layout(
         geometry = Geometry()
     groups = (geometry and geometry.groups) or 1
     if geometry is not None and geometry.transposed:
-        words = f"{_with_taps('', taps)}outputs × inputs".removeprefix(" × ")
+        words = "taps × outputs × inputs" if taps else "outputs × inputs"
         return Layout(words, (ndim - 1,), (ndim - 2,), taps, (), groups, "outputs", (), geometry)
     words = f"taps × {words}" if taps else words
     side = "inputs" if depthwise else "outputs"

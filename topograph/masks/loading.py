@@ -96,14 +96,15 @@ def live_source(source: Any) -> Source:
     if isinstance(source, MaskSet):
         return mask_set_source(source)
     packages = {part.__module__.split(".")[0] for part in type(source).__mro__}
-    if "torch" in packages and hasattr(source, "named_modules"):
-        from topograph.masks.torch_modules import module_source
-
-        return module_source(source)
+    # before PyTorch: on that backend a Keras model is a module, too
     if packages & {"keras", "tf_keras"} and hasattr(source, "layers"):
         from topograph.masks.keras_models import model_source
 
         return model_source(source)
+    if "torch" in packages and hasattr(source, "named_modules"):
+        from topograph.masks.torch_modules import module_source
+
+        return module_source(source)
     if isinstance(source, Mapping):
         return _mapping_source(source)
     if isinstance(source, (list, tuple)) and source and all(isinstance(item, BipartiteGraph) for item in source):

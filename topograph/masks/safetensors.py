@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 import math
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from topograph.errors import InvalidMaskError
 from topograph.masks.dtypes import decode, raw_dtype
 from topograph.masks.layout import IN_OUT, OUT_IN
 from topograph.masks.limits import check_shape, parse_json
+from topograph.masks.natural import natural
 from topograph.masks.source import Entry, Source
 from topograph.masks.state_dicts import Stored, state_entries
 from topograph.masks.writing import MASKS_FORMAT
@@ -137,9 +137,3 @@ def _values(path: Path, offset: int, shape: tuple[int, ...], dtype: str) -> npt.
     if values.size != count:
         raise InvalidMaskError("the file was cut short while it was read")
     return decode(values.reshape(shape), dtype)
-
-
-def natural(name: str) -> list[tuple[int, int, str]]:
-    """Sorting key under which ``layer.10`` follows ``layer.9``."""
-    pieces = re.split(r"(\d{1,18})", name)
-    return [(0, int(piece), "") if piece.isdecimal() else (1, 0, piece) for piece in pieces if piece]

@@ -39,13 +39,21 @@ Describe = Callable[[str, tuple[int, ...]], "Sequence[Part] | str | None"]
 
 
 @dataclass(frozen=True)
-class _Weight:
+class Weight:
     """One weight under the name that the network knows it by, with its mask if it has one."""
 
     name: str
     values: Stored
     mask: Stored | None = None
     note: str = ""
+
+    def entry(self, suffix: str, layout: Layout | None, set_aside: str = "") -> Entry:
+        """The entry for the whole weight, or for the part of it whose name ends so."""
+        name = self.name + suffix
+        if self.mask is None:
+            return Entry(name, self.values.read, layout, set_aside, note=self.note)
+        values, mask = self.values.read, self.mask.read
+        return Entry(name, mask, layout, set_aside, weights=lambda: _masked(values(), mask()), note=self.note)
 
 
 def state_entries(
@@ -63,7 +71,7 @@ def state_entries(
         What is known of the tensor of a name.
     """
     hidden = {name: stored.shape for name, stored in tensors.items() if len(stored.shape) == 2}
-    for item in _weights(tensors):
+    for item in paired(tensors, _mask_names, _plain_name, _hopeless):
         if isinstance(item, Entry):
             yield item
             continue
@@ -71,15 +79,7 @@ def state_entries(
         aside = known if isinstance(known, str) else "" if known is not None else _set_aside(item)
         parts = known if known is not None and not isinstance(known, str) else _parts(item, orientation, hidden)
         for suffix, layout in parts:
-            yield _entry(item, suffix, layout, aside)
-
-
-def _entry(item: _Weight, suffix: str, layout: Layout, aside: str) -> Entry:
-    name = item.name + suffix
-    if item.mask is None:
-        return Entry(name, item.values.read, layout, aside, note=item.note)
-    values, mask = item.values.read, item.mask.read
-    return Entry(name, mask, layout, aside, weights=lambda: _masked(values(), mask()), note=item.note)
+            yield item.entry(suffix, layout, aside)
 
 
 def _masked(values: Any, mask: Any) -> Any:
@@ -88,44 +88,57 @@ def _masked(values: Any, mask: Any) -> Any:
     return np.where(mask != 0, values, np.zeros((), dtype=values.dtype))
 
 
-def _weights(tensors: Mapping[str, Stored]) -> Iterator[_Weight | Entry]:
-    """Weights joined with their masks; whatever cannot be a weight with the reason."""
-    mask_of = _mask_partners(tensors)
+def paired(
+    tensors: Mapping[str, Stored],
+    mask_names: Callable[[str, Mapping[str, Stored]], Iterator[str]],
+    plain_name: Callable[[str], str],
+    hopeless: Callable[[str], str],
+) -> Iterator[Weight | Entry]:
+    """Join weights with their masks; whatever cannot be a weight comes with the reason.
+
+    Parameters
+    ----------
+    tensors
+        Name → tensor.
+    mask_names
+        Names that the mask of the tensor of a name may have.
+    plain_name
+        The name without the marks of pruning.
+    hopeless
+        Why a tensor of this name is never a weight; empty when it may be one.
+    """
+    mask_of = {}
+    for name, stored in tensors.items():
+        if len(stored.shape) >= 2 and not stored.problem:
+            partners = (mask for mask in mask_names(name, tensors) if _is_mask(tensors.get(mask), stored))
+            mask_of[name] = next(partners, "")
     used = set(mask_of.values())
     for name, stored in tensors.items():
-        plain = _plain_name(name)
         if name in used:
             continue
-        if _OPTIMIZER.search(name):
-            yield Entry.left_out(name, "is the optimizer's state")
-        elif stored.problem:
-            yield Entry.left_out(name, stored.problem)
-        elif len(stored.shape) < 2:
-            count = len(stored.shape)
+        count = len(stored.shape)
+        reason = hopeless(name) or stored.problem
+        if not reason and count < 2:
             what = "bias: " if name.endswith("bias") else ""
-            yield Entry.left_out(name, f"{what}has {count} dimension{'s' * (count != 1)}, a mask has two or more")
-        elif 0 in stored.shape:
-            yield Entry.left_out(name, f"is empty: shape {stored.shape}")
-        elif name in mask_of:
-            yield _Weight(plain, stored, tensors[mask_of[name]], f"edges of the mask {mask_of[name]}")
+            reason = f"{what}has {count} dimension{'s' * (count != 1)}, a mask has two or more"
+        if not reason and 0 in stored.shape:
+            reason = f"is empty: shape {stored.shape}"
+        if reason:
+            yield Entry.left_out(name, reason)
+        elif mask_of[name]:
+            yield Weight(plain_name(name), stored, tensors[mask_of[name]], f"edges of the mask {mask_of[name]}")
         elif "parametrizations" in name:
-            yield _Weight(plain, stored, note=f"read from {name}: the parametrization itself is code")
+            yield Weight(plain_name(name), stored, note=f"read from {name}: the parametrization itself is code")
         else:
-            yield _Weight(plain, stored)
+            yield Weight(plain_name(name), stored)
 
 
-def _mask_partners(tensors: Mapping[str, Stored]) -> dict[str, str]:
-    """Weight → its mask: same shape, and a name by one of the conventions in use."""
-    partners = {}
-    for name, stored in tensors.items():
-        if len(stored.shape) < 2 or stored.problem:
-            continue
-        for candidate in _mask_names(name, tensors):
-            mask = tensors.get(candidate)
-            if mask is not None and mask.shape == stored.shape and not mask.problem:
-                partners[name] = candidate
-                break
-    return partners
+def _is_mask(mask: Stored | None, weight: Stored) -> bool:
+    return mask is not None and mask.shape == weight.shape and not mask.problem
+
+
+def _hopeless(name: str) -> str:
+    return "is the optimizer's state" if _OPTIMIZER.search(name) else ""
 
 
 def _mask_names(name: str, tensors: Mapping[str, Stored]) -> Iterator[str]:
@@ -151,7 +164,7 @@ def _plain_name(name: str) -> str:
     return name.removesuffix("_orig")
 
 
-def _set_aside(item: _Weight) -> str:
+def _set_aside(item: Weight) -> str:
     name, ndim = item.name, len(item.values.shape)
     last = name.rpartition(".")[2]
     if last in ("bias", "masked_bias"):
@@ -165,7 +178,7 @@ def _set_aside(item: _Weight) -> str:
     return ""
 
 
-def _parts(item: _Weight, orientation: str, hidden: Mapping[str, tuple[int, ...]]) -> Sequence[Part]:
+def _parts(item: Weight, orientation: str, hidden: Mapping[str, tuple[int, ...]]) -> Sequence[Part]:
     """A weight's layout, cut into gates where its name says that it has them."""
     shape = item.values.shape
     layout = layout_of(orientation, len(shape))

@@ -1,0 +1,49 @@
+"""Live Keras models."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from topograph.masks.keras_files import keras_entries
+from topograph.masks.keras_layers import KerasLayer, layers_of_config
+from topograph.masks.packages import require
+from topograph.masks.source import Source
+from topograph.masks.state_dicts import Stored
+
+
+def model_source(model: Any) -> Source:
+    """Every variable of a model, by its path."""
+    layers = _layers(model)
+    variables: dict[str, Stored] = {}
+    for variable in model.variables:
+        path = variable_path(model, variable)
+        number = 1
+        while path in variables:  # nothing keeps Keras from giving two variables one path
+            number += 1
+            path = f"{variable_path(model, variable)}#{number}"
+        variables[path] = Stored(tuple(variable.shape), partial(_values, variable))
+    return Source(type(model).__name__, tuple(keras_entries(variables, layers)))
+
+
+def variable_path(model: Any, variable: Any) -> str:
+    """A variable's path without the model's own name before it: as the model's files name it."""
+    path: str = variable.path
+    names = {layer.name for layer in model.layers}
+    first = path.split("/")[0]
+    return path.removeprefix(f"{model.name}/") if first == model.name and first not in names else path
+
+
+def _layers(model: Any) -> dict[str, KerasLayer]:
+    try:
+        config = model.get_config()
+    except (NotImplementedError, TypeError, ValueError, AttributeError):  # a model of one's own need not have one
+        config = {}
+    return layers_of_config({"class_name": type(model).__name__, "config": config})
+
+
+def _values(variable: Any) -> Any:
+    values = require("keras", "keras").ops.convert_to_numpy(variable.value)
+    return values if values.dtype.kind in "biuf" else np.asarray(values, dtype=np.float32)

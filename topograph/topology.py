@@ -176,11 +176,16 @@ class Topology(Sequence[BipartiteGraph]):
     # ------------------------------------------------------------------ files
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the topology to an ``.npz`` file, exactly; returns the path.
+        """Write the topology to a file, exactly; returns the path.
 
-        The file appears whole or not at all.
+        An ``.npz`` file holds the edges. A ``.safetensors`` file holds dense masks, inputs × outputs; see
+        `topograph.masks.save`. The file appears whole or not at all.
         """
         target = Path(path)
+        if target.suffix == ".safetensors":
+            from topograph.masks.writing import save
+
+            return save(self, target)
         arrays: dict[str, Any] = {"format": np.array(FORMAT), "sizes": np.array(self.sizes)}
         for number, graph in enumerate(self.graphs, start=1):
             arrays[f"indptr_{number}"], arrays[f"indices_{number}"] = graph.indptr, graph.indices
@@ -217,6 +222,33 @@ class Topology(Sequence[BipartiteGraph]):
             if isinstance(error, InvalidMaskError) and str(path) in str(error):
                 raise
             raise InvalidMaskError(f"{path} is not a topology file: {type(error).__name__}: {error}") from error
+
+    # ------------------------------------------------------------------ somebody's own model
+
+    def apply_to(self, model: Any, layers: Iterable[str] | None = None) -> tuple[str, ...]:
+        """Put the masks on a PyTorch or Keras model, and keep them there while it trains, momentum included.
+
+        Parameters
+        ----------
+        model
+            The model, changed in place.
+        layers
+            The name of the model's layer for each layer pair, such as ``["fc1", "fc2"]``; without it, all layers that
+            can hold a mask, in order.
+
+        Returns
+        -------
+        tuple of str
+            The names of the weights that are masked now.
+
+        Raises
+        ------
+        TopologyMismatchError, UnknownNameError
+            When the layers do not fit; see `topograph.masks.applying.apply_masks`, which also says how it works.
+        """
+        from topograph.masks.applying import apply_masks, match_layers
+
+        return apply_masks(match_layers(self, model, layers), model)
 
     # ------------------------------------------------------------------ Python's own protocols
 

@@ -15,10 +15,13 @@ _NUMPY = {
 _OTHER = {"BF16": "<u2", "F8_E5M2": "|u1", "F8_E4M3": "|u1"}
 
 
-def raw_dtype(name: str) -> np.dtype[Any] | None:
-    """The NumPy type of the same size that holds values of a named format; None when the format is unknown."""
-    found = _NUMPY.get(name) or _OTHER.get(name)
-    return None if found is None else np.dtype(found)
+KNOWN = frozenset(_NUMPY) | frozenset(_OTHER)
+"""The formats that can be read, by the names that safetensors gives them."""
+
+
+def raw_dtype(name: str) -> np.dtype[Any]:
+    """The NumPy type of the same size that holds values of a format in `KNOWN`."""
+    return np.dtype(_NUMPY.get(name) or _OTHER[name])
 
 
 def decode(raw: npt.NDArray[Any], name: str) -> npt.NDArray[Any]:

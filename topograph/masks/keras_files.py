@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from topograph.errors import InvalidMaskError
-from topograph.masks.dtypes import decode
+from topograph.masks.dtypes import decode, raw_dtype
 from topograph.masks.keras_layers import KerasLayer, guess_kind, layers_of_config, owner_of, weight_parts
 from topograph.masks.limits import check_expansion, check_zip, member_file, parse_json
 from topograph.masks.natural import natural
@@ -22,6 +22,7 @@ from topograph.masks.source import Entry, Source
 from topograph.masks.state_dicts import Stored, paired
 
 _WEIGHTS, _CONFIG = "model.weights.h5", "config.json"
+_OPAQUE = {"bfloat16": "BF16", "float8_e4m3fn": "F8_E4M3", "float8_e5m2": "F8_E5M2"}
 _MOST_OBJECTS = 200_000
 
 
@@ -175,17 +176,22 @@ def _stored(dataset: Any, size: int) -> Stored:
         problem = "lies in another file, which is not opened"
     elif dataset.is_virtual:
         problem = "is put together from other files, which are not opened"
-    elif dataset.dtype.kind not in "biuf":
+    elif dataset.dtype.kind not in "biuf" and _opaque(dataset, size) is None:
         problem = f"holds {dataset.dtype}, no numbers"
     if problem:
         return Stored(tuple(shape or ()), lambda: None, problem)
     stored = min(dataset.id.get_storage_size(), size)
     check_expansion(f"the array {dataset.name!r}", stored, math.prod(shape) * dataset.dtype.itemsize)
-    return Stored(tuple(int(side) for side in shape), partial(_values, dataset))
+    return Stored(tuple(int(side) for side in shape), partial(_values, dataset, _opaque(dataset, size)))
 
 
-def _values(dataset: Any) -> Any:
+def _opaque(dataset: Any, size: int) -> str | None:
+    """The number format of an array that HDF5 has no type for: Keras writes its name beside it."""
+    name = _attribute(dataset, "dtype", size) if dataset.dtype.kind == "V" else None
+    found = _OPAQUE.get(name) if isinstance(name, str) else None
+    return found if found and raw_dtype(found).itemsize == dataset.dtype.itemsize else None
+
+
+def _values(dataset: Any, opaque: str | None) -> Any:
     values = np.asarray(dataset[()])
-    if dataset.attrs.get("dtype") == "bfloat16" and values.dtype == np.uint16:
-        return decode(values, "BF16")
-    return values
+    return values if opaque is None else decode(values.view(raw_dtype(opaque)), opaque)

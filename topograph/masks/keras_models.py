@@ -9,7 +9,6 @@ import numpy as np
 
 from topograph.masks.keras_files import keras_entries
 from topograph.masks.keras_layers import KerasLayer, layers_of_config
-from topograph.masks.packages import require
 from topograph.masks.source import Source
 from topograph.masks.state_dicts import Stored
 
@@ -45,5 +44,10 @@ def _layers(model: Any) -> dict[str, KerasLayer]:
 
 
 def _values(variable: Any) -> Any:
-    values = require("keras", "keras").ops.convert_to_numpy(variable.value)
-    return values if values.dtype.kind in "biuf" else np.asarray(values, dtype=np.float32)
+    value = variable.value
+    if hasattr(value, "detach"):  # the PyTorch backend
+        from topograph.masks.torch_tensors import tensor_values
+
+        return tensor_values(value)
+    values = np.asarray(value)
+    return values if values.dtype.kind in "biuf" else values.astype(np.float32)  # bfloat16, exactly

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from topograph.errors import InvalidMaskError, TopologyMismatchError, UnknownNameError
 from topograph.graph import BipartiteGraph
@@ -98,6 +99,12 @@ class MaskSet(Mapping[str, BipartiteGraph]):
         from topograph.masks.writing import save
 
         return save(self, path)
+
+    def apply_to(self, model: Any) -> tuple[str, ...]:
+        """Put the masks on the layers of the same names of a PyTorch or Keras model; see `apply_masks`."""
+        from topograph.masks.applying import apply_masks
+
+        return apply_masks(self, model)
 
     def __getitem__(self, name: str) -> BipartiteGraph:
         try:

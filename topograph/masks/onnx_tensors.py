@@ -41,7 +41,6 @@ def stored_initializer(tensor: Any, folder: Path) -> Stored:
         return Stored(shape, lambda: None, "is stored in segments, which cannot be read")
     name, field = _TYPES[tensor.data_type]
     raw = raw_dtype(name)
-    assert raw is not None
     count = math.prod(shape)
     what = f"the tensor {tensor.name!r}"
     if tensor.data_location == _EXTERNAL:
@@ -87,11 +86,9 @@ def _external(tensor: Any, folder: Path, what: str, needed: int) -> tuple[Path, 
 
 
 def _from_file(path: Path, offset: int, shape: tuple[int, ...], name: str) -> Any:
-    raw = raw_dtype(name)
-    assert raw is not None
     with path.open("rb") as file:
         file.seek(offset)
-        values = np.fromfile(file, dtype=raw, count=math.prod(shape))
+        values = np.fromfile(file, dtype=raw_dtype(name), count=math.prod(shape))
     return decode(values.reshape(shape), name)
 
 

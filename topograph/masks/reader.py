@@ -13,9 +13,9 @@ from topograph.masks.source import Source
 _MODULES = {
     ".npy": "numpy_files:NpyReader",
     ".npz": "numpy_files:NpzReader",
-    ".mtx": "text_files:MatrixMarketReader",
-    ".csv": "text_files:EdgeListReader",
-    ".tsv": "text_files:EdgeListReader",
+    ".mtx": "matrix_market:MatrixMarketReader",
+    ".csv": "edge_lists:EdgeListReader",
+    ".tsv": "edge_lists:EdgeListReader",
     ".safetensors": "safetensors:SafetensorsReader",
     ".pt": "torch_files:TorchReader",
     ".pth": "torch_files:TorchReader",

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from topograph.errors import InvalidMaskError
-from topograph.masks.dtypes import decode, raw_dtype
+from topograph.masks.dtypes import KNOWN, decode, raw_dtype
 from topograph.masks.layout import IN_OUT, OUT_IN
 from topograph.masks.limits import check_shape, parse_json
 from topograph.masks.natural import natural
@@ -115,10 +115,9 @@ def _stored(path: Path, name: str, entry: Any, start: int, size: int) -> Stored:
             f"the tensor {name!r} lies at bytes {begin} to {end}, but only {size - start} are there; "
             "the file is truncated"
         )
-    raw = raw_dtype(dtype) if isinstance(dtype, str) else None
-    if raw is None:
+    if not isinstance(dtype, str) or dtype not in KNOWN:
         return Stored(shape, lambda: None, f"holds {dtype!r}, a number format that cannot be read")
-    needed = math.prod(shape) * raw.itemsize
+    needed = math.prod(shape) * raw_dtype(dtype).itemsize
     if needed != end - begin:
         raise InvalidMaskError(
             f"the tensor {name!r} has {end - begin} bytes, but shape {list(shape)} of {dtype} needs {needed}"
@@ -128,12 +127,10 @@ def _stored(path: Path, name: str, entry: Any, start: int, size: int) -> Stored:
 
 def _values(path: Path, offset: int, shape: tuple[int, ...], dtype: str) -> npt.NDArray[Any]:
     """Read one tensor. Plain reading, no memory map: a file cut short meanwhile is then an error, not a crash."""
-    raw = raw_dtype(dtype)
-    assert raw is not None
     count = math.prod(shape)
     with path.open("rb") as file:
         file.seek(offset)
-        values = np.fromfile(file, dtype=raw, count=count)
+        values = np.fromfile(file, dtype=raw_dtype(dtype), count=count)
     if values.size != count:
         raise InvalidMaskError("the file was cut short while it was read")
     return decode(values.reshape(shape), dtype)

@@ -1,42 +1,22 @@
-"""Text: MatrixMarket matrices and edge lists."""
+"""Edge lists as text: CSV and TSV."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import scipy.io
 import scipy.sparse as sp
 
 from topograph.errors import InvalidMaskError
-from topograph.masks.limits import check_nodes, check_shape
+from topograph.masks.limits import check_nodes
 from topograph.masks.source import Source, array_entry
 
 _SIZES = re.compile(r"#\s*(?P<left>\d{1,10})\s*(?:x|×|,|\s)\s*(?P<right>\d{1,10})\s*$")
-
-
-class MatrixMarketReader:
-    """A MatrixMarket matrix, inputs × outputs: array or coordinate, general or symmetric."""
-
-    @contextmanager
-    def open(self, path: Path) -> Iterator[Source]:
-        """The matrix, under the file's name."""
-        size = path.stat().st_size
-        rows, columns, entries, kind, *_ = scipy.io.mminfo(str(path))
-        shape = check_shape((int(rows), int(columns), int(entries)))[:2]
-        # an entry takes at least two bytes ("1\n"), one with its coordinates six
-        if int(entries) * (6 if kind == "coordinate" else 2) > 2 * size + 2:
-            raise InvalidMaskError(f"claims {entries} entries, but has only {size} bytes")
-        if kind == "array" and rows * columns > size:
-            raise InvalidMaskError(f"claims {rows} × {columns} entries, but has only {size} bytes")
-        check_nodes(shape, size)
-        yield Source(str(path), (array_entry(path.stem, shape, partial(scipy.io.mmread, str(path))),))
 
 
 class EdgeListReader:

@@ -1,0 +1,137 @@
+"""Masks out again, onto somebody's own model: `apply_masks`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from topograph.errors import InvalidParameterError, TopologyMismatchError, UnknownNameError
+from topograph.graph import BipartiteGraph
+from topograph.masks.layout import Layout
+from topograph.masks.loading import live_source
+from topograph.masks.source import Entry
+
+Mask = npt.NDArray[np.bool_]
+
+
+def apply_masks(graphs: Mapping[str, BipartiteGraph], model: Any) -> tuple[str, ...]:
+    """Put masks on the layers of a PyTorch or Keras model, and keep them there while it trains.
+
+    PyTorch: each weight becomes a parametrization, ``weight = original · mask``, so that neither gradient nor momentum
+    nor weight decay can bring a removed connection back; ``torch.nn.utils.parametrize.remove_parametrizations`` makes
+    it final. Keras: each kernel gets a constraint, which every optimizer applies after its step.
+
+    Parameters
+    ----------
+    graphs
+        Layer name → graph. The names are those that `topograph.load` gives the model's layers, with or without their
+        ``.weight`` or ``/kernel``. A convolution takes a graph of its kernel or channel unfolding.
+    model
+        The model, changed in place.
+
+    Returns
+    -------
+    tuple of str
+        The names of the weights that are masked now.
+
+    Raises
+    ------
+    UnknownNameError
+        When the model has no layer of a name; the message lists those it has.
+    TopologyMismatchError
+        When a graph does not have the layer's shape.
+    """
+    entries = {entry.name: entry for entry in live_source(model).entries if entry.read is not None}
+    masks: dict[str, Mask] = {}
+    for name, graph in graphs.items():
+        entry = entries[_full_name(name, entries)]
+        weight = entry.name.split(":")[0]
+        assert entry.read is not None
+        assert entry.layout is not None
+        shape = np.shape(entry.read())
+        mask = masks.setdefault(weight, np.ones(shape, dtype=bool))
+        _lay(mask, graph, entry.layout, entry.name)
+    if hasattr(model, "named_modules") and not _is_keras(model):
+        from topograph.masks.torch_masking import fix_masks
+    elif _is_keras(model):
+        from topograph.masks.keras_masking import fix_masks
+    else:
+        raise InvalidParameterError(f"masks go onto a PyTorch module or a Keras model, but got {type(model).__name__}")
+    fix_masks(model, masks)
+    return tuple(masks)
+
+
+def match_layers(
+    graphs: Iterable[BipartiteGraph], model: Any, layers: Iterable[str] | None
+) -> dict[str, BipartiteGraph]:
+    """Name the layer of a model for each graph of a chain: those given, or all that can hold a mask, in order.
+
+    Raises
+    ------
+    TopologyMismatchError
+        When their numbers differ.
+    """
+    chain = list(graphs)
+    if layers is None:
+        names = [entry.name for entry in live_source(model).entries if entry.read is not None and not entry.set_aside]
+    else:
+        names = list(layers)
+    if len(names) != len(chain):
+        raise TopologyMismatchError(
+            f"the topology has {len(chain)} layer pairs, but {'the model has' if layers is None else 'layers= names'} "
+            f"{len(names)}: {', '.join(names)}; name as many with layers=[…]"
+        )
+    return dict(zip(names, chain, strict=True))
+
+
+def mask_tensor(graph: BipartiteGraph, layout: Layout, shape: tuple[int, ...]) -> Mask:
+    """The mask of a graph in the orientation of a tensor: ``layout.blocks`` backwards.
+
+    Raises
+    ------
+    TopologyMismatchError
+        When the graph has another shape, or edges between groups.
+
+    Examples
+    --------
+    >>> from topograph.masks.layout import torch_layout
+    >>> mask_tensor(BipartiteGraph.from_mask([[1, 0, 0], [1, 1, 0]]), torch_layout(2), (3, 2)).astype(int).tolist()
+    [[1, 1], [0, 1], [0, 0]]
+    """
+    mask = np.ones(shape, dtype=bool)
+    _lay(mask, graph, layout, "the layer")
+    return mask
+
+
+def _lay(mask: Mask, graph: BipartiteGraph, layout: Layout, name: str) -> None:
+    places = layout.blocks(np.arange(mask.size).reshape(mask.shape))  # where in the tensor each connection lies
+    groups, inputs, taps, outputs = places.shape
+    if graph.shape == (groups * inputs * taps, groups * outputs):
+        span = taps
+    elif graph.shape == (groups * inputs, groups * outputs):  # a channel graph: its edge keeps every tap
+        span = 1
+    else:
+        channels = f" or {groups * inputs} × {groups * outputs} (channels)" if taps > 1 else ""
+        raise TopologyMismatchError(
+            f"{name} takes a graph of {groups * inputs * taps} × {groups * outputs}{channels}, but got "
+            f"{graph.n_left} × {graph.n_right}"
+        )
+    keep = graph.to_mask().reshape(groups, inputs, span, groups, outputs)
+    own = np.stack([keep[group, :, :, group, :] for group in range(groups)])
+    if np.count_nonzero(own) != graph.n_edges:
+        raise TopologyMismatchError(f"{name} has {groups} groups, but the graph has edges between them")
+    mask.reshape(-1)[places] = np.broadcast_to(own, places.shape)
+
+
+def _full_name(name: str, entries: Mapping[str, Entry]) -> str:
+    for candidate in (name, f"{name}.weight", f"{name}/kernel"):
+        if candidate in entries:
+            return candidate
+    raise UnknownNameError.among("layer", name, entries)
+
+
+def _is_keras(model: Any) -> bool:
+    return any(part.__module__.split(".")[0] == "keras" for part in type(model).__mro__)

@@ -102,5 +102,9 @@ def _check_header(what: str, file: IO[bytes], size: int) -> tuple[tuple[int, ...
 def _read_sparse(path: Path) -> Any:
     matrix = sp.load_npz(path)
     if matrix.format in ("csr", "csc", "bsr"):
-        matrix.check_format(full_check=True)  # an index out of range would write to foreign memory
+        # SciPy trusts these numbers, and with wrong ones reads and writes foreign memory
+        pointers = matrix.indptr
+        if pointers[0] != 0 or pointers[-1] > len(matrix.indices) or (pointers[1:] < pointers[:-1]).any():
+            raise InvalidMaskError("the row pointers must rise from 0 to the number of entries")
+        matrix.check_format(full_check=True)
     return matrix

@@ -152,6 +152,8 @@ def _mask_names(name: str, tensors: Mapping[str, Stored]) -> Iterator[str]:
         stem = name.removesuffix(parametrized["rest"])
         yield from (other for other in tensors if other.startswith(stem) and "mask" in other.removeprefix(stem))
     module, dot, weight = name.rpartition(".")
+    computed = f"{module}{dot}parametrizations.{weight}."  # of a live module
+    yield from (other for other in tensors if other.startswith(computed) and "mask" in other.removeprefix(computed))
     if weight == "weight":
         yield from (f"{name}_mask", f"{module}{dot}mask", f"{module}{dot}weight.mask", f"{module}{dot}mask_weight")
 

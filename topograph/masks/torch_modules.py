@@ -54,8 +54,11 @@ def _tensors(module: Any) -> Iterator[tuple[str, Any, Any]]:
             for name in owner.parametrizations:
                 shape = tuple(getattr(owner, name).shape)
                 yield prefix + name, Stored(shape, partial(_computed, owner, name)), owner
+                for place, buffer in owner.parametrizations[name].named_buffers():
+                    if "mask" in place and tuple(buffer.shape) == shape:
+                        yield f"{prefix}parametrizations.{name}.{place}", stored_tensor(buffer), owner
         if path.startswith(inner):
-            continue  # the originals and masks that the computed weight is made of
+            continue  # the originals that the computed weight is made of
         own = {**owner._parameters, **owner._buffers}
         for name, tensor in own.items():
             if tensor is not None:

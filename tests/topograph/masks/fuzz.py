@@ -183,6 +183,7 @@ def run(total: int, seed: int, workers: int) -> int:
                     causes[detail if outcome == "refused" else outcome] += 1
                     if outcome == "finding":
                         findings.append((number, name, detail))
+            process.stdout.close()
             code = process.wait()
             if code:
                 if last is None:

@@ -20,7 +20,7 @@ class FixedMask(keras.constraints.Constraint):
 
     def __call__(self, value: Any) -> Any:
         """The kernel without its removed connections; the layer's own constraint comes first."""
-        value = value if self.also is None else self.also(value)
+        value = keras.ops.convert_to_tensor(value if self.also is None else self.also(value))
         return keras.ops.where(keras.ops.convert_to_tensor(self.mask), value, keras.ops.zeros_like(value))
 
 
@@ -32,3 +32,6 @@ def fix_masks(model: Any, masks: Mapping[str, Mask]) -> None:
         own = variable.constraint
         variable.constraint = FixedMask(mask, own.also if isinstance(own, FixedMask) else own)
         variable.assign(variable.constraint(variable.value))
+    # a training step compiled before knows nothing of the constraints; Keras makes a new one when there is none
+    if getattr(model, "train_function", None) is not None:
+        model.train_function = None

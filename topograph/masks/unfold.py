@@ -55,6 +55,11 @@ def block_graph(keep: npt.NDArray[np.bool_]) -> BipartiteGraph:
     groups, inputs, taps, outputs = keep.shape
     n_left, n_right = groups * inputs * taps, groups * outputs
     check_sides(n_left, n_right)
+    flags = keep[0, :, 0].flags
+    stored_turned = groups == taps == 1 and flags.f_contiguous and not flags.c_contiguous
+    if stored_turned and np.count_nonzero(keep) < keep.size / 8:
+        # To turn the few edges is much faster than to turn the whole mask.
+        return block_graph(keep.transpose(0, 3, 2, 1)).transpose()
     rows = keep.reshape(n_left, outputs)
     indptr = np.concatenate([[0], np.cumsum(np.count_nonzero(rows, axis=1))])
     indices = np.empty(indptr[-1], dtype=np.int32)

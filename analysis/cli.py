@@ -264,12 +264,15 @@ def _readable(table: pd.DataFrame, long: bool) -> str:
         return str(table.to_string(index=False, na_rep="")) + "\n"
     several = table["file"].nunique() > 1
     names = [f"{file}:{layer}" if several else layer for file, layer in zip(table["file"], table["layer"], strict=True)]
-    numbers = table.drop(columns=["file", "layer", "reason"])
+    numbers = table.drop(columns=["file", "layer", "reason", "read_as"], errors="ignore")
     cells = {name: [_number(v) for v in numbers.iloc[i]] for i, name in enumerate(names)}
     text: str = pd.DataFrame(cells, index=numbers.columns).to_string() + "\n"
     for name, reason in zip(names, table["reason"], strict=True):
         if reason:
             text += f"{name}: undefined: {reason}\n"
+    for name, words in zip(names, table.get("read_as", [""] * len(names)), strict=True):
+        if isinstance(words, str) and words:
+            text += f"{name}: read as {words}\n"
     return text
 
 

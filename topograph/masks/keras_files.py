@@ -107,12 +107,12 @@ def keras_entries(variables: Mapping[str, Stored], layers: Mapping[str, KerasLay
 
 
 def _mask_names(path: str, variables: Mapping[str, Stored]) -> Iterator[str]:
-    """Names that the mask of a kernel may have: beside it, or one level up, where a pruning wrapper keeps it."""
+    """Names that the mask of a kernel may have: beside it, or where a pruning wrapper keeps it."""
     layer, _, weight = path.rpartition("/")
     stem, colon, number = weight.partition(":")
     if "kernel" in stem and "mask" not in stem:
-        above = layer.rpartition("/")[0]
-        for folder in (layer, above):
+        above, _, own = layer.rpartition("/")
+        for folder in (layer, above, f"prune_low_magnitude_{own}"):
             yield from (f"{folder}/{name}{colon}{number}" for name in ("mask", f"{stem}_mask"))
 
 

@@ -1,34 +1,45 @@
-"""A fixed mask on a Keras kernel. Imported only when a Keras model is masked."""
+"""A fixed mask on a Keras kernel."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-import keras
-
 from topograph.masks.applying import Mask
 from topograph.masks.keras_models import variable_path
+from topograph.masks.packages import require
 
 
-class FixedMask(keras.constraints.Constraint):
-    """A constraint that sets removed connections to 0 after every step of any optimizer."""
+class FixedMask:
+    """A constraint: every optimizer calls it after its step, and so sets removed connections to 0.
+
+    Parameters
+    ----------
+    mask
+        The connections that stay, in the shape of the kernel.
+    also
+        The layer's own constraint, which comes first.
+    """
 
     def __init__(self, mask: Mask, also: Any = None) -> None:
         self.mask = mask
         self.also = also
 
     def __call__(self, value: Any) -> Any:
-        """The kernel without its removed connections; the layer's own constraint comes first."""
-        value = value if self.also is None else self.also(value)
-        return keras.ops.where(keras.ops.convert_to_tensor(self.mask), value, keras.ops.zeros_like(value))
+        """The kernel without its removed connections."""
+        ops = require("keras", "keras").ops
+        value = ops.convert_to_tensor(value if self.also is None else self.also(value))
+        return ops.where(ops.convert_to_tensor(self.mask), value, ops.zeros_like(value))
 
 
 def fix_masks(model: Any, masks: Mapping[str, Mask]) -> None:
-    """Mask kernels by path; a mask that is there already is replaced."""
+    """Mask kernels by path; a mask of ours that is there already is replaced."""
     variables = {variable_path(model, variable): variable for variable in model.variables}
     for path, mask in masks.items():
         variable = variables[path]
         own = variable.constraint
         variable.constraint = FixedMask(mask, own.also if isinstance(own, FixedMask) else own)
         variable.assign(variable.constraint(variable.value))
+    # a training step compiled before knows nothing of the constraints; Keras makes a new one when there is none
+    if getattr(model, "train_function", None) is not None:
+        model.train_function = None

@@ -91,6 +91,8 @@ def _read(entry: Entry, reading: Reading, rule: EdgeRule | None, with_weights: b
     weights = entry.weights if reading.by_magnitude and entry.weights is not None else entry.read
     values = weights()
     if isinstance(values, BipartiteGraph):
+        if reading.by_magnitude:
+            raise InvalidParameterError(f"threshold and density need weights, but {entry.name} has only connections")
         return Layer(entry.name, values, entry.note)
     layout = _layout(entry, values, reading)
     try:

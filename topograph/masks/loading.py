@@ -25,17 +25,17 @@ from topograph.topology import Topology
 def load(source: Any, **options: Unpack[ReadingOptions]) -> MaskSet:
     """Read every mask of a file, a folder or a model.
 
-    =============================  ==========================================================================
+    =============================  ===========================================================================
     ``.npy``, ``.npz``             arrays, inputs × outputs; a SciPy sparse matrix; a topology or a mask set
     ``.mtx``                       a MatrixMarket matrix
     ``.csv``, ``.tsv``             an edge list: input, output and, if there is one, weight; numbered from 0
     ``.safetensors``               one file, or a folder of them with or without its index
-    ``.pt``, ``.pth``, ``.bin``    PyTorch state dicts, also within a checkpoint
+    ``.pt``, ``.pth``, ``.bin``    PyTorch state dicts, also within a checkpoint (``.ckpt``, ``.pth.tar``)
     ``.keras``, ``.h5``            Keras models and weights
     ``.onnx``                      ONNX models
     ``torch.nn.Module``            a live model, pruned or parametrized ones too
     ``keras.Model``                a live model
-    =============================  ==========================================================================
+    =============================  ===========================================================================
 
     Nothing in a file is executed: no pickle, no code. Each format's own orientation is turned to inputs × outputs, and
     `MaskSet.read_as` says how; `MaskSet.left_out` says what was not read, and why.

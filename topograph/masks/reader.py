@@ -20,6 +20,8 @@ _MODULES = {
     ".pt": "torch_files:TorchReader",
     ".pth": "torch_files:TorchReader",
     ".bin": "torch_files:TorchReader",
+    ".ckpt": "torch_files:TorchReader",
+    ".tar": "torch_files:TorchReader",
     ".keras": "keras_files:KerasReader",
     ".h5": "keras_files:HdfReader",
     ".hdf5": "keras_files:HdfReader",

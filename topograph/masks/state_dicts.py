@@ -21,6 +21,9 @@ _PARAMETRIZED = re.compile(r"(?P<module>.*?)(?P<dot>\.?)parametrizations\.(?P<we
 _RECURRENT = re.compile(r"(?P<prefix>.*)weight_(?P<kind>ih|hh|hr)_l(?P<layer>\d+)(?P<way>_reverse)?")
 _OPTIMIZER = re.compile(r"(^|\.)(optim(izer)?s?(_state(_dict)?)?|lr_schedulers?|scheduler|scaler|ema_optimizer)(\.|$)")
 _EMBEDDING = re.compile(r"(^|[._/])(\w*embed\w*|wte|wpe|pos_encoding|relative_attention_bias)([._/]|$)", re.IGNORECASE)
+_MAYBE_DEPTHWISE = "if this is depthwise, pass geometry=Geometry(groups=…)"
+_LEARNED_INPUT = re.compile(r"embed|token|query_tokens|latents|prompt", re.IGNORECASE)
+_EXPERTS = re.compile(r"(^|[._])experts?([._]|$)")
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,8 @@ def state_entries(
         known = describe(item.name, item.values.shape) if describe is not None else None
         aside = known if isinstance(known, str) else "" if known is not None else _set_aside(item)
         parts = known if known is not None and not isinstance(known, str) else _parts(item, orientation, hidden)
+        if known is None and len(item.values.shape) > 2 and item.values.shape[1] == 1 < item.values.shape[0]:
+            item = replace(item, note=f"{item.note}; {_MAYBE_DEPTHWISE}".removeprefix("; "))
         for suffix, layout in parts:
             yield item.entry(suffix, layout, aside)
 
@@ -169,12 +174,16 @@ def _plain_name(name: str) -> str:
 def _set_aside(item: Weight) -> str:
     name, ndim = item.name, len(item.values.shape)
     last = name.rpartition(".")[2]
-    if last in ("bias", "masked_bias"):
+    if last in ("bias", "masked_bias", "relative_position_bias_table"):
         return "bias: not a layer's weight"
     if last.endswith(("position_ids", "token_type_ids", "relative_position_index")):
         return "holds indices, not weights"
     if last in ("original0", "weight_g"):
         return "is the scale of a weight-normalised layer"
+    if ndim > 2 and last != "weight" and _LEARNED_INPUT.search(last):
+        return "is a learned input, no layer pair"
+    if ndim == 3 and _EXPERTS.search(name):
+        return "stacks the matrices of experts, in an orientation that the format does not say; see orientation="
     if ndim == 2 and _EMBEDDING.search(name):
         return "looks like an embedding, a table and no layer pair; include it by name to read it"
     return ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -33,8 +34,10 @@ class TorchReader:
                 packed = [member.filename for member in archive.infolist() if member.compress_type]
             if packed:
                 raise InvalidMaskError(f"the member {packed[0]!r} is compressed, which torch.save never does")
+        # Read whole, an old file cannot make the unpickler reserve more than is there; a new one is mapped instead.
+        content: Any = str(path) if zipped else io.BytesIO(path.read_bytes())
         try:
-            loaded = torch.load(path, map_location="cpu", weights_only=True, mmap=zipped)
+            loaded = torch.load(content, map_location="cpu", weights_only=True, mmap=zipped)
         except Exception as error:
             raise InvalidMaskError(_refusal(error)) from error
         yield state_source(str(path), loaded, path.stem, size)

@@ -55,16 +55,22 @@ def block_graph(keep: npt.NDArray[np.bool_]) -> BipartiteGraph:
     groups, inputs, taps, outputs = keep.shape
     n_left, n_right = groups * inputs * taps, groups * outputs
     check_sides(n_left, n_right)
+    flags = keep[0, :, 0].flags
+    stored_turned = groups == taps == 1 and flags.f_contiguous and not flags.c_contiguous
+    if stored_turned and np.count_nonzero(keep) < keep.size / 8:
+        # To turn the few edges is much faster than to turn the whole mask.
+        return block_graph(keep.transpose(0, 3, 2, 1)).transpose()
     rows = keep.reshape(n_left, outputs)
-    counts = np.zeros(n_left + 1, dtype=np.int64)
-    pieces = []
-    for start in range(0, n_left, max(1, _BLOCK // outputs)):
-        block = np.ascontiguousarray(rows[start : start + max(1, _BLOCK // outputs)])
-        counts[start + 1 : start + 1 + len(block)] = np.count_nonzero(block, axis=1)
+    indptr = np.concatenate([[0], np.cumsum(np.count_nonzero(rows, axis=1))])
+    indices = np.empty(indptr[-1], dtype=np.int32)
+    step = max(1, _BLOCK // outputs)
+    for start in range(0, n_left, step):
+        block = np.ascontiguousarray(rows[start : start + step])
         row, column = np.divmod(np.flatnonzero(block), outputs)
         group = (row + start) // (inputs * taps)
-        pieces.append((column + group * outputs).astype(np.int32))
-    return BipartiteGraph(n_left, n_right, np.cumsum(counts), np.concatenate(pieces))
+        indices[indptr[start] : indptr[min(start + step, n_left)]] = column + group * outputs
+    indices.flags.writeable = False  # so that the graph takes it as it is, without a copy of the largest thing here
+    return BipartiteGraph(n_left, n_right, indptr, indices)
 
 
 def unrolled_graph(keep: npt.NDArray[np.bool_], kernel: Sequence[int], geometry: Geometry) -> BipartiteGraph:

@@ -26,7 +26,7 @@ from types import FrameType
 
 import numpy as np
 
-from tests.topograph.masks.seeds import members, seeds
+from tests.topograph.masks.seeds import INDEX, members, seeds, shard
 from topograph import load
 from topograph.errors import InvalidMaskError
 
@@ -115,6 +115,19 @@ def attempt(path: Path) -> tuple[str, str]:
     return "ok", ""
 
 
+def place(folder: Path, name: str, content: bytes) -> Path:
+    """Write a file where it can be read; an index goes beside its shard. Returns the path to read."""
+    if name == INDEX:
+        folder = folder / f"{os.getpid()}-shards"
+        folder.mkdir(exist_ok=True)
+        (folder / "shard.safetensors").write_bytes(shard())
+        (folder / name).write_bytes(content)
+        return folder
+    path = folder / f"{os.getpid()}-{name}"
+    path.write_bytes(content)
+    return path
+
+
 class TooSlowError(BaseException):
     """A file took longer than `LONGEST` seconds."""
 
@@ -128,24 +141,19 @@ def worker(start: int, stop: int, step: int, seed: int, folder: Path) -> None:
     warnings.simplefilter("ignore")
     files = seeds()
     for name, content in files.items():  # imports every library before memory is limited
-        path = folder / f"{os.getpid()}-{name}"
-        path.write_bytes(content)
-        result = attempt(path)
+        result = attempt(place(folder, name, content))
         assert result[0] == "ok", (name, result)
-        path.unlink()
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY, used + MEMORY))
     signal.signal(signal.SIGALRM, _alarm)
     for number in range(start, stop, step):
         name, content = variant(number, seed, files)
-        path = folder / f"{os.getpid()}-{name}"
-        path.write_bytes(content)
+        path = place(folder, name, content)
         print(json.dumps([number, name, "begin", ""]), flush=True)
         signal.alarm(LONGEST)
         outcome, detail = attempt(path)
         signal.alarm(0)
         print(json.dumps([number, name, outcome, detail[:500]]), flush=True)
-        path.unlink()
     print(json.dumps([-1, "", "memory", str(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)]), flush=True)
 
 
@@ -216,9 +224,7 @@ def main() -> int:
     if options.only is not None:
         name, content = variant(options.only, options.seed, seeds())
         with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder, name)
-            path.write_bytes(content)
-            print(load(path))
+            print(load(place(Path(folder), name, content)))
         return 0
     return run(options.files, options.seed, options.workers)
 

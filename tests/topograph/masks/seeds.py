@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import io
+import json
 import os
 import tempfile
 import warnings
@@ -21,6 +22,9 @@ from topograph.masks import save
 MASK = (np.random.default_rng(0).random((6, 4)) < 0.4).astype(np.float32)
 
 
+INDEX = "model.safetensors.index.json"
+
+
 def has(package: str) -> bool:
     return importlib.util.find_spec(package) is not None
 
@@ -28,7 +32,7 @@ def has(package: str) -> bool:
 def seeds() -> dict[str, bytes]:
     """File name → content, for every format whose library is installed."""
     with tempfile.TemporaryDirectory() as folder:
-        for write in (_numpy, _text, _ours, _safetensors, _torch, _onnx, _hdf, _keras):
+        for write in (_numpy, _text, _ours, _safetensors, _index, _torch, _onnx, _hdf, _keras):
             write(Path(folder))
         return {path.name: path.read_bytes() for path in sorted(Path(folder).iterdir())}
 
@@ -61,6 +65,18 @@ def _safetensors(folder: Path) -> None:
 
         tensors = {"fc1.weight": MASK.T.copy(), "fc1.bias": np.ones(4), "conv.weight": np.ones((2, 3, 2, 2), np.int8)}
         save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+
+
+def shard() -> bytes:
+    """A shard that the index among the seeds names."""
+    header = {"w": {"dtype": "F32", "shape": [4, 6], "data_offsets": [0, 96]}}
+    text = json.dumps(header).encode()
+    return len(text).to_bytes(8, "little") + text + MASK.tobytes()
+
+
+def _index(folder: Path) -> None:
+    index = {"metadata": {"total_size": 96}, "weight_map": {"w": "shard.safetensors"}}
+    (folder / INDEX).write_text(json.dumps(index))
 
 
 def _torch(folder: Path) -> None:

@@ -83,3 +83,16 @@ def test_not_finite():
     assert "NaN" in masks.left_out["w"]
     with pytest.raises(InvalidMaskError, match="NaN"):
         tg.measure(np.array([[np.inf, 1.0]]))
+
+
+def test_connections_have_no_magnitude():
+    with pytest.raises(InvalidParameterError, match="need weights, but l1 has only connections"):
+        tg.measure(tg.Topology.build("dense", [3, 2]), density=0.5)
+
+
+@pytest.mark.parametrize("shape", [(300, 200), (1, 1), (1, 5), (5, 1)])
+@pytest.mark.parametrize("share", [0, 0.02, 0.12, 0.13, 1])
+def test_turned_the_quick_way_or_the_long_way(shape, share):
+    weights = np.random.default_rng(3).random(shape)
+    kept = weights < share
+    assert tg.load({"w": kept}, orientation="out_in")["w"] == tg.BipartiteGraph.from_mask(kept.T)

@@ -10,7 +10,7 @@ import pytest
 import scipy.sparse as sp
 
 import topograph as tg
-from tests.topograph.masks.fuzz import attempt
+from tests.topograph.masks.fuzz import attempt, place
 from tests.topograph.masks.seeds import seeds
 from topograph.errors import InvalidMaskError
 
@@ -393,9 +393,7 @@ def test_every_truncation(tmp_path):
     """Each seed of the fuzzer, cut short at many places."""
     for name, content in seeds().items():
         for length in np.linspace(0, len(content) - 1, 15).astype(int):
-            path = tmp_path / name
-            path.write_bytes(content[:length])
-            outcome, detail = attempt(path)
+            outcome, detail = attempt(place(tmp_path, name, content[:length]))
             assert outcome != "finding", detail
 
 

@@ -159,6 +159,25 @@ def test_embedding_by_name(tmp_path):
     assert "tok_embeddings.weight" in tg.load(tmp_path / "m.pt", include="*")
 
 
+def test_names_from_the_wild(tmp_path):
+    state = {
+        "h.0.attn.bias": torch.ones(1, 1, 8, 8),
+        "cls_token": torch.ones(1, 1, 6),
+        "pos_embed": torch.ones(1, 5, 6),
+        "patch_embed.proj.weight": torch.ones(6, 3, 2, 2),
+        "relative_position_bias_table": torch.ones(9, 3),
+        "mlp.experts.gate_up_proj": torch.ones(4, 6, 3),
+        "mixer.conv1d.weight": torch.ones(6, 1, 4),
+    }
+    torch.save(state, tmp_path / "m.ckpt")
+    masks = tg.load(tmp_path / "m.ckpt")
+    assert list(masks) == ["patch_embed.proj.weight", "mixer.conv1d.weight"]
+    assert "depthwise" in masks.read_as["mixer.conv1d.weight"]
+    assert set(masks.left_out) == set(state) - set(masks)
+    blocks = tg.load(tmp_path / "m.ckpt", geometry={"mixer.*": tg.masks.Geometry(groups=6)})["mixer.conv1d.weight"]
+    assert (blocks.shape, blocks.n_components) == ((24, 6), 6)
+
+
 def test_a_whole_module_is_refused(tmp_path):
     torch.save(nn.Linear(2, 2), tmp_path / "m.pt")
     with pytest.raises(InvalidMaskError, match=r"save model\.state_dict\(\) instead"):

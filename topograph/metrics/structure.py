@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,25 +12,32 @@ import numpy.typing as npt
 from topograph.graph import BipartiteGraph
 from topograph.metrics.adjacency import by_columns
 from topograph.metrics.metric import Metric, Value
+from topograph.metrics.shared import shared
 
 _GRAY = "Gray, Radford & Kingma (2017), GPU kernels for block-sparse weights"
 
 
-def _giant_share(graph: BipartiteGraph) -> Value:
-    return Value(float(np.bincount(graph.component_labels).max()) / graph.n_nodes)
+@shared
+def _component_sizes(graph: BipartiteGraph) -> npt.NDArray[np.int64]:
+    if graph.has_spectrum and graph.spectrum(on_failure="nan")["algebraic_connectivity"].low > 0:
+        return np.array([graph.n_nodes])  # certainly connected: the search is spared where thousands are measured
+    return np.bincount(graph.component_labels)
 
 
-def _repeats(indptr: npt.NDArray[np.int64], indices: npt.NDArray[np.int64]) -> int:
-    """The largest p that divides the number of rows, each p rows from the first being equal."""
-    sizes = np.diff(indptr)
-    rows = sizes.size
+def _repeats(sizes: npt.NDArray[np.int64], lines: Callable[[], tuple[Any, Any]]) -> int:
+    """The largest p that divides the number of lines (rows or columns), each p of them from the first being equal.
+
+    Most masks are seen to have none from the sizes of their lines, without a look at ``lines``.
+    """
+    if _common_step(sizes[1:] == sizes[:-1]) == 1:
+        return 1
+    indptr, indices = lines()
     same = sizes[1:] == sizes[:-1]
     pairs = np.flatnonzero(same & (sizes[1:] > 0))  # two rows without a connection are equal, too
     starts, middles, ends = indptr[pairs], indptr[pairs + 1], indptr[pairs + 2]
     alike = (indices[starts] == indices[middles]) & (indices[middles - 1] == indices[ends - 1])
     same[pairs[~alike]] = False
-    # a new row may begin only at a multiple of p; most masks are seen to have no blocks before rows are compared
-    repeats = math.gcd(rows, *(np.flatnonzero(~same) + 1).tolist())
+    repeats = _common_step(same)
     for place in np.flatnonzero(alike) if repeats > 1 else ():
         start, middle, end = starts[place], middles[place], ends[place]
         if not np.array_equal(indices[start:middle], indices[middle:end]):
@@ -36,18 +45,23 @@ def _repeats(indptr: npt.NDArray[np.int64], indices: npt.NDArray[np.int64]) -> i
     return repeats
 
 
+def _common_step(same: npt.NDArray[np.bool_]) -> int:
+    """A new line may begin only at a multiple of the step."""
+    return math.gcd(same.size + 1, *(np.flatnonzero(~same) + 1).tolist())
+
+
 def _block_rows(graph: BipartiteGraph) -> Value:
-    return Value(_repeats(graph.indptr, graph.indices))  # type: ignore[arg-type]
+    return Value(_repeats(graph.left_degrees, lambda: (graph.indptr, graph.indices)))
 
 
 def _block_columns(graph: BipartiteGraph) -> Value:
-    return Value(_repeats(*by_columns(graph)))
+    return Value(_repeats(graph.right_degrees, lambda: by_columns(graph)))
 
 
 METRICS = (
     Metric(
         "n_components",
-        lambda g: Value(g.n_components),
+        lambda g: Value(_component_sizes(g).size),
         "number of connected components; an isolated node is one",
         "c",
         1,
@@ -59,7 +73,7 @@ METRICS = (
     ),
     Metric(
         "giant_share",
-        _giant_share,
+        lambda g: Value(int(_component_sizes(g).max()) / g.n_nodes),
         "share of the nodes in the component with the most nodes",
         r"\max_C |C| / (n + m)",
         0,

@@ -6,6 +6,7 @@ import multiprocessing
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +24,7 @@ Record = tuple[str, str, float, float, str | None]
 
 _CHUNK_EDGES = 400_000  # of the graphs that are held together
 _CHUNK_GRAPHS = 500
+_SMALL = 1000  # nodes
 _PATIENCE = 2.0  # seconds of work alone before processes are worth their start
 _START = 8.0  # and what must remain by then
 
@@ -38,6 +40,20 @@ class Item:
 
 def measure_graphs(items: Sequence[Item], metrics: Sequence[Metric]) -> list[Record]:
     """Records of layers, metric by metric; spectra of tiny layers of one shape are computed together."""
+    with _threads_for(items):
+        return _measure_graphs(items, metrics)
+
+
+def _threads_for(items: Sequence[Item]) -> AbstractContextManager[Any]:
+    """One thread for many small matrices: handing LAPACK calls of microseconds to others costs many times the call."""
+    if len(items) == 1 or max(item.graph.n_nodes for item in items) > _SMALL:
+        return nullcontext()
+    from threadpoolctl import threadpool_limits
+
+    return threadpool_limits(limits=1, user_api="blas")  # type: ignore[no-any-return]
+
+
+def _measure_graphs(items: Sequence[Item], metrics: Sequence[Metric]) -> list[Record]:
     if len(items) > 1 and any(metric.cost.startswith("spectrum") for metric in metrics):
         waiting = [item.graph for item in items if not item.graph.has_spectrum]
         for graph, spectrum in zip(waiting, compute_spectra(waiting, on_failure="nan"), strict=True):

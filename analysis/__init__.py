@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from analysis.comparison import Comparison, compare
     from analysis.correlation import correlate
     from analysis.effects import Effect, effect
+    from analysis.experiments import Experiment, experiment
     from analysis.frame import describe_columns, load_frame
     from analysis.prediction import Prediction, predict_unseen
     from analysis.regression import Fit, fit
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "Comparison": "comparison",
     "Effect": "effects",
+    "Experiment": "experiments",
     "Fit": "regression",
     "Prediction": "prediction",
     "Report": "reporting",
@@ -26,6 +28,7 @@ _HOMES = {
     "correlate": "correlation",
     "describe_columns": "frame",
     "effect": "effects",
+    "experiment": "experiments",
     "fit": "regression",
     "load_frame": "frame",
     "predict_unseen": "prediction",
@@ -37,6 +40,7 @@ _HOMES = {
 __all__ = [
     "Comparison",
     "Effect",
+    "Experiment",
     "Fit",
     "Prediction",
     "Report",
@@ -44,6 +48,7 @@ __all__ = [
     "correlate",
     "describe_columns",
     "effect",
+    "experiment",
     "fit",
     "load_frame",
     "predict_unseen",

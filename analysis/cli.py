@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -62,11 +63,29 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--sizes", required=True, type=_whole_numbers, help="neurons in each layer, such as 784,300,10")
     sub.add_argument("--degrees", type=_numbers, help="outputs of each input, one a layer pair or one for all")
     sub.add_argument("--densities", type=_numbers, help="instead of degrees: the share of connections wanted")
+    sub.add_argument("--edges", type=int, help="instead of degrees: connections of the whole network, met exactly")
+    sub.add_argument("--density", type=float, help="instead of degrees: their share of all possible ones, met exactly")
+    sub.add_argument("--allocation", default="uniform", help="how layers share them (default: %(default)s)")
     sub.add_argument("--seed", type=int, default=0, help="of what is drawn at random (default: %(default)s)")
-    sub.add_argument("--out", required=True, type=Path, help="the .npz file to write")
+    sub.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="an option of the construction")
+    sub.add_argument("--out", required=True, type=Path, help="the .npz or .safetensors file to write")
 
-    sub = command("measure", _measure, "Compute graph metrics of masks in files", "topograph measure mask.npy t.npz")
-    sub.add_argument("files", nargs="+", type=Path, metavar="FILE", help="masks: rows are inputs")
+    sub = command(
+        "measure",
+        _measure,
+        "Compute graph metrics of the masks in files: NumPy, SciPy, MatrixMarket, edge lists, safetensors, PyTorch, "
+        "Keras, ONNX",
+        "topograph measure mask.npy model.safetensors --density 0.1 --exclude 'head.*'",
+    )
+    sub.add_argument("files", nargs="+", type=Path, metavar="FILE", help="files, or folders of safetensors shards")
+    sub.add_argument("--threshold", type=float, help="an edge is a weight of magnitude above this (default: not zero)")
+    sub.add_argument("--density", type=float, help="edges are the largest magnitudes, this share of the weights")
+    sub.add_argument("--scope", choices=["layer", "global"], help="the share of each layer, or of all (default: layer)")
+    sub.add_argument("--unfold", choices=["kernel", "channel", "unrolled"], help="convolutions (default: kernel)")
+    sub.add_argument("--image-size", type=_whole_numbers, help="of the inputs of convolutions, such as 32,32")
+    sub.add_argument("--include", type=_words, help="only layers that match, such as 'encoder.*'")
+    sub.add_argument("--exclude", type=_words, help="no layers that match")
+    sub.add_argument("--orientation", choices=["in_out", "out_in"], help="against what the format says")
     sub.add_argument("--metrics", type=_words, help="metrics or groups, such as spectral,density (default: fast)")
     sub.add_argument("--format", choices=["table", "csv", "json", "parquet"], default="table", help="(default: table)")
     sub.add_argument("--long", action="store_true", help="one row a metric, with residuals and reasons")
@@ -114,10 +133,13 @@ def _parser() -> argparse.ArgumentParser:
 
 def _list(options: argparse.Namespace) -> None:
     if options.what == "constructions":
-        from topograph.constructions import get_construction
+        from topograph.constructions import describe_constructions
 
-        rows = [(c.name, c.row, "; ".join(c.guarantees)) for c in map(get_construction, tg.available_constructions())]
-        _print_columns(("construction", "the outputs of input i", "guarantees"), rows)
+        for name, row in describe_constructions().iterrows():
+            print(f"{name}\n    {row['row']}")
+            for key in ("parameters", "guarantees", "connected", "reference"):
+                if row[key]:
+                    print(f"    {key}: {row[key]}")
     elif options.what == "metrics":
         from topograph.metrics import metric_table
 
@@ -142,7 +164,11 @@ def _build(options: argparse.Namespace) -> None:
         options.sizes,
         _one_or_each(options.degrees),
         densities=_one_or_each(options.densities),
+        edges=options.edges,
+        density=options.density,
+        allocation=options.allocation,
         seed=options.seed,
+        **dict(_setting(text) for text in options.set),
     )
     try:
         path = topology.save(options.out)
@@ -156,7 +182,7 @@ def _build(options: argparse.Namespace) -> None:
 def _measure(options: argparse.Namespace) -> None:
     tables = []
     for file in options.files:
-        table = tg.measure(file, options.metrics, long=options.long)
+        table = tg.measure(file, options.metrics, long=options.long, **_reading(options))
         table = table if options.long else table.reset_index()
         table.insert(0, "file", str(file))
         tables.append(table)
@@ -176,6 +202,13 @@ def _measure(options: argparse.Namespace) -> None:
         print(text, end="")
     else:
         options.out.write_text(text, encoding="utf-8")
+
+
+def _reading(options: argparse.Namespace) -> dict[str, Any]:
+    """What was said about how to read the file; what was not is left to its defaults."""
+    names = ("threshold", "density", "scope", "unfold", "include", "exclude", "orientation")
+    said = {name: getattr(options, name) for name in names} | {"geometry": options.image_size}
+    return {name: value for name, value in said.items() if value is not None}
 
 
 def _train(options: argparse.Namespace) -> None:
@@ -204,7 +237,7 @@ def _study_status(options: argparse.Namespace) -> None:
     from trainers.study.store import open_store
 
     runs = open_store(options.store).runs()
-    table = runs.groupby(["construction", "degrees"]).agg(
+    table = runs.groupby(["construction", "variant", "degrees"]).agg(
         done=("status", lambda s: int((s == "done").sum())),
         pending=("status", lambda s: int((s == "pending").sum())),
         failed=("status", lambda s: int((s == "failed").sum())),
@@ -224,6 +257,8 @@ def _report(options: argparse.Namespace) -> None:
     frame = analysis.load_frame(options.store)
     outcome = analysis.report(frame, options.out or options.store.with_suffix(".html"), metrics=options.metrics)
     print(outcome)
+    if frame["variant"].nunique() > 1:
+        print(f"\n{analysis.experiment(frame)}")
     if outcome.comparison is not None:
         print(f"\nDensity only against density and connectivity:\n{outcome.comparison!r}")
     print(f"\nReport: {outcome.path.resolve()}")

@@ -21,6 +21,7 @@ _KEY_WORDS = {
     "trainer": "name of the trainer",
     "architecture": "neurons in each layer, such as 784-300-10",
     "construction": "name of the construction",
+    "variant": "what was done to the topology then: plain, null, relabelled, or rewired towards something",
     "degrees": "outputs of each input asked for, one a layer pair, such as 30-10",
     "topology_seed": "seed of the topology",
     "seed": "seed of the training",
@@ -198,6 +199,7 @@ def _foreign(table: pd.DataFrame, columns: Mapping[str, str]) -> pd.DataFrame:
     numbers = [f"row {i}" for i in range(len(frame))]
     filled: dict[str, object] = dict.fromkeys(("run_id", "topology_id", "degrees"), numbers)
     filled |= dict.fromkeys(("construction", "dataset", "trainer", "architecture"), "unknown")
+    filled |= {"variant": "plain"}
     filled |= dict.fromkeys(("topology_seed", "seed"), 0)
     filled |= dict.fromkeys(("train_accuracy", "correct", "total", "seconds"), np.nan)
     for column, value in filled.items():

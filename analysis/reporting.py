@@ -20,6 +20,7 @@ from matplotlib.figure import Figure
 from analysis import figures
 from analysis.comparison import Comparison, compare
 from analysis.correlation import correlate
+from analysis.experiments import experiment
 from analysis.figures.style import label
 from analysis.frame import density_columns, metric_columns
 from analysis.guards import is_constant
@@ -236,6 +237,7 @@ def _page(frame: pd.DataFrame, result: Report, control: list[str], notes: list[s
         _table(result.correlations.set_index("metric")),
         _reasons("Left out", result.correlations.attrs.get("reasons", {})),
         *_prediction_part(result.prediction),
+        *_experiment_part(frame),
         "<h2>Density only, or density and connectivity</h2>",
     ]
     if result.comparison is not None:
@@ -276,6 +278,17 @@ def _page(frame: pd.DataFrame, result: Report, control: list[str], notes: list[s
 
 def _first(result: Report) -> list[str]:
     return [*result.effects.values(), result.verdicts[0]]
+
+
+def _experiment_part(frame: pd.DataFrame) -> list[str]:
+    """What rewired and relabelled masks show, for studies that have them."""
+    if "variant" not in frame.columns or set(frame["variant"]) <= {"plain"}:
+        return []
+    parts = ["<h2>The experiment</h2>"]
+    for metric in _connectivity(frame):
+        found = experiment(frame, metric)
+        parts += [f"<p>{html.escape(line)}</p>" for line in str(found).splitlines()]
+    return parts
 
 
 def _prediction_part(prediction: Prediction | None) -> list[str]:

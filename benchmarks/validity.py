@@ -99,10 +99,8 @@ def main() -> None:
         analysis.effect(simulate(size, options.clusters, options.runs, 2 * 10**6 + seed), "metric").p_value < 0.05
         for seed in range(options.studies)
     ]
-    print(
-        f"\nan effect as large as the mean smallest detectable one ({size:.4f}) is found in {100 * np.mean(claims):.1f} %"
-    )
-    print("of studies; 80 % are promised")
+    print(f"\nan effect as large as the mean smallest detectable one ({size:.4f}) is found in")
+    print(f"{100 * np.mean(claims):.1f} % of studies; 80 % are promised")
 
 
 if __name__ == "__main__":

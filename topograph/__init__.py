@@ -8,6 +8,7 @@
 
 from importlib.metadata import version
 
+from topograph import design
 from topograph.constructions import available_constructions, construct
 from topograph.errors import TopographError
 from topograph.graph import BipartiteGraph
@@ -26,6 +27,7 @@ __all__ = [
     "available_metrics",
     "compare_masks",
     "construct",
+    "design",
     "load",
     "measure",
 ]

@@ -14,8 +14,8 @@ from typing import Any, overload
 
 import numpy as np
 
-from topograph.checks import Seed, check_generator, check_integer
-from topograph.constructions import Construction, construct, get_construction
+from topograph.checks import Seed, check_generator, check_integer, check_real
+from topograph.constructions import Construction, allocate_edges, construct, get_construction
 from topograph.errors import InvalidMaskError, InvalidParameterError, TopologyMismatchError
 from topograph.graph import BipartiteGraph, html_table
 
@@ -68,6 +68,9 @@ class Topology(Sequence[BipartiteGraph]):
         degrees: Sequence[float] | float | None = None,
         *,
         densities: Sequence[float] | float | None = None,
+        edges: int | None = None,
+        density: float | None = None,
+        allocation: str = "uniform",
         seed: Seed = 0,
         **options: Any,
     ) -> Topology:
@@ -82,7 +85,12 @@ class Topology(Sequence[BipartiteGraph]):
         degrees
             Outputs of each input: one for each layer pair, or one number for all.
         densities
-            Instead of degrees: the share of connections wanted.
+            Instead of degrees: the share of connections wanted, for each layer pair or for all.
+        edges, density
+            Instead of these: the connections of the whole network, or their share of all possible ones, met exactly.
+        allocation
+            How the layer pairs share ``edges`` or ``density``: ``"uniform"``, ``"er"``, ``"erk"``, ``"balanced"`` or
+            ``"degree"``, see `topograph.constructions.allocate_edges`.
         seed
             Each layer pair draws from its own child of this seed.
         **options
@@ -96,6 +104,9 @@ class Topology(Sequence[BipartiteGraph]):
         --------
         >>> Topology.build("random_regular", [64, 32, 10], densities=0.25).n_edges
         576
+        >>> topology = Topology.build("regular_rotating", [784, 300, 10], edges=10_000, allocation="er")
+        >>> [graph.n_edges for graph in topology], topology.n_edges
+        ([7776, 2224], 10000)
         """
         sizes = [check_integer("size", size, low=1) for size in _as_list("sizes", sizes)]
         if len(sizes) < 2:
@@ -112,15 +123,27 @@ class Topology(Sequence[BipartiteGraph]):
                 raise InvalidParameterError(
                     f"sizes {sizes} make {pairs} layer pairs, but {what} has {len(values)}: {values}"
                 )
+        counts: list[int | None] = [None] * pairs
+        if edges is not None or density is not None:
+            given = {"degrees": degrees, "densities": densities, "edges": edges, "density": density}
+            if sum(value is not None for value in given.values()) > 1:
+                shown = ", ".join(f"{key}={value}" for key, value in given.items() if value is not None)
+                raise InvalidParameterError(f"give one of degrees, densities, edges and density, but got {shown}")
+            shapes = list(itertools.pairwise(sizes))
+            if density is not None:
+                share = check_real("density", density, low=0, high=1, include_low=False)
+                edges = max(pairs, round(share * sum(n * m for n, m in shapes)))
+            counts = list(allocate_edges(shapes, check_integer("edges", edges, low=1), allocation))
         generators = check_generator(seed).spawn(pairs)
         return cls(
-            construct(get_construction(name), n, m, degree=degree, density=density, seed=generator, **options)
-            for name, n, m, degree, density, generator in zip(
+            construct(get_construction(name), n, m, degree=k, density=share, edges=count, seed=generator, **options)
+            for name, n, m, k, share, count, generator in zip(
                 names,
                 sizes,
                 sizes[1:],
                 per_layer["degrees"],
                 per_layer["densities"],
+                counts,
                 generators,
                 strict=False,
             )
@@ -207,6 +230,10 @@ class Topology(Sequence[BipartiteGraph]):
         InvalidMaskError
             When the file is missing, broken, or something else; no pickle is executed.
         """
+        if Path(path).suffix == ".safetensors":
+            from topograph.masks.loading import load
+
+            return load(path).to_topology()
         try:
             with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as archive:
                 if str(archive["format"]) != FORMAT:

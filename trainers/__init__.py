@@ -9,12 +9,20 @@
 True
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from trainers.datasets import Dataset, load_dataset
 from trainers.protocol import Trainer, TrainingConfig, TrainingResult
 from trainers.registry import available_trainers, get_trainer
 
+if TYPE_CHECKING:
+    from trainers.numpy_sparse.estimator import SparseMLPClassifier
+
 __all__ = [
     "Dataset",
+    "SparseMLPClassifier",
     "Trainer",
     "TrainingConfig",
     "TrainingResult",
@@ -22,3 +30,11 @@ __all__ = [
     "get_trainer",
     "load_dataset",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "SparseMLPClassifier":  # scikit-learn is imported with it, and only then
+        from trainers.numpy_sparse.estimator import SparseMLPClassifier
+
+        return SparseMLPClassifier
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -9,9 +9,11 @@ from typing import Any
 from topograph.checks import check_choice, check_flag, check_integer, check_real
 from topograph.errors import UnknownNameError, UnsupportedSettingError
 
-ACTIVATIONS = ("sigmoid", "tanh", "relu", "linear")
+ACTIVATIONS = ("sigmoid", "tanh", "relu", "leaky_relu", "linear")
 OUTPUT_ACTIVATIONS = (*ACTIVATIONS, "softmax")
 LOSSES = ("mse", "cross_entropy")
+OPTIMIZERS = ("sgd", "adam")
+SCHEDULES = ("constant", "linear", "cosine", "step")
 INITIALIZATIONS = ("glorot_normal",)
 DTYPES = ("float32", "float64")
 
@@ -27,17 +29,24 @@ class TrainingConfig:
     batch_size
         Samples a step, at least 1; the last batch of an epoch may be smaller.
     learning_rate
-        Step size, positive.
+        Step size η, positive.
+    optimizer
+        ``"sgd"``: gradient descent with momentum. ``"adam"``: Adam with β₁ = ``momentum``, β₂ = 0.999, ε = 10⁻⁸.
     momentum
         Decay of the velocity, in [0, 1); 0 is plain gradient descent.
     nesterov
-        Whether the step looks ahead along the velocity. With velocity v ← μ v − η g, the step is μ v − η g
-        (look-ahead) or v.
+        Whether the step of ``"sgd"`` looks ahead along the velocity. With velocity v ← μ v − η g, the step is μ v − η g
+        (look-ahead) or v. Adam does not read it.
+    weight_decay
+        λ ≥ 0, added as λ w to the gradient of each connection's weight; not to the biases'.
+    schedule
+        How the step size falls with the epoch t = 0 … T − 1: ``"constant"``; ``"linear"``: η (1 − t / T); ``"cosine"``:
+        η (1 + cos(π t / T)) / 2; ``"step"``: a tenth from T / 2 on, a hundredth from 3 T / 4 on.
     loss
         ``"mse"``: mean over outputs and samples of (y − t)², t the one-hot label. ``"cross_entropy"``: mean over
         samples of −log y_label after a softmax output, of the binary cross-entropies' sum after a sigmoid one.
     activation
-        Of hidden neurons: ``"sigmoid"``, ``"tanh"``, ``"relu"``, ``"linear"``.
+        Of hidden neurons: ``"sigmoid"``, ``"tanh"``, ``"relu"``, ``"leaky_relu"`` (0.01 below 0), ``"linear"``.
     output_activation
         Of output neurons: one of those, or ``"softmax"``.
     initialization
@@ -47,10 +56,15 @@ class TrainingConfig:
         Whether neurons have a bias; it starts at 0.
     dropout_input, dropout_hidden
         Share of input or hidden neurons silenced at each step, in [0, 1); the others are scaled up to keep the mean.
+    validation
+        Share of the training samples set aside to watch, in [0, 1); 0 trains on all of them.
+    patience
+        Stop when the validation loss has not improved for so many epochs, and return to the weights of the best one;
+        0 never stops early. More than 0 needs ``validation``.
     dtype
         ``"float32"``, or ``"float64"`` for checking.
     seed
-        Of initial weights, batch order and dropout.
+        Of initial weights, batch order, dropout and the choice of validation samples.
 
     Raises
     ------
@@ -69,8 +83,11 @@ class TrainingConfig:
     epochs: int = 50
     batch_size: int = 32
     learning_rate: float = 0.01
+    optimizer: str = "sgd"
     momentum: float = 0.9
     nesterov: bool = True
+    weight_decay: float = 0.0
+    schedule: str = "constant"
     loss: str = "mse"
     activation: str = "sigmoid"
     output_activation: str = "sigmoid"
@@ -78,6 +95,8 @@ class TrainingConfig:
     bias: bool = True
     dropout_input: float = 0.0
     dropout_hidden: float = 0.0
+    validation: float = 0.0
+    patience: int = 0
     dtype: str = "float32"
     seed: int = 0
 
@@ -86,8 +105,11 @@ class TrainingConfig:
             "epochs": check_integer("epochs", self.epochs, low=1),
             "batch_size": check_integer("batch_size", self.batch_size, low=1),
             "learning_rate": check_real("learning_rate", self.learning_rate, low=0, include_low=False),
+            "optimizer": check_choice("optimizer", self.optimizer, OPTIMIZERS),
             "momentum": check_real("momentum", self.momentum, low=0, high=1, include_high=False),
             "nesterov": check_flag("nesterov", self.nesterov),
+            "weight_decay": check_real("weight_decay", self.weight_decay, low=0),
+            "schedule": check_choice("schedule", self.schedule, SCHEDULES),
             "loss": check_choice("loss", self.loss, LOSSES),
             "activation": check_choice("activation", self.activation, ACTIVATIONS),
             "output_activation": check_choice("output_activation", self.output_activation, OUTPUT_ACTIVATIONS),
@@ -95,6 +117,8 @@ class TrainingConfig:
             "bias": check_flag("bias", self.bias),
             "dropout_input": check_real("dropout_input", self.dropout_input, low=0, high=1, include_high=False),
             "dropout_hidden": check_real("dropout_hidden", self.dropout_hidden, low=0, high=1, include_high=False),
+            "validation": check_real("validation", self.validation, low=0, high=1, include_high=False),
+            "patience": check_integer("patience", self.patience, low=0),
             "dtype": check_choice("dtype", self.dtype, DTYPES),
             "seed": check_integer("seed", self.seed, low=0),
         }
@@ -104,6 +128,11 @@ class TrainingConfig:
             raise UnsupportedSettingError(
                 "loss='cross_entropy' needs outputs between 0 and 1: output_activation='softmax' or 'sigmoid', "
                 f"but got output_activation={self.output_activation!r}"
+            )
+        if self.patience and not self.validation:
+            raise UnsupportedSettingError(
+                f"patience={self.patience} watches a validation loss: set validation to the share of training samples "
+                "to hold out, but got validation=0"
             )
 
     @classmethod

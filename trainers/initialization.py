@@ -11,11 +11,12 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr, ndtri
 
+from topograph.errors import InvalidDatasetError
 from topograph.graph import BipartiteGraph
 from topograph.topology import Topology
 from trainers.config import TrainingConfig
 
-_WEIGHTS, _ORDER, _DROPOUT = 0, 1, 2
+_WEIGHTS, _ORDER, _DROPOUT, _VALIDATION = 0, 1, 2, 3
 # the standard deviation of a standard normal truncated at ±2
 _TRUNCATED_STD = float(np.sqrt(1 - 4 * np.exp(-2) / (np.sqrt(2 * np.pi) * (ndtr(2) - ndtr(-2)))))
 
@@ -58,6 +59,31 @@ def glorot_normal(graph: BipartiteGraph, generator: np.random.Generator) -> npt.
 def batch_order(n_samples: int, epoch: int, config: TrainingConfig) -> npt.NDArray[np.int64]:
     """The order in which epoch number ``epoch`` (from 0) visits the training samples."""
     return _stream(config, _ORDER, epoch).permutation(n_samples)
+
+
+def validation_split(n_samples: int, config: TrainingConfig) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Numbers of the training samples to train on and of those to watch, both ascending.
+
+    Without ``config.validation``, all and none; else at least one of each.
+
+    Raises
+    ------
+    InvalidDatasetError
+        When there is only one sample to split.
+
+    Examples
+    --------
+    >>> train, watched = validation_split(10, TrainingConfig(validation=0.2))
+    >>> len(train), len(watched)
+    (8, 2)
+    """
+    if not config.validation:
+        return np.arange(n_samples), np.arange(0)
+    if n_samples < 2:
+        raise InvalidDatasetError(f"validation={config.validation:g} needs at least two training samples")
+    shuffled = _stream(config, _VALIDATION).permutation(n_samples)
+    held_out = min(max(round(config.validation * n_samples), 1), n_samples - 1)
+    return np.sort(shuffled[held_out:]), np.sort(shuffled[:held_out])
 
 
 def dropout_generator(epoch: int, config: TrainingConfig) -> np.random.Generator:

@@ -32,7 +32,8 @@ class TrainingResult:
         Share of training samples classified correctly at the end, in [0, 1].
     history
         Name → one value an epoch: ``loss`` and ``train_accuracy`` as they ran during the epoch, ``test_accuracy`` at
-        its end.
+        its end; with a validation split ``validation_loss`` and ``validation_accuracy`` too. Shorter than the epochs
+        asked for when training stopped early.
     weights
         One sparse array a layer pair, inputs × outputs, with exactly the topology's connections stored (a weight that
         happens to be 0 is stored as 0).
@@ -44,6 +45,9 @@ class TrainingResult:
         Where it ran, such as ``"cpu"``.
     versions
         Package → version, of all that determines the numbers.
+    balanced_accuracy
+        Mean over the classes in the test set of the share of their samples classified correctly, in [0, 1]; NaN from a
+        trainer that does not report it.
     """
 
     trainer: str
@@ -57,11 +61,16 @@ class TrainingResult:
     seconds: float
     device: str
     versions: Mapping[str, str]
+    balanced_accuracy: float = np.nan
 
     @property
     def test_accuracy(self) -> float:
         """Share of test samples classified correctly, in [0, 1]."""
         return self.correct / self.total
+
+    @property
+    def _epochs(self) -> int:
+        return len(self.history.get("loss", ())) or self.config.epochs
 
     @cached_property
     def weight_stats(self) -> pd.DataFrame:
@@ -82,6 +91,7 @@ class TrainingResult:
             "trainer": self.trainer,
             "config": self.config.to_record(),
             "test_accuracy": self.test_accuracy,
+            "balanced_accuracy": None if np.isnan(self.balanced_accuracy) else float(self.balanced_accuracy),
             "train_accuracy": float(self.train_accuracy),
             "correct": int(self.correct),
             "total": int(self.total),
@@ -98,7 +108,7 @@ class TrainingResult:
     def __repr__(self) -> str:
         return (
             f"TrainingResult({self.trainer}, test accuracy {self.test_accuracy:.4f} ({self.correct} of {self.total}), "
-            f"train accuracy {self.train_accuracy:.4f}, {self.config.epochs} epochs in {self.seconds:.3g} s)"
+            f"train accuracy {self.train_accuracy:.4f}, {self._epochs} epochs in {self.seconds:.3g} s)"
         )
 
     def _repr_html_(self) -> str:
@@ -106,7 +116,7 @@ class TrainingResult:
             ("trainer", self.trainer),
             ("test accuracy", f"{self.test_accuracy:.4f} ({self.correct} of {self.total})"),
             ("train accuracy", f"{self.train_accuracy:.4f}"),
-            ("epochs", str(self.config.epochs)),
+            ("epochs", str(self._epochs)),
             ("seconds", f"{self.seconds:.3g}"),
             ("device", self.device),
         ]

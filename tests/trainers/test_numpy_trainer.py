@@ -10,7 +10,6 @@ import topograph as tg
 from tests.trainers.dense_reference import DenseReference
 from topograph.errors import TopologyMismatchError, TrainingDivergedError
 from trainers import Trainer, TrainingConfig, get_trainer, load_dataset
-from trainers.numpy_sparse.network import SparseNetwork
 
 ACTIVATIONS = ("sigmoid", "tanh", "relu", "linear")
 OUTPUTS = (("mse", "sigmoid"), ("mse", "softmax"), ("mse", "linear"), ("mse", "tanh"), ("mse", "relu"))
@@ -20,33 +19,6 @@ LOSSES = (*OUTPUTS, ("cross_entropy", "softmax"), ("cross_entropy", "sigmoid"))
 def samples(n, features, classes, seed=0):
     rng = np.random.default_rng(seed)
     return rng.normal(size=(n, features)), rng.integers(classes, size=n)
-
-
-@pytest.mark.parametrize(("loss", "output"), LOSSES)
-@pytest.mark.parametrize("activation", ACTIVATIONS)
-@pytest.mark.parametrize("sizes", [[6, 4], [6, 7, 4], [6, 7, 5, 4]])
-def test_gradients_match_finite_differences(activation, loss, output, sizes):
-    config = TrainingConfig(activation=activation, loss=loss, output_activation=output, dtype="float64", seed=1)
-    topology = tg.Topology.build("random_edge", sizes, densities=0.6, seed=2)
-    x, labels = samples(9, 6, 4)
-    network = SparseNetwork(topology, config)
-    columns = np.ascontiguousarray(x.T)
-    for layer in network.layers:
-        layer.bias[:] = np.random.default_rng(3).normal(size=layer.bias.size)
-    network.gradient(columns, labels)
-    step = 1e-6
-    for layer in network.layers:
-        for values, gradient in ((layer.weights, layer.weight_gradient), (layer.bias, layer.bias_gradient)):
-            found = gradient.copy()
-            for e in range(values.size):
-                kept = values[e]
-                ends = []
-                for sign in (1, -1):
-                    values[e] = kept + sign * step
-                    ends.append(network.gradient(columns, labels)[0])
-                values[e] = kept
-                assert found[e] == pytest.approx((ends[0] - ends[1]) / (2 * step), rel=2e-5, abs=1e-8)
-            network.gradient(columns, labels)
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,24 @@
 """Seeded rules that make a `BipartiteGraph` from sizes and a degree; one family a file."""
 
+from topograph.constructions.allocation import ALLOCATIONS, allocate_edges
 from topograph.constructions.registry import (
+    Connected,
     Construction,
     available_constructions,
     construct,
     construction,
+    describe_constructions,
     get_construction,
 )
 
-__all__ = ["Construction", "available_constructions", "construct", "construction", "get_construction"]
+__all__ = [
+    "ALLOCATIONS",
+    "Connected",
+    "Construction",
+    "allocate_edges",
+    "available_constructions",
+    "construct",
+    "construction",
+    "describe_constructions",
+    "get_construction",
+]

@@ -7,12 +7,12 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from topograph.constructions.pattern import from_equal_rows
-from topograph.constructions.registry import construction
+from topograph.checks import check_real
+from topograph.constructions.pattern import BLOCK, from_cells, from_equal_rows, uniform_cells, uniform_subsets
+from topograph.constructions.registry import Connected, construction
 from topograph.constructions.rotating import PAPER
+from topograph.errors import InvalidParameterError
 from topograph.graph import BipartiteGraph
-
-_BLOCK = 4_000_000  # entries held at a time where a temporary is needed
 
 
 @construction(
@@ -21,7 +21,8 @@ _BLOCK = 4_000_000  # entries held at a time where a temporary is needed
     guarantees=("expected edges n·k",),
     reference=PAPER,
     random=True,
-    real_degree=True,
+    control="expected",
+    connected=Connected("k = m", lambda n, m, k: k == m),
 )
 def random_edge(n_left: int, n_right: int, degree: float, generator: np.random.Generator) -> BipartiteGraph:
     """Bernoulli edges.
@@ -35,14 +36,12 @@ def random_edge(n_left: int, n_right: int, degree: float, generator: np.random.G
     last = -1
     while probability > 0 and last < cells - 1:
         expected = (cells - 1 - last) * probability
-        count = min(_BLOCK, int(expected + 6 * math.sqrt(expected) + 16))
+        count = min(BLOCK, int(expected + 6 * math.sqrt(expected) + 16))
         gaps = np.minimum(generator.geometric(probability, size=count), cells)  # longer ones end past the last cell too
         block = last + np.cumsum(gaps)
         last = int(block[-1])
         places.append(block if last < cells else block[block < cells])
-    flat = np.concatenate(places) if places else np.empty(0, dtype=np.int64)
-    indptr = np.searchsorted(flat, np.arange(n_left + 1, dtype=np.int64) * n_right)
-    return BipartiteGraph(n_left, n_right, indptr, (flat % n_right).astype(np.int32))
+    return from_cells(np.concatenate(places) if places else np.empty(0, dtype=np.int64), n_left, n_right)
 
 
 @construction(
@@ -51,38 +50,40 @@ def random_edge(n_left: int, n_right: int, degree: float, generator: np.random.G
     guarantees=("left-regular", "exact edges n·k"),
     reference=PAPER,
     random=True,
+    connected=Connected("k = m", lambda n, m, k: k == m),
 )
 def random_regular(n_left: int, n_right: int, degree: int, generator: np.random.Generator) -> BipartiteGraph:
     """Uniform k-subsets, independent between inputs."""
-    outputs = np.empty((n_left, degree), dtype=np.int32)
-    step = max(1, _BLOCK // (degree if 2 * degree <= n_right else n_right))
-    for start in range(0, n_left, step):
-        block = outputs[start : start + step]
-        if 2 * degree <= n_right:
-            block[:] = _distinct(block.shape[0], degree, n_right, generator)
-        else:  # draw the outputs that are missing instead
-            chosen = np.ones((block.shape[0], n_right), dtype=bool)
-            missing = _distinct(block.shape[0], n_right - degree, n_right, generator)
-            np.put_along_axis(chosen, missing.astype(np.int64), False, axis=1)
-            block[:] = np.nonzero(chosen)[1].reshape(block.shape)
-    return from_equal_rows(outputs, n_right)
+    return from_equal_rows(uniform_subsets(n_left, degree, n_right, generator), n_right)
 
 
-def _distinct(rows: int, k: int, n: int, generator: np.random.Generator) -> npt.NDArray[np.int32]:
-    """Independent uniform k-subsets of 0 … n−1, one a row, ascending.
+@construction(
+    "erdos_renyi",
+    row="n·k of all n·m connections, every choice equally likely; with epsilon=ε, ε(n+m) of them",
+    guarantees=("exact edges",),
+    reference="Mocanu et al. (2018), Scalable training of artificial neural networks with adaptive sparse connectivity "
+    "inspired by network science, Nature Communications 9:2383 (SET); Erdős & Rényi (1959)",
+    random=True,
+    control="total",
+    implied_degree=True,
+    connected=Connected("k = m", lambda n, m, k: k == m),
+)
+def erdos_renyi(
+    n_left: int, n_right: int, degree: float | None, generator: np.random.Generator, epsilon: float | None = None
+) -> BipartiteGraph:
+    """The uniform graph with a given number of edges, G(n, m, E).
 
-    Repeats within a row are drawn afresh until there are none. Nothing in this depends on which numbers are drawn, so
-    every subset is equally likely.
+    SET draws its first mask with density ε (n + m) / (n m); ``epsilon`` gives exactly round(ε (n + m)) edges, at most
+    n · m. ``random_edge`` with that density is the binomial version.
     """
-    result = np.sort(generator.integers(n, size=(rows, k), dtype=np.int32), axis=1)
-    open_rows = np.arange(rows)
-    while open_rows.size and k > 1:
-        current = result[open_rows]
-        repeated = np.zeros(current.shape, dtype=bool)
-        repeated[:, 1:] = current[:, 1:] == current[:, :-1]
-        unfinished = repeated.any(axis=1)
-        open_rows, current, repeated = open_rows[unfinished], current[unfinished], repeated[unfinished]
-        current[repeated] = generator.integers(n, size=int(repeated.sum()), dtype=np.int32)
-        current.sort(axis=1)
-        result[open_rows] = current
-    return result
+    if (degree is None) == (epsilon is None):
+        raise InvalidParameterError(
+            f"erdos_renyi needs either epsilon= or one of degree=, density=, edges=, but got degree={degree}, "
+            f"epsilon={epsilon}"
+        )
+    cells = n_left * n_right
+    if epsilon is not None:
+        count = min(cells, round(check_real("epsilon", epsilon, low=0, include_low=False) * (n_left + n_right)))
+    else:
+        count = round(n_left * float(degree or 0))
+    return from_cells(uniform_cells(cells, count, generator), n_left, n_right)

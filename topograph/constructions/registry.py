@@ -2,21 +2,49 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from topograph.checks import Seed, check_generator, check_integer, check_real
+from topograph.checks import Seed, check_choice, check_generator, check_integer, check_real
+from topograph.constructions.pattern import mix_rows
 from topograph.errors import InvalidParameterError, PluginError, UnknownNameError
 from topograph.graph import BipartiteGraph
 from topograph.plugins import load_plugin, registered
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 GROUP = "topograph.constructions"
+CONTROLS = {
+    "rows": "a whole degree for each input; any number of edges, by rows whose degrees differ by one",
+    "total": "any number of edges, exactly",
+    "fixed": "only certain sizes and degrees, exactly; the error names the nearest",
+    "expected": "the number of edges is random, and its expectation is given",
+}
+"""How finely a construction lets its number of edges be chosen."""
 
 Rule = Callable[..., BipartiteGraph]
+
+
+@dataclass(frozen=True)
+class Connected:
+    """A condition on sizes and degree under which every graph of a construction is connected.
+
+    Parameters
+    ----------
+    when
+        In words, such as ``"k ≥ 2 and n + k > m"``.
+    holds
+        The same as a function of ``(n_left, n_right, degree)``.
+    """
+
+    when: str
+    holds: Callable[[int, int, float], bool]
 
 
 @dataclass(frozen=True)
@@ -37,8 +65,12 @@ class Construction:
         Where it comes from.
     random
         Whether the seed matters.
-    real_degree
-        Whether the degree is an expected one and may be fractional.
+    control
+        How its number of edges can be chosen: a key of `CONTROLS`. All but ``"rows"`` take a fractional (mean) degree.
+    implied_degree
+        Whether the degree may be left out, because sizes and options determine it; the rule then gets None.
+    connected
+        When its graphs are certainly connected; None when nothing is promised.
     """
 
     name: str
@@ -47,27 +79,80 @@ class Construction:
     guarantees: tuple[str, ...]
     reference: str
     random: bool = False
-    real_degree: bool = False
+    control: str = "rows"
+    implied_degree: bool = False
+    connected: Connected | None = None
+
+    def __post_init__(self) -> None:
+        check_choice("control", self.control, CONTROLS)
+
+    @property
+    def real_degree(self) -> bool:
+        """Whether the degree is a mean, and may be fractional."""
+        return self.control != "rows"
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The options it takes besides sizes, degree and seed, with their defaults."""
+        found = list(inspect.signature(self.rule).parameters.values())[4:]
+        return {parameter.name: parameter.default for parameter in found}
 
     @property
     def options(self) -> tuple[str, ...]:
-        """Names of the options it takes besides sizes, degree and seed."""
-        return tuple(inspect.signature(self.rule).parameters)[4:]
+        """Names of the `parameters`."""
+        return tuple(self.parameters)
 
     def build(
-        self, n_left: int, n_right: int, degree: float, generator: np.random.Generator, **options: Any
+        self, n_left: int, n_right: int, degree: float | None, generator: np.random.Generator, **options: Any
     ) -> BipartiteGraph:
         """Check the arguments and make the graph."""
         n_left = check_integer("n_left", n_left, low=1)
         n_right = check_integer("n_right", n_right, low=1)
-        if self.real_degree:
-            degree = check_real("degree", degree, low=0, high=n_right)
-        else:
-            degree = check_integer("degree", degree, low=1, high=n_right)
         for option in options:
             if option not in self.options:
                 raise UnknownNameError.among(f"option of {self.name}", option, self.options)
+        if degree is None:
+            if not self.implied_degree:
+                raise InvalidParameterError(
+                    f"{self.name} needs degree= (1 to {n_right}), density= (0 to 1) or edges= (1 to {n_left * n_right})"
+                )
+        elif self.control == "rows":
+            degree = check_integer("degree", degree, low=1, high=n_right)
+        else:
+            degree = check_real("degree", degree, low=0, high=n_right)
+            if self.control == "fixed" and abs(degree - round(degree)) < 1e-9 * n_right:
+                degree = round(degree)  # 0.07 · 300 is not quite 21
         return self.rule(n_left, n_right, degree, generator, **options)
+
+    def build_edges(
+        self, n_left: int, n_right: int, edges: int, generator: np.random.Generator, **options: Any
+    ) -> BipartiteGraph:
+        """Make the graph with exactly ``edges`` connections.
+
+        A construction with whole degrees is mixed from its graphs of degree k and k + 1, drawn from the same state of
+        the generator: the inputs that get one more are spread evenly over the layer.
+        """
+        n_left = check_integer("n_left", n_left, low=1)
+        n_right = check_integer("n_right", n_right, low=1)
+        edges = check_integer("edges", edges, low=1, high=n_left * n_right)
+        if self.control == "expected":
+            raise InvalidParameterError(
+                f"{self.name} has a random number of edges, so edges={edges} cannot be promised; "
+                "use erdos_renyi for exactly so many, or give degree= or density="
+            )
+        if self.control != "rows":
+            graph = self.build(n_left, n_right, edges / n_left, generator, **options)
+            if graph.n_edges != edges:
+                raise InvalidParameterError(
+                    f"{self.name} at {n_left} × {n_right} cannot have edges={edges}; the nearest is {graph.n_edges}"
+                )
+            return graph
+        degree, more = divmod(edges, n_left)
+        if not more:
+            return self.build(n_left, n_right, degree, generator, **options)
+        upper = self.build(n_left, n_right, degree + 1, copy.deepcopy(generator), **options)
+        lower = self.build(n_left, n_right, degree, generator, **options) if degree else None
+        return mix_rows(lower, upper, more)
 
 
 def construction(
@@ -77,12 +162,14 @@ def construction(
     guarantees: tuple[str, ...],
     reference: str,
     random: bool = False,
-    real_degree: bool = False,
+    control: str = "rows",
+    implied_degree: bool = False,
+    connected: Connected | None = None,
 ) -> Callable[[Rule], Construction]:
     """Turn a rule into a `Construction`, ready for the entry-point group ``topograph.constructions``."""
 
     def wrap(rule: Rule) -> Construction:
-        return Construction(name, rule, row, guarantees, reference, random, real_degree)
+        return Construction(name, rule, row, guarantees, reference, random, control, implied_degree, connected)
 
     return wrap
 
@@ -96,6 +183,36 @@ def available_constructions() -> tuple[str, ...]:
     True
     """
     return tuple(sorted(registered(GROUP)))
+
+
+def describe_constructions() -> pd.DataFrame:
+    """What each registered construction does and promises: one row each, indexed by name.
+
+    Columns: ``row`` (the outputs of input i), ``parameters`` (options with their defaults), ``control`` (see
+    `CONTROLS`), ``random``, ``guarantees``, ``connected`` (for which sizes and degrees; empty when nothing is
+    promised), ``reference``.
+
+    Examples
+    --------
+    >>> describe_constructions().loc["regular_rotating", "connected"]
+    'k ≥ 2 and n + k > m'
+    """
+    import pandas as pd
+
+    found = [get_construction(name) for name in available_constructions()]
+    rows = {
+        entry.name: {
+            "row": entry.row,
+            "parameters": ", ".join(f"{name}={value!r}" for name, value in entry.parameters.items()),
+            "control": entry.control,
+            "random": entry.random,
+            "guarantees": "; ".join(entry.guarantees),
+            "connected": entry.connected.when if entry.connected else "",
+            "reference": entry.reference,
+        }
+        for entry in found
+    }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("name")
 
 
 def get_construction(name: str | Construction) -> Construction:
@@ -124,6 +241,7 @@ def construct(
     *,
     degree: float | None = None,
     density: float | None = None,
+    edges: int | None = None,
     seed: Seed = 0,
     **options: Any,
 ) -> BipartiteGraph:
@@ -132,14 +250,18 @@ def construct(
     Parameters
     ----------
     name
-        A construction: `available_constructions` lists them.
+        A construction: `available_constructions` lists them, `describe_constructions` explains them.
     n_left, n_right
         Numbers of inputs and outputs.
     degree
-        Outputs of each input, in 1 … n_right (expected number, and any real in [0, n_right], for ``random_edge``).
+        Outputs of each input, in 1 … n_right (mean number, and any real in [0, n_right], where the construction
+        controls the total).
     density
         Instead of the degree: the share of connections wanted, in (0, 1]. The degree is density · n_right, rounded
         to a whole number of at least 1 where the construction needs one; the graph's own ``density`` is exact.
+    edges
+        Instead of the degree: the exact number of connections. Where the construction needs a whole degree, some
+        inputs, evenly spread, get one connection more than the others.
     seed
         Whole number, `numpy.random.SeedSequence` or `numpy.random.Generator`. The same seed gives the same graph.
     **options
@@ -155,17 +277,21 @@ def construct(
     [[1, 1, 0], [0, 1, 1], [1, 0, 1], [1, 1, 0]]
     >>> construct("random_regular", 784, 300, density=0.1, seed=7).n_edges
     23520
+    >>> construct("fibonacci_rotating", 784, 300, edges=23600).n_edges
+    23600
     """
     rule = get_construction(name)
     n_right = check_integer("n_right", n_right, low=1)
+    given = {"degree": degree, "density": density, "edges": edges}
+    given = {key: value for key, value in given.items() if value is not None}
+    if len(given) > 1:
+        shown = ", ".join(f"{key}={value}" for key, value in given.items())
+        raise InvalidParameterError(f"give degree, density or edges, not both: got {shown}")
+    generator = check_generator(seed)
+    if edges is not None:
+        return rule.build_edges(n_left, n_right, edges, generator, **options)
     if density is not None:
-        if degree is not None:
-            raise InvalidParameterError(f"give degree or density, not both: got degree={degree}, density={density}")
         degree = check_real("density", density, low=0, high=1, include_low=False) * n_right
-        if not rule.real_degree:
+        if rule.control == "rows":
             degree = max(1, round(degree))
-    elif degree is None:
-        if rule.name != "dense":
-            raise InvalidParameterError(f"{rule.name} needs degree= (1 to {n_right}) or density= (0 to 1)")
-        degree = n_right
-    return rule.build(n_left, n_right, degree, check_generator(seed), **options)
+    return rule.build(n_left, n_right, degree, generator, **options)

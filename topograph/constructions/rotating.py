@@ -6,11 +6,11 @@ import numpy as np
 import numpy.typing as npt
 
 from topograph.constructions.pattern import rotate
-from topograph.constructions.registry import construction
+from topograph.constructions.registry import Connected, construction
 from topograph.graph import BipartiteGraph
 
 PAPER = "Bourely, Boueri & Choromanski (2017), Sparse Neural Network Topologies, arXiv:1706.05683"
-_GUARANTEES = ("left-regular", "exact edges n·k")
+_GUARANTEES = ("left-regular", "exact edges n·k", "right-regular when m | n")
 
 
 @construction(
@@ -18,6 +18,7 @@ _GUARANTEES = ("left-regular", "exact edges n·k")
     row="a random k-subset of the outputs, drawn once, shifted by i",
     guarantees=_GUARANTEES,
     reference=PAPER,
+    connected=Connected("n ≥ m and 2k > m", lambda n, m, k: n >= m and 2 * k > m),
     random=True,
 )
 def random_rotating(n_left: int, n_right: int, degree: int, generator: np.random.Generator) -> BipartiteGraph:
@@ -28,8 +29,9 @@ def random_rotating(n_left: int, n_right: int, degree: int, generator: np.random
 @construction(
     "regular_rotating",
     row="{0, …, k−1} shifted by i",
-    guarantees=(*_GUARANTEES, "connected for k ≥ 2 and n ≥ m"),
+    guarantees=_GUARANTEES,
     reference=PAPER,
+    connected=Connected("k ≥ 2 and n + k > m", lambda n, m, k: k >= 2 and n + k > m),
 )
 def regular_rotating(n_left: int, n_right: int, degree: int, generator: np.random.Generator) -> BipartiteGraph:
     """A run of k outputs, rotated."""
@@ -41,6 +43,7 @@ def regular_rotating(n_left: int, n_right: int, degree: int, generator: np.rando
     row="⌈k/2⌉ ones in a run, ⌊k/2⌋ evenly spread over the rest, shifted by i",
     guarantees=_GUARANTEES,
     reference=PAPER,
+    connected=Connected("k ≥ 3 and n ≥ m", lambda n, m, k: k >= 3 and n >= m),
 )
 def long_short_rotating(n_left: int, n_right: int, degree: int, generator: np.random.Generator) -> BipartiteGraph:
     """A run and a spread, rotated."""
@@ -52,6 +55,7 @@ def long_short_rotating(n_left: int, n_right: int, degree: int, generator: np.ra
     row="the first k Fibonacci numbers {0, 1, 2, 3, 5, 8, …}, scaled to fit, shifted by i",
     guarantees=_GUARANTEES,
     reference=PAPER,
+    connected=Connected("n ≥ m and gcd(m, base row) = 1", lambda n, m, k: n >= m and _gcd(n_right=m, degree=k) == 1),
 )
 def fibonacci_rotating(n_left: int, n_right: int, degree: int, generator: np.random.Generator) -> BipartiteGraph:
     """Fibonacci numbers, rotated."""
@@ -111,3 +115,7 @@ def fibonacci_offsets(degree: int, n_right: int) -> npt.NDArray[np.int64]:
         offsets.append(place)
         next_free[place] = (place + 1) % n_right
     return np.array(offsets, dtype=np.int64)
+
+
+def _gcd(n_right: int, degree: float) -> int:
+    return int(np.gcd.reduce(fibonacci_offsets(int(degree), n_right), initial=n_right))

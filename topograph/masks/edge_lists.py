@@ -40,7 +40,7 @@ def _read_edges(path: Path) -> Any:
     header = 0 if first and not _is_number(first.split(separator)[0]) else None
     if not first:
         raise InvalidMaskError("is empty; an edge list has a line 'input,output' for each edge")
-    table = pd.read_csv(path, sep=separator, header=header, comment="#", skipinitialspace=True, dtype=str)
+    table = pd.read_csv(path, sep=separator, header=header, comment="#", skipinitialspace=True, dtype=np.float64)
     if table.shape[1] not in (2, 3):
         raise InvalidMaskError(
             f"has {table.shape[1]} columns, but an edge list has two (input, output) or three (input, output, weight); "
@@ -57,10 +57,7 @@ def _read_edges(path: Path) -> Any:
     pairs = np.stack(columns, axis=1)
     if len(np.unique(pairs, axis=0)) != len(pairs):
         raise InvalidMaskError("holds an edge twice; each pair of input and output stands once")
-    if table.shape[1] == 3:
-        weights = pd.to_numeric(table.iloc[:, 2]).to_numpy(dtype=np.float64)
-    else:
-        weights = np.ones(len(pairs), dtype=bool)
+    weights = table.iloc[:, 2].to_numpy() if table.shape[1] == 3 else np.ones(len(pairs), dtype=bool)
     return sp.coo_array((weights, (columns[0], columns[1])), shape=shape)
 
 
@@ -88,7 +85,7 @@ def _is_number(text: str) -> bool:
 
 
 def _whole_numbers(column: pd.Series, word: str) -> Any:
-    values = pd.to_numeric(column).to_numpy(dtype=np.float64)
+    values = column.to_numpy()
     if not (np.isfinite(values).all() and (values >= 0).all() and (values == np.floor(values)).all()):
         raise InvalidMaskError(f"the {word}s must be whole numbers from 0")
     if values.size and values.max() >= 2**31:

@@ -25,7 +25,7 @@ def open_folder(folder: Path) -> Iterator[Source]:
     InvalidMaskError
         When there is nothing to read, the index names a file outside the folder, or a tensor is not where it says.
     """
-    indices = sorted(folder.glob(f"*{_INDEX}"))
+    indices = [inside(folder, path.name) for path in sorted(folder.glob(f"*{_INDEX}"))]
     if len(indices) > 1:
         raise InvalidMaskError(f"holds {len(indices)} index files, but one is allowed: {[i.name for i in indices]}")
     headers = _indexed(folder, indices[0]) if indices else _unindexed(folder)

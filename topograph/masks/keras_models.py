@@ -36,11 +36,21 @@ def variable_path(model: Any, variable: Any) -> str:
 
 
 def _layers(model: Any) -> dict[str, KerasLayer]:
+    """The layers by path: from the configuration, as in a file, and from the model where that does not tell."""
+    layers = layers_of_config({"class_name": type(model).__name__, "config": _config(model)})
+    for layer in model._flatten_layers(include_self=False):
+        own = [*layer._trainable_variables, *layer._non_trainable_variables]
+        if own:
+            path = variable_path(model, own[0]).rpartition("/")[0]
+            layers.setdefault(path, KerasLayer(type(layer).__name__, _config(layer)))
+    return layers
+
+
+def _config(layer: Any) -> Any:
     try:
-        config = model.get_config()
-    except (NotImplementedError, TypeError, ValueError, AttributeError):  # a model of one's own need not have one
-        config = {}
-    return layers_of_config({"class_name": type(model).__name__, "config": config})
+        return layer.get_config()
+    except (NotImplementedError, TypeError, ValueError, AttributeError):  # one of somebody's own need not have one
+        return {}
 
 
 def _values(variable: Any) -> Any:

@@ -14,7 +14,7 @@ from typing import IO, Any
 
 from topograph.errors import InvalidMaskError
 
-SMALL = 256 << 20
+SMALL = 1 << 30
 """Bytes up to which any expansion is harmless."""
 _RATIO = 200
 _FREE_NODES, _NODES_PER_BYTE = 1 << 20, 1 << 10
@@ -41,18 +41,20 @@ def check_bytes(what: str, shape: Sequence[int], itemsize: int, available: int) 
 
 
 def check_expansion(what: str, stored: int, expanded: int) -> None:
-    """Refuse what would grow beyond reason when it is unpacked: more than 256 MiB, at more than 200 to 1.
+    """Refuse what would grow beyond reason when it is unpacked: to more than 1 GiB, at more than 200 to 1.
 
     Examples
     --------
     >>> check_expansion("x", stored=9, expanded=10**10)
     Traceback (most recent call last):
     ...
-    topograph.errors.InvalidMaskError: x would expand from 9 to 10000000000 bytes: refused as a decompression bomb
+    topograph.errors.InvalidMaskError: x would expand from 9 to 10000000000 bytes: refused as a decompression bomb; \
+save an honest mask of this size as a sparse matrix or without compression
     """
     if expanded > SMALL and expanded > _RATIO * stored:
         raise InvalidMaskError(
-            f"{what} would expand from {stored} to {expanded} bytes: refused as a decompression bomb"
+            f"{what} would expand from {stored} to {expanded} bytes: refused as a decompression bomb; save an honest "
+            "mask of this size as a sparse matrix or without compression"
         )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from topograph.errors import InvalidMaskError, InvalidParameterError
 from topograph.masks.geometry import Geometry
 from topograph.masks.keras_layers import einsum_layout
 from topograph.masks.layout import Layout, keras_layout, torch_layout
@@ -130,9 +131,9 @@ def _parts(node: Any, place: int, value: _Value, sizes: Mapping[str, tuple[int, 
     weight = _WEIGHT_INPUT.get(kind, 1)
     if kind == "Gemm" and place in (0, 1) and len(shape) == 2:
         flipped = bool(known.get("transB" if place else "transA", 0)) is (place == 1)
-        return [("", _matrix(flipped is not value.turned, "Gemm"))]
+        return [("", _matrix(2, flipped is not value.turned))]
     if kind in ("MatMul", "MatMulInteger", "QLinearMatMul") and place in (0, weight) and len(shape) >= 2:
-        return [("", _stack(len(shape), (place == 0) is not value.turned, kind))]
+        return [("", _matrix(len(shape), (place == 0) is not value.turned))]
     if kind in ("Conv", "ConvInteger", "QLinearConv", "ConvTranspose") and place == weight and len(shape) > 2:
         return [("", torch_layout(len(shape), _geometry(node, known, sizes)))]
     if kind in _GATES and place in (1, 2) and len(shape) == 3:
@@ -145,14 +146,9 @@ def _parts(node: Any, place: int, value: _Value, sizes: Mapping[str, tuple[int, 
     return None
 
 
-def _matrix(out_in: bool, kind: str) -> Layout:
-    words = "outputs × inputs" if out_in else "inputs × outputs"
-    return torch_layout(2, words=f"{words} ({kind})") if out_in else keras_layout(2, words=f"{words} ({kind})")
-
-
-def _stack(ndim: int, out_in: bool, kind: str) -> Layout:
+def _matrix(ndim: int, out_in: bool) -> Layout:
     """A matrix, or a stack of them that multiplies each its own inputs."""
-    layout = _matrix(out_in, kind)
+    layout = torch_layout(2) if out_in else keras_layout(2)
     lead = ndim - 2
     inputs, outputs = (layout.inputs[0] + lead,), (layout.outputs[0] + lead,)
     return replace(layout, batch=tuple(range(lead)), inputs=inputs, outputs=outputs)
@@ -168,14 +164,17 @@ def _geometry(node: Any, known: Mapping[str, Any], sizes: Mapping[str, tuple[int
         extra = list(known.get("output_padding", ())) or [0] * half
         padding = [(a, b - c) for a, b, c in zip(pads[:half], pads[half:], extra, strict=True)]
     image = sizes.get(node.input[0], ())
-    return Geometry(
-        input_size=image if image and (not dimensions or len(image) == dimensions) else None,
-        stride=known.get("strides"),
-        padding=padding,
-        dilation=known.get("dilations"),
-        groups=known.get("group"),
-        transposed=transposed,
-    )
+    try:
+        return Geometry(
+            input_size=image if image and (not dimensions or len(image) == dimensions) else None,
+            stride=known.get("strides"),
+            padding=padding,
+            dilation=known.get("dilations"),
+            groups=known.get("group"),
+            transposed=transposed,
+        )
+    except InvalidParameterError as error:  # the file's fault, not the caller's
+        raise InvalidMaskError(f"the node {node.name!r} is no convolution: {error}") from error
 
 
 def _recurrent(kind: str, shape: tuple[int, ...]) -> list[Part]:

@@ -16,6 +16,7 @@ from topograph.masks.geometry import Geometry
 
 _BLOCK = 1 << 22  # entries looked at together
 _MOST_UNROLLED_EDGES = 200_000_000
+_MOST_UNROLLED_NODES = 1 << 26
 
 
 def over_taps(blocks: npt.NDArray[Any], unfold: str) -> npt.NDArray[Any]:
@@ -100,7 +101,12 @@ def unrolled_graph(keep: npt.NDArray[np.bool_], kernel: Sequence[int], geometry:
     """
     groups, inputs, _, outputs = keep.shape
     image, produced = math.prod(geometry.image_size(kernel)), math.prod(geometry.output_size(kernel))
-    check_sides(groups * inputs * image, groups * outputs * produced)
+    largest = max(groups * inputs * image, groups * outputs * produced)
+    if largest > _MOST_UNROLLED_NODES:
+        raise InvalidMaskError(
+            f"unrolled it would have {largest} nodes on a side, more than {_MOST_UNROLLED_NODES}; "
+            "use unfold='kernel' or 'channel'"
+        )
     counts = np.count_nonzero(keep, axis=(0, 1, 3)).tolist()
     if sum(counts) * min(image, produced) > _MOST_UNROLLED_EDGES:
         raise InvalidMaskError(

@@ -161,6 +161,7 @@ class _Inverse:
     def __init__(self, factor: Factor) -> None:
         self.factor = factor
         self.noise = 0.0
+        self.cost = factor.band.size
 
     def apply(self, vector: Vector) -> Vector:
         raise NotImplementedError

@@ -122,30 +122,27 @@ def gather(indptr: Any, indices: Any, weights: Any, source: Any, out: Any, lo: i
 
 
 @_product
-def full_rows(
-    indptr: Any,
-    indices: Any,
-    weights: Any,
-    diagonal: Any,
-    sign: float,
-    other: Any,
-    mine: Any,
-    work: Any,
-    known: Any,
-    scale: float,
-    carry: float,
-    lo: int,
-    hi: int,
-) -> Any:
-    """One side of a Lanczos step of [[D_L, ±B], [±Bᵀ, D_R]] : ``work ← scale (D mine ± B other) − carry work``.
+def scaled_gather(
+    indptr: Any, indices: Any, weights: Any, factor: Any, source: Any, out: Any, lo: int, hi: int
+) -> None:
+    """The same rows, each times its ``factor``."""
+    for i in range(lo, hi):
+        out[i] = factor[i] * _row_sum(indices, weights, indptr[i], indptr[i + 1], source)
 
-    Returns the partial sums ⟨v, w⟩, ⟨u, w⟩ and ⟨u, v⟩ with v = ``scale mine``, w the new ``work``, u = ``known``.
+
+@compiled
+def finish_full(
+    diagonal: Any, sign: float, total: Any, mine: Any, work: Any, known: Any, scale: float, carry: float
+) -> Any:
+    """A Lanczos step of [[D_L, ±B], [±Bᵀ, D_R]], whose products are in ``total``.
+
+    ``work ← scale (D mine ± total) − carry work``. Returns ⟨v, w⟩, ⟨u, w⟩ and ⟨u, v⟩ with v = ``scale mine``, w the new
+    ``work``, u = ``known``.
     """
     a = p = q = 0.0
-    for i in range(lo, hi):
+    for i in range(work.size):
         x = scale * mine[i]
-        total = _row_sum(indices, weights, indptr[i], indptr[i + 1], other)
-        w = diagonal[i] * x + sign * scale * total - carry * work[i]
+        w = diagonal[i] * x + sign * scale * total[i] - carry * work[i]
         work[i] = w
         a += x * w
         p += known[i] * w
@@ -153,47 +150,32 @@ def full_rows(
     return a, p, q
 
 
-@_product
-def half_rows(
-    indptr: Any,
-    indices: Any,
-    weights: Any,
+@compiled
+def finish_half(
     shift: float,
     sign: float,
     inverse: Any,
     inner: Any,
-    other: Any,
+    total: Any,
     mine: Any,
     work: Any,
     known: Any,
     scale: float,
     carry: float,
-    lo: int,
-    hi: int,
 ) -> Any:
-    """The second half of a Lanczos step of ``shift ± E Bᵀ F B``: ``other`` holds F B ``mine``, ``inverse`` E.
+    """A Lanczos step of ``shift ± E Bᵀ F B``: ``total`` holds Bᵀ F B ``mine``, ``inverse`` E.
 
-    The operator is self-adjoint in the inner product with weights ``inner``, and so are the partial sums returned.
+    The operator is self-adjoint in the inner product with weights ``inner``, and so are the sums returned.
     """
     a = p = q = 0.0
-    for i in range(lo, hi):
+    for i in range(work.size):
         x = scale * mine[i]
-        total = _row_sum(indices, weights, indptr[i], indptr[i + 1], other)
-        w = shift * x + sign * scale * inverse[i] * total - carry * work[i]
+        w = shift * x + sign * scale * inverse[i] * total[i] - carry * work[i]
         work[i] = w
         a += inner[i] * x * w
         p += inner[i] * known[i] * w
         q += inner[i] * known[i] * x
     return a, p, q
-
-
-@_product
-def scaled_gather(
-    indptr: Any, indices: Any, weights: Any, factor: Any, source: Any, out: Any, lo: int, hi: int
-) -> None:
-    """The first half of such a step: ``out ← F B source``."""
-    for i in range(lo, hi):
-        out[i] = factor[i] * _row_sum(indices, weights, indptr[i], indptr[i + 1], source)
 
 
 @compiled
@@ -251,40 +233,13 @@ def advance_full(
     change places after every step. Fewer steps are taken when the Krylov space is exhausted.
     """
     n, m = indptr.size - 1, col_indptr.size - 1
+    total = np.empty(n + m)
     for j in range(first, first + steps):
         scale = 1.0 / betas[j]
         carry = betas[j] / betas[j - 1] if j > 0 else 0.0
-        a, p, q = full_rows(
-            indptr,
-            indices,
-            weights,
-            diagonal[:n],
-            sign,
-            vector[n:],
-            vector[:n],
-            work[:n],
-            known[:n],
-            scale,
-            carry,
-            0,
-            n,
-        )
-        b, r, s = full_rows(
-            col_indptr,
-            col_indices,
-            col_weights,
-            diagonal[n:],
-            sign,
-            vector[:n],
-            vector[n:],
-            work[n:],
-            known[n:],
-            scale,
-            carry,
-            0,
-            m,
-        )
-        a, p, q = a + b, p + r, q + s
+        gather(indptr, indices, weights, vector[n:], total, 0, n)
+        gather(col_indptr, col_indices, col_weights, vector[:n], total[n:], 0, m)
+        a, p, q = finish_full(diagonal, sign, total, vector, work, known, scale, carry)
         alphas[j] = a
         norm = update(work, vector, known, a * scale, p - a * q, None, 0, n + m)
         if norm < CANCELLED * (a * a + (betas[j] * betas[j] if j > 0 else 0.0)):
@@ -320,27 +275,13 @@ def advance_half(
 ) -> int:
     """The same on ``shift ± E Bᵀ F B``, over the outputs only; ``middle`` is scratch of the size of the inputs."""
     n, m = indptr.size - 1, col_indptr.size - 1
+    total = np.empty(m)
     for j in range(first, first + steps):
         scale = 1.0 / betas[j]
         carry = betas[j] / betas[j - 1] if j > 0 else 0.0
         scaled_gather(indptr, indices, weights, factor, vector, middle, 0, n)
-        a, p, q = half_rows(
-            col_indptr,
-            col_indices,
-            col_weights,
-            shift,
-            sign,
-            inverse,
-            inner,
-            middle,
-            vector,
-            work,
-            known,
-            scale,
-            carry,
-            0,
-            m,
-        )
+        gather(col_indptr, col_indices, col_weights, middle, total, 0, m)
+        a, p, q = finish_half(shift, sign, inverse, inner, total, vector, work, known, scale, carry)
         alphas[j] = a
         norm = update(work, vector, known, a * scale, p - a * q, inner, 0, m)
         if norm < CANCELLED * (a * a + (betas[j] * betas[j] if j > 0 else 0.0)):

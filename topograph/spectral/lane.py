@@ -98,7 +98,9 @@ class Lane:
     ) -> None:
         self.operator, self.tolerance, self.scale = operator, tolerance, scale
         # a Perron vector comes fast, and steps beyond it only bring back copies of it
-        self.first_chunk, self.least_chunk = (16, 8) if start is None else (5, 2)
+        # and between two looks at a large graph there should be few: a look costs as much as 10⁵ edges
+        self.first_chunk = 16 if start is None else 5
+        self.least_chunk = 2 if start is not None or operator.cost > 200_000 else 8
         size = operator.size
         self.known = known or Known(np.zeros(size))
         metric = np.ones(size) if operator.inner is None else operator.inner
@@ -158,7 +160,8 @@ class Lane:
         if not self.steps:
             return False
         above = min(self.theta, float(self.alphas[: self.steps].min()))
-        self.theta = float(tri.smallest_ritz_value(self.alphas, self.betas, self.steps, above))
+        precision = 1e-4 * self.tolerance
+        self.theta = float(tri.smallest_ritz_value(self.alphas, self.betas, self.steps, above, precision))
         width = self.tolerance * self.scale(self.theta) - 2 * self.noise
         if not width > 0:
             return False
@@ -174,7 +177,8 @@ class Lane:
 
     def result(self) -> Certified:
         """The value with its interval."""
-        k, theta = self.steps, self.theta
+        k = self.steps
+        self.theta = theta = float(tri.smallest_ritz_value(self.alphas, self.betas, k, self.theta, 0.0))
         reach = max(self.tolerance * self.scale(theta), self.noise)
         floor = float(tri.certified_floor(self.alphas, self.betas, k, theta, self.needed, reach))
         residual = float(self.betas[k] * abs(self.coordinates()[-1]))
@@ -212,7 +216,7 @@ class Lane:
     def _clean_coordinates(self) -> Vector:
         best, smallest = self.coordinates(), math.inf
         for k in range(1, self.steps + 1, max(1, self.steps // 50)):
-            theta = tri.smallest_ritz_value(self.alphas, self.betas, k, float(self.alphas[:k].min()))
+            theta = tri.smallest_ritz_value(self.alphas, self.betas, k, float(self.alphas[:k].min()), 0.0)
             coordinates: Vector = tri.ritz_coordinates(self.alphas, self.betas, k, theta)
             residual = float(self.betas[k] * abs(coordinates[-1]))
             if residual < smallest and theta - self.theta <= 1e-8 * abs(theta):
@@ -230,5 +234,6 @@ class Lane:
         self._last = (step, reached)
         if step > previous_step and reached > previous:
             ahead = 0.7 * (math.log(self.needed) - reached) * (step - previous_step) / (reached - previous)
-            return int(min(max(ahead, self.least_chunk // 2), max(self.least_chunk, self.steps // 2)))
-        return max(self.least_chunk, self.steps // 4)
+            longest = self.least_chunk if self.least_chunk == 2 else max(8, self.steps // 6)
+            return int(min(max(ahead, self.least_chunk // 2), longest))
+        return max(self.least_chunk, self.steps // 6 if self.least_chunk > 2 else 2)

@@ -49,6 +49,11 @@ class Operator(Protocol):
         """Rounding of a product."""
         ...
 
+    @property
+    def cost(self) -> int:
+        """Edges that a product passes over."""
+        ...
+
     def advance(
         self, vector: Vector, work: Vector, known: Vector, alphas: Vector, betas: Vector, first: int, steps: int
     ) -> int:
@@ -76,6 +81,11 @@ class FullOperator:
         """Number of nodes."""
         return self.diagonal.size
 
+    @property
+    def cost(self) -> int:
+        """See `Operator.cost`."""
+        return self.pattern.n_edges
+
     def advance(
         self, vector: Vector, work: Vector, known: Vector, alphas: Vector, betas: Vector, first: int, steps: int
     ) -> int:
@@ -89,18 +99,13 @@ class FullOperator:
                 )
             )
         n = self.pattern.n_left
-
-        def side(matrix: tuple[Any, Any, Any], own: slice, other: slice) -> Callable[..., Any]:
-            return lambda v, w, scale, carry, lo, hi: kernels.full_rows(
-                *matrix, self.diagonal[own], -1.0, v[other], v[own], w[own], known[own], scale, carry, lo, hi
-            )
-
-        left, right = side(rows, slice(0, n), slice(n, None)), side(columns, slice(n, None), slice(0, n))
+        total = np.empty(self.size)
 
         def step(v: Vector, w: Vector, scale: float, carry: float) -> Any:
-            calls = [(left, v, w, scale, carry, lo, hi) for lo, hi in parts[0]]
-            calls += [(right, v, w, scale, carry, lo, hi) for lo, hi in parts[1]]
-            return np.sum(run_parts(calls), axis=0)
+            calls = [(kernels.gather, *rows, v[n:], total, lo, hi) for lo, hi in parts[0]]
+            calls += [(kernels.gather, *columns, v[:n], total[n:], lo, hi) for lo, hi in parts[1]]
+            run_parts(calls)
+            return kernels.finish_full(self.diagonal, -1.0, total, v, w, known, scale, carry)
 
         return _advance(step, vector, work, known, None, alphas, betas, first, steps)
 
@@ -133,6 +138,11 @@ class HalfOperator:
         """Number of outputs."""
         return self.pattern.n_right
 
+    @property
+    def cost(self) -> int:
+        """See `Operator.cost`."""
+        return self.pattern.n_edges
+
     def advance(
         self, vector: Vector, work: Vector, known: Vector, alphas: Vector, betas: Vector, first: int, steps: int
     ) -> int:
@@ -149,17 +159,12 @@ class HalfOperator:
                 )
             )  # fmt: skip
 
-        def inward(v: Vector, lo: int, hi: int) -> None:
-            kernels.scaled_gather(*rows, self.factor, v, middle, lo, hi)
-
-        def outward(v: Vector, w: Vector, scale: float, carry: float, lo: int, hi: int) -> Any:
-            return kernels.half_rows(
-                *columns, self.shift, -1.0, self.inverse, inner, middle, v, w, known, scale, carry, lo, hi
-            )
+        total = np.empty(self.size)
 
         def step(v: Vector, w: Vector, scale: float, carry: float) -> Any:
-            run_parts([(inward, v, lo, hi) for lo, hi in parts[0]])
-            return np.sum(run_parts([(outward, v, w, scale, carry, lo, hi) for lo, hi in parts[1]]), axis=0)
+            run_parts([(kernels.scaled_gather, *rows, self.factor, v, middle, lo, hi) for lo, hi in parts[0]])
+            run_parts([(kernels.gather, *columns, middle, total, lo, hi) for lo, hi in parts[1]])
+            return kernels.finish_half(self.shift, -1.0, self.inverse, inner, total, v, w, known, scale, carry)
 
         return _advance(step, vector, work, known, inner, alphas, betas, first, steps)
 

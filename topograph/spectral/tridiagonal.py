@@ -34,18 +34,21 @@ def is_below(alphas: Any, betas: Any, k: int, mu: float) -> bool:
 
 
 @compiled
-def smallest_ritz_value(alphas: Any, betas: Any, k: int, above: float) -> float:
-    """Smallest eigenvalue of T_k by bisection to the last bit; ``above`` is any number that is not below it."""
+def smallest_ritz_value(alphas: Any, betas: Any, k: int, above: float, precision: float) -> float:
+    """Smallest eigenvalue of T_k by bisection, from above, to ``precision`` relative or to the last bit.
+
+    ``above`` is any number that is not below it; one that is close saves time.
+    """
     high = above
-    step = 1e-3 * abs(high) + 1e-300
+    step = 1e-7 * abs(high) + 1e-300
     low = high - step
     while not is_below(alphas, betas, k, low):
         high = low
-        step *= 4.0
+        step *= 16.0
         low -= step
     while True:
         middle = 0.5 * (low + high)
-        if middle <= low or middle >= high:
+        if middle <= low or middle >= high or high - low <= precision * abs(high):
             return high
         if is_below(alphas, betas, k, middle):
             low = middle

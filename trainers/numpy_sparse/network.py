@@ -1,91 +1,188 @@
-"""`SparseNetwork`: a chain of sparse layers that predicts, and learns from a batch."""
+"""`SparseNetwork`: a network on the connections of a topology, between the trainer and the compiled code."""
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import scipy.sparse as sp
+from numba import config as _numba_config
 
 from topograph.topology import Topology
 from trainers.config import TrainingConfig
-from trainers.initialization import dropout_mask, initial_weights
-from trainers.numpy_sparse.activations import activate, activation_backward, loss_and_gradient
-from trainers.numpy_sparse.layer import SparseLayer
+from trainers.initialization import initial_weights
+from trainers.numpy_sparse import kernels
+from trainers.numpy_sparse.lanes import LANES
+from trainers.numpy_sparse.plan import Float, Rule, Samples, Setting, State, Work, arrange, frozen, lanes
+from trainers.numpy_sparse.team import Team
 
-Float = npt.NDArray[np.floating[Any]]
-_EVALUATION_BATCH = 512
+_ACTIVATIONS = {
+    "sigmoid": kernels.SIGMOID,
+    "tanh": kernels.TANH,
+    "relu": kernels.RELU,
+    "leaky_relu": kernels.LEAKY_RELU,
+    "linear": kernels.LINEAR,
+    "softmax": kernels.SOFTMAX,
+}
+_numba: Any = _numba_config
+_LOSSES = {"mse": kernels.MSE, "cross_entropy": kernels.CROSS_ENTROPY}
+_ADAM_DECAY, _ADAM_EPSILON = 0.999, 1e-8
+_LARGE = 1_000_000  # connections that are worth a second thread
 
 
 class SparseNetwork:
-    """A feed-forward network on the connections of a topology.
+    """A feed-forward network with a weight on each connection of a topology, and nothing anywhere else.
 
     Parameters
     ----------
     topology, config
         What it is made of, and how it starts and learns.
+    skip_inputs
+        Whether inputs that are 0 for all samples of a tile should be passed over.
+    weights, biases
+        Where it starts, as `weights` and `biases` return them; else as `trainers.initialization` draws.
     """
 
-    def __init__(self, topology: Topology, config: TrainingConfig) -> None:
-        self.config = config
-        self.layers = [
-            SparseLayer(graph, weights, config.bias)
-            for graph, weights in zip(topology, initial_weights(topology, config), strict=True)
-        ]
-        self._activations = [config.activation] * (len(self.layers) - 1) + [config.output_activation]
+    def __init__(
+        self,
+        topology: Topology,
+        config: TrainingConfig,
+        skip_inputs: bool = False,
+        weights: Sequence[sp.csr_array] | None = None,
+        biases: Sequence[Float] = (),
+    ) -> None:
+        self.topology, self.config = topology, config
+        self._dtype = dtype = np.dtype(config.dtype)
+        self.plan, self._places = arrange(topology, dtype.itemsize, skip_inputs)
+        self._first_edges = np.cumsum([0, *(graph.n_edges for graph in topology)])
+        neurons, adam = sum(topology.sizes), config.optimizer == "adam"
+        edges = topology.n_edges
+        self.state = State(
+            weights=np.empty(edges, dtype),
+            gradient=np.zeros(edges, dtype),
+            velocity=np.zeros(edges, dtype),
+            second=np.zeros(edges if adam else 0, dtype),
+            bias=np.zeros(neurons, dtype),
+            bias_gradient=np.zeros(neurons, dtype),
+            bias_velocity=np.zeros(neurons, dtype),
+            bias_second=np.zeros(neurons if adam else 0, dtype),
+        )
+        values = initial_weights(topology, config) if weights is None else [layer.data for layer in weights]
+        for layer, drawn in enumerate(values):
+            self.state.weights[self._edges(layer)][self._places[layer]] = drawn
+        for bias, given in zip(self._biases(), biases, strict=False):
+            bias[:] = given
+        dropped = neurons - topology.sizes[-1] if config.dropout_input or config.dropout_hidden else 0
+        self.work = Work(
+            values=lanes(neurons, dtype),
+            deltas=lanes(neurons, dtype),
+            active=np.zeros(topology.sizes[0] + 1, np.uint32),
+            marked=np.zeros(topology.sizes[0], np.uint8),
+            kept=np.ones((dropped, config.batch_size if dropped else 0), np.bool_),
+        )
+        self._setting = Setting(
+            activation=_ACTIVATIONS[config.activation],
+            output_activation=_ACTIVATIONS[config.output_activation],
+            loss=_LOSSES[config.loss],
+            dropout_input=config.dropout_input,
+            dropout_hidden=config.dropout_hidden,
+            tiny=np.finfo(dtype).tiny,
+            below_one=1 - np.finfo(dtype).epsneg,
+        )
+        self._steps = 0
+        tiles = -(-config.batch_size // LANES)
+        threads = min(_numba.NUMBA_NUM_THREADS, tiles) if topology.n_edges >= _LARGE else 1
+        self._team = Team(threads, self.state, self.work) if threads > 1 else None
 
-    def forward(self, x: Float, dropout: np.random.Generator | None = None) -> tuple[list[Float], list[Float | None]]:
-        """What enters each layer and, last, the outputs; and the dropout factors of each layer's inputs.
+    def train_epoch(
+        self,
+        samples: Samples,
+        labels: npt.NDArray[np.int64],
+        order: npt.NDArray[np.int64],
+        rate: float,
+        dropout: np.random.Generator,
+    ) -> tuple[float, float]:
+        """One pass over the samples of ``order``: the mean loss (not finite when it diverged), and the accuracy."""
+        kind = self._dtype.type
+        rule = Rule(
+            adam=self.config.optimizer == "adam",
+            nesterov=self.config.nesterov,
+            bias=self.config.bias,
+            rate=kind(rate),
+            momentum=kind(self.config.momentum),
+            second=_ADAM_DECAY,
+            epsilon=kind(_ADAM_EPSILON),
+            weight_decay=kind(self.config.weight_decay),
+        )
+        pass_over = kernels.train_epoch if self._team is None else self._team.train_epoch
+        loss, correct, self._steps = pass_over(
+            self.plan, self.state, self.work, self._setting, rule, samples, frozen(labels), frozen(order),
+            self.config.batch_size, self._steps, dropout,
+        )  # fmt: skip
+        return loss / len(order), correct / len(order)
 
-        Parameters
-        ----------
-        x
-            Shape ``(n_features, n_samples)``, the batch contiguous.
-        dropout
-            Where to draw dropout from; without it, nothing is dropped.
-        """
-        values, factors = [x], []
-        for number, (layer, name) in enumerate(zip(self.layers, self._activations, strict=True)):
-            rate = self.config.dropout_hidden if number else self.config.dropout_input
-            factor = None
-            if dropout is not None and rate:
-                factor = dropout_mask(dropout, values[-1].shape, rate, self.config.dtype)
-                values[-1] = values[-1] * factor
-            factors.append(factor)
-            values.append(activate(name, layer.forward(values[-1])))
-        return values, factors
+    def predict(self, samples: Samples, order: npt.NDArray[np.int64]) -> Float:
+        """Outputs for the samples of ``order``, shape ``(len(order), n_classes)``."""
+        outputs = np.empty((len(order), self.topology.sizes[-1]), self._dtype)
+        kernels.predict(self.plan, self.state, self.work, self._setting, samples, frozen(order), outputs)
+        return outputs
 
-    def gradient(
-        self, x: Float, labels: npt.NDArray[np.int64], dropout: np.random.Generator | None = None
-    ) -> tuple[float, int]:
-        """Set every layer's gradients for a batch; return its loss and the number of samples classified correctly."""
-        values, factors = self.forward(x, dropout)
-        loss, dz = loss_and_gradient(self.config.loss, self.config.output_activation, values[-1], labels)
-        correct = int(np.count_nonzero(values[-1].argmax(axis=0) == labels))
-        for number in reversed(range(len(self.layers))):
-            dx = self.layers[number].backward(values[number], dz, inputs_too=number > 0)
-            if dx is not None:
-                factor = factors[number]
-                y = values[number]
-                if factor is not None:
-                    # where a neuron is silent its gradient is 0, whatever y is; elsewhere y comes back unscaled
-                    dx, y = dx * factor, y * y.dtype.type(1 - self.config.dropout_hidden)
-                dz = activation_backward(self._activations[number - 1], y, dx)
-        return loss, correct
+    def evaluate(
+        self, samples: Samples, labels: npt.NDArray[np.int64], order: npt.NDArray[np.int64]
+    ) -> tuple[float, float]:
+        """The mean loss over the samples of ``order``, and the accuracy."""
+        loss, correct = kernels.evaluate(
+            self.plan, self.state, self.work, self._setting, samples, frozen(labels), frozen(order)
+        )
+        return loss / len(order), correct / len(order)
 
-    def step(self) -> None:
-        """Move every weight and bias against its gradient."""
-        for layer in self.layers:
-            layer.step(self.config.learning_rate, self.config.momentum, self.config.nesterov)
+    def parameters(self) -> tuple[Float, Float]:
+        """A copy of all weights and biases."""
+        return self.state.weights.copy(), self.state.bias.copy()
 
-    def predict(self, x: npt.NDArray[np.float32]) -> Float:
-        """Outputs for samples in rows, shape ``(n_samples, n_classes)``."""
-        blocks = []
-        for start in range(0, len(x), _EVALUATION_BATCH):
-            batch = np.ascontiguousarray(x[start : start + _EVALUATION_BATCH].T, dtype=self.config.dtype)
-            blocks.append(self.forward(batch)[0][-1].T)
-        return np.concatenate(blocks)
+    def set_parameters(self, parameters: tuple[Float, Float]) -> None:
+        """Go back to a copy."""
+        self.state.weights[:], self.state.bias[:] = parameters
 
-    def count_correct(self, x: npt.NDArray[np.float32], labels: npt.NDArray[np.int64]) -> int:
-        """Number of samples in rows whose largest output is their label."""
-        return int(np.count_nonzero(self.predict(x).argmax(axis=1) == labels))
+    def is_finite(self) -> bool:
+        """Whether all weights and biases still are: a last step can break them after the last loss was taken."""
+        return bool(np.isfinite(self.state.weights).all() and np.isfinite(self.state.bias).all())
+
+    def first_broken_layer(self) -> int:
+        """After a loss that is not finite: the first layer (from 1) whose weights or outputs are not, or the last."""
+        for layer, graph in enumerate(self.topology):
+            first = sum(self.topology.sizes[: layer + 1])
+            outputs = slice(first, first + graph.n_right)
+            for values in (
+                self.state.weights[self._edges(layer)],
+                self.state.bias[outputs],
+                self.work.values[outputs],
+            ):
+                if not np.isfinite(values).all():
+                    return layer + 1
+        return len(self.topology)
+
+    def weights(self) -> tuple[sp.csr_array, ...]:
+        """The weights of each layer, inputs × outputs, every connection stored."""
+        return tuple(
+            sp.csr_array((values, graph.indices, graph.indptr), shape=graph.shape)
+            for graph, values in zip(self.topology, self.in_edge_order(self.state.weights), strict=True)
+        )
+
+    def biases(self) -> tuple[Float, ...]:
+        """The biases of each layer."""
+        return tuple(bias.copy() for bias in self._biases())
+
+    def in_edge_order(self, values: Float) -> list[Float]:
+        """Values on the connections, as the walk has them, layer by layer in the order of ``graph.edges()``."""
+        return [values[self._edges(layer)][place] for layer, place in enumerate(self._places)]
+
+    def _biases(self) -> list[Float]:
+        ends = np.cumsum(self.topology.sizes)
+        return [self.state.bias[begin:end] for begin, end in itertools.pairwise(ends)]
+
+    def _edges(self, layer: int) -> slice:
+        return slice(int(self._first_edges[layer]), int(self._first_edges[layer + 1]))

@@ -44,6 +44,7 @@ class Run:
             "trainer": self.trainer,
             "architecture": "-".join(map(str, recipe.sizes)),
             "construction": recipe.construction,
+            "variant": recipe.variant.name,
             "degrees": "-".join(f"{d:g}" for d in recipe.degrees or recipe.sizes[1:]),
             "topology_seed": recipe.seed,
             "seed": self.config.seed,

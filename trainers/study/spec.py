@@ -18,12 +18,14 @@ from topograph.topology import Topology
 from trainers.config import TrainingConfig
 from trainers.datasets import available_datasets
 from trainers.registry import available_trainers
+from trainers.study.variants import PLAIN, Variant
 
 _GRID_KEYS = (
     "datasets",
     "trainers",
     "architectures",
     "constructions",
+    "variants",
     "degrees",
     "densities",
     "topology_seeds",
@@ -46,16 +48,20 @@ class Recipe:
         One for each layer pair; None for ``dense``.
     seed
         Of the topology.
+    variant
+        What is done to it then.
     """
 
     construction: str
     sizes: tuple[int, ...]
     degrees: tuple[float, ...] | None
     seed: int
+    variant: Variant = PLAIN
 
     def build(self) -> Topology:
         """Make the topology."""
-        return Topology.build(self.construction, self.sizes, self.degrees, seed=self.seed)
+        plain = Topology.build(self.construction, self.sizes, self.degrees, seed=self.seed)
+        return self.variant.apply(plain, self.seed)
 
 
 @dataclass(frozen=True)
@@ -74,6 +80,8 @@ class StudySpec:
         Numbers of neurons of each network.
     constructions
         Names; ``dense`` has no degree and is taken once an architecture.
+    variants
+        What is done to each topology: see `trainers.study.variants.Variant`. ``dense`` is taken plain only.
     degrees
         For each network, one degree a layer pair, or one for all.
     densities
@@ -111,6 +119,7 @@ class StudySpec:
     training_seeds: tuple[int, ...]
     training: TrainingConfig
     metrics: tuple[str, ...] = field(default=DEFAULT_METRICS)
+    variants: tuple[Variant, ...] = (PLAIN,)
 
     @classmethod
     def from_toml(cls, path: str | os.PathLike[str]) -> StudySpec:
@@ -172,6 +181,7 @@ class StudySpec:
             training_seeds=_seeds(grid, "training_seeds"),
             training=config,
             metrics=_names(content, "metrics", list(DEFAULT_METRICS)),
+            variants=tuple(dict.fromkeys(Variant.from_spec(entry) for entry in _listed(grid, "variants", ["plain"]))),
         )
         spec._check()
         return spec
@@ -179,9 +189,11 @@ class StudySpec:
     def recipes(self) -> Iterator[Recipe]:
         """Every topology of the grid, each once for each topology seed."""
         for sizes, construction in itertools.product(self.architectures, self.constructions):
-            seeds = self.topology_seeds if get_construction(construction).random else self.topology_seeds[:1]
-            for degrees, seed in itertools.product(self._degrees_of(construction, sizes), seeds):
-                yield Recipe(construction, sizes, degrees, seed)
+            variants = (PLAIN,) if construction == "dense" else self.variants
+            for degrees, variant in itertools.product(self._degrees_of(construction, sizes), variants):
+                drawn = variant.random or get_construction(construction).random
+                for seed in self.topology_seeds if drawn else self.topology_seeds[:1]:
+                    yield Recipe(construction, sizes, degrees, seed, variant)
 
     def _degrees_of(self, construction: str, sizes: tuple[int, ...]) -> list[tuple[float, ...] | None]:
         if construction == "dense":

@@ -28,6 +28,7 @@ CREATE TABLE runs (
     trainer TEXT NOT NULL,
     architecture TEXT NOT NULL,
     construction TEXT NOT NULL,
+    variant TEXT NOT NULL,
     degrees TEXT NOT NULL,
     topology_seed INTEGER NOT NULL,
     seed INTEGER NOT NULL,
@@ -167,8 +168,8 @@ class StoreWriter:
         with self._connection as connection:
             connection.executemany(
                 "INSERT OR IGNORE INTO runs (run_id, topology_id, dataset, trainer, architecture, construction, "
-                "degrees, topology_seed, seed, status) VALUES (:run_id, :topology_id, :dataset, :trainer, "
-                ":architecture, :construction, :degrees, :topology_seed, :seed, 'pending')",
+                "variant, degrees, topology_seed, seed, status) VALUES (:run_id, :topology_id, :dataset, :trainer, "
+                ":architecture, :construction, :variant, :degrees, :topology_seed, :seed, 'pending')",
                 rows,
             )
             connection.executemany(

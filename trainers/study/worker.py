@@ -12,6 +12,7 @@ from topograph.topology import Topology
 from trainers.datasets import Dataset, load_dataset
 from trainers.registry import get_trainer
 from trainers.study.plan import Run
+from trainers.study.spec import Recipe
 
 MetricRow = tuple[str, str, float, float, str | None]
 
@@ -59,7 +60,7 @@ def execute(task: Task) -> Outcome:
     """Measure a run's topology and train its network, where asked for. An error becomes an outcome."""
     rows: tuple[MetricRow, ...] = ()
     try:
-        topology = task.run.recipe.build()
+        topology = _topology(task.run.recipe)
         rows = measure_rows(topology, task.metrics)
         if not task.train:
             return Outcome(None, rows)
@@ -76,6 +77,12 @@ def measure_rows(topology: Topology, metrics: tuple[str, ...]) -> tuple[MetricRo
     table = measure(topology, metrics, long=True)
     table["reason"] = table["reason"].where(table["reason"].notna(), None)
     return tuple(table.itertuples(index=False, name=None))
+
+
+@lru_cache(maxsize=4)
+def _topology(recipe: Recipe) -> Topology:
+    """Trainings of one topology come one after the other, and some topologies take long to make."""
+    return recipe.build()
 
 
 @lru_cache(maxsize=2)

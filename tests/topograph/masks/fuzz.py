@@ -101,6 +101,8 @@ def attempt(path: Path) -> tuple[str, str]:
     """What comes of reading a file: ``ok``, ``refused`` with the fault's kind, or ``finding`` with the error."""
     try:
         load(path)
+        if path.suffix in (".onnx", ".keras"):  # which say strides and paddings
+            load(path, unfold="unrolled", geometry=(6, 6))
     except InvalidMaskError as error:
         if str(path) not in str(error):
             return "finding", f"the message does not name the file: {error}"
@@ -200,7 +202,7 @@ def run(total: int, seed: int, workers: int) -> int:
                 tally[last[1], "finding"] += 1
                 begin(lane)
     for name in sorted({name for name, _ in tally}):
-        print(f"{name:<20}" + "".join(f"{kind} {tally[name, kind]:>6}  " for kind in ("ok", "refused", "finding")))
+        print(f"{name:<32}" + "".join(f"{kind} {tally[name, kind]:>6}  " for kind in ("ok", "refused", "finding")))
     print(f"refused for: {dict(causes.most_common())}")
     print(f"{sum(tally.values())} files in {time.monotonic() - began:.0f} s, peak memory {peak / 1024:.0f} MiB")
     for number, name, detail in findings[:50]:

@@ -125,3 +125,22 @@ def test_keras(kernels, expected, tmp_path, ending):
     values = frame.loc[names].drop(columns=["reason", "read_as"]).astype(float)
     assert np.array_equal(values.to_numpy(), expected.to_numpy())
     assert "taps × inputs × outputs" in frame.loc["conv/kernel", "read_as"]
+
+
+def test_a_keras_model_of_ones_own():
+    keras = pytest.importorskip("keras", reason="Keras is not installed")
+    pytest.importorskip("torch", reason="its backend is not installed")
+
+    class Own(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.first = keras.layers.Conv2D(6, 2, groups=2, name="any_name")
+            self.second = keras.layers.DepthwiseConv2D(2, name="other_name")
+
+        def call(self, x):
+            return self.second(self.first(x))
+
+    model = Own()
+    model(np.zeros((1, 8, 8, 4), np.float32))
+    masks = tg.load(model)
+    assert [graph.n_components for graph in masks.values()] == [2, 6]

@@ -31,8 +31,8 @@ def test_what_the_sweep_once_found(seed, number):
 @pytest.mark.parametrize(
     ("construction", "n_left", "n_right", "degree"),
     [
-        ("random_regular", 784, 300, 30),
-        ("random_regular", 300, 784, 40),
+        ("random_regular", 400, 150, 20),
+        ("random_regular", 150, 420, 25),
         ("random_edge", 400, 350, 20),
         ("random_edge", 600, 120, 6),  # some pairs of inputs with few outputs: close eigenvalues
         ("regular_rotating", 400, 150, 12),

@@ -15,11 +15,11 @@ def rotating(n, m, k):
 
 
 @pytest.mark.parametrize("method", [*METHODS, "inverse"])
-@pytest.mark.parametrize(("n", "m", "k"), [(784, 300, 15), (60, 60, 3)])
-def test_networkx_lanczos_gives_the_third_eigenvalue(n, m, k, method):
+@pytest.mark.parametrize(("n", "m", "k", "true"), [(784, 300, 15, 0.08247510223310121), (60, 60, 3, None)])
+def test_networkx_lanczos_gives_the_third_eigenvalue(n, m, k, true, method):
     graph = rotating(n, m, k)
     spectrum = compute_spectrum(graph, method=method, quantities=["algebraic_connectivity"])
-    true = reference(graph.to_mask(float))["algebraic_connectivity"]
+    true = true or reference(graph.to_mask(float))["algebraic_connectivity"]  # the first: networkx' tracemin_lu
     assert spectrum["algebraic_connectivity"].value == pytest.approx(true, rel=1e-9)
 
 

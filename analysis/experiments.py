@@ -1,0 +1,208 @@
+"""`experiment`: the clean test, for studies whose masks were rewired at fixed degrees, or relabelled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from analysis.effects import Effect, effect
+from analysis.frame import CELL
+from topograph.errors import InsufficientDataError, UnknownNameError
+
+CELLS = (*CELL, "construction")
+"""Runs that agree in these have the same degrees, neuron by neuron in distribution; variants change nothing else."""
+_RELABELLED = "relabelled"
+
+
+@dataclass(frozen=True, eq=False)
+class Experiment:
+    """What connectivity does when degrees are exactly kept, and what the alignment with the data does.
+
+    Parameters
+    ----------
+    metric
+        The measure of connectivity.
+    connectivity
+        Accuracy points that go with one standard deviation of the metric among masks with the same degrees, which
+        differ by rewiring only: None where the study has none.
+    alignment
+        One row a construction: ``points`` that the mask as built gains over the same graph with its inputs renumbered,
+        with its interval, the smallest difference the study could have seen (``detectable``), and the factor of
+        topologies it would take to see one as large (``more_topologies``); None where nothing was relabelled.
+    alignment_share
+        Of the spread between constructions at equal degrees, the share that goes away when inputs are renumbered:
+        estimate, low, high; NaN where it cannot be told. What goes away is alignment, what stays is the graph.
+    notes
+        What could not be told, and why.
+    """
+
+    metric: str
+    connectivity: Effect | None
+    alignment: pd.DataFrame | None
+    alignment_share: tuple[float, float, float]
+    notes: tuple[str, ...]
+
+    def __str__(self) -> str:
+        lines = []
+        if self.connectivity is not None:
+            # the design earns the word: only the rewiring differs, and it was assigned, not observed
+            words = str(self.connectivity).replace("goes with", "brought", 1)
+            lines.append("By rewiring at fixed degrees. " + words)
+        if self.alignment is not None:
+            for name, row in self.alignment.iterrows():
+                clear = "distinguishable" if row["low"] > 0 or row["high"] < 0 else "not distinguishable"
+                lines.append(
+                    f"The way {name} lies on the inputs brought {row['points']:+.2f} points of accuracy "
+                    f"({row['low']:+.2f} … {row['high']:+.2f}) over the same graph with its inputs renumbered: "
+                    f"{clear} from zero; the study could have seen {row['detectable']:.2f}."
+                )
+        share, low, high = self.alignment_share
+        if not np.isnan(share):
+            lines.append(
+                f"Of the spread between constructions at equal degrees, {100 * share:.0f} % ({100 * low:.0f} … "
+                f"{100 * high:.0f}) is alignment with the inputs rather than graph."
+            )
+        return "\n".join([*lines, *self.notes])
+
+
+def experiment(
+    frame: pd.DataFrame,
+    metric: str = "l1_algebraic_connectivity",
+    *,
+    outcome: str = "test_accuracy",
+    groups: str = "topology_id",
+    confidence: float = 0.95,
+    power: float = 0.8,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> Experiment:
+    """Analyse a study with ``variants`` (`trainers.study.variants.Variant`).
+
+    Rewired masks keep every degree of the mask they come from, so among them, and between them and the plain one,
+    connectivity varies with nothing else of density or degree: the test that the paper's scatter plots cannot be.
+    Relabelled masks are the same graph in another alignment with the data: the control for all that is not graph.
+
+    Parameters
+    ----------
+    frame
+        From `analysis.load_frame`, with the column ``variant``.
+    metric
+        The measure of connectivity.
+    outcome, groups, confidence, power
+        As for `analysis.effect`.
+    resamples, seed
+        Of the interval of the share.
+
+    Raises
+    ------
+    UnknownNameError
+        When the frame has no such column.
+    InsufficientDataError
+        When the study has neither rewired nor relabelled masks.
+    """
+    for column in (metric, outcome, groups, *CELLS, "variant"):
+        if column not in frame.columns:
+            raise UnknownNameError.among("column", column, map(str, frame.columns))
+    sparse = frame[frame["construction"] != "dense"]
+    relabelled = sparse["variant"] == _RELABELLED
+    rewired = ~relabelled & (sparse["variant"] != "plain")
+    if not (relabelled.any() or rewired.any()):
+        raise InsufficientDataError(
+            "the study has neither rewired nor relabelled masks; add variants to its [grid], as in "
+            "studies/experiment.toml"
+        )
+    notes: list[str] = []
+    options = {"outcome": outcome, "groups": groups, "cells": CELLS, "confidence": confidence, "power": power}
+    connectivity = None
+    if rewired.any():
+        try:
+            connectivity = effect(sparse[~relabelled], metric, **options)  # type: ignore[arg-type]
+        except InsufficientDataError as error:
+            notes.append(f"The effect of connectivity cannot be told: {error}.")
+    alignment, share = None, (float("nan"),) * 3
+    if relabelled.any():
+        plain_or_not = sparse[~rewired].assign(as_built=lambda rows: (rows["variant"] == "plain").astype(float))
+        alignment = _alignment(plain_or_not, options, notes)
+        if plain_or_not["construction"].nunique() > 1:
+            share = _share(plain_or_not, outcome, groups, confidence, resamples, seed)
+    return Experiment(metric, connectivity, alignment, (share[0], share[1], share[2]), tuple(notes))
+
+
+def _alignment(frame: pd.DataFrame, options: dict[str, object], notes: list[str]) -> pd.DataFrame | None:
+    rows = {}
+    for name, part in frame.groupby("construction", sort=False):
+        try:
+            found = effect(part, "as_built", **options)  # type: ignore[arg-type]
+        except InsufficientDataError as error:
+            notes.append(f"The alignment of {name} cannot be told: {error}.")
+            continue
+        unit = found.sd  # from one standard deviation to the whole step from 0 to 1
+        rows[str(name)] = {
+            "points": found.points / unit,
+            "low": found.low / unit,
+            "high": found.high / unit,
+            "p_value": found.p_value,
+            "detectable": found.detectable / unit,
+            "more_topologies": found.more_topologies,
+            "n": found.n,
+            "n_clusters": found.n_clusters,
+        }
+    return pd.DataFrame.from_dict(rows, orient="index") if rows else None
+
+
+def _share(
+    frame: pd.DataFrame, outcome: str, groups: str, confidence: float, resamples: int, seed: int
+) -> tuple[float, float, float]:
+    """1 − spread(relabelled) / spread(as built), the spread being the variance between constructions within cells."""
+    cells = frame.groupby(list(CELL), sort=False).ngroup().to_numpy()
+    arms = frame.groupby(["construction", "as_built"], sort=False).ngroup().to_numpy()
+    as_built = frame["as_built"].to_numpy() == 1
+    y = frame[outcome].to_numpy(dtype=float)
+    clusters = frame[groups].astype("category").cat.codes.to_numpy()
+    whole = _spread_ratio(y, cells, arms, as_built, clusters, np.ones(len(y)))
+    generator = np.random.default_rng(seed)
+    count = int(clusters.max()) + 1
+    draws = generator.multinomial(count, np.full(count, 1 / count), size=resamples)[:, clusters]
+    ratios = np.array([_spread_ratio(y, cells, arms, as_built, clusters, weights.astype(float)) for weights in draws])
+    ratios = ratios[~np.isnan(ratios)]
+    if np.isnan(whole) or len(ratios) < 0.9 * resamples:
+        return float("nan"), float("nan"), float("nan")
+    tail = (1 - confidence) / 2
+    low, high = np.quantile(ratios, [tail, 1 - tail])
+    return float(whole), float(low), float(high)
+
+
+def _spread_ratio(
+    y: npt.NDArray[np.float64],
+    cells: npt.NDArray[np.int64],
+    arms: npt.NDArray[np.int64],
+    as_built: npt.NDArray[np.bool_],
+    clusters: npt.NDArray[np.int64],
+    weights: npt.NDArray[np.float64],
+) -> float:
+    spreads = [_between(y, cells, arms, clusters, weights * (as_built == built)) for built in (True, False)]
+    if not spreads[0] > 0:
+        return float("nan")
+    return float(np.clip(1 - max(spreads[1], 0.0) / spreads[0], -1.0, 1.0))
+
+
+def _between(
+    y: npt.NDArray[np.float64],
+    cells: npt.NDArray[np.int64],
+    arms: npt.NDArray[np.int64],
+    clusters: npt.NDArray[np.int64],
+    weights: npt.NDArray[np.float64],
+) -> float:
+    """Variance of the arms' means within cells, less what topologies alone make of it."""
+    used = weights > 0
+    table = pd.DataFrame({"cell": cells, "arm": arms, "cluster": clusters, "w": weights, "wy": weights * y})[used]
+    topologies = table.groupby(["cell", "arm", "cluster"], sort=False).agg(w=("w", "sum"), wy=("wy", "sum"))
+    topologies["mean"] = topologies["wy"] / topologies["w"]
+    means = topologies.groupby(["cell", "arm"], sort=False)["mean"].agg(["mean", "var", "count"])
+    noise = float((means["var"] / means["count"]).mean())
+    between = means.groupby("cell", sort=False)["mean"].var()
+    total = float(between.mean())
+    return total - (noise if np.isfinite(noise) else 0.0) if np.isfinite(total) else float("nan")

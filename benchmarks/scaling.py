@@ -1,0 +1,167 @@
+"""Large layers, the three kernels against the machine's peak, cost against edges, and a million neurons.
+
+    python benchmarks/scaling.py [kernels] [steps] [edges] [million]
+
+Without a name, all but the last. One core, unless told otherwise; seconds of the processor, the best of several.
+"""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+import topograph as tg
+from trainers import TrainingConfig
+from trainers.numpy_sparse import kernels
+from trainers.numpy_sparse.lanes import LANES
+from trainers.numpy_sparse.network import SparseNetwork
+from trainers.numpy_sparse.plan import Rule, gather_samples
+
+RULE = Rule(False, True, True, np.float32(0.01), np.float32(0.9), 0.999, np.float32(1e-8), np.float32(0))
+WIDE, BATCH = 4096, 128
+
+
+def best(work, repeats=7):
+    """Least processor time of several calls, after one."""
+    work()
+    times = []
+    for _ in range(repeats):
+        started = time.process_time()
+        work()
+        times.append(time.process_time() - started)
+    return min(times)
+
+
+def network(sizes, density, batch=BATCH):
+    """A network on one thread, its arrays filled with numbers."""
+    topology = tg.Topology.build("random_regular", sizes, densities=density, seed=0)
+    result = SparseNetwork(topology, TrainingConfig(batch_size=batch))
+    result._team = None
+    rng = np.random.default_rng(0)
+    result.work.values[:] = rng.random(result.work.values.shape)
+    result.work.deltas[:] = rng.random(result.work.deltas.shape) * 1e-3
+    return result
+
+
+def gemm(n, m, samples):
+    """GFLOP/s of a dense product n × m by m × samples."""
+    rng = np.random.default_rng(0)
+    a, b = rng.random((n, m), dtype=np.float32), rng.random((m, samples), dtype=np.float32)
+    out = np.empty((n, samples), np.float32)
+    return 2e-9 * n * m * samples / best(lambda: np.matmul(a, b, out=out), 15)
+
+
+def show_kernels():
+    """The forward product, the edge gradient, and the backward product with it, per edge and sample."""
+    dense = gemm(WIDE, WIDE, BATCH)
+    print(f"\nkernels, one core; dense GEMM {WIDE} × {WIDE} × {BATCH}: {dense:.0f} GFLOP/s, the peak below")
+    print(f"{'':26s} {'forward':>18s} {'edge gradient':>18s} {'gradient and back':>18s} {'update':>12s}")
+    cases = [([784, 300, 10], 0.1), ([784, 300, 10], 0.01)]
+    cases += [([WIDE, WIDE, WIDE], density) for density in (0.01, 0.02, 0.05, 0.1, 0.25)]
+    for sizes, density in cases:
+        rates, update = rates_of(network(sizes, density))
+        cells = [f"{rate:6.1f} GF/s ({rate / dense:4.0%})" for rate in rates] + ["-"] * (3 - len(rates))
+        cells.append(f"{update:.2f} ns/edge")
+        print(f"{'-'.join(map(str, sizes)):>16s} at {density:5.0%}  " + " ".join(f"{cell:>18s}" for cell in cells))
+
+
+def rates_of(net):
+    """GFLOP/s of the first layer's forward product and edge gradient, of the second's both gradients; ns an update."""
+    inputs, edges = net.topology.sizes[0], net.topology[0].n_edges
+    times = max(1, 5_000_000 // edges)
+
+    def measure(kernel, *arguments):
+        return best(lambda: [kernel(*arguments) for _ in range(times)]) / times
+
+    def backward(layer, update):
+        return measure(kernels._backward, net.plan, layer, net.state, net.work, inputs, RULE, 1, update)
+
+    forward = measure(kernels._forward, net.plan, 0, net.state, net.work.values, net.work.active, inputs)
+    gradient = backward(0, False)
+    update = max(backward(0, True) - gradient, 0) / edges * 1e9
+    rates = [2e-9 * edges * LANES / forward, 2e-9 * edges * LANES / gradient]
+    if net.topology[1].n_edges == edges:
+        rates.append(4e-9 * edges * LANES / backward(1, False))
+    return rates, update
+
+
+def show_steps():
+    """A whole step of a wide network against the same step with dense arrays."""
+    rng = np.random.default_rng(0)
+    x, labels = rng.random((BATCH, WIDE), dtype=np.float32), rng.integers(0, WIDE, BATCH)
+    weights = [rng.random((WIDE, WIDE), dtype=np.float32) for _ in range(2)]
+    products = np.empty((WIDE, BATCH), np.float32), np.empty((WIDE, WIDE), np.float32)
+
+    def dense_step():  # the five products of a step, and no activation, mask or update: less than any framework does
+        a = x.T
+        np.matmul(weights[0], a, out=products[0])
+        np.matmul(weights[1], products[0], out=products[0].copy())
+        for _ in weights:
+            np.matmul(products[0], products[0].T, out=products[1])
+        np.matmul(weights[1].T, products[0], out=products[0].copy())
+
+    dense = best(dense_step, 5)
+    print(
+        f"\na step of {WIDE}-{WIDE}-{WIDE}, batch {BATCH}, one core; the products alone of a dense one: {dense:.3f} s"
+    )
+    samples, order = gather_samples(x), np.arange(BATCH)
+    for density in (0.01, 0.05, 0.1, 0.2, 0.25):
+        net = network([WIDE, WIDE, WIDE], density)
+        seconds = best(lambda net=net: net.train_epoch(samples, labels, order, 0.01, rng), 3)
+        print(f"{density:6.0%} {seconds:8.4f} s, {dense / seconds:5.1f}× as fast")
+
+
+def show_edges():
+    """Time of a step against edges, 16384-16384, and the line through it."""
+    rng, side = np.random.default_rng(0), 16384
+    x, labels = rng.random((LANES, side), dtype=np.float32), rng.integers(0, side, LANES)
+    samples, order, edges, seconds = gather_samples(x), np.arange(LANES), [], []
+    print(f"\na step of {side}-{side}, batch {LANES}, one core")
+    for count in (1e4, 3e4, 1e5, 3e5, 1e6, 3e6, 1e7, 3e7, 1e8):
+        net = network([side, side], count / side**2, LANES)
+        edges.append(net.topology.n_edges)
+        seconds.append(best(lambda net=net: net.train_epoch(samples, labels, order, 0.01, rng), 5))
+        print(f"{edges[-1]:12,d} edges {seconds[-1]:10.5f} s")
+        del net
+    # relative errors, so that the small ones count as much as the large
+    design = np.stack([np.ones(len(edges)), edges], axis=1) / np.array(seconds)[:, None]
+    (fixed, each), *_ = np.linalg.lstsq(design, np.ones(len(edges)), rcond=None)
+    fitted = fixed + each * np.array(edges)
+    worst = np.abs(fitted / seconds - 1).max()
+    print(f"line: {fixed * 1e3:.2f} ms + {each * 1e9:.2f} ns an edge; farthest point {worst:.0%} from it")
+    print(f"R² {np.corrcoef(edges, seconds)[0, 1] ** 2:.5f}")
+
+
+def show_million():
+    """A network of a million neurons and twenty million connections, all cores."""
+    rng = np.random.default_rng(0)
+    sizes, degrees, n = [1000, 500_000, 500_000, 10], [10_000, 20, 1], 512
+    x, labels = rng.random((n, sizes[0]), dtype=np.float32), rng.integers(0, sizes[-1], n)
+    for construction in ("random_regular", "regular_rotating"):
+        topology = tg.Topology.build([construction] * 3, sizes, degrees=degrees, seed=0)
+        net = SparseNetwork(topology, TrainingConfig(batch_size=128))
+        samples, order = gather_samples(x), np.arange(n)
+        net.train_epoch(samples, labels, order, 0.01, rng)
+        started = time.perf_counter()
+        net.train_epoch(samples, labels, order, 0.01, rng)
+        epoch = (time.perf_counter() - started) / n * 100_000
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+        print(
+            f"\n{construction}: {sum(sizes):,} neurons, {topology.n_edges:,} edges, batch 128: {epoch / 60:.1f} min "
+            f"for 100,000 samples (from {n}), {peak:.1f} GiB at most"
+        )
+
+
+def main():
+    threadpool_limits(1)
+    parts = {"kernels": show_kernels, "steps": show_steps, "edges": show_edges, "million": show_million}
+    for name in sys.argv[1:] or list(parts)[:3]:
+        parts[name]()
+
+
+if __name__ == "__main__":
+    main()

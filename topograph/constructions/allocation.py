@@ -1,0 +1,103 @@
+"""How many connections each layer pair of a network gets, when the network has a given number: exact to the edge."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from topograph.checks import check_choice, check_integer
+from topograph.errors import InvalidParameterError
+
+Kernel = tuple[int, int] | None
+Weight = Callable[[int, int, Kernel], float]
+
+
+def _erk(n: int, m: int, kernel: Kernel) -> float:
+    if kernel is None:
+        return n + m
+    height, width = kernel
+    return n / (height * width) + m + height + width
+
+
+ALLOCATIONS: dict[str, Weight] = {
+    "uniform": lambda n, m, kernel: n * m,
+    "er": lambda n, m, kernel: n + m,
+    "erk": _erk,
+    "balanced": lambda n, m, kernel: 1.0,
+    "degree": lambda n, m, kernel: n,
+}
+"""The connections of a layer pair of n inputs and m outputs are in proportion to this, up to n · m."""
+
+
+def allocate_edges(
+    pairs: Sequence[tuple[int, int]], edges: int, allocation: str = "uniform", kernels: Sequence[Kernel] | None = None
+) -> list[int]:
+    """Share a number of connections between layer pairs.
+
+    ============  ===================  ====================================================================
+    allocation    in proportion to     source
+    ============  ===================  ====================================================================
+    ``uniform``   n · m                the same density everywhere
+    ``er``        n + m                Erdős–Rényi: SET, Mocanu et al. (2018)
+    ``erk``       c_in + c_out + h + w Erdős–Rényi-kernel: RigL, Evci et al. (2020); n + m without a kernel
+    ``balanced``  1                    the same number everywhere: Gadhikar, Mukherjee & Burkholz (2023)
+    ``degree``    n                    the same mean degree of the inputs everywhere
+    ============  ===================  ====================================================================
+
+    A layer pair that would get more than n · m is dense, and the others share the rest in the same proportions. Shares
+    are rounded by largest remainders, and each is at least 1.
+
+    Parameters
+    ----------
+    pairs
+        Inputs and outputs of each layer pair.
+    edges
+        Connections of the whole network: from one a layer pair to all.
+    allocation
+        One of the table.
+    kernels
+        For convolutions in the kernel encoding (n = c_in · h · w inputs): height and width for each layer pair, None
+        for the others. Only ``erk`` looks at them.
+
+    Raises
+    ------
+    InvalidParameterError
+
+    Examples
+    --------
+    >>> allocate_edges([(784, 300), (300, 10)], 24000, "er")
+    [21000, 3000]
+    >>> allocate_edges([(784, 300), (300, 10)], 23820, "uniform")
+    [23520, 300]
+    """
+    check_choice("allocation", allocation, ALLOCATIONS)
+    kernels = [None] * len(pairs) if kernels is None else list(kernels)
+    if len(kernels) != len(pairs):
+        raise InvalidParameterError(f"there are {len(pairs)} layer pairs, but kernels has {len(kernels)}: {kernels}")
+    for (n, _), kernel in zip(pairs, kernels, strict=True):
+        if kernel is not None and n % (kernel[0] * kernel[1]):
+            raise InvalidParameterError(f"a kernel of {kernel} does not divide the {n} inputs of its layer pair")
+    room = np.array([n * m for n, m in pairs], dtype=np.int64)
+    edges = check_integer("edges", edges, low=len(pairs), high=int(room.sum()))
+    rule = ALLOCATIONS[allocation]
+    weights = np.array([rule(n, m, kernel) for (n, m), kernel in zip(pairs, kernels, strict=True)])
+    shares = _fill(weights, room, edges)
+    counts = np.clip(np.floor(shares + 1e-9), 1, room).astype(np.int64)
+    while (short := edges - int(counts.sum())) != 0:  # at most one step a layer pair, and few
+        step = 1 if short > 0 else -1
+        able = counts < room if step > 0 else counts > 1
+        counts[np.argmax(np.where(able, step * (shares - counts), -np.inf))] += step
+    return [int(count) for count in counts]
+
+
+def _fill(weights: npt.NDArray[np.float64], room: npt.NDArray[np.int64], edges: int) -> npt.NDArray[np.float64]:
+    """min(room, scale · weights) for the scale at which they sum to ``edges``."""
+    full = np.zeros(room.size, dtype=bool)
+    while True:
+        scale = (edges - int(room[full].sum())) / max(float(weights[~full].sum()), 1e-300)
+        over = ~full & (scale * weights >= room)
+        if not over.any():
+            return np.where(full, room, scale * weights)
+        full |= over

@@ -149,8 +149,12 @@ def _nnstd(first: Topology, second: Topology, method: str) -> Value:
         distances.append(matching.distance)
         least.append(matching.least)
     value = float(np.mean(distances))
-    # a greedy matching of one layer also changes what the next is compared with: only its own part is certain
-    return Value(value, value - float(np.mean(least)) if len(first) == 1 else 0.0 if method == "exact" else value)
+    if method == "exact":
+        return Value(value)
+    if len(first) == 1:
+        return Value(value, value - least[0])
+    # the matching of one layer changes what the next is compared with, for better or worse: nothing is certain
+    return Value(value, max(value, 1 - value))
 
 
 def _common(first: Topology, second: Topology) -> tuple[int, int, int]:
@@ -280,8 +284,8 @@ COMPARISONS = (
     Comparison(
         "nnstd_greedy",
         lambda a, b: _nnstd(a, b, "greedy"),
-        "nnstd with neurons matched greedily, closest pair first; for one layer at least nnstd, and nnstd is at most "
-        "the residual below",
+        "nnstd with neurons matched greedily, closest pair first; for one layer nnstd is at most this, and at most the "
+        "residual below; for a network, where matchings follow each other, the residual says that nothing is certain",
         r"\mathrm{nnstd\ with\ a\ greedy\ } \pi",
         0,
         1,

@@ -48,7 +48,8 @@ def compare_masks(
     Returns
     -------
     pandas.DataFrame
-        One row a layer and, for two topologies, a row ``"network"``; one column a metric, and ``reason``.
+        One row a layer, compared alone, and, for two topologies, a row ``"network"``; one column a metric, and
+        ``reason``.
 
     Raises
     ------

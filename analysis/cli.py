@@ -14,6 +14,8 @@ import pandas as pd
 import topograph as tg
 from topograph.errors import StoreError, TopographError, UnknownNameError
 
+_CATALOGUE = ("metric", "group", "range", "direction", "cost", "needs", "definition")
+
 EXIT_OK, EXIT_ERROR, EXIT_INTERRUPTED = 0, 1, 130
 
 
@@ -84,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--include", type=_words, help="only layers that match, such as 'encoder.*'")
     sub.add_argument("--exclude", type=_words, help="no layers that match")
     sub.add_argument("--orientation", choices=["in_out", "out_in"], help="against what the format says")
-    sub.add_argument("--metrics", type=_words, help="metrics or groups, such as spectral,density (default: all)")
+    sub.add_argument("--metrics", type=_words, help="metrics or groups, such as spectral,density (default: fast)")
     sub.add_argument("--format", choices=["table", "csv", "json", "parquet"], default="table", help="(default: table)")
     sub.add_argument("--long", action="store_true", help="one row a metric, with residuals and reasons")
     sub.add_argument("--out", type=Path, help="write to this file instead of the terminal (needed for parquet)")
@@ -143,8 +145,8 @@ def _list(options: argparse.Namespace) -> None:
 
         table = metric_table()
         _print_columns(
-            ("metric", "range", "definition"),
-            list(zip(table.index, table["range"], table["definition"], strict=True)),
+            ("metric", "group", "range", "better", "cost", "needs", "definition"),
+            list(table.reset_index()[list(_CATALOGUE)].itertuples(index=False, name=None)),
         )
     elif options.what == "trainers":
         from trainers import available_trainers

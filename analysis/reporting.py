@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -115,11 +116,20 @@ def default_metrics(frame: pd.DataFrame) -> list[str]:
     chosen: list[str] = []
     for column in metric_columns(frame):
         values = frame[column].dropna()
-        if column.partition("_")[2] in wanted and len(values) >= len(frame) / 2 and not is_constant(values):
-            twin = next((other for other in chosen if frame[other].equals(frame[column])), None)
-            if twin is None:  # where a study has connected graphs only, several metrics are the same column
-                chosen.append(column)
+        if column.partition("_")[2] not in wanted or len(values) < len(frame) / 2 or is_constant(values):
+            continue
+        # where a study has connected graphs only, several metrics are the same column; others are one number in two
+        # units, as a ratio and 1 minus it
+        if not any(_is_linear(frame[other], frame[column]) for other in chosen):
+            chosen.append(column)
     return chosen
+
+
+def _is_linear(first: pd.Series, second: pd.Series) -> bool:
+    """Whether two columns that vary are defined for the same runs, and one is a linear function of the other."""
+    if not first.isna().equals(second.isna()):
+        return False
+    return bool(abs(np.corrcoef(first.dropna(), second.dropna())[0, 1]) > 1 - 1e-10)
 
 
 def _with_controls(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:

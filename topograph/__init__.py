@@ -13,7 +13,7 @@ from topograph.constructions import available_constructions, construct
 from topograph.errors import TopographError
 from topograph.graph import BipartiteGraph
 from topograph.masks import MaskSet, load
-from topograph.metrics import available_metrics, measure
+from topograph.metrics import available_metrics, compare_masks, measure
 from topograph.topology import Topology
 
 __version__ = version("topograph")
@@ -25,6 +25,7 @@ __all__ = [
     "Topology",
     "available_constructions",
     "available_metrics",
+    "compare_masks",
     "construct",
     "design",
     "load",

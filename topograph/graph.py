@@ -430,6 +430,15 @@ class BipartiteGraph:
         check_choice("on_failure", on_failure, ["raise", "nan"])
         return self._spectrum.require_all() if on_failure == "raise" else self._spectrum
 
+    @property
+    def has_spectrum(self) -> bool:
+        """Whether the spectrum that `spectrum` keeps is there already."""
+        return "_spectrum" in self.__dict__
+
+    def keep_spectrum(self, spectrum: Spectrum) -> None:
+        """Keep a spectrum of this graph that was computed together with others; see `compute_spectra`."""
+        self.__dict__["_spectrum"] = spectrum
+
     @cached_property
     def _spectrum(self) -> Spectrum:
         from topograph.spectral import compute_spectrum

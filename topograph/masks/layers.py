@@ -34,24 +34,32 @@ class Layer:
         Orientation, unfolding and edge rule, in words.
     reason
         Why it was left out; empty otherwise.
+    weights
+        The magnitude of the weight on each edge, in the order of ``graph.edges()``; None when they were not asked for,
+        and where there are none: a mask says only which weights there are.
     """
 
     name: str
     graph: BipartiteGraph | None
     read_as: str = ""
     reason: str = ""
+    weights: npt.NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True)
 class _Judged:
-    """The weights that the edge rule judges, the layer's size, and the way from the rule to the graph."""
+    """The weights that the edge rule judges, the layer's size, and the ways from the rule to the graph.
+
+    ``edges_of`` gives the magnitudes of the weights on the graph's edges, in their order; None for a mere mask.
+    """
 
     weights: npt.NDArray[Any]
     size: int
     graph_of: Callable[[EdgeRule], BipartiteGraph]
+    edges_of: Callable[[EdgeRule], npt.NDArray[np.float64] | None]
 
 
-def read_layers(source: Source, reading: Reading) -> Iterator[Layer]:
+def read_layers(source: Source, reading: Reading, *, with_weights: bool = False) -> Iterator[Layer]:
     """Read a source layer by layer; everything it holds appears, as a graph or with the reason why not.
 
     Raises
@@ -66,7 +74,7 @@ def read_layers(source: Source, reading: Reading) -> Iterator[Layer]:
             yield Layer(entry.name, None, reason=reason)
             continue
         with faults_of(f"{source.label}: {entry.name}"):
-            layer = _read(entry, reading, rules.get(entry.name))
+            layer = _read(entry, reading, rules.get(entry.name), with_weights)
         yield layer
 
 
@@ -78,7 +86,7 @@ def _reason(entry: Entry, reading: Reading) -> str:
     return reading.verdict(entry.name, entry.set_aside)
 
 
-def _read(entry: Entry, reading: Reading, rule: EdgeRule | None) -> Layer:
+def _read(entry: Entry, reading: Reading, rule: EdgeRule | None, with_weights: bool) -> Layer:
     assert entry.read is not None
     weights = entry.weights if reading.by_magnitude and entry.weights is not None else entry.read
     values = weights()
@@ -89,10 +97,25 @@ def _read(entry: Entry, reading: Reading, rule: EdgeRule | None) -> Layer:
     layout = _layout(entry, values, reading)
     try:
         judged = _prepare(values, layout, reading)
-        graph = judged.graph_of(_rule(judged, reading) if rule is None else rule)
+        rule = _rule(judged, reading) if rule is None else rule
+        edges = _edge_weights(entry, judged, rule, layout, reading) if with_weights else None
+        graph = judged.graph_of(rule)
     except (InvalidMaskError, InvalidParameterError) as error:  # this layer's own trouble: the others still stand
         return Layer(entry.name, None, reason=str(error))
-    return Layer(entry.name, graph, _words(entry, values, layout, reading))
+    return Layer(entry.name, graph, _words(entry, values, layout, reading), weights=edges)
+
+
+def _edge_weights(
+    entry: Entry, judged: _Judged, rule: EdgeRule, layout: Layout, reading: Reading
+) -> npt.NDArray[np.float64] | None:
+    """Magnitudes on the edges; where a mask came with weights, those that it lets through."""
+    if entry.weights is None or reading.by_magnitude:
+        return judged.edges_of(rule)
+    if reading.unfold == "unrolled" and layout.taps:
+        return None
+    keep = rule.keep(judged.weights)
+    weights = over_taps(layout.blocks(entry.weights()), reading.unfold)
+    return np.abs(weights[keep], dtype=np.float64) if weights.shape == keep.shape else None
 
 
 def _layout(entry: Entry, values: Any, reading: Reading) -> Layout:
@@ -122,7 +145,13 @@ def _prepare(values: Any, layout: Layout, reading: Reading) -> _Judged:
             return unrolled_graph(keep, layout.kernel_size(values.shape), layout.geometry)
         return block_graph(keep)
 
-    return _Judged(blocks, blocks.size, graph_of)
+    def edges_of(rule: EdgeRule) -> npt.NDArray[np.float64] | None:
+        if reading.unfold == "unrolled" and layout.taps:
+            return None  # one weight lies on many edges there
+        # rows are (group, input, tap) and columns (group, output), so the blocks hold the edges in their order
+        return _as_weights(blocks[rule.keep(blocks)])
+
+    return _Judged(blocks, blocks.size, graph_of, edges_of)
 
 
 def _prepare_sparse(values: Any, layout: Layout) -> _Judged:
@@ -139,7 +168,15 @@ def _prepare_sparse(values: Any, layout: Layout) -> _Judged:
         matrix.eliminate_zeros()
         return BipartiteGraph(matrix.shape[0], matrix.shape[1], matrix.indptr, matrix.indices)
 
-    return _Judged(np.asarray(matrix.data), math.prod(matrix.shape), graph_of)
+    data = np.asarray(matrix.data)
+    return _Judged(data, math.prod(matrix.shape), graph_of, lambda rule: _as_weights(data[rule.keep(data)]))
+
+
+def _as_weights(values: npt.NDArray[Any]) -> npt.NDArray[np.float64] | None:
+    """Magnitudes; None where all are equal to 1 or booleans, as in a mask."""
+    if values.dtype.kind == "b" or (values == 1).all():
+        return None
+    return np.abs(values.astype(np.float64))
 
 
 def _rule(judged: _Judged, reading: Reading) -> EdgeRule:

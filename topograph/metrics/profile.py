@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Unpack
 
 import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+from topograph.checks import check_integer
 from topograph.graph import BipartiteGraph
 from topograph.masks.layers import read_layers
 from topograph.masks.loading import open_source
 from topograph.masks.maskset import nothing_read
 from topograph.masks.reading import Reading, ReadingOptions
+from topograph.metrics.many import Item, Record, measure_stream
 from topograph.metrics.metric import Metric, Value
 from topograph.metrics.registry import select_metrics
 from topograph.topology import Topology
 
 LONG_COLUMNS = ("layer", "metric", "value", "residual", "reason")
-Record = tuple[str, str, float, float, str | None]
 
 
 def measure(
@@ -28,12 +29,14 @@ def measure(
     *,
     long: bool = False,
     progress: bool | None = None,
+    workers: int | None = None,
     **options: Unpack[ReadingOptions],
 ) -> pd.DataFrame:
     """Compute graph metrics of anything that holds masks.
 
-    Files and models are read one layer at a time, and each graph is dropped once it is measured: the memory needed is
-    that of the largest layer, not of the model.
+    Files and models are read a few layers at a time, and each graph is dropped once it is measured: the memory needed
+    is that of the largest layers, not of the model. The spectrum that many metrics read is computed once a graph; tiny
+    layers of one shape are solved together.
 
     Parameters
     ----------
@@ -42,21 +45,27 @@ def measure(
         mapping from names to masks, a list of graphs, a live PyTorch or Keras model, a state dict, or the path of a
         file or a folder; see `topograph.load`.
     metrics
-        Names of metrics or of groups (``"degrees"``, ``"spectral"``, …); all of them by default.
+        Names of metrics or of groups: a theme (``"degrees"``, ``"spectral"``, ``"paths"``, …; see ``topograph list
+        metrics``), ``"all"``, or ``"fast"``, the default: sizes, degrees, components, spectral gaps and Ramanujan
+        measures, at most linear in the edges beyond the spectrum. What is dearer, needs weights, or looks at the paths
+        through a whole network (``"network"``) is computed when it is asked for.
     long
-        A tidy table instead: one row a layer and metric, with the value's residual and reason.
+        A tidy table instead: one row a layer and metric, with the value's residual (or error) and reason;
+        ``attrs["conventions"]`` has the definition of each metric.
     progress
         Whether to show a bar over the layers; by default in a terminal, when it takes more than two seconds.
+    workers
+        Processes to share the layers. By default it begins alone, and takes one a core when much is left to do.
     **options
         What is an edge, which layers, how convolutions unfold: the fields of `topograph.masks.Reading`.
 
     Returns
     -------
     pandas.DataFrame
-        One row a layer and, for a topology, a row ``"network"`` for all its neurons as one graph. One column a metric,
-        and ``reason``: why a value is NaN, empty when none is. What the source holds but is no mask has a row too.
-        From a file or a model there is also ``read_as``: the orientation, unfolding and edge rule of each layer; the
-        tidy table has the same as ``attrs["read_as"]``.
+        One row a layer and, for a topology, a row ``"network"`` for all its neurons as one graph and for the metrics
+        of a chain. One column a metric, and ``reason``: why a value is NaN, empty when none is. What the source holds
+        but is no mask has a row too. From a file or a model there is also ``read_as``: the orientation, unfolding and
+        edge rule of each layer; the tidy table has the same as ``attrs["read_as"]``.
 
     Raises
     ------
@@ -68,80 +77,94 @@ def measure(
            n_edges  algebraic_connectivity reason
     layer
     graph        4                   0.382
+
+    Metrics that need weights find them in a weight matrix:
+
+    >>> measure([[3.0, 0.0], [-1.0, 2.0]], metrics=["weighted_gap"]).round(3)
+           weighted_gap reason
+    layer
+    graph         1.414
     """
     reading = Reading.of(options)
     chosen = select_metrics(metrics)
+    if workers is not None:
+        check_integer("workers", workers, low=1)
+    with_weights = any(metric.needs == "weights" for metric in chosen)
     records: list[Record] = []
     left_out: dict[str, str] = {}
     read_as: dict[str, str] = {}
     chain: list[BipartiteGraph] = []
     with open_source(source) as opened:
-        layers = read_layers(opened, reading)
-        bar = tqdm(
-            layers, total=len(opened.entries), unit="layer", delay=2, disable=None if progress is None else not progress
-        )
-        for layer in bar:
-            if layer.graph is None:
-                left_out[layer.name] = layer.reason
-                continue
-            records += _layer_records(layer.name, layer.graph, chosen)
-            if layer.read_as:
-                read_as[layer.name] = layer.read_as
-            if opened.is_chain:
-                chain.append(layer.graph)
+        total = len(opened.entries)
+
+        def items() -> Iterator[Item]:
+            for layer in read_layers(opened, reading, with_weights=with_weights):
+                if layer.graph is None:
+                    left_out[layer.name] = layer.reason
+                    bar.update()
+                    continue
+                if layer.read_as:
+                    read_as[layer.name] = layer.read_as
+                if opened.is_chain:
+                    chain.append(layer.graph)
+                yield Item(layer.name, layer.graph, layer.weights)
+
+        hidden = None if progress is None else not progress
+        with tqdm(total=total, unit="layer", delay=2, disable=hidden) as bar:
+            for part in measure_stream(items(), chosen, total=total, workers=workers):
+                records += part
+                bar.update(len(part) // len(chosen))
         if not records:
             raise nothing_read(opened.label, left_out)
-    if chain and len(chain) == len(opened.entries):
+    if chain and len(chain) == total:
         records += network_records(Topology(chain), chosen)
-    records += [(name, m.name, np.nan, np.nan, f"left out: {why}") for name, why in left_out.items() for m in chosen]
-    table = pd.DataFrame(records, columns=list(LONG_COLUMNS))
+    for name, why in left_out.items():
+        records += [(name, metric.name, np.nan, np.nan, f"left out: {why}") for metric in chosen]
     if long:
+        table = pd.DataFrame(records, columns=list(LONG_COLUMNS))
         table.attrs["read_as"] = read_as
+        table.attrs["conventions"] = {metric.name: metric.summary for metric in chosen}
         return table
-    wide = _wide(table, chosen)
+    integers = [metric.name for metric in chosen if metric.integer]
+    wide = wide_table(records, [metric.name for metric in chosen], integers)
     if read_as:
         wide["read_as"] = pd.Series(read_as, dtype=object).reindex(wide.index, fill_value="")
     return wide
 
 
-def _layer_records(name: str, graph: BipartiteGraph, metrics: Sequence[Metric]) -> list[Record]:
-    values = ((metric, metric.compute(graph)) for metric in metrics)
-    return [(name, metric.name, value.value, value.residual, value.reason) for metric, value in values]
-
-
 def network_records(topology: Topology, metrics: Sequence[Metric]) -> list[Record]:
     """Records of the row ``"network"``."""
     whole = topology.as_graph()
-    records = []
+    records: list[Record] = []
     for metric in metrics:
-        if metric.name == "density":  # the one notion of size that the graph of all neurons cannot know
+        if metric.needs == "chain":
+            value = metric.compute(topology)
+        elif metric.name == "density":  # the one notion of size that the graph of all neurons cannot know
             value = Value(topology.density)
         elif metric.network:
             value = metric.compute(whole)
         else:
             value = Value.undefined("defined for a layer pair, not for a network")
-        records.append(("network", metric.name, value.value, value.residual, value.reason))
+        records.append(("network", metric.name, float(value.value), float(value.residual), value.reason))
     return records
 
 
-def _wide(table: pd.DataFrame, chosen: list[Metric]) -> pd.DataFrame:
-    names = [metric.name for metric in chosen]
-    layers = list(dict.fromkeys(table["layer"]))
-    values = table.pivot(index="layer", columns="metric", values="value").loc[layers, names]
-    values.columns.name = None
-    whole = [metric.name for metric in chosen if metric.integer and values[metric.name].notna().all()]
-    values = values.astype(dict.fromkeys(whole, "int64"))
-    values["reason"] = _reasons(table).reindex(layers, fill_value="")
-    return values
+def wide_table(records: list[Record], names: list[str], integers: Iterable[str] = ()) -> pd.DataFrame:
+    """One row a layer; the records hold each layer's metrics in the order of ``names``."""
+    layers = [record[0] for record in records[:: len(names)]]
+    values = np.array([record[2] for record in records], dtype=float).reshape(len(layers), len(names))
+    table = pd.DataFrame(values, index=pd.Index(layers, name="layer"), columns=names)
+    table = table.astype({name: "int64" for name in integers if table[name].notna().all()})
+    table["reason"] = [_reasons(records[start : start + len(names)]) for start in range(0, len(records), len(names))]
+    return table
 
 
-def _reasons(table: pd.DataFrame) -> pd.Series:
-    """One text a layer: each reason once, with the metrics it holds for."""
-    texts = {}
-    for layer, rows in table.dropna(subset="reason").groupby("layer", sort=False):
-        grouped = rows.groupby("reason", sort=False)["metric"].agg(", ".join)
-        texts[layer] = "; ".join(
-            reason if len(names.split(", ")) == table["metric"].nunique() else f"{names}: {reason}"
-            for reason, names in grouped.items()
-        )
-    return pd.Series(texts, dtype=object)
+def _reasons(records: list[Record]) -> str:
+    """Each reason once, with the metrics it holds for."""
+    metrics: dict[str, list[str]] = {}
+    for _, name, _, _, reason in records:
+        if reason is not None:
+            metrics.setdefault(reason, []).append(name)
+    return "; ".join(
+        reason if len(names) == len(records) else f"{', '.join(names)}: {reason}" for reason, names in metrics.items()
+    )

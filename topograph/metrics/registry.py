@@ -15,7 +15,11 @@ from topograph.metrics.metric import Metric
 from topograph.plugins import load_plugin, registered
 
 GROUP = "topograph.metrics"
-_THEMES = ("sizes", "degrees", "structure", "spectral", "ramanujan")  # the order of columns; others follow by name
+# the order of columns; other themes follow by name
+_THEMES = (
+    "sizes", "degrees", "structure", "spectral", "ramanujan", "imdb", "expansion", "weighted",
+    "paths", "motifs", "robustness", "communities", "network",
+)  # fmt: skip
 
 
 @cache
@@ -57,17 +61,27 @@ def get_metric(name: str) -> Metric:
     try:
         return _metrics()[name]
     except KeyError:
-        raise UnknownNameError.among("metric", name, _metrics()) from None
+        groups = dict.fromkeys(["all", "fast", *(metric.group for metric in _metrics().values())])
+        raise UnknownNameError.among("metric", name, [*_metrics(), *groups]) from None
 
 
 def select_metrics(names: str | Iterable[str] | None) -> list[Metric]:
-    """Metrics by name or by group, in the order asked for, each once; all of them for None or ``"all"``."""
+    """Metrics by name or by group, in the order asked for, each once; the group ``"fast"`` for None.
+
+    A group is a theme (`Metric.group`), ``"fast"`` (whatever is at most linear in the edges beyond the shared spectrum)
+    or ``"all"``.
+
+    Examples
+    --------
+    >>> [metric.name for metric in select_metrics(["density", "sizes"])]
+    ['density', 'n_left', 'n_right', 'n_edges']
+    """
     everything = _metrics()
     if names is None:
-        return list(everything.values())
+        names = "fast"
     chosen: dict[str, Metric] = {}
     for name in [names] if isinstance(names, str) else names:
-        group = [m for m in everything.values() if name == "all" or m.group == name]
+        group = [m for m in everything.values() if name == "all" or m.group == name or (name == "fast" and m.is_fast)]
         for metric in group or [get_metric(name)]:
             chosen[metric.name] = metric
     if not chosen:
@@ -76,15 +90,27 @@ def select_metrics(names: str | Iterable[str] | None) -> list[Metric]:
 
 
 def metric_table() -> pd.DataFrame:
-    """The catalogue: one row a metric, with its definition, range and source."""
+    """The catalogue: one row a metric, with its definition, formula, range, direction, cost, needs and source.
+
+    ``topograph list metrics`` prints it, and the documentation is made from it.
+
+    Examples
+    --------
+    >>> metric_table().loc["normalized_gap", ["group", "range", "direction", "cost", "needs"]].tolist()
+    ['spectral', '[0, 1]', 'higher', 'spectrum', 'graph']
+    """
     rows = [
         {
             "metric": m.name,
             "group": m.group,
             "definition": m.summary,
             "formula": m.formula,
-            "range": f"{m.low:g} … {m.high:g}",
-            "network": m.network,
+            "range": m.range,
+            "direction": m.direction,
+            "cost": m.cost,
+            "needs": m.needs,
+            "fast": m.is_fast,
+            "network": m.network or m.needs == "chain",
             "reference": m.reference,
         }
         for m in _metrics().values()

@@ -39,8 +39,21 @@ def _spectral(
     formula: str,
     reference: str,
     high: float = math.inf,
+    direction: str = "higher",
 ) -> Metric:
-    return Metric(name, compute, summary, formula, 0, high, "spectral", network=True, reference=reference)
+    return Metric(
+        name,
+        compute,
+        summary,
+        formula,
+        0,
+        high,
+        "spectral",
+        network=True,
+        reference=reference,
+        direction=direction,
+        cost="spectrum",
+    )
 
 
 METRICS = (
@@ -71,6 +84,7 @@ METRICS = (
         "largest non-zero eigenvalue of the Laplacian",
         r"\lambda_{\max}(L)",
         _PAPER,
+        direction="none",
     ),
     _spectral(
         "laplacian_second_max",
@@ -78,6 +92,7 @@ METRICS = (
         "second largest non-zero eigenvalue of the Laplacian, with multiplicity",
         r"\lambda_{\max - 1}(L)",
         _PAPER,
+        direction="none",
     ),
     _spectral(
         "adjacency_gap",

@@ -1,0 +1,201 @@
+"""Metrics side by side with what a user would pick instead; read the ratios, not the seconds.
+
+``python benchmarks/metrics.py`` compares each metric with networkx, igraph and scikit-network, where they have it, on a
+784×300 mask at 10 %; ``--rows large`` sets the group "fast" against the spectrum alone on a 4096×11008 mask at 10 %,
+with igraph as a peer; ``--rows many`` measures 10,000 masks of 300×10; ``--rows all`` does all. Peers that are not
+installed are left out. Times are processor time, the best of some repeats, on one core. Ours begin with the mask each
+time; a peer is given a graph in its own form, already made. Compiled kernels are loaded before.
+
+Mark: "differs" where a peer's value is another than ours, as that of a partition found by chance may be.
+"""
+
+# ruff: noqa: E402 (the number of threads is set before NumPy is imported)
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+import time
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_variable, "1")
+if hasattr(os, "sched_setaffinity"):
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+
+import numpy as np
+
+import topograph as tg
+from topograph.metrics.registry import select_metrics
+
+Peer = Callable[[Any], float]
+
+
+def nx_louvain(graph: Any) -> float:
+    import networkx as nx
+
+    return float(nx.community.modularity(graph, nx.community.louvain_communities(graph, seed=0)))
+
+
+def nx_butterflies(graph: Any) -> float:
+    """What a user of networkx writes: it has no count of its own."""
+    left = [node for node, side in graph.nodes(data="bipartite") if side == 0]
+    neighbours = {node: set(graph[node]) for node in left}
+    shared = (len(neighbours[a] & neighbours[b]) for i, a in enumerate(left) for b in left[i + 1 :])
+    return float(sum(count * (count - 1) // 2 for count in shared))
+
+
+def networkx_peers() -> dict[str, Peer]:
+    import networkx as nx
+    from networkx.algorithms import bipartite
+
+    return {
+        "degree_assortativity": nx.degree_pearson_correlation_coefficient,
+        "n_components": nx.number_connected_components,
+        "diameter": nx.diameter,
+        "mean_path_length": nx.average_shortest_path_length,
+        "n_butterflies": nx_butterflies,
+        "clustering_robins_alexander": bipartite.robins_alexander_clustering,
+        "clustering_latapy": bipartite.average_clustering,
+        "core_number": lambda graph: max(nx.core_number(graph).values()),
+        "n_bridges": lambda graph: sum(1 for _ in nx.bridges(graph)),
+        "n_cut_nodes": lambda graph: sum(1 for _ in nx.articulation_points(graph)),
+        "modularity": nx_louvain,
+    }
+
+
+def igraph_peers() -> dict[str, Peer]:
+    return {
+        "degree_assortativity": lambda graph: graph.assortativity_degree(directed=False),
+        "n_components": lambda graph: len(graph.connected_components()),
+        "diameter": lambda graph: graph.diameter(),
+        "mean_path_length": lambda graph: graph.average_path_length(),
+        "core_number": lambda graph: max(graph.coreness()),
+        "n_bridges": lambda graph: len(graph.bridges()),
+        "n_cut_nodes": lambda graph: len(graph.articulation_points()),
+        "modularity": lambda graph: graph.community_multilevel().modularity,
+    }
+
+
+def sknetwork_peers() -> dict[str, Peer]:
+    from sknetwork.clustering import Louvain, get_modularity
+    from sknetwork.path import get_distances
+    from sknetwork.topology import get_connected_components, get_core_decomposition
+
+    def distances(matrix: Any) -> Any:
+        return np.array([get_distances(matrix, source=source) for source in range(matrix.shape[0])])
+
+    def louvain(matrix: Any) -> float:
+        return float(get_modularity(matrix, Louvain(random_state=0).fit_predict(matrix)))
+
+    return {
+        "n_components": lambda matrix: len(set(get_connected_components(matrix).tolist())),
+        "diameter": lambda matrix: distances(matrix).max(),
+        "mean_path_length": lambda matrix: distances(matrix).sum() / (matrix.shape[0] * (matrix.shape[0] - 1)),
+        "core_number": lambda matrix: get_core_decomposition(matrix).max(),
+        "modularity": louvain,
+    }
+
+
+def symmetric(graph: tg.BipartiteGraph) -> Any:
+    import scipy.sparse as sp
+
+    return sp.csr_matrix(sp.bmat([[None, graph.biadjacency], [graph.biadjacency.T, None]]).astype(bool))
+
+
+PEERS: dict[str, tuple[Callable[[], dict[str, Peer]], Callable[[tg.BipartiteGraph], Any]]] = {
+    "networkx": (networkx_peers, lambda graph: graph.to_networkx()),
+    "igraph": (igraph_peers, lambda graph: graph.to_igraph()),
+    "scikit-network": (sknetwork_peers, symmetric),
+}
+
+
+def best(call: Callable[[], Any], repeats: int) -> tuple[float, Any]:
+    times = []
+    for _ in range(repeats):
+        start = time.process_time()
+        result = call()
+        times.append(time.process_time() - start)
+    return min(times), result
+
+
+def fresh(graph: tg.BipartiteGraph) -> tg.BipartiteGraph:
+    """The same mask, nothing cached."""
+    return tg.BipartiteGraph(graph.n_left, graph.n_right, graph.indptr, graph.indices)
+
+
+def against_peers(
+    graph: tg.BipartiteGraph, names: tuple[str, ...], repeats: int, leave_out: tuple[str, ...] = ()
+) -> None:
+    """One line a metric: our time, and how many times as long each peer takes."""
+    tables, forms = {}, {}
+    for name in names:
+        try:
+            tables[name], forms[name] = PEERS[name][0](), PEERS[name][1](graph)
+        except ModuleNotFoundError:
+            print(f"{name} is not installed")
+    print(f"{'metric':30s} {'topograph':>12s}  " + "  ".join(f"{name:>22s}" for name in tables))
+    for metric in select_metrics("all"):
+        if metric.name in leave_out or not any(metric.name in table for table in tables.values()):
+            continue
+        metric.compute(graph)
+        seconds, ours = best(lambda metric=metric: metric.compute(fresh(graph)), repeats)
+        cells = []
+        for name, table in tables.items():
+            if metric.name not in table:
+                cells.append(f"{'–':>22s}")
+                continue
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                peer, value = best(lambda call=table[metric.name], form=forms[name]: call(form), 1)
+            mark = "" if math.isclose(value, ours.value, rel_tol=1e-6) else " differs"
+            cells.append(f"{peer:9.4f} s {peer / seconds:7.1f} ×{mark}".rjust(22))
+        print(f"{metric.name:30s} {seconds * 1e3:9.3f} ms  " + "  ".join(cells))
+
+
+def quick() -> None:
+    graph = tg.construct("random_edge", 784, 300, density=0.1, seed=0)
+    print(f"\n784×300 at 10 %, {graph.n_edges:,} edges")
+    against_peers(graph, ("networkx", "igraph", "scikit-network"), 3)
+
+
+def large() -> None:
+    graph = tg.construct("random_edge", 4096, 11008, density=0.1, seed=0)
+    print(f"\n4096×11008 at 10 %, {graph.n_edges:,} edges")
+    fresh(graph).spectrum()
+    spectrum, _ = best(lambda: fresh(graph).spectrum(), 3)
+    fast, table = best(lambda: tg.measure(fresh(graph), "fast", workers=1), 3)
+    print(f"spectrum alone {spectrum:.2f} s; group 'fast', {table.shape[1] - 1} metrics, {fast:.2f} s")
+    print(f"fast / spectrum = {fast / spectrum:.2f}")
+    warm = fresh(graph)
+    warm.spectrum()
+    for metric in select_metrics("all"):
+        if metric.needs == "graph" and not metric.fast:
+            seconds, value = best(lambda metric=metric: metric.compute(warm), 1)
+            print(f"  {metric.name:30s} {seconds:8.2f} s   {value.value:.6g} ∓ {value.residual:.2g}")
+    # distances between all pairs take igraph minutes here
+    against_peers(graph, ("igraph",), 1, leave_out=("diameter", "mean_path_length"))
+
+
+def many() -> None:
+    for name in ("random_regular", "random_edge"):
+        graphs = {str(seed): tg.construct(name, 300, 10, degree=3, seed=seed) for seed in range(10_000)}
+        tg.measure(dict(list(graphs.items())[:2]))
+        seconds, table = best(lambda graphs=graphs: tg.measure({k: fresh(g) for k, g in graphs.items()}, workers=1), 1)
+        print(f"\n10,000 masks of 300×10 by {name}: {table.shape[1] - 1} metrics each in {seconds:.1f} s")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rows", default="quick", choices=["quick", "large", "many", "all"])
+    rows = parser.parse_args().rows
+    for name, run in (("quick", quick), ("large", large), ("many", many)):
+        if rows in (name, "all"):
+            run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,43 @@
+"""The forms of a graph that walks need: its symmetric adjacency, its transpose, its igraph."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from topograph.graph import BipartiteGraph
+from topograph.metrics.shared import shared
+
+Indices = npt.NDArray[Any]
+
+
+@shared
+def by_columns(graph: BipartiteGraph) -> tuple[Indices, Indices]:
+    """CSC of the biadjacency: ``(indptr, indices)``, the inputs of each output."""
+    csc = graph.biadjacency.tocsc()
+    return csc.indptr, csc.indices
+
+
+@shared
+def adjacency(graph: BipartiteGraph) -> tuple[Indices, Indices]:
+    """CSR of the adjacency of all nodes, inputs first: ``(indptr, indices)``."""
+    col_indptr, col_indices = by_columns(graph)
+    indptr = np.concatenate([graph.indptr, col_indptr[1:].astype(np.int64) + graph.n_edges])
+    return indptr, np.concatenate([graph.indices + np.int64(graph.n_left), col_indices])
+
+
+@shared
+def as_igraph(graph: BipartiteGraph) -> Any:
+    """The graph for igraph, without attributes; igraph reads the edges from the array's own memory."""
+    import igraph
+
+    edges = np.ascontiguousarray(graph.edges() + np.array([0, graph.n_left]), dtype=np.int64)
+    return igraph.Graph(n=graph.n_nodes, edges=memoryview(edges.data) if edges.size else [])
+
+
+@shared
+def giant(graph: BipartiteGraph) -> BipartiteGraph:
+    """The component with the most edges; the graph itself where it is connected."""
+    return graph if graph.is_connected else graph.giant_component()

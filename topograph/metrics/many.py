@@ -1,0 +1,143 @@
+"""Many graphs at once: tiny layers in stacked LAPACK calls, chunks of layers on all cores when it takes long."""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from topograph.graph import BipartiteGraph
+from topograph.metrics.metric import Metric, Value
+from topograph.metrics.registry import get_metric
+from topograph.metrics.weighted import WeightedGraph
+from topograph.spectral import compute_spectra
+from topograph.spectral.threads import n_cores
+
+Record = tuple[str, str, float, float, str | None]
+
+_CHUNK_EDGES = 400_000  # of the graphs that are held together
+_CHUNK_GRAPHS = 500
+_SMALL = 1000  # nodes
+_PATIENCE = 2.0  # seconds of work alone before processes are worth their start
+_START = 8.0  # and what must remain by then
+
+
+@dataclass(frozen=True)
+class Item:
+    """One layer to measure: its name, its graph, the magnitudes on its edges or why there are none."""
+
+    name: str
+    graph: BipartiteGraph
+    weights: npt.NDArray[np.float64] | None = None
+
+
+def measure_graphs(items: Sequence[Item], metrics: Sequence[Metric]) -> list[Record]:
+    """Records of layers, metric by metric; spectra of tiny layers of one shape are computed together."""
+    with _threads_for(items):
+        return _measure_graphs(items, metrics)
+
+
+def _threads_for(items: Sequence[Item]) -> AbstractContextManager[Any]:
+    """One thread for many small matrices: handing LAPACK calls of microseconds to others costs many times the call."""
+    if len(items) == 1 or max(item.graph.n_nodes for item in items) > _SMALL:
+        return nullcontext()
+    from threadpoolctl import threadpool_limits
+
+    return threadpool_limits(limits=1, user_api="blas")  # type: ignore[no-any-return]
+
+
+def _measure_graphs(items: Sequence[Item], metrics: Sequence[Metric]) -> list[Record]:
+    if len(items) > 1 and any(metric.cost.startswith("spectrum") for metric in metrics):
+        waiting = [item.graph for item in items if not item.graph.has_spectrum]
+        for graph, spectrum in zip(waiting, compute_spectra(waiting, on_failure="nan"), strict=True):
+            graph.keep_spectrum(spectrum)
+    records: list[Record] = []
+    for item in items:
+        weighted = None
+        for metric in metrics:
+            if metric.needs == "graph":
+                value = metric.compute(item.graph)
+            elif metric.needs == "chain":
+                value = Value.undefined("defined for a whole network, not for a layer pair")
+            elif item.weights is None:
+                value = Value.undefined("needs weights, but this is a pattern; measure the weight matrix itself")
+            else:
+                weighted = weighted or WeightedGraph(item.graph, item.weights)
+                value = metric.compute(weighted)
+            records.append((item.name, metric.name, float(value.value), float(value.residual), value.reason))
+    return records
+
+
+def measure_stream(
+    items: Iterable[Item], metrics: Sequence[Metric], *, total: int, workers: int | None
+) -> Iterator[list[Record]]:
+    """Records of many layers, in their order, read no further ahead than the work needs.
+
+    Parameters
+    ----------
+    items
+        The layers.
+    total
+        How many there are, at most.
+    workers
+        Processes; None begins alone, and calls in one a core when much remains after two seconds.
+    """
+    chunks = _chunks(items)
+    most = n_cores() if workers is None else workers
+    inside = multiprocessing.current_process().name != "MainProcess"  # a study's worker is one of many already
+    if most == 1 or (workers is None and inside):
+        for chunk in chunks:
+            yield measure_graphs(chunk, metrics)
+        return
+    if workers is None:
+        begun, done = time.monotonic(), 0
+        for chunk in chunks:
+            yield measure_graphs(chunk, metrics)
+            done += len(chunk)
+            spent = time.monotonic() - begun
+            if spent > _PATIENCE and spent / done * (total - done) > _START:
+                break
+    yield from _in_processes(chunks, metrics, most)
+
+
+def _chunks(items: Iterable[Item]) -> Iterator[list[Item]]:
+    held: list[Item] = []
+    edges = 0
+    for item in items:
+        held.append(item)
+        edges += item.graph.n_edges
+        if edges >= _CHUNK_EDGES or len(held) == _CHUNK_GRAPHS:
+            yield held
+            held, edges = [], 0
+    if held:
+        yield held
+
+
+def _in_processes(chunks: Iterator[list[Item]], metrics: Sequence[Metric], workers: int) -> Iterator[list[Record]]:
+    from loky import get_reusable_executor
+
+    names = [metric.name for metric in metrics]
+    executor = get_reusable_executor(max_workers=workers)
+    running: deque[Any] = deque()
+    try:
+        for chunk in chunks:
+            running.append(executor.submit(_measure_named, chunk, names))
+            if len(running) > workers + 1:  # results come in order, and few chunks wait in memory
+                yield running.popleft().result()
+        while running:
+            yield running.popleft().result()
+    finally:
+        for job in running:
+            job.cancel()
+
+
+def _measure_named(chunk: list[Item], names: list[str]) -> list[Record]:
+    """In another process metrics are looked up again: a plug-in's function need not travel."""
+    return measure_graphs(chunk, [get_metric(name) for name in names])

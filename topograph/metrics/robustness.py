@@ -1,0 +1,84 @@
+"""What falls apart when a connection or a neuron is taken away: cores, bridges, cut nodes."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from topograph.graph import BipartiteGraph
+from topograph.metrics.adjacency import adjacency, as_igraph
+from topograph.metrics.metric import Metric, Value
+from topograph.metrics.shared import shared
+
+_SEIDMAN = "Seidman (1983), Network structure and minimum degree"
+_TARJAN = "Tarjan (1974), A note on finding the bridges of a graph"
+_HOPCROFT = "Hopcroft & Tarjan (1973), Efficient algorithms for graph manipulation"
+
+
+@shared
+def _cores(graph: BipartiteGraph) -> tuple[int, float]:
+    """The largest core number, and the share of the nodes that have it."""
+    from topograph.metrics.kernels import core_numbers
+
+    numbers = core_numbers(*adjacency(graph))
+    largest = int(numbers.max())
+    return largest, float(np.count_nonzero(numbers == largest)) / graph.n_nodes
+
+
+METRICS = (
+    Metric(
+        "core_number",
+        lambda g: Value(_cores(g)[0]),
+        "the largest k for which there is a k-core, in which every node has at least k neighbours (degeneracy)",
+        r"\max \{k : C_k \ne \emptyset\}",
+        0,
+        math.inf,
+        "robustness",
+        network=True,
+        reference=_SEIDMAN,
+        integer=True,
+        direction="higher",
+        fast=False,
+    ),
+    Metric(
+        "core_share",
+        lambda g: Value(_cores(g)[1]),
+        "share of the nodes in the core of the largest k",
+        r"|C_{k_{\max}}| / (n + m)",
+        0,
+        1,
+        "robustness",
+        network=True,
+        reference=_SEIDMAN,
+        fast=False,
+    ),
+    Metric(
+        "n_bridges",
+        lambda g: Value(len(as_igraph(g).bridges())),
+        "number of connections whose loss would separate nodes that are connected now",
+        r"|\{e : c(G - e) > c(G)\}|",
+        0,
+        math.inf,
+        "robustness",
+        network=True,
+        reference=_TARJAN,
+        integer=True,
+        direction="lower",
+        fast=False,
+    ),
+    Metric(
+        "n_cut_nodes",
+        lambda g: Value(len(as_igraph(g).articulation_points())),
+        "number of nodes whose loss would separate others that are connected now",
+        r"|\{v : c(G - v) > c(G)\}|",
+        0,
+        math.inf,
+        "robustness",
+        network=True,
+        reference=_HOPCROFT,
+        integer=True,
+        direction="lower",
+        fast=False,
+    ),
+)

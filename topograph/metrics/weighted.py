@@ -1,0 +1,142 @@
+"""What changes when the magnitudes of the weights count: `WeightedGraph` and its gaps."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from topograph.graph import BipartiteGraph
+from topograph.metrics.metric import Metric, Value
+from topograph.spectral import Spectrum, compute_spectrum
+from topograph.spectral.spectrum import weighted_edges
+
+_HOANG = (
+    "Hoang, Liu, Marculescu & Wang (2023), Revisiting Pruning at Initialization Through the Lens of Ramanujan Graph"
+)
+_CHUNG = "Chung (1997), Spectral Graph Theory"
+_FIEDLER = "Fiedler (1975), A property of eigenvectors of nonnegative symmetric matrices"
+
+
+@dataclass(frozen=True)
+class WeightedGraph:
+    """A graph and the magnitude of the weight on each of its edges.
+
+    Parameters
+    ----------
+    graph
+        The pattern.
+    weights
+        The weight matrix, ``n_left × n_right``, dense or SciPy sparse, or one number an edge in the order of
+        ``graph.edges()``. Only magnitudes count; an edge of weight 0 counts as none.
+
+    Raises
+    ------
+    InvalidParameterError
+        When the weights do not fit the graph or are not finite.
+
+    Examples
+    --------
+    >>> graph = BipartiteGraph.from_mask([[1, 0], [1, 1]])
+    >>> round(WeightedGraph(graph, [3.0, -1.0, 2.0]).spectrum["sigma1"].value, 6)
+    3.256617
+    """
+
+    graph: BipartiteGraph
+    weights: Any
+
+    def __post_init__(self) -> None:
+        graph, values = weighted_edges(self.graph, self.weights)
+        magnitudes: npt.NDArray[np.float64] = np.ones(graph.n_edges) if values is None else values
+        magnitudes.flags.writeable = False
+        object.__setattr__(self, "graph", graph)
+        object.__setattr__(self, "weights", magnitudes)
+
+    @classmethod
+    def from_matrix(cls, matrix: Any) -> WeightedGraph:
+        """A weight matrix, every non-zero entry an edge."""
+        return cls(BipartiteGraph.from_mask(matrix), matrix)
+
+    @cached_property
+    def spectrum(self) -> Spectrum:
+        """The spectral quantities of |W|, computed once."""
+        wanted = ("algebraic_connectivity", "sigma1", "sigma2", "adjacency_gap", "normalized_gap")
+        return compute_spectrum(self.graph, quantities=wanted, weights=self.weights, on_failure="nan")
+
+
+def _read(quantity: str) -> Callable[[WeightedGraph], Value]:
+    return lambda weighted: Value.of(weighted.spectrum[quantity])
+
+
+def _relative_gap(weighted: WeightedGraph) -> Value:
+    gap, first = weighted.spectrum["adjacency_gap"], weighted.spectrum["sigma1"]
+    if gap.reason or first.reason:
+        return Value.undefined(str(gap.reason or first.reason))
+    if not first.value:
+        return Value.undefined("the graph has no edges")
+    value = gap.value / first.value
+    return Value(value, (gap.residual + value * first.residual) / first.value)
+
+
+def _metric(
+    name: str,
+    compute: Callable[[WeightedGraph], Value],
+    words: str,
+    formula: str,
+    reference: str,
+    high: float = math.inf,
+) -> Metric:
+    return Metric(
+        name,
+        compute,
+        words,
+        formula,
+        0,
+        high,
+        "weighted",
+        reference=reference,
+        direction="higher",
+        cost="a spectrum of its own",
+        needs="weights",
+        fast=False,
+    )
+
+
+METRICS = (
+    _metric(
+        "weighted_gap",
+        _read("adjacency_gap"),
+        "difference of the two largest singular values of |W|; not of the two largest |λ| of the bipartite adjacency, "
+        "which are equal",
+        r"\sigma_1(|W \odot M|) - \sigma_2(|W \odot M|)",
+        _HOANG,
+    ),
+    _metric(
+        "weighted_gap_relative",
+        _relative_gap,
+        "weighted_gap over the largest singular value of |W|: free of the scale of the weights",
+        r"1 - \sigma_2(|W \odot M|) / \sigma_1(|W \odot M|)",
+        _HOANG,
+        high=1,
+    ),
+    _metric(
+        "weighted_normalized_gap",
+        _read("normalized_gap"),
+        "1 minus the second singular value of |W| normalised by its sums of rows and columns, isolated nodes dropped",
+        r"1 - \sigma_2(D_L^{-1/2} |W| D_R^{-1/2})",
+        _CHUNG,
+        high=1,
+    ),
+    _metric(
+        "weighted_connectivity",
+        _read("algebraic_connectivity"),
+        "algebraic connectivity with |W| as edge weights",
+        r"\lambda_2(L),\ L = D - A,\ A_{ij} = |W_{ij}|",
+        _FIEDLER,
+    ),
+)

@@ -63,8 +63,8 @@ class Experiment:
         share, low, high = self.alignment_share
         if high - low > 1:
             lines.append(
-                "How much of the spread between constructions is alignment rather than graph cannot be told: the spread "
-                "itself is too small for a study of this size."
+                "How much of the spread between constructions is alignment rather than graph cannot be told: that "
+                "spread is too small for a study of this size."
             )
         elif not np.isnan(share):
             lines.append(

@@ -10,7 +10,6 @@ import numpy.typing as npt
 import pandas as pd
 import scipy.sparse as sp
 from scipy import stats
-from statsmodels.stats.multitest import multipletests
 
 from analysis.frame import CELL
 from analysis.guards import check_columns, complete_rows
@@ -160,9 +159,18 @@ def _adjusted(table: pd.DataFrame) -> pd.DataFrame:
     table[["p_holm", "p_bh"]] = table[["p_holm", "p_bh"]].astype(float)
     known = table[table["p_value"].notna()]
     for _, rows in known.groupby("method"):
-        for column, method in (("p_holm", "holm"), ("p_bh", "fdr_bh")):
-            table.loc[rows.index, column] = multipletests(rows["p_value"], method=method)[1]
+        table.loc[rows.index, "p_holm"] = _holm(rows["p_value"].to_numpy())
+        table.loc[rows.index, "p_bh"] = stats.false_discovery_control(rows["p_value"].to_numpy())
     return table
+
+
+def _holm(p_values: Vector) -> Vector:
+    """Holm's step-down adjustment. (That of statsmodels runs the garbage collector at each call.)"""
+    order = np.argsort(p_values)
+    steps = np.maximum.accumulate(p_values[order] * np.arange(len(p_values), 0, -1))
+    adjusted = np.empty_like(p_values)
+    adjusted[order] = np.minimum(steps, 1)
+    return adjusted
 
 
 def _row(name: str, method: str, data: pd.DataFrame) -> dict[str, Any]:

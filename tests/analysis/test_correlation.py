@@ -138,3 +138,12 @@ def test_kendall_and_adjusted_p_values():
     assert holm[p.index[0]] == pytest.approx(min(1, 2 * p.iloc[0]))
     assert holm[p.index[1]] == pytest.approx(min(1, max(p.iloc[1], 2 * p.iloc[0])))
     assert (table["p_bh"] <= table["p_holm"] + 1e-12).all()
+
+
+def test_holm_matches_statsmodels():
+    from statsmodels.stats.multitest import multipletests
+
+    from analysis.correlation import _holm
+
+    p = np.random.default_rng(0).random(20) ** 3
+    assert _holm(p) == pytest.approx(multipletests(p, method="holm")[1])

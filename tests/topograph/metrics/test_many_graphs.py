@@ -13,7 +13,6 @@ from topograph.errors import InvalidParameterError, PluginError, UnknownNameErro
 from topograph.metrics import registry
 from topograph.spectral import compute_spectra, compute_spectrum
 
-
 STUDIED = ["sizes", "degrees", "structure", "spectral", "ramanujan"]  # what a study computes unless told otherwise
 
 

@@ -13,6 +13,8 @@ from topograph.errors import InvalidParameterError, PluginError, UnknownNameErro
 from topograph.metrics import registry
 from topograph.spectral import compute_spectra, compute_spectrum
 
+STUDIED = ["sizes", "degrees", "structure", "spectral", "ramanujan"]  # what a study computes unless told otherwise
+
 
 def small_masks(count, shape=(30, 10), degree=3):
     return {str(seed): tg.construct("random_regular", *shape, degree=degree, seed=seed) for seed in range(count)}
@@ -119,7 +121,7 @@ def test_a_broken_plug_in_is_named(plugged):
 def test_groups():
     table = tg.metrics.metric_table()
     fast = {metric.name for metric in registry.select_metrics("fast")}
-    assert set(table.index[table["group"].isin(["sizes", "degrees", "structure", "spectral", "ramanujan"])]) == fast
+    assert set(table.index[table["group"].isin([*STUDIED, "blocks"])]) == fast
     assert set(table["cost"][table["group"] == "spectral"]) == {"spectrum"}
     assert len(registry.select_metrics("all")) == len(table)
     with pytest.raises(UnknownNameError, match="did you mean 'robustness'"):

@@ -79,9 +79,7 @@ def main() -> None:
     columns = ["claims an effect %", "95 % interval holds the truth %"]
     for effect in (0.0, 0.003):
         rows = [
-            pd.DataFrame(
-                analyse(simulate(effect, options.clusters, options.runs, seed), effect), index=["claims", "covers"]
-            )
+            pd.DataFrame(analyse(simulate(effect, options.clusters, options.runs, seed), effect), index=columns)
             for seed in range(options.studies)
         ]
         table = 100 * pd.concat(rows).astype(float).groupby(level=0).mean().T[columns].round(3)

@@ -72,7 +72,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--blocks", type=int, default=BLOCKS)
-    parser.add_argument("--metrics", default="sizes,degrees")
+    parser.add_argument("--metrics", default="fast")
     parser.add_argument("--keep", action="store_true")
     options = parser.parse_args()
     began = time.monotonic()

@@ -75,7 +75,8 @@ def _counts(outcome: str) -> tuple[str, ...]:
 
 def _ols(data: pd.DataFrame, outcome: str, right: str, groups: pd.Series | None) -> Fitted:
     model = _prepared(lambda: smf.ols(f"{outcome} ~ {right}", data), data)
-    result, notes = _quiet(model, _errors(groups, "HC3"))
+    # Student's t on (clusters − 1) degrees of freedom: the normal distribution claims too much when clusters are few
+    result, notes = _quiet(model, {**_errors(groups, "HC3"), "use_t": True})
     return _fitted(result, float(result.rsquared), float(result.bic), notes)
 
 

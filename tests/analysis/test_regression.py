@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import statsmodels.api as sm
+from scipy import stats
 
 from analysis import compare, fit
 from tests.analysis.conftest import simulated
@@ -29,6 +30,8 @@ def test_ols_with_cluster_robust_errors_by_hand():
     assert found.coefficients["estimate"].to_numpy() == pytest.approx(beta)
     assert found.coefficients["std_error"].to_numpy() == pytest.approx(np.sqrt(np.diag(covariance)))
     assert found.n_clusters == 60
+    reach = stats.t.ppf(0.975, 59) * np.sqrt(np.diag(covariance))
+    assert found.coefficients["high"].to_numpy() == pytest.approx(beta + reach)
     assert found.r_squared == pytest.approx(1 - rest @ rest / ((y - y.mean()) ** 2).sum())
     gap = found.coefficients.loc["l1_normalized_gap"]
     assert gap["per_sd"] == pytest.approx(gap["estimate"] * frame["l1_normalized_gap"].std(ddof=0))

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from analysis.guards import is_constant
 from topograph.errors import InsufficientDataError, InvalidParameterError, StoreError, UnknownNameError
 from topograph.metrics import metric_table
 from trainers.study.store import Store
@@ -136,6 +137,12 @@ def density_columns(frame: pd.DataFrame) -> list[str]:
         for column in frame.columns
         if column.endswith("_log_density") and _is_layer(column.split("_")[0]) and frame[column].nunique() > 1
     ]
+
+
+def connectivity_columns(frame: pd.DataFrame) -> list[str]:
+    """The paper's two measures of connectivity of the first layer, those that vary."""
+    columns = ("l1_algebraic_connectivity", "l1_normalized_gap")
+    return [c for c in columns if c in frame.columns and not is_constant(frame[c].dropna())]
 
 
 def learning_curves(store: str | os.PathLike[str]) -> pd.DataFrame:

@@ -36,8 +36,8 @@ def verdicts(table: pd.DataFrame, held: str = "density", confidence: float = 0.9
     ...      "low": [0.7, -0.1], "high": [0.9, 0.2], "p_value": [0.0, 0.5], "n": [90] * 2, "n_clusters": [30] * 2}
     ... )
     >>> for line in verdicts(table): print(line)
-    Raw, 1 of 1 metrics correlates with accuracy beyond doubt; with density held fixed (within cells of equal degrees),
-    0 of 1.
+    Raw, 1 of 1 metrics have a correlation with accuracy whose 95 % interval leaves zero out; with density held fixed
+    (within cells of equal degrees), 0 of 1.
     gap: raw r = +0.80 (95 % CI +0.70 … +0.90); with density held fixed +0.05 (-0.10 … +0.20) within cells of equal
     degrees: not distinguishable from zero.
     """
@@ -46,7 +46,8 @@ def verdicts(table: pd.DataFrame, held: str = "density", confidence: float = 0.9
     known = [rows for rows in by_metric.values() if not math.isnan(rows["estimate"].get(_RAW, math.nan))]
     total = len(known)
     raw = sum(_is_clear(rows, _RAW) for rows in known)
-    headline = f"Raw, {raw} of {total} metrics {'correlates' if raw == 1 else 'correlate'} with accuracy beyond doubt"
+    level = f"{100 * confidence:g} %"
+    headline = f"Raw, {raw} of {total} metrics have a correlation with accuracy whose {level} interval leaves zero out"
     if ways:
         fixed = sum(_is_clear(rows, ways[0]) for rows in known)
         headline += f"; with {held} held fixed ({_HELD[ways[0]]}), {fixed} of {total}"

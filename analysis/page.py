@@ -18,6 +18,7 @@ from analysis.experiments import experiment
 from analysis.figures.style import label
 from analysis.frame import connectivity_columns
 from analysis.prediction import Prediction
+from analysis.regression import Fit
 
 if TYPE_CHECKING:
     from analysis.reporting import Report
@@ -96,6 +97,7 @@ def render(frame: pd.DataFrame, result: Report, control: list[str], notes: list[
             f"{model.n_clusters} clusters, R² {model.r_squared:.3f}, {model.dropped} rows left out.</p>",
             _table(model.coefficients),
             *(f"<p>Note: {html.escape(note)}.</p>" for note in model.notes),
+            *_residual_figures(name, model),
         ]
     parts += [f"<p>{html.escape(note)}</p>" for note in notes]
     parts += [
@@ -115,6 +117,26 @@ def render(frame: pd.DataFrame, result: Report, control: list[str], notes: list[
         f"<meta name='viewport' content='width=device-width, initial-scale=1'><style>{_STYLE}</style></head>"
         f"<body>{body}</body></html>\n"
     )
+
+
+def _residual_figures(name: str, model: Fit) -> list[str]:
+    """Of the linear models: what a missing term, unequal spread or long tails would show in."""
+    if model.model != "ols":
+        return []
+    return [
+        _figure(
+            partial(figures.residuals_against_fitted, model),
+            f"{name}: what was seen less what was fitted; a bend means a term is missing.",
+            width=6.0,
+            height=3.2,
+        ),
+        _figure(
+            partial(figures.residual_quantiles, model),
+            f"{name}: the same, against a normal distribution.",
+            width=6.0,
+            height=3.2,
+        ),
+    ]
 
 
 def _first(result: Report) -> list[str]:
@@ -165,6 +187,14 @@ def _study_figures(frame: pd.DataFrame, result: Report, control: list[str]) -> l
                 "layers, with its 95 % interval.",
             )
         )
+    sparse = frame.loc[frame["construction"] != "dense", "degrees"].str.split("-", expand=True)
+    if sparse.shape[1] > 1 and sparse[0].nunique() > 1 and sparse[1].nunique() > 1:
+        drawn.append(
+            _figure(
+                partial(figures.accuracy_over_degrees, frame),
+                "Mean test accuracy over the degrees of the first two layers, all sparse constructions together.",
+            )
+        )
     for metric in connectivity_columns(frame):
         words = label(metric)
         drawn += [
@@ -203,9 +233,9 @@ def _study_figures(frame: pd.DataFrame, result: Report, control: list[str]) -> l
     return drawn
 
 
-def _figure(draw: Callable[..., Any], caption: str, height: float = 4.2) -> str:
+def _figure(draw: Callable[..., Any], caption: str, height: float = 4.2, width: float = 8.6) -> str:
     """A figure as an image inside the page, with its caption as its alternative text."""
-    figure = Figure(figsize=(8.6, height), layout="constrained")
+    figure = Figure(figsize=(width, height), layout="constrained")
     draw(ax=figure.subplots())
     buffer = io.BytesIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None})

@@ -1,4 +1,4 @@
-"""Means over degrees, one curve a construction."""
+"""Means over degrees or settings, one curve a construction."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import seaborn as sns
 
 from analysis.figures.style import construction_order, label, legend_beside, markers, palette
 from analysis.guards import check_columns
+from topograph.errors import InsufficientDataError, UnknownNameError
 
 
 def accuracy_by_degree(frame: pd.DataFrame, ax: Any, *, outcome: str = "test_accuracy", layer: int = 1) -> Any:
@@ -36,33 +37,56 @@ def metric_by_degree(frame: pd.DataFrame, ax: Any, *, metric: str = "l1_algebrai
     return _curves(frame.drop_duplicates("topology_id"), ax, metric, layer)
 
 
+def accuracy_by_setting(
+    frame: pd.DataFrame, ax: Any, *, setting: str = "dropout", outcome: str = "test_accuracy"
+) -> Any:
+    """Mean accuracy for each value of a training setting, or of the architecture (the paper's figure 4).
+
+    Only degrees that every value of the setting was tried with enter the means, so that like is compared with like.
+
+    Parameters
+    ----------
+    frame
+        One row a run.
+    ax
+        The matplotlib axes to draw on.
+    setting
+        The column drawn to the right, such as ``"dropout"`` or ``"architecture"``.
+    outcome
+        The column drawn upwards.
+    """
+    check_columns(frame, [outcome])
+    if setting not in frame.columns:
+        raise UnknownNameError.among("column", setting, map(str, frame.columns))
+    tried = frame.groupby(["construction", frame["degrees"].str.split("-").str[0]])[setting].transform("nunique")
+    rows = frame[tried == frame[setting].nunique()]
+    if rows.empty:
+        raise InsufficientDataError(f"no construction and first degree was trained with every {setting}")
+    order = sorted(rows[setting].unique(), key=_by_size)
+    _points(rows.assign(**{setting: rows[setting].map(str)}), ax, setting, outcome, [str(value) for value in order])
+    ax.set_xlabel(label(setting))
+    ax.set_ylabel(label(outcome))
+    legend_beside(ax)
+    sns.despine(ax=ax)
+    return ax
+
+
+def _by_size(value: object) -> tuple[Any, ...]:
+    """Numbers by value; architectures by the number of layers, then by width."""
+    if isinstance(value, str):
+        sizes = value.split("-")
+        return (len(sizes), *(int(size) for size in sizes)) if all(s.isdigit() for s in sizes) else (0, value)
+    return (value,)
+
+
 def _curves(frame: pd.DataFrame, ax: Any, value: str, layer: int) -> Any:
     check_columns(frame, [value])
     dense = frame[frame["construction"] == "dense"]
     sparse = frame[frame["construction"] != "dense"]
     sparse = sparse.assign(degree=sparse["degrees"].str.split("-").str[layer - 1].astype(float))
-    names = construction_order(sparse["construction"])
-    colours, shapes = palette(frame["construction"]), markers(frame["construction"])
     if len(sparse):
         # degrees as categories: evenly spaced, so that the constructions' intervals can stand side by side
-        sns.pointplot(
-            sparse,
-            x="degree",
-            y=value,
-            hue="construction",
-            hue_order=names,
-            palette=[colours[name] for name in names],
-            markers=[shapes[name] for name in names],
-            errorbar=("ci", 95),
-            n_boot=200,
-            seed=0,
-            dodge=0.5,
-            formatter="{:g}".format,
-            markersize=5,
-            linewidth=1.2,
-            err_kws={"linewidth": 1.2},
-            ax=ax,
-        )
+        _points(sparse, ax, "degree", value, None)
     if len(dense):
         ax.axhline(dense[value].mean(), color="0.3", linestyle="--", linewidth=1.2, label="dense")
     ax.set_xlabel(f"degree of the inputs of layer {layer} (outputs of each)")
@@ -70,3 +94,27 @@ def _curves(frame: pd.DataFrame, ax: Any, value: str, layer: int) -> Any:
     legend_beside(ax)
     sns.despine(ax=ax)
     return ax
+
+
+def _points(rows: pd.DataFrame, ax: Any, x: str, y: str, order: list[str] | None) -> None:
+    names = construction_order(rows["construction"])
+    colours, shapes = palette(names), markers(names)
+    sns.pointplot(
+        rows,
+        x=x,
+        y=y,
+        order=order,
+        hue="construction",
+        hue_order=names,
+        palette=[colours[name] for name in names],
+        markers=[shapes[name] for name in names],
+        errorbar=("ci", 95),
+        n_boot=200,
+        seed=0,
+        dodge=0.5 if len(names) > 1 else False,
+        formatter=None if order is not None else "{:g}".format,
+        markersize=5,
+        linewidth=1.2,
+        err_kws={"linewidth": 1.2},
+        ax=ax,
+    )

@@ -53,8 +53,8 @@ def correlate(
 
     Runs on one topology are not independent, so whole topologies are drawn with replacement (cluster bootstrap). The
     standard error s of z = artanh r over the draws gives the interval tanh(z ± t·s) and the p-value of r = 0. With G
-    clusters, t is from Student's distribution on f = G − 2 − controls degrees of freedom (within cells: G − 1 − cells, of
-    those with more than one cluster), and s is multiplied by √(G/f), since the draws vary too little by that.
+    clusters, t is from Student's distribution on f = G − 2 − controls degrees of freedom (within cells: G − 1 − cells,
+    of those with more than one cluster), and s is multiplied by √(G/f), since the draws vary too little by that.
 
     Parameters
     ----------

@@ -114,8 +114,8 @@ def rewire(
 
     References
     ----------
-    .. [1] Ryser (1957), Combinatorial properties of matrices of zeros and ones.
-    .. [2] Ghosh & Boyd (2006), Growing well-connected graphs (the Fiedler vector as the gradient of λ2).
+    * Ryser (1957), Combinatorial properties of matrices of zeros and ones.
+    * Ghosh & Boyd (2006), Growing well-connected graphs (the Fiedler vector as the gradient of λ2).
 
     Examples
     --------

@@ -52,10 +52,9 @@ def _metrics(table: pd.DataFrame) -> str:
 
 def commands() -> str:
     """The help of each command, as the terminal shows it."""
-    parts = []
-    for parser in _leaves(make_parser()):
-        parts.append(f"## {parser.prog}\n\n```text\n{parser.format_help().strip()}\n```")
-    return "\n\n".join(parts)
+    return "\n\n".join(
+        f"## {parser.prog}\n\n```text\n{parser.format_help().strip()}\n```" for parser in _leaves(make_parser())
+    )
 
 
 def _leaves(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:

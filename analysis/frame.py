@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ import pandas as pd
 from analysis.guards import is_constant
 from topograph.errors import InsufficientDataError, InvalidParameterError, StoreError, UnknownNameError
 from topograph.metrics import metric_table
+from trainers import TrainingConfig
 from trainers.study.store import Store
 
 _KEY_WORDS = {
@@ -41,6 +43,7 @@ _DERIVED_WORDS = {
     "weight_std": "standard deviation of the trained weights",
 }
 KEYS = tuple(_KEY_WORDS)
+_SETTINGS = {field.name for field in fields(TrainingConfig)} - {"seed"}
 CELL = ("dataset", "trainer", "architecture", "degrees")
 """Runs that agree in these differ only in construction and seeds."""
 
@@ -65,7 +68,8 @@ def load_frame(source: str | os.PathLike[str] | pd.DataFrame, columns: Mapping[s
         ``<layer>_weight_min/max/mean/std`` of the trained weights; `describe_columns` says what each is. A metric that
         is undefined is NaN; its reason is in ``frame.attrs["reasons"]``, the spec in ``frame.attrs["meta"]``. In a
         table, key columns that are missing are filled in: each row is a topology and a cell of its own unless it says
-        otherwise.
+        otherwise. A training setting that varies in a store is a column under its own name, such as
+        ``dropout_hidden``; ``frame.attrs["settings"]`` lists them.
 
     Raises
     ------
@@ -115,7 +119,12 @@ def describe_columns(frame: pd.DataFrame | None = None) -> pd.DataFrame:
     for name in names:
         prefix, _, rest = name.partition("_")
         part = "whole network" if prefix == "network" else f"layer {prefix[1:]}" if _is_layer(prefix) else "run"
-        meaning = _KEY_WORDS.get(name) or _DERIVED_WORDS.get(name) or catalogue.get(rest if part != "run" else name)
+        meaning = (
+            _KEY_WORDS.get(name)
+            or _setting_words(name)
+            or _DERIVED_WORDS.get(name)
+            or catalogue.get(rest if part != "run" else name)
+        )
         rows[name] = {"part": part, "meaning": meaning or "not ours: kept as it came"}
     return pd.DataFrame.from_dict(rows, orient="index")
 
@@ -171,13 +180,16 @@ def _from_store(source: Store) -> pd.DataFrame:
     values = values.dropna(axis="columns", how="all")
     values.columns.name = None
     frame = done[list(KEYS)].merge(values, left_on="topology_id", right_index=True, how="left")
-    frame = _derived(frame.reset_index(drop=True))
+    settings = _settings(done["settings"])
+    frame = pd.concat([frame.reset_index(drop=True), settings.reset_index(drop=True)], axis=1)
+    frame = _derived(frame)
     weights = _weight_statistics(done["record"])
     frame = pd.concat([frame, weights.reset_index(drop=True)], axis=1)
     reasons = metrics.dropna(subset="reason")
     frame.attrs["reasons"] = {
         column: sorted(set(group["reason"])) for column, group in reasons.groupby("column", sort=False)
     }
+    frame.attrs["settings"] = list(settings.columns)
     frame.attrs["meta"] = source.meta()
     return frame
 
@@ -229,6 +241,14 @@ def _derived(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(**new)
 
 
+def _settings(records: pd.Series) -> pd.DataFrame:
+    """The training settings that vary, one column each."""
+    numbers, different = pd.factorize(records)
+    table = pd.DataFrame([json.loads(record) for record in different]).drop(columns="seed")
+    varying = [name for name in table.columns if table[name].nunique(dropna=False) > 1]
+    return table[varying].iloc[numbers].set_axis(records.index)
+
+
 def _weight_statistics(records: pd.Series) -> pd.DataFrame:
     rows = []
     for record in records:
@@ -241,6 +261,10 @@ def _weight_statistics(records: pd.Series) -> pd.DataFrame:
 
 def _network(catalogue: Mapping[str, str]) -> list[str]:
     return [f"network_{name}" for name in catalogue if not name.startswith("weight_")]
+
+
+def _setting_words(name: str) -> str | None:
+    return f"training setting {name}: see trainers.TrainingConfig" if name in _SETTINGS else None
 
 
 def _is_layer(prefix: str) -> bool:

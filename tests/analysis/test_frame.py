@@ -7,7 +7,7 @@ import pytest
 import analysis
 from analysis.frame import KEYS, density_columns, learning_curves, metric_columns
 from topograph.errors import InsufficientDataError, InvalidParameterError, StoreError, UnknownNameError
-from trainers.study import Store
+from trainers.study import Store, run_study
 
 
 def test_one_tidy_row_a_run(store):
@@ -85,3 +85,17 @@ def test_what_is_not_there_is_said(tmp_path):
         writer.plan([], {})
     with pytest.raises(InsufficientDataError, match="none of its 0 runs"):
         analysis.load_frame(empty.path)
+
+
+def test_settings_that_vary_are_columns(tmp_path):
+    content = {
+        "grid": {"architectures": [64, 8, 10], "constructions": ["random_regular"], "degrees": [2, 4]},
+        "training": {"epochs": [1, 2], "dropout_hidden": [0, 0.5], "learning_rate": 0.1},
+    }
+    run_study(content, tmp_path / "s.sqlite", workers=1, progress=False)
+    frame = analysis.load_frame(tmp_path / "s.sqlite")
+    assert frame.attrs["settings"] == ["epochs", "dropout_hidden"]
+    assert frame.groupby(["epochs", "dropout_hidden"]).size().to_dict() == {(e, d): 2 for e in (1, 2) for d in (0, 0.5)}
+    assert frame["topology_id"].nunique() == 2
+    assert "TrainingConfig" in analysis.describe_columns(frame).loc["dropout_hidden", "meaning"]
+    assert "epochs" not in metric_columns(frame)

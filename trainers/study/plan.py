@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 from trainers.config import TrainingConfig
 from trainers.datasets import load_dataset
-from trainers.study.spec import Recipe, StudySpec
+from trainers.study.recipe import Recipe
+from trainers.study.spec import StudySpec
 
 
 @dataclass(frozen=True)
@@ -42,29 +43,31 @@ class Run:
             "topology_id": self.topology_id,
             "dataset": self.dataset,
             "trainer": self.trainer,
-            "architecture": "-".join(map(str, recipe.sizes)),
-            "construction": recipe.construction,
+            "architecture": recipe.architecture,
+            "construction": recipe.label,
             "variant": recipe.variant.name,
-            "degrees": "-".join(f"{d:g}" for d in recipe.degrees or recipe.sizes[1:]),
+            "degrees": recipe.degree_label,
             "topology_seed": recipe.seed,
             "seed": self.config.seed,
+            "settings": json.dumps(self.config.replace(seed=0).to_record()),
         }
 
 
 def plan_runs(spec: StudySpec) -> list[Run]:
     """Every run of the grid, each once: two points of the grid with the same content are one run."""
-    data = {name: load_dataset(name).content_hash for name in spec.datasets}
+    data = {name: load_dataset(name).content_hash for name in {point.dataset for point in spec.points}}
+    content_of = cache(lambda recipe: recipe.build().content_hash[:20])
     runs: dict[str, Run] = {}
-    for recipe in spec.recipes():
-        topology_id = recipe.build().content_hash[:20]
-        for dataset, trainer, seed in itertools.product(spec.datasets, spec.trainers, spec.training_seeds):
-            config = spec.training.replace(seed=seed)
+    for point in spec.points:
+        for topology_seed, training_seed in point.seeds:
+            recipe = replace(point.recipe, seed=topology_seed)
+            config = point.config.replace(seed=training_seed)
             content = {
-                "topology": topology_id,
-                "data": data[dataset],
-                "trainer": trainer,
+                "topology": content_of(recipe),
+                "data": data[point.dataset],
+                "trainer": point.trainer,
                 "config": config.to_record(),
             }
             run_id = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:20]
-            runs.setdefault(run_id, Run(run_id, topology_id, recipe, dataset, trainer, config))
+            runs.setdefault(run_id, Run(run_id, content_of(recipe), recipe, point.dataset, point.trainer, config))
     return list(runs.values())

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -101,7 +101,10 @@ def run_study(
     target = open_store(f"{spec.name}.sqlite" if store is None else store)
     runs = plan_runs(spec)
     with target.writer() as writer:
-        meta = {"spec": asdict(spec), "versions": {package: version(package) for package in _VERSIONS}}
+        meta = {
+            "spec": {**spec.content, "name": spec.name},
+            "versions": {package: version(package) for package in _VERSIONS},
+        }
         writer.plan(runs, meta)
         statuses = writer.statuses()
         wanted = ("pending", "failed") if retry_failed else ("pending",)

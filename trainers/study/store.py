@@ -17,7 +17,7 @@ import pandas as pd
 from topograph.errors import StoreError
 from trainers.study.plan import Run
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _APPLICATION_ID = 0x70676870  # marks the file as ours
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -32,6 +32,7 @@ CREATE TABLE runs (
     degrees TEXT NOT NULL,
     topology_seed INTEGER NOT NULL,
     seed INTEGER NOT NULL,
+    settings TEXT NOT NULL,
     status TEXT NOT NULL CHECK (status IN ('pending', 'done', 'failed')),
     attempts INTEGER NOT NULL DEFAULT 0,
     test_accuracy REAL,
@@ -168,8 +169,9 @@ class StoreWriter:
         with self._connection as connection:
             connection.executemany(
                 "INSERT OR IGNORE INTO runs (run_id, topology_id, dataset, trainer, architecture, construction, "
-                "variant, degrees, topology_seed, seed, status) VALUES (:run_id, :topology_id, :dataset, :trainer, "
-                ":architecture, :construction, :variant, :degrees, :topology_seed, :seed, 'pending')",
+                "variant, degrees, topology_seed, seed, settings, status) VALUES (:run_id, :topology_id, :dataset, "
+                ":trainer, :architecture, :construction, :variant, :degrees, :topology_seed, :seed, :settings, "
+                "'pending')",
                 rows,
             )
             connection.executemany(

@@ -12,7 +12,7 @@ from topograph.topology import Topology
 from trainers.datasets import Dataset, load_dataset
 from trainers.registry import get_trainer
 from trainers.study.plan import Run
-from trainers.study.spec import Recipe
+from trainers.study.recipe import Recipe
 
 MetricRow = tuple[str, str, float, float, str | None]
 

@@ -11,7 +11,7 @@ import pandas as pd
 import scipy.sparse as sp
 from scipy import stats
 
-from analysis.frame import CELL
+from analysis.frame import cell_columns
 from analysis.guards import check_columns, complete_rows
 from topograph.checks import check_integer, check_real
 from topograph.errors import InsufficientDataError, InvalidParameterError
@@ -35,7 +35,7 @@ def correlate(
     control: str | Sequence[str] = (),
     methods: Sequence[str] | None = None,
     groups: str = "topology_id",
-    cells: Sequence[str] = CELL,
+    cells: Sequence[str] | None = None,
     confidence: float = 0.95,
     resamples: int = 1000,
     seed: int = 0,
@@ -48,7 +48,7 @@ def correlate(
     ``kendall``       τ-b: concordant less discordant pairs, over those not tied; raw, and only when asked for
     ``partial``       Pearson, after both have been freed of what the ``control`` columns explain linearly
     ``within_cell``   Pearson of the deviations from the mean of the cell (same data, trainer, architecture and
-                      degrees: only construction and seeds differ), pooled over cells
+                      degrees and settings: only construction and seeds differ), pooled over cells
     ================  ==========================================================================================
 
     Runs on one topology are not independent, so whole topologies are drawn with replacement (cluster bootstrap). The
@@ -111,6 +111,7 @@ def correlate(
     check_columns(frame, [outcome, *names, *controls])
     check_real("confidence", confidence, low=0, high=1, include_low=False, include_high=False)
     check_integer("resamples", resamples, low=100)
+    cells = cell_columns(frame) if cells is None else cells
     has_cells = all(column in frame.columns for column in cells)
     if methods is None:
         methods = [

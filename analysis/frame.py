@@ -45,7 +45,7 @@ _DERIVED_WORDS = {
 KEYS = tuple(_KEY_WORDS)
 _SETTINGS = {field.name for field in fields(TrainingConfig)} - {"seed"}
 CELL = ("dataset", "trainer", "architecture", "degrees")
-"""Runs that agree in these differ only in construction and seeds."""
+"""The columns that name a cell, besides the training settings that vary: see `cell_columns`."""
 
 
 def load_frame(source: str | os.PathLike[str] | pd.DataFrame, columns: Mapping[str, str] | None = None) -> pd.DataFrame:
@@ -127,6 +127,23 @@ def describe_columns(frame: pd.DataFrame | None = None) -> pd.DataFrame:
         )
         rows[name] = {"part": part, "meaning": meaning or "not ours: kept as it came"}
     return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def setting_columns(frame: pd.DataFrame) -> list[str]:
+    """The training settings that vary, such as ``dropout_hidden``."""
+    return [column for column in frame.columns if column in _SETTINGS and frame[column].nunique(dropna=False) > 1]
+
+
+def cell_columns(frame: pd.DataFrame) -> tuple[str, ...]:
+    """The columns that name a cell: runs that agree in all of them differ only in construction and seeds.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"test_accuracy": [0.8, 0.9], "dropout_hidden": [0.2, 0.5]})
+    >>> cell_columns(load_frame(frame))
+    ('dataset', 'trainer', 'architecture', 'degrees', 'dropout_hidden')
+    """
+    return (*CELL, *setting_columns(frame))
 
 
 def metric_columns(frame: pd.DataFrame) -> list[str]:

@@ -7,6 +7,7 @@ import html
 import io
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +17,10 @@ from matplotlib.figure import Figure
 from analysis import figures
 from analysis.experiments import experiment
 from analysis.figures.style import label
-from analysis.frame import connectivity_columns
+from analysis.frame import connectivity_columns, setting_columns
 from analysis.prediction import Prediction
 from analysis.regression import Fit
+from topograph.errors import InsufficientDataError
 
 if TYPE_CHECKING:
     from analysis.reporting import Report
@@ -62,8 +64,8 @@ def render(frame: pd.DataFrame, result: Report, control: list[str], notes: list[
         "<div class='first'>" + "".join(f"<p>{html.escape(line)}</p>" for line in _first(result)) + "</div>",
         "<h2>The answer, metric by metric</h2>",
         f"<p>{len(frame)} networks on {frame['topology_id'].nunique()} topologies. Density is held fixed in two ways: "
-        "<em>within cells</em> compares only networks of the same data, trainer, architecture and degrees, which "
-        "differ in construction and seeds; <em>by regression</em> takes out what is linear in "
+        "<em>within cells</em> compares only networks of the same data, trainer, architecture, settings and degrees, "
+        "which differ in construction and seeds; <em>by regression</em> takes out what is linear in "
         f"{html.escape(controls)}. Intervals come from drawing whole topologies with replacement. These are "
         "correlations; they do not show causes.</p>",
         "<ul>" + "".join(f"<li>{html.escape(line)}</li>" for line in result.verdicts[1:]) + "</ul>",
@@ -195,6 +197,16 @@ def _study_figures(frame: pd.DataFrame, result: Report, control: list[str]) -> l
                 "Mean test accuracy over the degrees of the first two layers, all sparse constructions together.",
             )
         )
+    for setting in (*setting_columns(frame), "architecture"):
+        with suppress(InsufficientDataError):  # nothing was trained with every value of it
+            if frame[setting].nunique() > 1:
+                drawn.append(
+                    _figure(
+                        partial(figures.accuracy_by_setting, frame, setting=setting),
+                        f"Test accuracy for each {label(setting)}: mean over networks whose construction and first "
+                        "degree was trained with every one, with its 95 % interval.",
+                    )
+                )
     for metric in connectivity_columns(frame):
         words = label(metric)
         drawn += [

@@ -11,7 +11,7 @@ import pandas as pd
 import seaborn as sns
 
 from analysis.figures.style import construction_order, label, legend_beside, markers, palette
-from analysis.frame import CELL
+from analysis.frame import cell_columns
 from analysis.guards import check_columns
 
 
@@ -84,7 +84,7 @@ def within_cell_scatter(
     *,
     metric: str = "l1_algebraic_connectivity",
     outcome: str = "test_accuracy",
-    cells: Sequence[str] = CELL,
+    cells: Sequence[str] | None = None,
 ) -> Any:
     """Deviations from the cell's mean: networks of equal degrees are compared with each other only.
 
@@ -103,7 +103,9 @@ def within_cell_scatter(
     """
     check_columns(frame, [metric, outcome])
     rows = frame.dropna(subset=[metric, outcome])
-    means = rows.groupby(list(cells), sort=False)[[metric, outcome]].transform("mean")
+    means = rows.groupby(list(cell_columns(frame) if cells is None else cells), sort=False)[
+        [metric, outcome]
+    ].transform("mean")
     rest = rows.assign(**{name: rows[name] - means[name] for name in (metric, outcome)})
     _points(rest, ax, metric, outcome)
     spread = float(rest[metric] @ rest[metric])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,6 +71,9 @@ class Experiment:
                 f"{100 * high:.0f}) is alignment with the inputs rather than graph."
             )
         return "\n".join([*lines, *self.notes])
+
+    def _repr_html_(self) -> str:
+        return "".join(f"<p>{html.escape(line)}</p>" for line in str(self).splitlines())
 
 
 def experiment(

@@ -1,4 +1,4 @@
-"""Figures: each takes a table and the axes to draw on, and returns the axes."""
+"""Figures: each takes a table and, if not on new ones, the axes to draw on, and returns the axes."""
 
 from analysis.figures.coefficients import coefficient_forest, correlation_forest
 from analysis.figures.curves import accuracy_by_degree, accuracy_by_setting, metric_by_degree

@@ -7,12 +7,12 @@ from typing import Any
 import pandas as pd
 import seaborn as sns
 
-from analysis.figures.style import construction_order, label, legend_beside, markers, palette
+from analysis.figures.style import construction_order, given_or_new, label, legend_beside, markers, palette
 from analysis.guards import check_columns
 from topograph.errors import InsufficientDataError, UnknownNameError
 
 
-def accuracy_by_degree(frame: pd.DataFrame, ax: Any, *, outcome: str = "test_accuracy", layer: int = 1) -> Any:
+def accuracy_by_degree(frame: pd.DataFrame, ax: Any = None, *, outcome: str = "test_accuracy", layer: int = 1) -> Any:
     """Mean accuracy against the degree of a layer, one curve a construction, with its 95 % interval; dense as a line.
 
     Parameters
@@ -20,25 +20,29 @@ def accuracy_by_degree(frame: pd.DataFrame, ax: Any, *, outcome: str = "test_acc
     frame
         One row a run.
     ax
-        The matplotlib axes to draw on.
+        The matplotlib axes to draw on; new ones by default.
     outcome
         The column drawn upwards.
     layer
         The layer pair whose degree is drawn to the right, from 1; the mean runs over the degrees of the others.
     """
+    ax = given_or_new(ax)
     return _curves(frame, ax, outcome, layer)
 
 
-def metric_by_degree(frame: pd.DataFrame, ax: Any, *, metric: str = "l1_algebraic_connectivity", layer: int = 1) -> Any:
+def metric_by_degree(
+    frame: pd.DataFrame, ax: Any = None, *, metric: str = "l1_algebraic_connectivity", layer: int = 1
+) -> Any:
     """Mean of a metric against the degree of a layer, one curve a construction: each topology counts once.
 
     Parameters are as for `accuracy_by_degree`.
     """
+    ax = given_or_new(ax)
     return _curves(frame.drop_duplicates("topology_id"), ax, metric, layer)
 
 
 def accuracy_by_setting(
-    frame: pd.DataFrame, ax: Any, *, setting: str = "dropout", outcome: str = "test_accuracy"
+    frame: pd.DataFrame, ax: Any = None, *, setting: str = "dropout", outcome: str = "test_accuracy"
 ) -> Any:
     """Mean accuracy for each value of a training setting, or of the architecture (the paper's figure 4).
 
@@ -49,12 +53,13 @@ def accuracy_by_setting(
     frame
         One row a run.
     ax
-        The matplotlib axes to draw on.
+        The matplotlib axes to draw on; new ones by default.
     setting
         The column drawn to the right, such as ``"dropout"`` or ``"architecture"``.
     outcome
         The column drawn upwards.
     """
+    ax = given_or_new(ax)
     check_columns(frame, [outcome])
     if setting not in frame.columns:
         raise UnknownNameError.among("column", setting, map(str, frame.columns))

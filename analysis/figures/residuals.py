@@ -10,10 +10,11 @@ import pandas as pd
 import seaborn as sns
 from scipy import stats
 
+from analysis.figures.style import given_or_new
 from analysis.regression import Fit
 
 
-def residuals_against_fitted(fit: Fit, ax: Any) -> Any:
+def residuals_against_fitted(fit: Fit, ax: Any = None) -> Any:
     """Seen minus fitted, against fitted: a bend means a term is missing, a funnel that the spread is not equal.
 
     The line joins the medians of tenths of the runs.
@@ -23,8 +24,9 @@ def residuals_against_fitted(fit: Fit, ax: Any) -> Any:
     fit
         From `analysis.fit`.
     ax
-        The matplotlib axes to draw on.
+        The matplotlib axes to draw on; new ones by default.
     """
+    ax = given_or_new(ax)
     fitted, rest = _residuals(fit)
     first, second = sns.color_palette("colorblind")[:2]
     ax.plot(fitted, rest, "o", color=first, markersize=3.5, alpha=0.5)
@@ -38,7 +40,7 @@ def residuals_against_fitted(fit: Fit, ax: Any) -> Any:
     return ax
 
 
-def residual_quantiles(fit: Fit, ax: Any) -> Any:
+def residual_quantiles(fit: Fit, ax: Any = None) -> Any:
     """Standardised residuals against the quantiles of the normal distribution: on the line when they are normal.
 
     Parameters
@@ -46,8 +48,9 @@ def residual_quantiles(fit: Fit, ax: Any) -> Any:
     fit
         From `analysis.fit`.
     ax
-        The matplotlib axes to draw on.
+        The matplotlib axes to draw on; new ones by default.
     """
+    ax = given_or_new(ax)
     _, rest = _residuals(fit)
     values = np.sort((rest - rest.mean()) / rest.std(ddof=1))
     expected = stats.norm.ppf((np.arange(values.size) + 0.5) / values.size)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -60,6 +61,19 @@ def test_each_figure_draws_on_the_given_axes_and_names_them(frame, store):
         assert ax.get_ylabel() or ax.get_yticklabels()
         assert ax.has_data()
         ax.figure.canvas.draw()
+
+
+def test_without_axes_a_figure_makes_its_own(frame):
+    graph = tg.construct("regular_rotating", 20, 10, degree=3)
+    made = [
+        figures.mask_image(graph),
+        figures.node_link(graph),
+        figures.accuracy_by_construction(frame),
+        figures.accuracy_by_degree(frame),
+    ]
+    assert len({ax.figure for ax in made}) == 4
+    for ax in made:
+        plt.close(ax.figure)
 
 
 def test_the_slope_drawn_is_the_coefficient_of_the_regression(frame):

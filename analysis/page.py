@@ -203,8 +203,8 @@ def _study_figures(frame: pd.DataFrame, result: Report, control: list[str]) -> l
                 drawn.append(
                     _figure(
                         partial(figures.accuracy_by_setting, frame, setting=setting),
-                        f"Test accuracy for each {label(setting)}: mean over networks whose construction and first "
-                        "degree was trained with every one, with its 95 % interval.",
+                        f"Test accuracy for each {label(setting)}: mean over networks that were trained with every one "
+                        "and are otherwise alike, with its 95 % interval.",
                     )
                 )
     for metric in connectivity_columns(frame):

@@ -8,6 +8,7 @@ import pandas as pd
 import seaborn as sns
 
 from analysis.figures.style import construction_order, given_or_new, label, legend_beside, markers, palette
+from analysis.frame import cell_columns
 from analysis.guards import check_columns
 from topograph.errors import InsufficientDataError, UnknownNameError
 
@@ -42,11 +43,13 @@ def metric_by_degree(
 
 
 def accuracy_by_setting(
-    frame: pd.DataFrame, ax: Any = None, *, setting: str = "dropout", outcome: str = "test_accuracy"
+    frame: pd.DataFrame, ax: Any = None, *, setting: str = "dropout_hidden", outcome: str = "test_accuracy"
 ) -> Any:
     """Mean accuracy for each value of a training setting, or of the architecture (the paper's figure 4).
 
-    Only degrees that every value of the setting was tried with enter the means, so that like is compared with like.
+    Like is compared with like: only networks enter whose construction, degrees and other settings were trained with
+    every value of the setting. Of architectures of different depth, the degrees of the first and the last layer are
+    compared.
 
     Parameters
     ----------
@@ -55,7 +58,7 @@ def accuracy_by_setting(
     ax
         The matplotlib axes to draw on; new ones by default.
     setting
-        The column drawn to the right, such as ``"dropout"`` or ``"architecture"``.
+        The column drawn to the right, such as ``"dropout_hidden"`` or ``"architecture"``.
     outcome
         The column drawn upwards.
     """
@@ -63,10 +66,13 @@ def accuracy_by_setting(
     check_columns(frame, [outcome])
     if setting not in frame.columns:
         raise UnknownNameError.among("column", setting, map(str, frame.columns))
-    tried = frame.groupby(["construction", frame["degrees"].str.split("-").str[0]])[setting].transform("nunique")
+    degrees = frame["degrees"].str.split("-")
+    ends = degrees.str[0] + "-" + degrees.str[-1] if setting == "architecture" else frame["degrees"]
+    others = [frame[column] for column in cell_columns(frame) if column not in (setting, "degrees")]
+    tried = frame.groupby([frame["construction"], ends, *others])[setting].transform("nunique")
     rows = frame[tried == frame[setting].nunique()]
     if rows.empty:
-        raise InsufficientDataError(f"no construction and first degree was trained with every {setting}")
+        raise InsufficientDataError(f"no construction and degrees were trained with every {setting}")
     order = sorted(rows[setting].unique(), key=_by_size)
     _points(rows.assign(**{setting: rows[setting].map(str)}), ax, setting, outcome, [str(value) for value in order])
     ax.set_xlabel(label(setting))

@@ -25,7 +25,7 @@ from topograph.metrics import metric_table
 OUTCOME = "test_accuracy"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Report:
     """What a report found.
 
@@ -54,6 +54,9 @@ class Report:
     comparison: Comparison | None
     effects: dict[str, str]
     prediction: Prediction | None
+
+    def __repr__(self) -> str:
+        return f"Report({self.path}, {len(self.verdicts) - 1} metrics)"
 
     def __str__(self) -> str:
         return "\n".join([*self.effects.values(), "", *self.verdicts])

@@ -94,7 +94,7 @@ def test_settings_are_compared_at_the_degrees_that_all_were_tried_with(frame):
     assert [tick.get_text() for tick in ax.get_xticklabels()] == ["0.2", "0.5"]
     heights = {round(float(y), 6) for line in ax.lines for y in line.get_ydata() if np.isfinite(y)}
     assert heights == {0.9, 0.8}
-    deep = rows.assign(architecture=np.where(rows["seed"] == 0, "64-100-10", "64-20-10"))
+    deep = frame.assign(architecture=np.where(frame["seed"] == 0, "64-100-10", "64-20-10"))
     shown = figures.accuracy_by_setting(deep, axes(), setting="architecture")
     assert [tick.get_text() for tick in shown.get_xticklabels()] == ["64-20-10", "64-100-10"]
     with pytest.raises(InsufficientDataError, match="every dropout_hidden"):

@@ -88,7 +88,7 @@ def test_settings_are_compared_at_the_degrees_that_all_were_tried_with(frame):
     rows = frame.assign(dropout_hidden=np.where(frame["seed"] == 0, 0.2, 0.5))
     rows["test_accuracy"] = np.where(rows["dropout_hidden"] == 0.2, 0.9, 0.8)
     unfair = rows.assign(
-        test_accuracy=0.0, degrees=rows["degrees"].str.replace(r"-\d+$", "-3", regex=True), dropout=0.2
+        test_accuracy=0.0, degrees=rows["degrees"].str.replace(r"-\d+$", "-3", regex=True), dropout_hidden=0.2
     )
     ax = figures.accuracy_by_setting(pd.concat([rows, unfair]), axes())
     assert [tick.get_text() for tick in ax.get_xticklabels()] == ["0.2", "0.5"]

@@ -44,10 +44,16 @@ def metrics() -> str:
 
 def _metrics(table: pd.DataFrame) -> str:
     rows = [
-        (f"`{name}`", row["definition"], f"${row['formula']}$", row["range"], row["cost"], row["reference"])
+        (
+            f"`{name}`",
+            row["definition"] + (f" *({row['reference']})*" if row["reference"] else ""),
+            f"${row['formula']}$",
+            row["range"],
+            row["cost"],
+        )
         for name, row in table.iterrows()
     ]
-    return _markdown(("metric", "definition", "formula", "range", "cost", "source"), rows)
+    return _markdown(("metric", "definition *(source)*", "formula", "range", "cost"), rows)
 
 
 def commands() -> str:

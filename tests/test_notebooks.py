@@ -1,6 +1,6 @@
 """Every notebook runs, defines nothing, and still shows what it was saved with.
 
-Cells tagged ``stable`` hold what does not depend on the machine: their saved output is compared, numbers to four digits.
+Cells tagged ``stable`` hold what does not depend on the machine: their saved output is compared, numbers to 4 digits.
 """
 
 from __future__ import annotations

@@ -70,7 +70,11 @@ class InvalidDatasetError(TopographError, ValueError):
     """A data set was found but its content is broken or inconsistent."""
 
 
-class TrainingDivergedError(TopographError, ArithmeticError):
+class TrainingError(TopographError):
+    """One network could not be trained; another one on the same data may well be."""
+
+
+class TrainingDivergedError(TrainingError, ArithmeticError):
     """The loss became NaN or infinite while training."""
 
 

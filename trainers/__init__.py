@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from trainers.datasets import Dataset, load_dataset
-from trainers.protocol import Trainer, TrainingConfig, TrainingResult
+from trainers.protocol import MultiTrainer, Trainer, TrainingConfig, TrainingResult
 from trainers.registry import available_trainers, get_trainer
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Dataset",
+    "MultiTrainer",
     "SparseMLPClassifier",
     "Trainer",
     "TrainingConfig",

@@ -173,39 +173,34 @@ def connectivity_columns(frame: pd.DataFrame) -> list[str]:
 
 def learning_curves(store: str | os.PathLike[str]) -> pd.DataFrame:
     """The history of every finished run of a store: one row a run and epoch, with the run's keys."""
-    runs = Store(Path(store)).runs()
+    source = Store(Path(store))
+    runs = source.runs("done").set_index("run_id")[["construction", "architecture", "degrees", "seed"]]
     pieces = []
-    for run in runs[runs["status"] == "done"].itertuples():
-        history = pd.DataFrame(json.loads(run.record)["history"])
+    for run_id, record in source.records():
+        history = pd.DataFrame(record["history"])
         history.insert(0, "epoch", np.arange(1, len(history) + 1))
-        keys = {name: getattr(run, name) for name in ("run_id", "construction", "architecture", "degrees", "seed")}
-        pieces.append(history.assign(**keys))
+        pieces.append(history.assign(run_id=run_id, **runs.loc[run_id].to_dict()))
     if not pieces:
-        raise InsufficientDataError(f"{store}: none of its {len(runs)} runs has finished")
+        raise _nothing_finished(source)
     return pd.concat(pieces, ignore_index=True)
 
 
+def _nothing_finished(source: Store) -> InsufficientDataError:
+    return InsufficientDataError(f"{source.path}: none of its {sum(source.counts().values())} runs has finished")
+
+
 def _from_store(source: Store) -> pd.DataFrame:
-    runs = source.runs()
-    done = runs[runs["status"] == "done"]
+    done = source.runs("done")
     if done.empty:
-        raise InsufficientDataError(f"{source.path}: none of its {len(runs)} runs has finished")
-    metrics = source.metrics()
-    metrics["column"] = metrics["layer"] + "_" + metrics["metric"]
-    order = list(dict.fromkeys(metrics["column"]))
-    values = metrics.pivot(index="topology_id", columns="column", values="value").reindex(columns=order).astype(float)
-    values = values.dropna(axis="columns", how="all")
-    values.columns.name = None
-    frame = done[list(KEYS)].merge(values, left_on="topology_id", right_index=True, how="left")
+        raise _nothing_finished(source)
+    table, reasons = source.metric_table()
+    table = table.dropna(axis="columns", how="all")
+    values = table.iloc[table.index.get_indexer(done["topology_id"])].reset_index(drop=True)
+    values[~done["topology_id"].isin(table.index).to_numpy()] = np.nan
     settings = _settings(done["settings"])
-    frame = pd.concat([frame.reset_index(drop=True), settings.reset_index(drop=True)], axis=1)
-    frame = _derived(frame)
-    weights = _weight_statistics(done["record"])
-    frame = pd.concat([frame, weights.reset_index(drop=True)], axis=1)
-    reasons = metrics.dropna(subset="reason")
-    frame.attrs["reasons"] = {
-        column: sorted(set(group["reason"])) for column, group in reasons.groupby("column", sort=False)
-    }
+    frame = _derived(pd.concat([done[list(KEYS)], settings, values], axis=1))
+    frame = pd.concat([frame, source.weight_statistics().dropna(axis="columns", how="all")], axis=1)
+    frame.attrs["reasons"] = reasons
     frame.attrs["settings"] = list(settings.columns)
     frame.attrs["meta"] = source.meta()
     return frame
@@ -261,19 +256,9 @@ def _derived(frame: pd.DataFrame) -> pd.DataFrame:
 def _settings(records: pd.Series) -> pd.DataFrame:
     """The training settings that vary, one column each."""
     numbers, different = pd.factorize(records)
-    table = pd.DataFrame([json.loads(record) for record in different]).drop(columns="seed")
+    table = pd.DataFrame([json.loads(record) for record in different])
     varying = [name for name in table.columns if table[name].nunique(dropna=False) > 1]
-    return table[varying].iloc[numbers].set_axis(records.index)
-
-
-def _weight_statistics(records: pd.Series) -> pd.DataFrame:
-    rows = []
-    for record in records:
-        layers = json.loads(record).get("weight_stats", {})
-        rows.append(
-            {f"{layer}_weight_{name}": value for layer, values in layers.items() for name, value in values.items()}
-        )
-    return pd.DataFrame(rows).astype(float)
+    return table[varying].iloc[numbers].reset_index(drop=True)
 
 
 def _network(catalogue: Mapping[str, str]) -> list[str]:

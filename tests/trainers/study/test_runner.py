@@ -13,7 +13,6 @@ import pytest
 
 from topograph.errors import StoreError
 from trainers.study import Store, StudySpec, run_study
-from trainers.study import worker as worker_module
 from trainers.study.plan import plan_runs
 from trainers.study.worker import execute
 
@@ -94,11 +93,11 @@ def test_ctrl_c_loses_nothing(tmp_path, monkeypatch):
             raise KeyboardInterrupt
         return execute(task)
 
-    monkeypatch.setattr("trainers.study.runner.execute", interrupted)
+    monkeypatch.setattr("trainers.study.backends.execute", interrupted)
     with pytest.raises(KeyboardInterrupt):
         run_study(SMALL, tmp_path / "s.sqlite", workers=1, progress=False)
     assert Store(tmp_path / "s.sqlite").counts()["done"] == 5
-    monkeypatch.setattr("trainers.study.runner.execute", execute)
+    monkeypatch.setattr("trainers.study.backends.execute", execute)
     assert run_study(SMALL, tmp_path / "s.sqlite", workers=1, progress=False).trained == SMALL_RUNS - 5
 
 
@@ -129,23 +128,6 @@ def test_kill_9_loses_nothing(tmp_path):
     found, expected = (Store(p).runs()[FIXED].sort_values("run_id") for p in (killed, tmp_path / "whole.sqlite"))
     assert found.reset_index(drop=True).equals(expected.reset_index(drop=True))
     assert set(Store(killed).runs()["attempts"]) == {1}
-
-
-def _deadly(task):
-    if task.run.recipe.construction == "regular_rotating":
-        os.kill(os.getpid(), signal.SIGKILL)
-    return execute(task)
-
-
-def test_a_dying_worker_ends_its_run_only(tmp_path, monkeypatch):
-    monkeypatch.setattr("trainers.study.runner.execute", _deadly)
-    monkeypatch.setattr(worker_module, "execute", _deadly)
-    outcome = run_study(SMALL, tmp_path / "s.sqlite", workers=2, progress=False)
-    runs = Store(tmp_path / "s.sqlite").runs()
-    assert set(runs.loc[runs["status"] == "failed", "construction"]) == {"regular_rotating"}
-    assert outcome.failed == 4
-    assert outcome.trained == SMALL_RUNS - 4
-    assert runs.loc[runs["status"] == "failed", "reason"].str.contains("worker process died").all()
 
 
 def test_one_writer(tmp_path):

@@ -149,9 +149,10 @@ def _list(options: argparse.Namespace) -> None:
             list(table.reset_index()[list(_CATALOGUE)].itertuples(index=False, name=None)),
         )
     elif options.what == "trainers":
-        from trainers import available_trainers
+        from trainers import describe_trainers
 
-        print("\n".join(available_trainers()))
+        for name, missing in describe_trainers().items():
+            print(f"{name}  ({missing})" if missing else name)
     else:
         from trainers.datasets import available_datasets
 

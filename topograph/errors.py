@@ -82,6 +82,10 @@ class UnsupportedSettingError(TopographError, ValueError):
     """A trainer was asked for a setting that it does not offer."""
 
 
+class ConformanceError(TopographError, AssertionError):
+    """A trainer breaks the contract; the message lists what was expected, what came, and where it is written."""
+
+
 class SpecError(TopographError, ValueError):
     """A study specification is broken; the message names the key and what is allowed."""
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from trainers.datasets import Dataset, load_dataset
 from trainers.protocol import MultiTrainer, Trainer, TrainingConfig, TrainingResult
-from trainers.registry import available_trainers, get_trainer
+from trainers.registry import available_trainers, describe_trainers, get_trainer
 
 if TYPE_CHECKING:
     from trainers.numpy_sparse.estimator import SparseMLPClassifier
@@ -28,6 +28,7 @@ __all__ = [
     "TrainingConfig",
     "TrainingResult",
     "available_trainers",
+    "describe_trainers",
     "get_trainer",
     "load_dataset",
 ]

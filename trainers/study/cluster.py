@@ -9,6 +9,7 @@ from topograph.errors import MissingDependencyError, WorkerError
 from trainers.study.backends import Backend
 
 _PATIENCE = 20.0
+_CONNECTION = 10.0
 
 
 class ClusterBackend(Backend):
@@ -69,7 +70,7 @@ def cluster_backend(address: str, timeout: float | None, memory: int | None) -> 
     except ImportError as error:
         raise MissingDependencyError("a cluster needs Dask: pip install 'topograph[dask]'") from error
     try:
-        client: Any = Client(address, timeout=10, set_as_default=False)  # type: ignore[no-untyped-call, unused-ignore]
+        client: Any = Client(address, timeout=_CONNECTION, set_as_default=False)  # type: ignore[no-untyped-call, unused-ignore]
     except (OSError, ValueError) as error:
         raise WorkerError(
             f"no Dask scheduler answers at {address!r}: {error}. Start one with: dask scheduler; workers with: dask "

@@ -44,7 +44,7 @@ class Tally:
     def __str__(self) -> str:
         verdict = "; ".join(self.faults) or "every run exactly once, every number equal to an undisturbed study"
         return (
-            f"{sum(self.kills.values())} kills, {self.kills['parent']} of the parent and {self.kills['worker']} of a worker, "
+            f"{sum(self.kills.values())} kills ({self.kills['parent']} parents, {self.kills['worker']} workers) "
             f"over {self.starts} starts of one study of {self.runs} networks, {self.seconds:.0f} s; "
             f"{self.retried} networks hit more often than they are tried at once, and retried at the end: {verdict}"
         )

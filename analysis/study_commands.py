@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from topograph.errors import InvalidParameterError, StoreError, UnknownNameError
+from topograph.errors import InvalidParameterError, StoreError
 
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 TABLES = ("frame", "runs", "metrics", "curves")
@@ -144,7 +144,7 @@ def _status(options: argparse.Namespace) -> None:
     if len(table):
         print(table.to_string(index=False, float_format="{:.4f}".format, na_rep=""))
     counts = store.counts()
-    print(", ".join(f"{count} {status}" for status, count in counts.items()))
+    print(", ".join(f"{counts[status]} {status}" for status in ("done", "pending", "failed")))
     writer = store.meta().get("writer")
     if writer and counts["pending"]:
         pace, left = store.pace()
@@ -200,4 +200,6 @@ def _bytes(text: str) -> int:
     try:
         return int(float(number.removesuffix(unit)) * _UNITS[unit])
     except (KeyError, ValueError):
-        raise UnknownNameError(f"a size is a number with K, M, G or T, such as 4G, but got {text!r}") from None
+        raise argparse.ArgumentTypeError(
+            f"a size is a number with K, M, G or T, such as 4G, but got {text!r}"
+        ) from None

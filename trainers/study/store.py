@@ -62,7 +62,7 @@ class Store:
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     store = Store(Path(folder) / "study.sqlite")
     ...     with store.writer() as writer:
-    ...         writer.plan([], {"name": "empty"})
+    ...         asked = writer.plan([], {"name": "empty"})
     ...     store.counts()
     {'pending': 0, 'done': 0, 'failed': 0}
     """

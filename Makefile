@@ -22,6 +22,7 @@ lint: $(VENV)/dev.stamp
 
 types: $(VENV)/dev.stamp
 	$(BIN)/mypy
+	$(BIN)/mypy examples/topograph-jax/topograph_jax.py
 
 check: lint types test
 
@@ -33,7 +34,8 @@ $(VENV)/study.stamp: pyproject.toml constraints.txt
 	$(PIP) -e .
 	touch $@
 
-$(VENV)/dev.stamp: pyproject.toml constraints.txt
+# the frameworks too, so that no test is skipped for want of one, and the plug-in of the examples
+$(VENV)/dev.stamp: pyproject.toml constraints.txt examples/topograph-jax/pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) -e '.[dev]'
+	$(PIP) -e '.[dev,torch,keras,jax,dask,onnx]' -e examples/topograph-jax
 	touch $@ $(VENV)/study.stamp

@@ -22,7 +22,7 @@ from trainers.schedule import learning_rate_at
 
 NOT_OFFERED = ("validation", "patience", "dropout_input", "dropout_hidden", "dropout_draws")
 OFFERED = {name: values for name, values in EVERYTHING.items() if name not in NOT_OFFERED} | {"dtype": ("float32",)}
-ACTIVATIONS = {
+ACTIVATIONS: dict[str, Any] = {
     "sigmoid": jax.nn.sigmoid,
     "tanh": jnp.tanh,
     "relu": jax.nn.relu,

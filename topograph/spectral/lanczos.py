@@ -10,6 +10,7 @@ import numpy as np
 
 from topograph.spectral.complete import star_values
 from topograph.spectral.component import Component
+from topograph.spectral.eliminated import EliminatedLane
 from topograph.spectral.estimate import Estimate
 from topograph.spectral.kappa import gap_of_kappa, gap_scale
 from topograph.spectral.lane import Certified, Known, Lane
@@ -47,8 +48,7 @@ class LanczosSolver:
             return self._regular(component, wanted, tolerance)
         values: dict[str, Estimate] = {}
         if "connectivity" in wanted:
-            lane = Lane(FullOperator(pattern, -1), _constant(pattern.n_left + pattern.n_right), tolerance)
-            values["connectivity"] = self._finish(lane, component, "connectivity", _found)
+            values["connectivity"] = self._connectivity(component, tolerance)
         if "normalized_gap" in wanted:
             values["normalized_gap"] = self._normalized(component, tolerance)
         if {"laplacian_max", "laplacian_second_max"} & set(wanted):
@@ -61,6 +61,16 @@ class LanczosSolver:
                 operator, pattern.right, ("sigma1", "sigma2"), component, wanted, tolerance, _root_of_negated
             )
         return {name: values[name] for name in wanted}
+
+    def _connectivity(self, component: Component, tolerance: float) -> Estimate:
+        pattern = component.pattern
+        for side in (pattern, pattern.transposed):
+            if _is_constant(side.left) and side.n_right > 1:
+                found = EliminatedLane(side, tolerance).run(_FIRST_TRY)
+                if found is not None:
+                    return _found(found)
+        lane = Lane(FullOperator(pattern, -1), _constant(pattern.n_left + pattern.n_right), tolerance)
+        return self._finish(lane, component, "connectivity", _found)
 
     def _pair(
         self,

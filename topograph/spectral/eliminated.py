@@ -17,6 +17,15 @@ from topograph.spectral.operators import FullOperator, HalfOperator, product
 from topograph.spectral.pattern import Pattern, Vector
 
 
+_FIRST = 20  # steps after which λ2 is known well enough to be the μ
+
+
+def _usual(left: float, right: float) -> float:
+    """λ2 of a random graph with these degrees: where to begin."""
+    sigma = math.sqrt(max(left - 1, 0.0)) + math.sqrt(max(right - 1, 0.0))
+    return max(0.5 * (left + right) - math.hypot(0.5 * (left - right), sigma), 0.0)
+
+
 class EliminatedLane:
     r"""A lane at a fixed μ, begun again once λ2 is known well enough to be the μ.
 
@@ -41,69 +50,76 @@ class EliminatedLane:
         self.degree = float(pattern.left[0])
         self.extremes = self.degree + np.array([pattern.right.min(), pattern.right.max()])
         self.full = FullOperator(pattern, -1)
-        self.steps = 0
-        self.seed = 0
-        self._begin(0.0)
+        self.null = Known(np.full(self.full.size, self.full.size**-0.5))
+        self.steps = self.seed = 0
+        self.lane = self._lane(_usual(self.degree, float(pattern.right.mean())), None)
 
     def _begin(self, mu: float) -> None:
         """Start afresh: the start must not know of the run that led to μ."""
-        self.mu = mu
-        operator = HalfOperator.eliminated(self.pattern, mu)
-        known = np.full(operator.size, 1.0 / math.sqrt(float(np.sum(operator.inner))))
-        self.lane = Lane(operator, Known(known), 0.7 * self.tolerance, seed=self.seed)
+        self.steps += self.lane.steps
         self.seed += 1
+        self.mu, self.lane = mu, self._lane(mu, None)
+
+    def _lane(self, mu: float, start: Vector | None) -> Lane:
+        operator = HalfOperator.eliminated(self.pattern, mu)
+        total = self.degree * operator.size + float(self.pattern.right.sum()) - mu * operator.size
+        known = Known(np.full(operator.size, total**-0.5))
+        return Lane(operator, known, 0.7 * self.tolerance, seed=self.seed, start=start)
 
     def run(self, max_steps: int) -> Certified | None:
-        """The value with its interval; None where the tolerance was not reached, or λ2 is not well below k."""
-        while self.steps < max_steps:
-            lane = self.lane
-            before = lane.steps
-            lane.advance(min(lane.next_chunk(), max_steps - self.steps))
-            self.steps += lane.steps - before
-            done = lane.check()
-            if lane.theta >= 0.99 * self.degree or lane.is_hopeless or lane.exhausted or not lane.is_kept:
+        """The value with its interval; None where the tolerance was not reached."""
+        self.lane.advance(min(_FIRST, self.lane.operator.size))
+        self.lane.look()
+        while self.steps + self.lane.steps < max_steps:
+            if not self.lane.is_kept:
                 return None
-            found = self._finish() if done else None
+            self._begin(self._completed(self.lane.ritz_vector()).value)
+            if not self.mu < self.degree or not self.lane.run(max_steps - self.steps):
+                return None
+            found = self._finish()
             if found is not None:
                 return found
-            if done or self._is_known_well_enough():
-                mu = self._completed(lane.ritz_vector()).value
-                if abs(mu - self.mu) <= 1e-9 * mu or self.seed > 3:
-                    return None
-                self._begin(mu)
         return None
-
-    def _is_known_well_enough(self) -> bool:
-        """Whether the lane knows λ2 as exactly as μ must be, while μ itself is further off."""
-        lane = self.lane
-        gap, width = lane.second - lane.theta, self.tolerance * lane.theta
-        inner = self.extremes - self.mu
-        turn = 0.5 * lane.theta * float(1 / inner[0] - 1 / inner[1])
-        if not gap > 0 or turn == 0.0:
-            return False
-        # an error of μ turns the Ritz vector by this times it over the gap, which enters λ2 squared
-        allowed = 0.5 * math.sqrt(gap * width) / turn
-        return lane.residual**2 / gap <= 0.3 * allowed < abs(lane.theta - self.mu)
 
     def _completed(self, y: Vector) -> Known:
         """The vector of L that belongs to ``y``, with its Rayleigh quotient and the norm of its residual."""
-        size = self.full.size
-        x = product(self.pattern.by_rows, y) / (self.degree - self.lane.theta)
-        return measured(self.full, Known(np.full(size, size**-0.5)), np.concatenate([x, y]))
+        image = product(self.pattern.by_rows, y)
+        # λ such that kyᵀDy − ‖By‖² = λ yᵀ(k + D − λ)y
+        square, degrees = float(y @ y), float(self.pattern.right @ (y * y))
+        form, total = self.degree * degrees - float(image @ image), self.degree * square + degrees
+        value = 2 * form / (total + math.sqrt(max(total**2 - 4 * form * square, 0.0)))
+        return measured(self.full, self.null, np.concatenate([image / (self.degree - value), y]))
 
     def _finish(self) -> Certified | None:
         """The interval of L from that of the lane, where it is narrow enough."""
         lane = self.lane
-        found = self._completed(lane.ritz_vector())
-        value, residual, noise = found.value, found.residual, self.full.noise
+        y = lane.ritz_vector()
+        found = self._completed(y)
+        noise = self.full.noise
+        width = self.tolerance * found.value - 2 * noise
         if lane.limit is None:  # nothing lies below the interval of the lane
             low = self._carried(lane.result().low)
         else:
             rho = self._carried(lane.limit)
-            low = value - residual**2 / (rho - value) if rho > value else -math.inf
-        if value - low + 2 * noise > self.tolerance * value:
+            if rho <= found.value:
+                return None
+            if found.residual**2 > (rho - found.value) * width:
+                found = self._refined(y, found.value, 0.5 * (rho - found.value) * width)
+            low = found.value - found.residual**2 / (rho - found.value)
+        if not 0 < found.value - low <= width:
             return None
-        return Certified(value, low - noise, value + noise, residual + noise, self.steps)
+        return Certified(found.value, low - noise, found.value + noise, found.residual + noise, self.steps + lane.steps)
+
+    def _refined(self, y: Vector, mu: float, enough: float) -> Known:
+        """The completed vector, better by some steps at ``mu`` from ``y``; its squared residual is to be ``enough``."""
+        lane, found = self._lane(mu, y), self._completed(y)
+        while found.residual**2 > enough and lane.steps < 60 and not lane.exhausted:
+            lane.advance(6)
+            lane.look()
+            if lane.residual**2 <= enough or lane.steps >= 60:
+                found = self._completed(lane.ritz_vector())
+        self.steps += lane.steps
+        return found
 
     def _carried(self, limit: float) -> float:
         """The ρ for L that ``limit`` stands for at μ."""

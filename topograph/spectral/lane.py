@@ -113,7 +113,8 @@ class Lane:
     scale
         From the eigenvalue to the size that the tolerance refers to.
     start
-        A positive starting vector, for a Perron vector; drawn at random from ``seed`` without it.
+        A positive starting vector, for a Perron vector, or any other where no certificate is asked for; drawn at random
+        from ``seed`` without it.
     witness
         Whether a second vector follows a random start.
     """
@@ -143,7 +144,8 @@ class Lane:
             overlap = _OVERLAP / math.sqrt(size)
         else:
             # the positive eigenvector u has ‖u‖₁ ≥ ‖u‖₂, so ⟨u, start⟩ is at least the smallest entry of the start
-            overlap = float(np.min(start * np.sqrt(self.metric))) / math.sqrt(self._product(start, start))
+            least = max(float(np.min(start * np.sqrt(self.metric))), 1e-300)
+            overlap = least / math.sqrt(self._product(start, start))
         self.start, self.witness = start, other is not None
         self.needed = 2.0 / overlap  # the factor 2 leaves room for the rounding of the recurrence
         self.track = Track.of(start, other)
@@ -209,13 +211,21 @@ class Lane:
         """Whether the vectors of all steps are there."""
         return self.steps <= len(self.track.basis)
 
+    def look(self) -> Vector:
+        """The smallest Ritz value, its residual, and its vector in the basis of the run."""
+        k, alphas, betas = self.steps, self.alphas, self.betas
+        above = min(self.theta, float(alphas[:k].min()))
+        self.theta = float(tri.smallest_ritz_value(alphas, betas, k, above, 1e-4 * self.tolerance))
+        coordinates = self.coordinates()
+        self.residual = float(betas[k] * abs(coordinates[-1]))
+        return coordinates
+
     def check(self) -> bool:
         """Whether a certificate is as narrow as the tolerance asks."""
         if not self.steps:
             return False
         k, alphas, betas = self.steps, self.alphas, self.betas
-        above = min(self.theta, float(alphas[:k].min()))
-        self.theta = float(tri.smallest_ritz_value(alphas, betas, k, above, 1e-4 * self.tolerance))
+        coordinates = self.look()
         width = self.tolerance * self.scale(self.theta) - 2 * self.noise
         if not width > 0:
             return False
@@ -225,8 +235,7 @@ class Lane:
             self._rate = (grown - reached) / (k - before)
         self._progress = (k, grown)
         self._ahead = math.log(self.needed) - grown
-        coordinates = self.coordinates()
-        self.residual = residual = float(betas[k] * abs(coordinates[-1]))
+        residual = self.residual
         # a start that hardly overlaps the eigenvector sought lets the growth run ahead of the value: both must be there
         if self._ahead <= 0 and residual <= width:
             return True

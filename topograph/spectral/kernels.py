@@ -276,6 +276,49 @@ def cleanse(work: Any, mine: Any, known: Any, scale: float, inner: Any) -> float
 
 
 @compiled
+def follow_full(
+    diagonal: Any, sign: float, total: Any, mine: Any, work: Any, known: Any, scale: float, carry: float, a: float
+) -> float:
+    """The step of `finish_full` and `update` for a vector that takes ``a`` from another; returns ⟨u, w⟩."""
+    p = 0.0
+    for i in range(work.size):
+        w = scale * ((diagonal[i] - a) * mine[i] + sign * total[i]) - carry * work[i]
+        work[i] = w
+        p += known[i] * w
+    return p
+
+
+@compiled
+def follow_half(
+    shift: Any,
+    sign: float,
+    inverse: Any,
+    inner: Any,
+    total: Any,
+    mine: Any,
+    work: Any,
+    known: Any,
+    scale: float,
+    carry: float,
+    a: float,
+) -> float:
+    """The step of `finish_half` and `update` for a vector that takes ``a`` from another; returns ⟨u, w⟩."""
+    p = 0.0
+    for i in range(work.size):
+        w = scale * ((shift[i] - a) * mine[i] + sign * inverse[i] * total[i]) - carry * work[i]
+        work[i] = w
+        p += inner[i] * known[i] * w
+    return p
+
+
+@compiled
+def remove(work: Any, known: Any, share: float) -> None:
+    """``work ← work − share known``."""
+    for i in range(work.size):
+        work[i] -= share * known[i]
+
+
+@compiled
 def keep(basis: Any, place: int, vector: Any, other: Any) -> None:
     """Row ``place`` of the stored basis, where it has one."""
     if place < basis.shape[0]:
@@ -326,8 +369,8 @@ def advance_full(
         if norm < CANCELLED * (a * a + (betas[j] * betas[j] if j > 0 else 0.0)):
             norm = cleanse(work, vector, known, scale, None)
         betas[j + 1] = np.sqrt(norm)
-        _, p, q = finish_full(diagonal, sign, other_total, other, other_work, known, scale, carry)
-        update(other_work, other, known, a * scale, p - a * q, None, 0, n + m)
+        share = follow_full(diagonal, sign, other_total, other, other_work, known, scale, carry, a)
+        remove(other_work, known, share)
         vector, work, other, other_work = work, vector, other_work, other
         if betas[j + 1] <= 1e-14 * (abs(a) + (betas[j] if j > 0 else 0.0)):
             return j + 1
@@ -376,8 +419,8 @@ def advance_half(
         if norm < CANCELLED * (a * a + (betas[j] * betas[j] if j > 0 else 0.0)):
             norm = cleanse(work, vector, known, scale, inner)
         betas[j + 1] = np.sqrt(norm)
-        _, p, q = finish_half(shift, sign, inverse, inner, other_total, other, other_work, known, scale, carry)
-        update(other_work, other, known, a * scale, p - a * q, inner, 0, m)
+        share = follow_half(shift, sign, inverse, inner, other_total, other, other_work, known, scale, carry, a)
+        remove(other_work, known, share)
         vector, work, other, other_work = work, vector, other_work, other
         if betas[j + 1] <= 1e-14 * (abs(a) + (betas[j] if j > 0 else 0.0)):
             return j + 1

@@ -15,9 +15,8 @@ from topograph.spectral.pattern import Vector
 RISK = 1e-3
 """Probability, over the random starting vectors, that the worst conceivable spectrum escapes a certificate."""
 
-_OVERLAP = RISK / 2 * math.sqrt(math.pi / 2)
-"""A standard normal number, and the smaller singular value of a 2 × 2 matrix of them over 1.57, fall below this with
-probability `RISK` / 2 at most."""
+_LEAST_NORMAL = RISK / 2 * math.sqrt(math.pi / 2)  # a standard normal number is smaller with probability RISK / 2
+_LEAST_SECOND = RISK / 2 * math.sqrt(2 / math.pi)  # and so is the smaller singular value of a 2 × 2 matrix of them
 
 _KEPT = 2**28  # bytes of basis vectors; where the pattern is larger, as many as it has itself
 
@@ -141,16 +140,17 @@ class Lane:
         if start is None:
             random = np.random.default_rng(seed)
             start, other = self._drawn(random), self._drawn(random) if witness else None
-            overlap = _OVERLAP / math.sqrt(size)
+            overlap = _LEAST_NORMAL / math.sqrt(size)
         else:
             # the positive eigenvector u has ‖u‖₁ ≥ ‖u‖₂, so ⟨u, start⟩ is at least the smallest entry of the start
             least = max(float(np.min(start * np.sqrt(self.metric))), 1e-300)
             overlap = least / math.sqrt(self._product(start, start))
         self.start, self.witness = start, other is not None
-        self.needed = 2.0 / overlap  # the factor 2 leaves room for the rounding of the recurrence
+        self.needed = 2.0 / overlap  # the factors 2 leave room for the rounding of the recurrence
         self.track = Track.of(start, other)
         self.alphas, self.betas = np.zeros(64), np.zeros(65)
         self.betas[0] = math.sqrt(self._product(start, start))
+        self.apart = 2.0 * self.betas[0] / _LEAST_SECOND
         self.steps = 0
         self.theta = self.second = math.inf
         self.exhausted = False
@@ -241,7 +241,11 @@ class Lane:
             return True
         if self.witness and self.is_kept and k > 2:
             self.second = float(tri.second_ritz_value(alphas, betas, k, self.theta))
-            excess = math.log(max(residual**2 / (0.5 * (self.second - self.theta) * width), 1e-300)) / 2
+            gap = self.second - self.theta
+            excess = math.log(max(residual**2 / (0.5 * gap * width), 1e-300)) / 2
+            # the witness is about as far from the eigenvector as the Ritz vector is, if not three times as far
+            reached = abs(tri.filter_at(alphas, betas, k, coordinates, self.theta + 0.5 * gap))
+            excess = max(excess, math.log(max(0.3 * residual / gap * self.apart / reached, 1e-300)))
             if excess <= 0:
                 excess = self._ask_witness(coordinates, width)
             self._ahead = min(self._ahead, excess)
@@ -253,7 +257,7 @@ class Lane:
         ritz, other = np.tensordot(coordinates / self.betas[:k], self.track.basis[:k], 1)
         norm = self._product(ritz, ritz)
         apart = other - ritz * (self._product(ritz, other) / norm)
-        least = 2.0 * math.sqrt(self._product(apart, apart)) * self.betas[0] / (_OVERLAP / 1.5708)
+        least = self.apart * math.sqrt(self._product(apart, apart))
         if abs(norm - 1.0) > 1e-6:  # orthogonality is lost
             return math.inf
         found = measured(self.operator, self.known, ritz)
@@ -292,12 +296,11 @@ class Lane:
         return coordinates
 
     def ritz_vector(self) -> Vector:
-        """The Ritz vector, from the basis where it is kept, otherwise by repeating the run.
+        """The Ritz vector."""
+        return self._combined(self.coordinates())
 
-        It is taken at the first step whose residual is small enough: what deflating it may hide is the square of that.
-        Later steps hold copies of it, whose sum may cancel.
-        """
-        coordinates = self._clean_coordinates()
+    def _combined(self, coordinates: Vector) -> Vector:
+        """A vector of the run, from the basis where it is kept, otherwise by repeating the run."""
         k = coordinates.size
         if self.is_kept:
             return np.asarray((coordinates / self.betas[:k]) @ self.track.basis[:k, 0])
@@ -310,8 +313,12 @@ class Lane:
         return total
 
     def as_known(self) -> Known:
-        """The Ritz vector, to be deflated, with the residual that one more product shows."""
-        found = measured(self.operator, self.known, self.ritz_vector())
+        """The Ritz vector, to be deflated, with the residual that one more product shows.
+
+        It is taken at the first step whose residual is small enough: what deflating it may hide is the square of that.
+        Later steps hold copies of it, whose sum may cancel.
+        """
+        found = measured(self.operator, self.known, self._combined(self._clean_coordinates()))
         return replace(found, residual=found.residual + self.operator.noise)
 
     def _clean_coordinates(self) -> Vector:

@@ -143,10 +143,12 @@ class FullOperator:
             _gather(parts[1], columns, v[:n], other[:n], None, totals[:, n:])
             return totals
 
-        def finish(total: Vector, v: Vector, w: Vector, scale: float, carry: float) -> Any:
-            return kernels.finish_full(self.diagonal, -1.0, total, v, w, known, scale, carry)
-
-        return _advance(product, finish, track, known, None, alphas, betas, first, steps)
+        return _advance(
+            product,
+            lambda *vectors: kernels.finish_full(self.diagonal, -1.0, *vectors),
+            lambda *vectors: kernels.follow_full(self.diagonal, -1.0, *vectors),
+            track, known, None, alphas, betas, first, steps,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -212,10 +214,12 @@ class HalfOperator:
             _gather(parts[1], columns, *middles, self.factor, totals)
             return totals
 
-        def finish(total: Vector, v: Vector, w: Vector, scale: float, carry: float) -> Any:
-            return kernels.finish_half(self.shift, -1.0, self.inverse, inner, total, v, w, known, scale, carry)
-
-        return _advance(product, finish, track, known, inner, alphas, betas, first, steps)
+        return _advance(
+            product,
+            lambda *vectors: kernels.finish_half(self.shift, -1.0, self.inverse, inner, *vectors),
+            lambda *vectors: kernels.follow_half(self.shift, -1.0, self.inverse, inner, *vectors),
+            track, known, inner, alphas, betas, first, steps,
+        )  # fmt: skip
 
 
 def _turned(track: Track, first: int, reached: int) -> int:
@@ -233,7 +237,8 @@ def _gather(parts: Parts, matrix: Any, first: Vector, second: Vector, factor: Ve
 
 def _advance(
     product: Callable[[Vector, Vector], Any],
-    finish: Callable[[Vector, Vector, Vector, float, float], Any],
+    finish: Callable[..., Any],
+    follow: Callable[..., float],
     track: Track,
     known: Vector,
     inner: Vector | None,
@@ -249,14 +254,14 @@ def _advance(
         vector, work, other, other_work = track.vector, track.work, track.other, track.other_work
         kernels.keep(track.basis, j, vector, other)
         totals = product(vector, other)
-        a, p, q = finish(totals[0], vector, work, scale, carry)
+        a, p, q = finish(totals[0], vector, work, known, scale, carry)
         alphas[j] = a
         norm = kernels.update(work, vector, known, a * scale, p - a * q, inner, 0, work.size)
         if norm < kernels.CANCELLED * (a * a + (betas[j] ** 2 if j else 0.0)):
             norm = kernels.cleanse(work, vector, known, scale, inner)
         betas[j + 1] = math.sqrt(norm)
-        _, p, q = finish(totals[1], other, other_work, scale, carry)
-        kernels.update(other_work, other, known, a * scale, p - a * q, inner, 0, work.size)
+        share = follow(totals[1], other, other_work, known, scale, carry, a)
+        kernels.remove(other_work, known, share)
         track.turn()
         if betas[j + 1] <= 1e-14 * (abs(a) + (betas[j] if j else 0.0)):
             return j + 1

@@ -17,7 +17,7 @@ from topograph.spectral.operators import FullOperator, HalfOperator, product
 from topograph.spectral.pattern import Pattern, Vector
 
 
-_FIRST = 20  # steps after which λ2 is known well enough to be the μ
+_FIRST = 16  # steps after which λ2 is known well enough to be the μ
 
 
 def _usual(left: float, right: float) -> float:
@@ -104,15 +104,15 @@ class EliminatedLane:
             if rho <= found.value:
                 return None
             if found.residual**2 > (rho - found.value) * width:
-                found = self._refined(y, found.value, 0.5 * (rho - found.value) * width)
+                found = self._refined(y, found, 0.7 * (rho - found.value) * width)
             low = found.value - found.residual**2 / (rho - found.value)
         if not 0 < found.value - low <= width:
             return None
         return Certified(found.value, low - noise, found.value + noise, found.residual + noise, self.steps + lane.steps)
 
-    def _refined(self, y: Vector, mu: float, enough: float) -> Known:
-        """The completed vector, better by some steps at ``mu`` from ``y``; its squared residual is to be ``enough``."""
-        lane, found = self._lane(mu, y), self._completed(y)
+    def _refined(self, y: Vector, found: Known, enough: float) -> Known:
+        """What ``y`` was completed to, better by some steps from ``y``; its squared residual is to be ``enough``."""
+        lane = self._lane(found.value, y)
         while found.residual**2 > enough and lane.steps < 60 and not lane.exhausted:
             lane.advance(6)
             lane.look()

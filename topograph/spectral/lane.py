@@ -157,9 +157,8 @@ class Lane:
         self.limit: float | None = None  # up to which the witness knows of one eigenvalue
         self.residual = math.inf
         self._certified: Certified | None = None
-        self._ahead = 0.0  # nats until a certificate may hold
-        self._progress: tuple[int, float] = (0, 0.0)
-        self._rate = 0.0
+        self._farther = 0.15  # than the Ritz vector the witness is from the eigenvector: low, so that it is asked early
+        self._before = self._ahead = (0, 0.0)  # a step, and by how many nats a certificate was missed there
 
     def _drawn(self, random: np.random.Generator) -> Vector:
         vector: Vector = random.standard_normal(self.operator.size) / np.sqrt(self.metric)
@@ -230,25 +229,20 @@ class Lane:
         if not width > 0:
             return False
         grown = math.log(max(tri.growth(alphas, betas, k, self.theta - width), 1.0))
-        before, reached = self._progress
-        if k > before and grown > reached:
-            self._rate = (grown - reached) / (k - before)
-        self._progress = (k, grown)
-        self._ahead = math.log(self.needed) - grown
+        self._before, self._ahead = self._ahead, (k, math.log(self.needed) - grown)
         residual = self.residual
         # a start that hardly overlaps the eigenvector sought lets the growth run ahead of the value: both must be there
-        if self._ahead <= 0 and residual <= width:
+        if self._ahead[1] <= 0 and residual <= width:
             return True
         if self.witness and self.is_kept and k > 2:
             self.second = float(tri.second_ritz_value(alphas, betas, k, self.theta))
             gap = self.second - self.theta
             excess = math.log(max(residual**2 / (0.5 * gap * width), 1e-300)) / 2
-            # the witness is about as far from the eigenvector as the Ritz vector is, if not three times as far
             reached = abs(tri.filter_at(alphas, betas, k, coordinates, self.theta + 0.5 * gap))
-            excess = max(excess, math.log(max(0.3 * residual / gap * self.apart / reached, 1e-300)))
+            excess = max(excess, math.log(max(self._farther * residual / gap * self.apart / reached, 1e-300)))
             if excess <= 0:
                 excess = self._ask_witness(coordinates, width)
-            self._ahead = min(self._ahead, excess)
+            self._ahead = (k, min(self._ahead[1], excess))
         return self._certified is not None
 
     def _ask_witness(self, coordinates: Vector, width: float) -> float:
@@ -257,7 +251,9 @@ class Lane:
         ritz, other = np.tensordot(coordinates / self.betas[:k], self.track.basis[:k], 1)
         norm = self._product(ritz, ritz)
         apart = other - ritz * (self._product(ritz, other) / norm)
-        least = self.apart * math.sqrt(self._product(apart, apart))
+        distance = math.sqrt(self._product(apart, apart))
+        self._farther = distance * (self.second - self.theta) / self.residual
+        least = self.apart * distance
         if abs(norm - 1.0) > 1e-6:  # orthogonality is lost
             return math.inf
         found = measured(self.operator, self.known, ritz)
@@ -337,7 +333,8 @@ class Lane:
         """Steps until the next look: few while little is known, then as many as the progress so far asks for."""
         if not self.steps:
             return self.first_chunk
-        longest = self.least_chunk if self.least_chunk == 2 else max(8, self.steps // 6)
-        if self._rate > 0:
-            return int(min(max(0.7 * self._ahead / self._rate, self.least_chunk // 2), longest))
-        return max(self.least_chunk, self.steps // 6 if self.least_chunk > 2 else 2)
+        (before, missed), (step, missing) = self._before, self._ahead
+        longest = max(4, self.steps // 5)
+        if before < step and missing < missed:
+            return int(min(max(0.9 * missing * (step - before) / (missed - missing), self.least_chunk // 2), longest))
+        return longest if self.least_chunk > 2 else 2

@@ -26,6 +26,14 @@ def _usual(left: float, right: float) -> float:
     return max(0.5 * (left + right) - math.hypot(0.5 * (left - right), sigma), 0.0)
 
 
+def is_worth_eliminating(pattern: Pattern) -> bool:
+    """Whether all inputs have one degree, and λ2 is not that of one weak output, which L shows as fast."""
+    if not (pattern.left == pattern.left[0]).all() or pattern.n_right == 1:
+        return False
+    usual = _usual(float(pattern.left[0]), float(pattern.right.mean()))
+    return not 0.5 * usual < pattern.right.min() < usual
+
+
 class EliminatedLane:
     r"""A lane at a fixed μ, begun again once λ2 is known well enough to be the μ.
 
@@ -51,12 +59,12 @@ class EliminatedLane:
         self.extremes = self.degree + np.array([pattern.right.min(), pattern.right.max()])
         self.full = FullOperator(pattern, -1)
         self.null = Known(np.full(self.full.size, self.full.size**-0.5))
-        self.steps = self.seed = 0
+        self.products = self.seed = 0
         self.lane = self._lane(_usual(self.degree, float(pattern.right.mean())), None)
 
     def _begin(self, mu: float) -> None:
         """Start afresh: the start must not know of the run that led to μ."""
-        self.steps += self.lane.steps
+        self.products += self.lane.products
         self.seed += 1
         self.mu, self.lane = mu, self._lane(mu, None)
 
@@ -70,25 +78,33 @@ class EliminatedLane:
         """The value with its interval; None where the tolerance was not reached."""
         self.lane.advance(min(_FIRST, self.lane.operator.size))
         self.lane.look()
-        while self.steps + self.lane.steps < max_steps:
-            if not self.lane.is_kept:
-                return None
-            self._begin(self._completed(self.lane.ritz_vector()).value)
-            if not self.mu < self.degree or not self.lane.run(max_steps - self.steps):
+        again = True
+        while self.products < max_steps and self.lane.is_kept:
+            if again:
+                self._begin(self._quotient(self.lane.theta, self.lane.ritz_vector()))
+            if not self.mu < self.degree or not self.lane.run(max_steps - self.products):
                 return None
             found = self._finish()
             if found is not None:
                 return found
+            # what growth has shown loses more on the way to L than what the witness has seen
+            again = self.lane.limit is not None or self.lane.tolerance < 1e-2 * self.tolerance
+            self.lane.tolerance *= 0.05
         return None
+
+    def _quotient(self, form: float, y: Vector) -> float:
+        """The λ with ``form`` = λ yᵀ(k + D − λ)y: the Rayleigh quotient of L at the best that ``y`` can be completed to."""
+        square = float(y @ y)
+        total = self.degree * square + float(self.pattern.right @ (y * y))
+        return 2 * form / (total + math.sqrt(max(total**2 - 4 * form * square, 0.0)))
 
     def _completed(self, y: Vector) -> Known:
         """The vector of L that belongs to ``y``, with its Rayleigh quotient and the norm of its residual."""
         image = product(self.pattern.by_rows, y)
-        # λ such that kyᵀDy − ‖By‖² = λ yᵀ(k + D − λ)y
-        square, degrees = float(y @ y), float(self.pattern.right @ (y * y))
-        form, total = self.degree * degrees - float(image @ image), self.degree * square + degrees
-        value = 2 * form / (total + math.sqrt(max(total**2 - 4 * form * square, 0.0)))
-        return measured(self.full, self.null, np.concatenate([image / (self.degree - value), y]))
+        form = self.degree * float(self.pattern.right @ (y * y)) - float(image @ image)
+        self.products += 2
+        x = image / (self.degree - self._quotient(form, y))
+        return measured(self.full, self.null, np.concatenate([x, y]))
 
     def _finish(self) -> Certified | None:
         """The interval of L from that of the lane, where it is narrow enough."""
@@ -108,7 +124,8 @@ class EliminatedLane:
             low = found.value - found.residual**2 / (rho - found.value)
         if not 0 < found.value - low <= width:
             return None
-        return Certified(found.value, low - noise, found.value + noise, found.residual + noise, self.steps + lane.steps)
+        products = self.products + lane.products
+        return Certified(found.value, low - noise, found.value + noise, found.residual + noise, products)
 
     def _refined(self, y: Vector, found: Known, enough: float) -> Known:
         """What ``y`` was completed to, better by some steps from ``y``; its squared residual is to be ``enough``."""
@@ -118,7 +135,7 @@ class EliminatedLane:
             lane.look()
             if lane.residual**2 <= enough or lane.steps >= 60:
                 found = self._completed(lane.ritz_vector())
-        self.steps += lane.steps
+        self.products += lane.products
         return found
 
     def _carried(self, limit: float) -> float:

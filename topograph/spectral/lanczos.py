@@ -10,7 +10,7 @@ import numpy as np
 
 from topograph.spectral.complete import star_values
 from topograph.spectral.component import Component
-from topograph.spectral.eliminated import EliminatedLane
+from topograph.spectral.eliminated import EliminatedLane, is_worth_eliminating
 from topograph.spectral.estimate import Estimate
 from topograph.spectral.kappa import gap_of_kappa, gap_scale
 from topograph.spectral.lane import Certified, Known, Lane
@@ -65,7 +65,7 @@ class LanczosSolver:
     def _connectivity(self, component: Component, tolerance: float) -> Estimate:
         pattern = component.pattern
         for side in (pattern, pattern.transposed):
-            if _is_constant(side.left) and side.n_right > 1:
+            if is_worth_eliminating(side):
                 found = EliminatedLane(side, tolerance).run(_FIRST_TRY)
                 if found is not None:
                     return _found(found)

@@ -151,7 +151,7 @@ class Lane:
         self.alphas, self.betas = np.zeros(64), np.zeros(65)
         self.betas[0] = math.sqrt(self._product(start, start))
         self.apart = 2.0 * self.betas[0] / _LEAST_SECOND
-        self.steps = 0
+        self.steps = self.asked = 0
         self.theta = self.second = math.inf
         self.exhausted = False
         self.limit: float | None = None  # up to which the witness knows of one eigenvalue
@@ -206,6 +206,11 @@ class Lane:
             self.track.basis = larger
 
     @property
+    def products(self) -> int:
+        """Products with the operator so far."""
+        return self.steps + self.asked
+
+    @property
     def is_kept(self) -> bool:
         """Whether the vectors of all steps are there."""
         return self.steps <= len(self.track.basis)
@@ -256,6 +261,7 @@ class Lane:
         least = self.apart * distance
         if abs(norm - 1.0) > 1e-6:  # orthogonality is lost
             return math.inf
+        self.asked += 1
         found = measured(self.operator, self.known, ritz)
         value, residual = found.value, found.residual
         rho = float(
@@ -266,7 +272,7 @@ class Lane:
             reached = abs(tri.filter_at(self.alphas, self.betas, k, coordinates, middle))
             return max(math.log(least / max(reached, 1e-300)), 0.1)
         low = value - residual**2 / (rho - value)
-        self._certified = Certified(value, low - self.noise, value + self.noise, residual + self.noise, k + 1)
+        self._certified = Certified(value, low - self.noise, value + self.noise, residual + self.noise, self.products)
         self.limit = rho
         return 0.0
 
@@ -284,7 +290,7 @@ class Lane:
         reach = max(self.tolerance * self.scale(theta), self.noise)
         floor = float(tri.certified_floor(self.alphas, self.betas, k, theta, self.needed, reach))
         residual = float(self.betas[k] * abs(self.coordinates()[-1]))
-        return Certified(theta, floor - self.noise, theta + self.noise, residual + self.noise, k)
+        return Certified(theta, floor - self.noise, theta + self.noise, residual + self.noise, self.products)
 
     def coordinates(self) -> Vector:
         """The Ritz vector in the basis of the run."""

@@ -105,18 +105,18 @@ def filter_at(alphas: Any, betas: Any, k: int, coordinates: Any, mu: float) -> f
 def filtered_above(
     alphas: Any, betas: Any, k: int, coordinates: Any, theta: float, second: float, least: float
 ) -> float:
-    """The largest number found between ``theta`` and ``second`` at which |f| is still ``least``; ``theta`` if none.
+    """The largest number found between ``theta`` and ``second`` at which |f| is still ``least``; −∞ if there is none.
 
     f falls from ``theta`` to its first zero, the second Ritz value.
     """
-    low, high = theta, second
+    low, high, found = theta, second, -np.inf
     for _ in range(12):
         middle = 0.5 * (low + high)
         if abs(filter_at(alphas, betas, k, coordinates, middle)) >= least:
-            low = middle
+            low = found = middle
         else:
             high = middle
-    return low
+    return found
 
 
 @compiled

@@ -16,14 +16,13 @@ from topograph.spectral.lane import Certified, Known, Lane, measured
 from topograph.spectral.operators import FullOperator, HalfOperator, product
 from topograph.spectral.pattern import Pattern, Vector
 
-
 _FIRST = 16  # steps after which λ2 is known well enough to be the μ
 
 
 def _usual(left: float, right: float) -> float:
     """λ2 of a random graph with these degrees: where to begin."""
     sigma = math.sqrt(max(left - 1, 0.0)) + math.sqrt(max(right - 1, 0.0))
-    return max(0.5 * (left + right) - math.hypot(0.5 * (left - right), sigma), 0.0)
+    return min(max(0.5 * (left + right) - math.hypot(0.5 * (left - right), sigma), 0.0), 0.9 * left)
 
 
 def is_worth_eliminating(pattern: Pattern) -> bool:
@@ -62,11 +61,14 @@ class EliminatedLane:
         self.products = self.seed = 0
         self.lane = self._lane(_usual(self.degree, float(pattern.right.mean())), None)
 
-    def _begin(self, mu: float) -> None:
-        """Start afresh: the start must not know of the run that led to μ."""
+    def _begin(self, mu: float) -> bool:
+        """Start afresh, since the start must not know of the run that led to μ; False where μ is not below k."""
+        if not mu < self.degree:
+            return False
         self.products += self.lane.products
         self.seed += 1
         self.mu, self.lane = mu, self._lane(mu, None)
+        return True
 
     def _lane(self, mu: float, start: Vector | None) -> Lane:
         operator = HalfOperator.eliminated(self.pattern, mu)
@@ -80,9 +82,9 @@ class EliminatedLane:
         self.lane.look()
         again = True
         while self.products < max_steps and self.lane.is_kept:
-            if again:
-                self._begin(self._quotient(self.lane.theta, self.lane.ritz_vector()))
-            if not self.mu < self.degree or not self.lane.run(max_steps - self.products):
+            if again and not self._begin(self._quotient(self.lane.theta, self.lane.ritz_vector())):
+                return None
+            if not self.lane.run(max_steps - self.products):
                 return None
             found = self._finish()
             if found is not None:
@@ -93,7 +95,7 @@ class EliminatedLane:
         return None
 
     def _quotient(self, form: float, y: Vector) -> float:
-        """The λ with ``form`` = λ yᵀ(k + D − λ)y: the Rayleigh quotient of L at the best that ``y`` can be completed to."""
+        """The λ with ``form`` = λ yᵀ(k + D − λ)y: the Rayleigh quotient of L at the best completion of ``y``."""
         square = float(y @ y)
         total = self.degree * square + float(self.pattern.right @ (y * y))
         return 2 * form / (total + math.sqrt(max(total**2 - 4 * form * square, 0.0)))

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
+from llvmlite import ir  # type: ignore[import-untyped]
 from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
@@ -20,6 +20,8 @@ compiled = njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc"
 
 CANCELLED = 1e-6
 """A step whose squared norm falls below this share of what it was made of is made orthogonal again."""
+
+allocate: Any = cgutils.alloca_once_value
 
 _ONE, _TWO, _THREE, _FOUR = np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(4)
 
@@ -124,8 +126,7 @@ def gather(indptr: Any, indices: Any, weights: Any, source: Any, out: Any, lo: i
         out[i] = _row_sum(indices, weights, indptr[i], indptr[i + 1], source)
 
 
-@intrinsic
-def _pair_row_sum(typing: Any, indices: Any, weights: Any, start: Any, stop: Any, source: Any, out: Any) -> Any:
+def _make_pair_row_sum(typing: Any, indices: Any, weights: Any, start: Any, stop: Any, source: Any, out: Any) -> Any:
     """``out[:2]``: one row of a product with two vectors, whose entries alternate in ``source``.
 
     One load brings both entries and one addition serves both, so that the second product is nearly free. Numba turns
@@ -139,8 +140,8 @@ def _pair_row_sum(typing: Any, indices: Any, weights: Any, start: Any, stop: Any
         def data(place: int) -> Any:
             return context.make_array(signature.args[place])(context, builder, arguments[place]).data
 
-        sums = [cgutils.alloca_once_value(builder, ir.Constant(pair, [0.0, 0.0])) for _ in range(4)]
-        edge = cgutils.alloca_once_value(builder, arguments[2])
+        sums = [allocate(builder, ir.Constant(pair, [0.0, 0.0])) for _ in range(4)]
+        edge = allocate(builder, arguments[2])
 
         def add(number: Any, total: Any) -> None:
             index = builder.load(builder.gep(data(0), [number]))
@@ -161,9 +162,7 @@ def _pair_row_sum(typing: Any, indices: Any, weights: Any, start: Any, stop: Any
             builder.branch(check)
             builder.position_at_end(check)
             here = builder.load(edge)
-            builder.cbranch(
-                builder.icmp_unsigned("<=", builder.add(here, whole(stride)), arguments[3]), body, after
-            )
+            builder.cbranch(builder.icmp_unsigned("<=", builder.add(here, whole(stride)), arguments[3]), body, after)
             builder.position_at_end(body)
             for step in range(stride):
                 add(builder.add(here, whole(step)), sums[step])
@@ -176,6 +175,9 @@ def _pair_row_sum(typing: Any, indices: Any, weights: Any, start: Any, stop: Any
         return context.get_dummy_value()
 
     return signature, generate
+
+
+_pair_row_sum: Any = intrinsic(_make_pair_row_sum)
 
 
 @_product

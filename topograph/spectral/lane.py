@@ -64,7 +64,7 @@ class Certified:
 
 
 def measured(operator: Operator, known: Known, vector: Vector) -> Known:
-    """A vector, made orthogonal to ``known`` and of norm 1, with Rayleigh quotient and residual, by one more product."""
+    """A vector, orthogonal to ``known`` and of norm 1, with Rayleigh quotient and residual: one more product."""
     metric = 1.0 if operator.inner is None else operator.inner
     vector = vector - known.vector * float((metric * known.vector) @ vector)
     vector /= math.sqrt(float((metric * vector) @ vector))
@@ -88,9 +88,9 @@ class Lane:
     **Witness.** Growth alone has to tell apart eigenvalues as close as the tolerance, which takes twice the steps that
     the value takes. So a second random vector follows the run with the same coefficients, and both are filtered by
     one polynomial: :math:`Y = f(A)\,[a, b]`, f such that :math:`f(A)\,a` is the Ritz vector. All zeros of f are Ritz
-    values from the second on, so that :math:`|f(\mu)| \ge |f(\rho)|` for μ ≤ ρ below them. If A had two eigenvalues up to
-    ρ, with eigenvectors U, then :math:`\sigma_2(Y) \ge |f(\rho)|\,\sigma_2(U^T [a, b])`, where the last is the smaller
-    singular value of a 2 × 2 matrix of standard normal numbers: below t with probability at most
+    values from the second on, so that :math:`|f(\mu)| \ge |f(\rho)|` for μ ≤ ρ below them. If A had two eigenvalues
+    up to ρ, with eigenvectors U, then :math:`\sigma_2(Y) \ge |f(\rho)|\,\sigma_2(U^T [a, b])`, where the last is the
+    smaller singular value of a 2 × 2 matrix of standard normal numbers: below t with probability at most
     :math:`t\sqrt{\pi/2}`. Where σ2(Y) is less, because witness and Ritz vector are parallel, there is one eigenvalue up
     to ρ, and Temple's inequality holds: with the Rayleigh quotient θ of the Ritz vector and the norm r of its residual,
     both computed afresh from the vector, :math:`\theta - r^2 / (\rho - \theta) \le \lambda \le \theta`.
@@ -142,6 +142,7 @@ class Lane:
             start, other = self._drawn(random), self._drawn(random) if witness else None
             overlap = _LEAST_NORMAL / math.sqrt(size)
         else:
+            start = start - self.known.vector * self._product(self.known.vector, start)
             # the positive eigenvector u has ‖u‖₁ ≥ ‖u‖₂, so ⟨u, start⟩ is at least the smallest entry of the start
             least = max(float(np.min(start * np.sqrt(self.metric))), 1e-300)
             overlap = least / math.sqrt(self._product(start, start))
@@ -264,9 +265,7 @@ class Lane:
         self.asked += 1
         found = measured(self.operator, self.known, ritz)
         value, residual = found.value, found.residual
-        rho = float(
-            tri.filtered_above(self.alphas, self.betas, k, coordinates, self.theta, self.second, least)
-        )
+        rho = float(tri.filtered_above(self.alphas, self.betas, k, coordinates, self.theta, self.second, least))
         if rho <= value or residual**2 > (rho - value) * width:
             middle = 0.5 * (self.theta + self.second)
             reached = abs(tri.filter_at(self.alphas, self.betas, k, coordinates, middle))

@@ -211,7 +211,7 @@ class HalfOperator:
 
         def product(v: Vector, other: Vector) -> Any:
             _gather(parts[0], rows, v, other, None, middles)
-            _gather(parts[1], columns, *middles, self.factor, totals)
+            _gather(parts[1], columns, middles[0], middles[1], self.factor, totals)
             return totals
 
         return _advance(

@@ -98,7 +98,7 @@ def filter_at(alphas: Any, betas: Any, k: int, coordinates: Any, mu: float) -> f
     for j in range(k - 1):
         before, now = now, ((mu - alphas[j]) * now - (betas[j] * before if j > 0 else 0.0)) / betas[j + 1]
         total += coordinates[j + 1] * now
-    return total
+    return float(total)
 
 
 @compiled

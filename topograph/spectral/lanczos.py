@@ -92,7 +92,12 @@ class LanczosSolver:
             elif values[names[0]].is_failure:
                 values[names[1]] = values[names[0]]
             else:
-                lane = Lane(operator, first.as_known(), tolerance)
+                known = first.as_known()
+
+                def scale(theta: float) -> float:  # the difference of the two is asked for as well
+                    return min(abs(theta), max(theta - known.value, 1e-4 * abs(theta)))
+
+                lane = Lane(operator, known, tolerance, scale)
                 values[names[1]] = self._finish(lane, component, names[1], read)
         return values
 

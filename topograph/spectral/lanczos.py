@@ -29,7 +29,7 @@ class LanczosSolver:
     The null vector of L and the top singular pair of the normalised B are known outright. The Perron vectors behind σ1
     and the largest Laplacian eigenvalue are found first, then kept out to reach the second ones: both are simple in a
     connected graph, so the second is a different number. Where both sides are regular, everything follows from the
-    normalised gap.
+    normalised gap; where one is, λ2 is sought over the other (`topograph.spectral.eliminated`).
 
     Parameters
     ----------

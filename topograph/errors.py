@@ -70,12 +70,20 @@ class InvalidDatasetError(TopographError, ValueError):
     """A data set was found but its content is broken or inconsistent."""
 
 
-class TrainingDivergedError(TopographError, ArithmeticError):
+class TrainingError(TopographError):
+    """One network could not be trained; another one on the same data may well be."""
+
+
+class TrainingDivergedError(TrainingError, ArithmeticError):
     """The loss became NaN or infinite while training."""
 
 
 class UnsupportedSettingError(TopographError, ValueError):
     """A trainer was asked for a setting that it does not offer."""
+
+
+class ConformanceError(TopographError, AssertionError):
+    """A trainer breaks the contract; the message lists what was expected, what came, and where it is written."""
 
 
 class SpecError(TopographError, ValueError):
@@ -84,6 +92,10 @@ class SpecError(TopographError, ValueError):
 
 class StoreError(TopographError, RuntimeError):
     """A study store cannot be opened, read or written."""
+
+
+class WorkerError(TopographError, RuntimeError):
+    """The workers of a study are gone: a cluster that no longer answers, a pool that broke."""
 
 
 class InsufficientDataError(TopographError, ValueError):

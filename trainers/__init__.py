@@ -14,19 +14,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from trainers.datasets import Dataset, load_dataset
-from trainers.protocol import Trainer, TrainingConfig, TrainingResult
-from trainers.registry import available_trainers, get_trainer
+from trainers.protocol import MultiTrainer, Trainer, TrainingConfig, TrainingResult
+from trainers.registry import available_trainers, describe_trainers, get_trainer
 
 if TYPE_CHECKING:
     from trainers.numpy_sparse.estimator import SparseMLPClassifier
 
 __all__ = [
     "Dataset",
+    "MultiTrainer",
     "SparseMLPClassifier",
     "Trainer",
     "TrainingConfig",
     "TrainingResult",
     "available_trainers",
+    "describe_trainers",
     "get_trainer",
     "load_dataset",
 ]

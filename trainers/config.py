@@ -14,8 +14,22 @@ OUTPUT_ACTIVATIONS = (*ACTIVATIONS, "softmax")
 LOSSES = ("mse", "cross_entropy")
 OPTIMIZERS = ("sgd", "adam")
 SCHEDULES = ("constant", "linear", "cosine", "step")
-INITIALIZATIONS = ("glorot_normal",)
+INITIALIZATIONS = ("glorot_normal", "glorot_uniform", "he_normal", "he_uniform")
+FANS = ("dense", "degrees")
+DROPOUT_DRAWS = ("numpy", "backend")
 DTYPES = ("float32", "float64")
+CHOICES = {
+    "optimizer": OPTIMIZERS,
+    "schedule": SCHEDULES,
+    "loss": LOSSES,
+    "activation": ACTIVATIONS,
+    "output_activation": OUTPUT_ACTIVATIONS,
+    "initialization": INITIALIZATIONS,
+    "fans": FANS,
+    "dropout_draws": DROPOUT_DRAWS,
+    "dtype": DTYPES,
+}
+"""Settings that are one of some names, and the names."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,12 +64,19 @@ class TrainingConfig:
     output_activation
         Of output neurons: one of those, or ``"softmax"``.
     initialization
-        ``"glorot_normal"``: normal with variance 2 / (fan_in + fan_out) of the dense layer, truncated at two standard
-        deviations (the variance is the truncated one, as in Keras).
+        Variance of the first weights: ``"glorot_…"`` 2 / (fan_in + fan_out), ``"he_…"`` 2 / fan_in. Distribution:
+        ``"…_normal"``, truncated at two standard deviations (the variance is the truncated one, as in Keras), or
+        ``"…_uniform"``, symmetric about 0.
+    fans
+        ``"dense"``: of the dense layer, as in the paper: fan_in its inputs, fan_out its outputs. ``"degrees"``: of each
+        connection: fan_in the connections into its output, fan_out those out of its input.
     bias
         Whether neurons have a bias; it starts at 0.
     dropout_input, dropout_hidden
         Share of input or hidden neurons silenced at each step, in [0, 1); the others are scaled up to keep the mean.
+    dropout_draws
+        Who draws which. ``"numpy"``: `trainers.initialization`, so that backends can be compared step by step.
+        ``"backend"``: the backend's own generator, from the same seed, which is faster on a device.
     validation
         Share of the training samples set aside to watch, in [0, 1); 0 trains on all of them.
     patience
@@ -92,9 +113,11 @@ class TrainingConfig:
     activation: str = "sigmoid"
     output_activation: str = "sigmoid"
     initialization: str = "glorot_normal"
+    fans: str = "dense"
     bias: bool = True
     dropout_input: float = 0.0
     dropout_hidden: float = 0.0
+    dropout_draws: str = "numpy"
     validation: float = 0.0
     patience: int = 0
     dtype: str = "float32"
@@ -105,22 +128,16 @@ class TrainingConfig:
             "epochs": check_integer("epochs", self.epochs, low=1),
             "batch_size": check_integer("batch_size", self.batch_size, low=1),
             "learning_rate": check_real("learning_rate", self.learning_rate, low=0, include_low=False),
-            "optimizer": check_choice("optimizer", self.optimizer, OPTIMIZERS),
             "momentum": check_real("momentum", self.momentum, low=0, high=1, include_high=False),
             "nesterov": check_flag("nesterov", self.nesterov),
             "weight_decay": check_real("weight_decay", self.weight_decay, low=0),
-            "schedule": check_choice("schedule", self.schedule, SCHEDULES),
-            "loss": check_choice("loss", self.loss, LOSSES),
-            "activation": check_choice("activation", self.activation, ACTIVATIONS),
-            "output_activation": check_choice("output_activation", self.output_activation, OUTPUT_ACTIVATIONS),
-            "initialization": check_choice("initialization", self.initialization, INITIALIZATIONS),
             "bias": check_flag("bias", self.bias),
             "dropout_input": check_real("dropout_input", self.dropout_input, low=0, high=1, include_high=False),
             "dropout_hidden": check_real("dropout_hidden", self.dropout_hidden, low=0, high=1, include_high=False),
             "validation": check_real("validation", self.validation, low=0, high=1, include_high=False),
             "patience": check_integer("patience", self.patience, low=0),
-            "dtype": check_choice("dtype", self.dtype, DTYPES),
             "seed": check_integer("seed", self.seed, low=0),
+            **{name: check_choice(name, getattr(self, name), allowed) for name, allowed in CHOICES.items()},
         }
         for name, value in accepted.items():
             object.__setattr__(self, name, value)

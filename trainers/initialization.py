@@ -37,23 +37,37 @@ def initial_weights(topology: Topology, config: TrainingConfig) -> list[npt.NDAr
     [(12,), (8,)]
     """
     return [
-        glorot_normal(graph, _stream(config, _WEIGHTS, layer)).astype(config.dtype)
+        _draw(graph, config, _stream(config, _WEIGHTS, layer)).astype(config.dtype)
         for layer, graph in enumerate(topology)
     ]
 
 
-def glorot_normal(graph: BipartiteGraph, generator: np.random.Generator) -> npt.NDArray[np.float64]:
-    """Normal with variance 2 / (n_left + n_right), truncated at two standard deviations of the untruncated one.
-
-    The fans are the dense layer's, as in the paper and in Keras.
+def _draw(
+    graph: BipartiteGraph, config: TrainingConfig, generator: np.random.Generator
+) -> npt.NDArray[np.floating[Any]]:
+    """One layer pair, by ``config.initialization`` and ``config.fans``.
 
     References
     ----------
-    Glorot & Bengio (2010), Understanding the difficulty of training deep feedforward neural networks.
+    Glorot & Bengio (2010), Understanding the difficulty of training deep feedforward neural networks; He et al. (2015),
+    Delving deep into rectifiers.
     """
-    scale = np.sqrt(2.0 / (graph.n_left + graph.n_right)) / _TRUNCATED_STD
+    family, _, distribution = config.initialization.partition("_")
+    fan_in, fan_out = _fans(graph, config.fans)
+    deviation = np.sqrt(2.0 / (fan_in + fan_out if family == "glorot" else fan_in))
     uniform = generator.random(graph.n_edges)
+    if distribution == "uniform":
+        return np.asarray(deviation * np.sqrt(3.0) * (2.0 * uniform - 1.0))
+    scale = deviation / _TRUNCATED_STD
     return np.asarray(scale * ndtri(ndtr(-2.0) + uniform * (ndtr(2.0) - ndtr(-2.0))))
+
+
+def _fans(graph: BipartiteGraph, kind: str) -> tuple[Any, Any]:
+    """fan_in and fan_out: numbers for all connections, or one each."""
+    if kind == "dense":
+        return float(graph.n_left), float(graph.n_right)
+    inputs, outputs = graph.edges().T
+    return graph.right_degrees[outputs].astype(float), graph.left_degrees[inputs].astype(float)
 
 
 def batch_order(n_samples: int, epoch: int, config: TrainingConfig) -> npt.NDArray[np.int64]:

@@ -1,12 +1,14 @@
-"""The contract of a trainer, in words and types."""
+"""The contract of a trainer, in words and types, and the guards that help to keep it."""
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import MISSING, fields
+from typing import Any, Final, Protocol, runtime_checkable
 
-from topograph.errors import TopologyMismatchError
+from topograph.errors import InvalidParameterError, TopologyMismatchError, TrainingError, UnsupportedSettingError
 from topograph.topology import Topology
-from trainers.config import TrainingConfig
+from trainers.config import CHOICES, TrainingConfig
 from trainers.datasets import Dataset
 from trainers.result import TrainingResult
 
@@ -15,22 +17,52 @@ from trainers.result import TrainingResult
 class Trainer(Protocol):
     """Trains a network on a fixed topology.
 
-    What ``train`` owes:
+    Making one costs nothing and raises `MissingDependencyError` where its framework is not installed. What ``train``
+    owes:
 
     * NumPy in, NumPy out: no framework's tensor crosses.
     * The mask holds exactly, at every step, in the optimizer's state too: momentum never revives a connection.
-    * The same topology, data set and config give the same result.
+    * The same topology, data set and config give the same result, to the bit.
     * Initial weights and batch order come from `trainers.initialization`, so that backends can be compared step by
-      step.
-    * Neither the topology nor the data set is changed.
-    * A setting it does not offer is refused by name, with `UnsupportedSettingError`, before any work.
-    * A loss that becomes NaN or infinite raises `TrainingDivergedError`.
+      step; dropout too, unless ``config.dropout_draws`` is ``"backend"``. The step size of each epoch is
+      `trainers.schedule.learning_rate_at`.
+    * Neither the topology, the data set nor NumPy's global random state is changed.
+    * A setting that it does not offer is refused by name, with `UnsupportedSettingError`, and a topology that does not
+      fit with `TopologyMismatchError`, before any sample is read: call `check_offered` and `check_fit` first.
+    * A loss or a weight that becomes NaN or infinite raises `TrainingDivergedError` at the end of that epoch.
+    * The result is complete: see `TrainingResult`.
+
+    `trainers.conformance.check_trainer` holds a trainer to all of this.
     """
 
     name: str
 
     def train(self, topology: Topology, dataset: Dataset, config: TrainingConfig) -> TrainingResult:
         """Train a network with the connections of ``topology`` and report how well it does."""
+        ...
+
+
+@runtime_checkable
+class MultiTrainer(Trainer, Protocol):
+    """A trainer that also trains many networks at once: ``hasattr(trainer, "train_many")`` tells.
+
+    What ``train_many`` owes, beyond what ``train`` does:
+
+    * One entry for each network, in the order given: what ``train`` returns, equal within rounding, or the
+      `TrainingError` that ``train`` raises, returned and not raised: one network that diverges costs no other one.
+    * Any number of networks, none included: it is the trainer's to share them out so that they fit its memory.
+    * What concerns all of them (a setting that is not offered, shapes that do not fit) is raised, before any work.
+    * ``result.seconds`` is the network's share: the time of the call is the sum over its results.
+    """
+
+    def train_many(
+        self, topologies: Sequence[Topology], dataset: Dataset, configs: Sequence[TrainingConfig]
+    ) -> list[TrainingResult | TrainingError]:
+        """Train network number i on ``topologies[i]`` with ``configs[i]``.
+
+        All topologies have the same layer sizes, and the configs differ in nothing but their seeds; each may occur more
+        than once. `check_stack` refuses what does not.
+        """
         ...
 
 
@@ -43,4 +75,107 @@ def check_fit(topology: Topology, dataset: Dataset) -> None:
         )
 
 
-__all__ = ["Trainer", "TrainingConfig", "TrainingResult", "check_fit"]
+class _Any(Collection[Any]):
+    """Holds everything, and lists nothing."""
+
+    def __contains__(self, value: object) -> bool:
+        return True
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+
+ANY: Final[Collection[Any]] = _Any()
+"""Stands in `check_offered` for every value that `TrainingConfig` accepts."""
+
+EVERYTHING: Final[Mapping[str, Collection[Any]]] = {
+    field.name: CHOICES.get(field.name, ANY) for field in fields(TrainingConfig)
+}
+"""All settings with all their values, as this version knows them: for `check_offered`."""
+
+
+def check_offered(trainer: str, config: TrainingConfig, offered: Mapping[str, Collection[Any]]) -> None:
+    """Refuse settings that a trainer does not offer, all of them by name.
+
+    Parameters
+    ----------
+    trainer
+        Its name.
+    config
+        What is asked for.
+    offered
+        Setting → the values that are offered, or `ANY`. A setting that is not named must have its default: so a trainer
+        refuses what a later version of `TrainingConfig` adds, instead of passing over it.
+
+    Raises
+    ------
+    UnsupportedSettingError
+
+    Examples
+    --------
+    >>> offered = {"epochs": ANY, "seed": ANY, "optimizer": ("sgd",)}
+    >>> check_offered("mine", TrainingConfig(epochs=3, seed=1), offered)
+    >>> check_offered("mine", TrainingConfig(optimizer="adam", validation=0.1), offered)
+    Traceback (most recent call last):
+    ...
+    topograph.errors.UnsupportedSettingError: the trainer 'mine' does not offer optimizer='adam' (offered: 'sgd'), \
+validation=0.1 (offered: 0.0)
+    """
+    refused = []
+    for field in fields(config):
+        value = getattr(config, field.name)
+        allowed = offered.get(field.name, () if field.default is MISSING else (field.default,))
+        if value not in allowed:
+            refused.append(f"{field.name}={value!r} (offered: {', '.join(map(repr, allowed))})")
+    if refused:
+        raise UnsupportedSettingError(f"the trainer {trainer!r} does not offer {', '.join(refused)}")
+
+
+def check_stack(topologies: Sequence[Topology], configs: Sequence[TrainingConfig]) -> None:
+    """Refuse networks that cannot be trained together: of other shapes, or with settings beyond the seed that differ.
+
+    Raises
+    ------
+    InvalidParameterError
+
+    Examples
+    --------
+    >>> topology = Topology.build("dense", [4, 2])
+    >>> check_stack([topology, topology], [TrainingConfig(seed=0), TrainingConfig(seed=1, epochs=3)])
+    Traceback (most recent call last):
+    ...
+    topograph.errors.InvalidParameterError: networks trained together differ in nothing but seed and connections, but \
+network 1 has epochs=3 and network 0 has epochs=50
+    """
+    if len(topologies) != len(configs):
+        raise InvalidParameterError(
+            f"one config a topology is needed, but got {len(topologies)} topologies and {len(configs)} configs"
+        )
+    differ = "networks trained together differ in nothing but seed and connections, but network"
+    for number, (topology, config) in enumerate(zip(topologies, configs, strict=True)):
+        if topology.sizes != topologies[0].sizes:
+            raise InvalidParameterError(
+                f"{differ} {number} is {topology.architecture} and network 0 is {topologies[0].architecture}"
+            )
+        for field in fields(config):
+            mine, first = getattr(config, field.name), getattr(configs[0], field.name)
+            if field.name != "seed" and mine != first:
+                raise InvalidParameterError(
+                    f"{differ} {number} has {field.name}={mine!r} and network 0 has {field.name}={first!r}"
+                )
+
+
+__all__ = [
+    "ANY",
+    "EVERYTHING",
+    "MultiTrainer",
+    "Trainer",
+    "TrainingConfig",
+    "TrainingResult",
+    "check_fit",
+    "check_offered",
+    "check_stack",
+]

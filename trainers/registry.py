@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from topograph.errors import PluginError, UnknownNameError
+from importlib.metadata import EntryPoint
+
+from topograph.errors import MissingDependencyError, PluginError, UnknownNameError
 from topograph.plugins import load_plugin, registered
 from trainers.protocol import Trainer
 
@@ -27,6 +29,10 @@ def get_trainer(trainer: str | Trainer) -> Trainer:
     ------
     UnknownNameError
         When there is none of that name; the message lists those there are.
+    MissingDependencyError
+        When what it needs is not installed; the message names the extra that brings it.
+    PluginError
+        When it cannot be loaded, or is no trainer.
 
     Examples
     --------
@@ -40,7 +46,37 @@ def get_trainer(trainer: str | Trainer) -> Trainer:
     entries = registered(GROUP)
     if trainer not in entries:
         raise UnknownNameError.among("trainer", trainer, entries)
-    found = load_plugin(entries[trainer])()
+    return _make(entries[trainer])
+
+
+def describe_trainers() -> dict[str, str]:
+    """All registered trainers, also those that cannot be used here: name → why not, empty for those that can.
+
+    Examples
+    --------
+    >>> describe_trainers()["numpy"]
+    ''
+    """
+    found = {}
+    for name, entry in sorted(registered(GROUP).items()):
+        try:
+            _make(entry)
+            found[name] = ""
+        except (MissingDependencyError, PluginError) as error:
+            found[name] = str(error)
+    return found
+
+
+def _make(entry: EntryPoint) -> Trainer:
+    make = load_plugin(entry)
+    try:
+        found = make()
+    except MissingDependencyError:
+        raise
+    except Exception as error:  # a stranger's: whatever it raises, the others can still be used
+        raise PluginError(
+            f"the plug-in {entry.name!r} ({entry.value}) failed: {type(error).__name__}: {error}"
+        ) from error
     if not isinstance(found, Trainer):
-        raise PluginError(f"the plug-in {trainer!r} ({entries[trainer].value}) has no name or no method train")
+        raise PluginError(f"the plug-in {entry.name!r} ({entry.value}) has no name or no method train")
     return found

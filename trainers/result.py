@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,10 @@ import pandas as pd
 import scipy.sparse as sp
 
 from topograph.graph import html_table
+from topograph.topology import Topology
 from trainers.config import TrainingConfig
+
+_STATISTICS = ("min", "max", "mean", "std")
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +50,20 @@ class TrainingResult:
     balanced_accuracy
         Mean over the classes in the test set of the share of their samples classified correctly, in [0, 1]; NaN from a
         trainer that does not report it.
+    weight_stats
+        Smallest, largest, mean and standard deviation of the weights, one row a layer (the paper's figure 6); computed
+        from the weights where not given. NaN for a layer without connections.
+
+    Examples
+    --------
+    >>> from trainers import get_trainer, load_dataset
+    >>> topology = Topology.build("random_regular", [64, 12, 10], degrees=4)
+    >>> result = get_trainer("numpy").train(topology, load_dataset("digits"), TrainingConfig(epochs=1))
+    >>> result.weight_stats.columns.to_list()
+    ['min', 'max', 'mean', 'std']
+    >>> again = TrainingResult.from_record(result.to_record())
+    >>> again.test_accuracy == result.test_accuracy, again.weights
+    (True, ())
     """
 
     trainer: str
@@ -62,6 +78,11 @@ class TrainingResult:
     device: str
     versions: Mapping[str, str]
     balanced_accuracy: float = np.nan
+    weight_stats: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+    def __post_init__(self) -> None:
+        if self.weight_stats.empty:
+            object.__setattr__(self, "weight_stats", _statistics(self.weights))
 
     @property
     def test_accuracy(self) -> float:
@@ -72,21 +93,20 @@ class TrainingResult:
     def _epochs(self) -> int:
         return len(self.history.get("loss", ())) or self.config.epochs
 
-    @cached_property
-    def weight_stats(self) -> pd.DataFrame:
-        """Smallest, largest, mean and standard deviation of the weights, one row a layer (the paper's figure 6)."""
-        rows = {}
-        for number, layer in enumerate(self.weights, start=1):
-            data = np.asarray(layer.data, dtype=np.float64)
-            rows[f"l{number}"] = (
-                {"min": data.min(), "max": data.max(), "mean": data.mean(), "std": data.std()}
-                if data.size
-                else dict.fromkeys(("min", "max", "mean", "std"), np.nan)
-            )
-        return pd.DataFrame.from_dict(rows, orient="index")
-
-    def to_record(self) -> dict[str, Any]:
-        """All but the weights as a plain dictionary, ready for JSON; the weights by their statistics."""
+    def to_record(self, *, weights: bool = False) -> dict[str, Any]:
+        """A plain dictionary, ready for JSON: the weights by their statistics, and in full where asked for."""
+        full = {
+            "weights": [
+                {
+                    "shape": [int(size) for size in layer.shape],
+                    "indptr": layer.indptr.tolist(),
+                    "indices": layer.indices.tolist(),
+                    "data": layer.data.tolist(),
+                }
+                for layer in self.weights
+            ],
+            "biases": [bias.tolist() for bias in self.biases],
+        }
         return {
             "trainer": self.trainer,
             "config": self.config.to_record(),
@@ -103,7 +123,35 @@ class TrainingResult:
             "seconds": float(self.seconds),
             "device": self.device,
             "versions": dict(self.versions),
+            **(full if weights else {}),
         }
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> TrainingResult:
+        """The inverse of `to_record`; without weights in the record there are none, and their statistics stay."""
+        config = TrainingConfig.from_record(record["config"])
+        balanced = record["balanced_accuracy"]
+        stats = pd.DataFrame.from_dict(record["weight_stats"], orient="index", columns=list(_STATISTICS), dtype=float)
+        return cls(
+            trainer=record["trainer"],
+            config=config,
+            correct=record["correct"],
+            total=record["total"],
+            train_accuracy=record["train_accuracy"],
+            history={name: tuple(values) for name, values in record["history"].items()},
+            weights=tuple(
+                sp.csr_array(
+                    (np.array(layer["data"], config.dtype), layer["indices"], layer["indptr"]), shape=layer["shape"]
+                )
+                for layer in record.get("weights", ())
+            ),
+            biases=tuple(np.array(bias, config.dtype) for bias in record.get("biases", ())),
+            seconds=record["seconds"],
+            device=record["device"],
+            versions=dict(record["versions"]),
+            balanced_accuracy=np.nan if balanced is None else balanced,
+            weight_stats=stats,
+        )
 
     def __repr__(self) -> str:
         return (
@@ -121,3 +169,42 @@ class TrainingResult:
             ("device", self.device),
         ]
         return html_table("TrainingResult", rows)
+
+
+def sparse_weights(topology: Topology, values: Sequence[npt.NDArray[np.floating[Any]]]) -> tuple[sp.csr_array, ...]:
+    """Weights of the connections, in the order of ``graph.edges()``, as the arrays that a result holds.
+
+    Examples
+    --------
+    >>> topology = Topology.build("regular_rotating", [3, 2], degrees=1)
+    >>> sparse_weights(topology, [np.array([1.0, 2.0, 3.0])])[0].toarray()
+    array([[1., 0.],
+           [0., 2.],
+           [3., 0.]])
+    """
+    return tuple(
+        sp.csr_array((values, graph.indices, graph.indptr), shape=graph.shape)
+        for graph, values in zip(topology, values, strict=True)
+    )
+
+
+def balanced_accuracy(predicted: npt.NDArray[np.integer[Any]], labels: npt.NDArray[np.integer[Any]]) -> float:
+    """Mean over the classes that occur of the share of their samples that are predicted correctly.
+
+    Examples
+    --------
+    >>> balanced_accuracy(np.array([0, 0, 0, 1]), np.array([0, 0, 0, 2]))
+    0.5
+    """
+    occurring = np.bincount(labels)
+    hits = np.bincount(labels[predicted == labels], minlength=len(occurring))
+    return float(np.mean(hits[occurring > 0] / occurring[occurring > 0]))
+
+
+def _statistics(weights: Sequence[sp.csr_array]) -> pd.DataFrame:
+    rows = {}
+    for number, layer in enumerate(weights, start=1):
+        data = np.asarray(layer.data, dtype=np.float64)
+        found = (data.min(), data.max(), data.mean(), data.std()) if data.size else (np.nan,) * 4
+        rows[f"l{number}"] = dict(zip(_STATISTICS, map(float, found), strict=True))
+    return pd.DataFrame.from_dict(rows, orient="index", columns=list(_STATISTICS), dtype=float)

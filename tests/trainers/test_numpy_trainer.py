@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 import topograph as tg
-from tests.trainers.numpy_sparse.reference import DenseMasked
 from topograph.errors import TopologyMismatchError, TrainingDivergedError
 from trainers import Trainer, TrainingConfig, get_trainer, load_dataset
+from trainers.conformance.reference import DenseMasked
 
 ACTIVATIONS = ("sigmoid", "tanh", "relu", "linear")
 OUTPUTS = (("mse", "sigmoid"), ("mse", "softmax"), ("mse", "linear"), ("mse", "tanh"), ("mse", "relu"))

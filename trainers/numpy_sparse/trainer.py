@@ -11,8 +11,8 @@ import numpy as np
 from topograph.topology import Topology
 from trainers.config import TrainingConfig
 from trainers.datasets import Dataset
-from trainers.protocol import check_fit
-from trainers.result import TrainingResult
+from trainers.protocol import EVERYTHING, check_fit, check_offered
+from trainers.result import TrainingResult, balanced_accuracy
 
 if TYPE_CHECKING:
     from trainers.numpy_sparse.network import SparseNetwork
@@ -40,6 +40,7 @@ class NumpyTrainer:
         TrainingDivergedError
             When the loss becomes NaN or infinite; the message names the epoch and the layer.
         """
+        check_offered(self.name, config, EVERYTHING)
         check_fit(topology, dataset)
         started = time.perf_counter()
         # numba is imported here, on first use
@@ -53,13 +54,11 @@ class NumpyTrainer:
             return {"test_accuracy": float(np.mean(predicted == dataset.y_test))}
 
         trained = fit(topology, dataset.x_train, dataset.y_train, config, watch)
-        hits = trained.network.predict(test, order).argmax(axis=1) == dataset.y_test
-        occurring = np.bincount(dataset.y_test)
-        recalls = np.bincount(dataset.y_test[hits], minlength=len(occurring))[occurring > 0] / occurring[occurring > 0]
+        predicted = trained.network.predict(test, order).argmax(axis=1)
         return TrainingResult(
             trainer=self.name,
             config=config,
-            correct=int(np.count_nonzero(hits)),
+            correct=int(np.count_nonzero(predicted == dataset.y_test)),
             total=len(dataset.y_test),
             train_accuracy=trained.train_accuracy,
             history={name: tuple(values) for name, values in trained.history.items()},
@@ -68,5 +67,5 @@ class NumpyTrainer:
             seconds=time.perf_counter() - started,
             device="cpu",
             versions={package: version(package) for package in ("topograph", "numpy", "scipy", "numba")},
-            balanced_accuracy=float(recalls.mean()),
+            balanced_accuracy=balanced_accuracy(predicted, dataset.y_test),
         )

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from topograph.errors import TrainingDivergedError
 from topograph.topology import Topology
 from trainers.config import TrainingConfig
 from trainers.initialization import batch_order, dropout_generator, validation_split
 from trainers.numpy_sparse.network import SparseNetwork
 from trainers.numpy_sparse.plan import gather_samples
 from trainers.schedule import learning_rate_at
+from trainers.stopping import EarlyStopping, diverged
 
 
 @dataclass(frozen=True)
@@ -52,27 +52,23 @@ def fit(
     learning, watched = validation_split(len(x), config)
     network = SparseNetwork(topology, config, skip_inputs=samples.sparse)
     history: dict[str, list[float]] = defaultdict(list)
-    best_loss, best_epoch, best = np.inf, 0, network.parameters()
+    stopping, best = EarlyStopping(config), network.parameters()
     for epoch in range(config.epochs):
         order = learning[batch_order(len(learning), epoch, config)]
         rate = learning_rate_at(epoch, config)
         loss, accuracy = network.train_epoch(samples, labels, order, rate, dropout_generator(epoch, config))
         if not (np.isfinite(loss) and network.is_finite()):
-            raise TrainingDivergedError(
-                f"the loss became {loss} in epoch {epoch + 1} of {config.epochs}; a number that is not finite was "
-                f"first seen in layer {network.first_broken_layer()} of {len(topology)}; lower learning_rate "
-                f"(now {rate:g}) or momentum (now {config.momentum:g})"
-            )
+            layer = f"{network.first_broken_layer()} of {len(topology)}"
+            raise diverged(loss, epoch, config, f"a number that is not finite was first seen in layer {layer}; ")
         values = {"loss": loss, "train_accuracy": accuracy, **watch(network)}
         if len(watched):
             values["validation_loss"], values["validation_accuracy"] = network.evaluate(samples, labels, watched)
         for name, value in values.items():
             history[name].append(value)
-        if config.patience:
-            if values["validation_loss"] < best_loss:
-                best_loss, best_epoch, best = values["validation_loss"], epoch, network.parameters()
-            elif epoch - best_epoch >= config.patience:
-                break
+        if stopping.improved(epoch, values.get("validation_loss", np.inf)):
+            best = network.parameters()
+        elif stopping.over(epoch):
+            break
     if config.patience:
         network.set_parameters(best)
     return Trained(network, dict(history), network.evaluate(samples, labels, learning)[1])

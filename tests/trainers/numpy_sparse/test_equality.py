@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import topograph as tg
-from tests.trainers.numpy_sparse.reference import DenseMasked
 from trainers import TrainingConfig
+from trainers.conformance.reference import DenseMasked
 from trainers.numpy_sparse.plan import BLOCKS
 
 SETUPS = {

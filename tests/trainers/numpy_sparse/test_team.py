@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from tests.trainers.numpy_sparse.reference import DenseMasked
 from trainers import TrainingConfig
+from trainers.conformance.reference import DenseMasked
 from trainers.numpy_sparse.team import Team
 
 

@@ -1,0 +1,115 @@
+"""`check_trainer`: all checks on one trainer."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from topograph.errors import ConformanceError, UnknownNameError, UnsupportedSettingError
+from trainers.conformance import learning, manners, many, masks, results, settings
+from trainers.conformance.report import ConformanceReport, Failure, Outcome
+from trainers.conformance.session import Doubt, Session
+from trainers.protocol import Trainer
+from trainers.registry import get_trainer
+
+
+@dataclass(frozen=True)
+class Check:
+    """A check, and the words of the contract that it holds a trainer to.
+
+    Parameters
+    ----------
+    find
+        Yields what it finds wrong.
+    of
+        Where the words are written: ``"Trainer"``, ``"MultiTrainer"``, ``"TrainingResult"`` or ``"TrainingConfig"``.
+    words
+        The words.
+    """
+
+    find: Callable[[Session], Iterator[Doubt]]
+    of: str
+    words: str
+
+    @property
+    def contract(self) -> str:
+        """The place and the words."""
+        return f"trainers.{self.of}: “{self.words}”"
+
+
+_DRAWN = "Initial weights and batch order come from `trainers.initialization`"
+CHECKS = {
+    "protocol": Check(results.protocol, "Trainer", "NumPy in, NumPy out: no framework's tensor crosses."),
+    "exact_mask": Check(masks.exact_mask, "Trainer", "The mask holds exactly, at every step"),
+    "unseen_inputs": Check(masks.unseen_inputs, "Trainer", "momentum never revives a connection"),
+    "same_seed": Check(manners.same_seed, "Trainer", "The same topology, data set and config give the same result"),
+    "gradients": Check(learning.gradients, "TrainingConfig", "mean over outputs and samples of (y − t)²"),
+    "first_50_steps": Check(learning.first_50_steps, "Trainer", "so that backends can be compared step by step"),
+    "batch_order": Check(learning.batch_order, "Trainer", _DRAWN),
+    "settings": Check(settings.settings, "Trainer", "A setting that it does not offer is refused by name"),
+    "later_settings": Check(settings.later_settings, "Trainer", "A setting that it does not offer is refused by name"),
+    "early_refusal": Check(settings.early_refusal, "Trainer", "before any sample is read"),
+    "inputs_untouched": Check(
+        manners.inputs_untouched,
+        "Trainer",
+        "Neither the topology, the data set nor NumPy's global random state",
+    ),
+    "history": Check(results.history, "TrainingResult", "``train_accuracy`` as they ran during the epoch"),
+    "result_of_weights": Check(results.result_of_weights, "TrainingResult", "Test samples classified correctly"),
+    "record": Check(results.record, "Trainer", "The result is complete"),
+    "odd_shapes": Check(learning.odd_shapes, "TrainingResult", "with exactly the topology's connections stored"),
+    "divergence": Check(manners.divergence, "Trainer", "raises `TrainingDivergedError` at the end of that epoch"),
+    "learns_digits": Check(learning.learns_digits, "Trainer", "Trains a network on a fixed topology."),
+    "train_many": Check(many.train_many, "MultiTrainer", "what ``train`` returns, equal within rounding"),
+}
+"""Name → check, in the order in which they run."""
+
+
+def check_trainer(trainer: str | Trainer, *, only: Iterable[str] | None = None) -> ConformanceReport:
+    """Hold a trainer to the whole contract: seconds for a fast one, a minute or two for one that compiles.
+
+    Parameters
+    ----------
+    trainer
+        A name, or the trainer itself.
+    only
+        Names of checks, as in ``CHECKS``; all by default.
+
+    Returns
+    -------
+    ConformanceReport
+        What passed, and which settings the trainer refuses by name.
+
+    Raises
+    ------
+    ConformanceError
+        When it breaks the contract: every failure, with what was expected, what came and where it is written.
+    UnknownNameError
+        For a check that does not exist.
+    """
+    names = list(CHECKS) if only is None else list(only)
+    for name in names:
+        if name not in CHECKS:
+            raise UnknownNameError.among("check", name, CHECKS)
+    session = Session(get_trainer(trainer))
+    outcomes = tuple(_run(name, CHECKS[name], session) for name in names)
+    refused = {name: tuple(values) for name, values in sorted(session.refused.items())}
+    report = ConformanceReport(session.trainer.name, outcomes, refused)
+    if report.failures:
+        raise ConformanceError(str(report))
+    return report
+
+
+def _run(name: str, check: Check, session: Session) -> Outcome:
+    session.notes.clear()
+    doubts: list[Doubt] = []
+    try:
+        doubts.extend(check.find(session))
+    except UnsupportedSettingError as error:
+        doubts.append(("the paper's settings to be offered", f"UnsupportedSettingError: {error}"))
+    except Exception as error:  # whatever a stranger's trainer raises is a finding
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        doubts.append(("no error", f"{type(error).__name__}: {error} ({frame.filename}, line {frame.lineno})"))
+    failures = tuple(Failure(name, expected, came, check.contract) for expected, came in doubts)
+    return Outcome(name, failures, "; ".join(session.notes))

@@ -1,0 +1,116 @@
+"""Checks that each step is the step of the formulas, and that the steps lead somewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from topograph.topology import Topology
+from trainers.conformance.reference import DenseMasked
+from trainers.conformance.session import Doubt, Session, Task, make_data, small_task
+from trainers.datasets import load_dataset
+from trainers.initialization import initial_weights
+
+_FORMULAS: tuple[dict[str, Any], ...] = (
+    {},
+    {"activation": "tanh", "output_activation": "softmax"},
+    {"activation": "relu", "loss": "cross_entropy", "output_activation": "softmax"},
+    {"activation": "leaky_relu", "loss": "cross_entropy", "output_activation": "sigmoid"},
+)
+
+
+def gradients(session: Session) -> Iterator[Doubt]:
+    """What one step over all samples takes away is the gradient of the loss, by finite differences.
+
+    The first step of Nesterov's momentum is −η (1 + μ) g, since the velocity begins at 0.
+    """
+    task, eta, size = small_task(24), 0.1, 1e-6
+    for changes in _FORMULAS:
+        if changes and not session.offers(**changes):
+            continue
+        settings = {"epochs": 1, "batch_size": 24, "learning_rate": eta, **changes}
+        config = session.config(**settings)
+        result = session.train(task, **settings)
+        network = DenseMasked(task.topology, config.replace(dtype="float64"))
+        first = initial_weights(task.topology, config)
+        worst: tuple[float, Doubt] | None = None
+        for number, (graph, weights) in enumerate(zip(task.topology, network.weights, strict=True), start=1):
+            moved = (first[number - 1].astype(float) - result.weights[number - 1].data) / (eta * (1 + config.momentum))
+            slopes = []
+            for place in map(tuple, graph.edges().tolist()):
+                kept, losses = weights[place], []
+                for shift in (size, -size):
+                    weights[place] = kept + shift
+                    losses.append(network.loss(task.dataset.x_train, task.dataset.y_train)[0])
+                weights[place] = kept
+                slopes.append((losses[0] - losses[1]) / (2 * size))
+            allowed = (1e-6 if session.dtype == "float64" else 1e-3) * max(np.abs(slopes).max(), 1e-3)
+            away = np.abs(moved - slopes)
+            edge = int(np.argmax(away))
+            if not away[edge] <= allowed and (worst is None or away[edge] > worst[0]):
+                i, j = graph.edges()[edge].tolist()
+                worst = (
+                    away[edge],
+                    (
+                        f"a gradient of {slopes[edge]:.6g} on connection {i} → {j} of layer {number}, by finite "
+                        f"differences of the loss ({changes or 'the paper’s settings'})",
+                        f"{moved[edge]:.6g}",
+                    ),
+                )
+        if worst:
+            yield worst[1]
+
+
+def first_50_steps(session: Session) -> Iterator[Doubt]:
+    """Epochs of a single batch, so that the history holds the loss of each step."""
+    task = small_task(8)
+    result = session.train(task, epochs=50)
+    yield from session.compare(task, result, session.config(epochs=50))
+
+
+def batch_order(session: Session) -> Iterator[Doubt]:
+    """Epochs of four batches, the last of them smaller, each in an order of its own."""
+    task = small_task(27, seed=3)
+    for seed in (0, 7):
+        result = session.train(task, epochs=6, seed=seed)
+        yield from session.compare(task, result, session.config(epochs=6, seed=seed))
+
+
+def odd_shapes(session: Session) -> Iterator[Doubt]:
+    """Layers of one neuron, empty rows and columns, dense layers, none at all; fewer samples than a batch, and one."""
+    full, empty = np.ones((4, 4), dtype=bool), np.zeros((4, 4), dtype=bool)
+    hollow = full.copy()
+    hollow[:, 1:3] = hollow[0] = False
+    one_in, one_out = np.ones((1, 4), dtype=bool), np.ones((4, 1), dtype=bool)
+    for words, masks, data in (
+        ("a hidden layer of one neuron", [one_out, one_in], make_data(20, 4, 4)),
+        ("one input", [one_in], make_data(20, 1, 4)),
+        ("one output", [full, one_out], make_data(20, 4, 1)),
+        ("inputs and outputs without connections", [hollow, full], make_data(20, 4, 4)),
+        ("a layer without any connection", [full, empty, full], make_data(20, 4, 4)),
+        ("a single dense layer", [full], make_data(20, 4, 4)),
+        ("fewer samples than a batch", [full, hollow], make_data(3, 4, 4)),
+        ("one sample", [hollow, full], make_data(1, 4, 4)),
+    ):
+        task = Task(Topology(masks), data)
+        try:
+            result = session.train(task, epochs=3)
+        except Exception as error:
+            yield f"a network with {words} to be trained", f"{type(error).__name__}: {error}"
+            continue
+        for expected, came in session.compare(task, result, session.config(epochs=3)):
+            yield f"with {words}: {expected}", came
+        for weights, graph in zip(result.weights, task.topology, strict=True):
+            if weights.nnz != graph.n_edges:
+                yield f"with {words}: {graph.n_edges} weights", f"{weights.nnz}"
+
+
+def learns_digits(session: Session) -> Iterator[Doubt]:
+    """85 % of the handwritten digits, with half of the connections, in numbers of the usual width."""
+    topology = Topology.build("random_regular", [64, 30, 10], degrees=[15, 10], seed=0)
+    task = Task(topology, load_dataset("digits"))
+    result = session.train(task, epochs=20, batch_size=32, learning_rate=1.0, dtype="float32")
+    if not result.test_accuracy > 0.85:
+        yield "a test accuracy above 0.85 on the digits", f"{result.test_accuracy:.4f}"

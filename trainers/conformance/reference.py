@@ -1,0 +1,172 @@
+"""A dense masked network in plain NumPy, written from the formulas alone, to compare every backend with."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import expit
+
+from topograph.topology import Topology
+from trainers.config import TrainingConfig
+from trainers.datasets import Dataset
+from trainers.initialization import batch_order, dropout_generator, dropout_mask, initial_weights, validation_split
+from trainers.schedule import learning_rate_at
+from trainers.stopping import EarlyStopping
+
+Array = npt.NDArray[Any]
+
+
+class DenseMasked:
+    """Weights are n × m arrays, multiplied by the mask after every step; the same draws as any backend."""
+
+    def __init__(self, topology: Topology, config: TrainingConfig) -> None:
+        self.config, self.masks = config, [graph.to_mask(config.dtype) for graph in topology]
+        self.weights: list[Array] = []
+        self.biases: list[Array] = []
+        for graph, drawn in zip(topology, initial_weights(topology, config), strict=True):
+            weights = np.zeros(graph.shape, config.dtype)
+            weights[graph.to_mask()] = drawn
+            self.weights.append(weights)
+            self.biases.append(np.zeros(graph.n_right, config.dtype))
+        self.memory = [[np.zeros_like(p), np.zeros_like(p)] for p in (*self.weights, *self.biases)]
+        self.steps = 0
+
+    def loss(
+        self, x: Array, labels: Array, generator: np.random.Generator | None = None
+    ) -> tuple[float, list[Array], list[Array]]:
+        """Mean loss and the gradients of all weights and biases, for samples in rows; dropout with a generator."""
+        config, kind = self.config, np.dtype(self.config.dtype).type
+        inputs: list[Array] = []
+        outputs: list[Array] = []
+        factors: list[Array | None] = []
+        y = x.astype(config.dtype)
+        for layer, (weights, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
+            rate = config.dropout_hidden if layer else config.dropout_input
+            factor = dropout_mask(generator, y.T.shape, rate, config.dtype).T if generator and rate > 0 else None
+            factors.append(factor)
+            inputs.append(y if factor is None else y * factor)
+            y = _activate(self._activation(layer), inputs[-1] @ weights + bias)
+            outputs.append(y)
+        target = np.eye(y.shape[1], dtype=config.dtype)[labels]
+        if config.loss == "mse":
+            loss = np.mean((y.astype(float) - target) ** 2)
+            dz = _differentiate(config.output_activation, y, (y - target) * kind(2 / y.size))
+        else:
+            p = np.where(target > 0, y, 1 - y if config.output_activation == "sigmoid" else 1).astype(float)
+            loss = -np.log(p).sum() / len(x)
+            dz = (y - target) / kind(len(x))
+        weight_gradients: list[Array] = []
+        bias_gradients: list[Array] = []
+        for layer in reversed(range(len(self.weights))):
+            weight_gradients.insert(0, (inputs[layer].T @ dz) * self.masks[layer])
+            bias_gradients.insert(0, dz.sum(axis=0))
+            if layer:
+                dy, factor = dz @ self.weights[layer].T, factors[layer]
+                dz = _differentiate(config.activation, outputs[layer - 1], dy if factor is None else dy * factor)
+        return float(loss), weight_gradients, bias_gradients
+
+    def step(self, weight_gradients: list[Array], bias_gradients: list[Array], rate: float) -> None:
+        """One step of the optimizer; its memory is on all cells, its effect on the connections only."""
+        config, kind = self.config, np.dtype(self.config.dtype).type
+        self.steps += 1
+        eta, mu = kind(rate), kind(config.momentum)
+        parameters = [*self.weights, *(self.biases if config.bias else ())]
+        gradients = [g + kind(config.weight_decay) * w for g, w in zip(weight_gradients, self.weights, strict=True)]
+        gradients += bias_gradients
+        for number, (p, g, memory) in enumerate(zip(parameters, gradients, self.memory, strict=False)):
+            if config.optimizer == "adam":
+                memory[0] = mu * memory[0] + (1 - mu) * g
+                memory[1] = kind(0.999) * memory[1] + kind(1 - 0.999) * g**2
+                first = memory[0] / kind(1 - config.momentum**self.steps)
+                second = memory[1] / kind(1 - 0.999**self.steps)
+                p -= eta * first / (np.sqrt(second) + kind(1e-8))
+            else:
+                memory[0] = mu * memory[0] - eta * g
+                p += mu * memory[0] - eta * g if config.nesterov else memory[0]
+            if number < len(self.masks):
+                p *= self.masks[number]
+
+    def train_epoch(self, x: Array, labels: Array, epoch: int, rate: float | None = None) -> float:
+        """One pass over all samples; returns the mean loss as it ran."""
+        order, generator = batch_order(len(x), epoch, self.config), dropout_generator(epoch, self.config)
+        return self.walk(x, labels, order, self.config.learning_rate if rate is None else rate, generator)
+
+    def walk(self, x: Array, labels: Array, order: Array, rate: float, generator: np.random.Generator) -> float:
+        """One pass over the samples of ``order``."""
+        losses = 0.0
+        for start in range(0, len(order), self.config.batch_size):
+            chosen = order[start : start + self.config.batch_size]
+            loss, weight_gradients, bias_gradients = self.loss(x[chosen], labels[chosen], generator)
+            self.step(weight_gradients, bias_gradients, rate)
+            losses += loss * len(chosen)
+        return losses / len(order)
+
+    def predict(self, x: Array) -> Array:
+        """Outputs for samples in rows."""
+        y = x.astype(self.config.dtype)
+        for layer, (weights, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
+            y = _activate(self._activation(layer), y @ weights + bias)
+        return y
+
+    def _activation(self, layer: int) -> str:
+        return self.config.activation if layer < len(self.weights) - 1 else self.config.output_activation
+
+
+def train_reference(topology: Topology, dataset: Dataset, config: TrainingConfig) -> tuple[DenseMasked, Any]:
+    """The network after its training, and its history: what any trainer's is held against.
+
+    Examples
+    --------
+    >>> from trainers import load_dataset
+    >>> topology = Topology.build("random_regular", [64, 12, 10], degrees=4)
+    >>> _, history = train_reference(topology, load_dataset("digits"), TrainingConfig(epochs=2))
+    >>> sorted(history), len(history["loss"])
+    (['loss', 'test_accuracy'], 2)
+    """
+    network, stopping = DenseMasked(topology, config), EarlyStopping(config)
+    learning, watched = validation_split(len(dataset.x_train), config)
+    history: dict[str, list[float]] = defaultdict(list)
+    best = [*network.weights, *network.biases]
+    x, labels = dataset.x_train, dataset.y_train
+    for epoch in range(config.epochs):
+        order = learning[batch_order(len(learning), epoch, config)]
+        rate, generator = learning_rate_at(epoch, config), dropout_generator(epoch, config)
+        history["loss"].append(network.walk(x, labels, order, rate, generator))
+        history["test_accuracy"].append(float(np.mean(network.predict(dataset.x_test).argmax(1) == dataset.y_test)))
+        if len(watched):
+            history["validation_loss"].append(network.loss(x[watched], labels[watched])[0])
+            hits = network.predict(x[watched]).argmax(1) == labels[watched]
+            history["validation_accuracy"].append(float(np.mean(hits)))
+            if stopping.improved(epoch, history["validation_loss"][-1]):
+                best = [p.copy() for p in (*network.weights, *network.biases)]
+            elif stopping.over(epoch):
+                break
+    if config.patience:
+        network.weights, network.biases = best[: len(network.masks)], best[len(network.masks) :]
+    return network, dict(history)
+
+
+def _activate(name: str, z: Array) -> Array:
+    if name == "softmax":
+        e = np.exp(z - z.max(axis=1, keepdims=True))
+        return np.asarray(e / e.sum(axis=1, keepdims=True))
+    if name == "leaky_relu":
+        return np.where(z < 0, z.dtype.type(0.01) * z, z)
+    if name == "relu":
+        return np.maximum(z, 0)
+    return z if name == "linear" else np.asarray(np.tanh(z) if name == "tanh" else expit(z))
+
+
+def _differentiate(name: str, y: Array, dy: Array) -> Array:
+    if name == "softmax":
+        return np.asarray(y * (dy - (dy * y).sum(axis=1, keepdims=True)))
+    if name == "sigmoid":
+        return np.asarray(dy * (y * (1 - y)))
+    if name == "tanh":
+        return np.asarray(dy * (1 - y * y))
+    if name == "linear":
+        return dy
+    return np.asarray(dy * np.where(y > 0, y.dtype.type(1), y.dtype.type(0 if name == "relu" else 0.01)))

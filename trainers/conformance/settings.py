@@ -1,0 +1,162 @@
+"""Checks that a setting is either kept or refused by name, and never passed over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from topograph.errors import TopologyMismatchError, UnsupportedSettingError
+from topograph.topology import Topology
+from trainers.config import CHOICES, TrainingConfig
+from trainers.conformance.session import Doubt, Session, small_task
+from trainers.datasets import Dataset
+
+# each differs from the paper's in the setting named first; the others make it visible or possible
+_CHANGES: tuple[dict[str, Any], ...] = (
+    {"optimizer": "adam", "learning_rate": 0.01},
+    {"momentum": 0.0},
+    {"momentum": 0.5},
+    {"nesterov": False},
+    {"weight_decay": 0.05},
+    {"weight_decay": 0.05, "optimizer": "adam", "learning_rate": 0.01},
+    {"schedule": "linear"},
+    {"schedule": "cosine"},
+    {"schedule": "step"},
+    {"loss": "cross_entropy"},
+    {"loss": "cross_entropy", "output_activation": "softmax"},
+    {"activation": "tanh"},
+    {"activation": "relu"},
+    {"activation": "leaky_relu"},
+    {"activation": "linear"},
+    {"output_activation": "softmax"},
+    {"output_activation": "tanh"},
+    {"output_activation": "linear", "learning_rate": 0.05},
+    {"output_activation": "relu", "learning_rate": 0.05},
+    {"output_activation": "leaky_relu", "learning_rate": 0.05},
+    {"initialization": "glorot_uniform"},
+    {"initialization": "he_normal"},
+    {"initialization": "he_uniform"},
+    {"fans": "degrees"},
+    {"bias": False},
+    {"dropout_input": 0.25},
+    {"dropout_hidden": 0.5, "dropout_input": 0.2},
+    {"dropout_draws": "backend", "dropout_hidden": 0.5},
+    {"validation": 0.3},
+    {"patience": 2, "validation": 0.3, "epochs": 25, "learning_rate": 3.0},
+)
+
+
+def settings(session: Session) -> Iterator[Doubt]:
+    """Each setting changed by itself: the course is the reference's, or it is refused by its name."""
+    task = small_task(seed=2)
+    for changes in _CHANGES:
+        name = next(iter(changes))
+        asked = {"epochs": 4, **changes}
+        config = session.config(**asked)
+        try:
+            result = session.train(task, **asked)
+        except UnsupportedSettingError as error:
+            if not any(setting in str(error) for setting in changes):
+                yield f"the setting {name} to be named where it is refused", f"UnsupportedSettingError: {error}"
+            value = changes[name]
+            if value not in session.refused.setdefault(name, []):
+                session.refused[name].append(value)
+            continue
+        if config.dropout_draws == "backend":  # its own draws: only that they are drawn can be seen
+            without = session.train(task, epochs=4)
+            if result.history["loss"] == without.history["loss"]:
+                yield f"another course with {changes}", "the same as without dropout"
+            if session.train(task, **asked).history != result.history:
+                yield f"the same dropout from the same seed with {changes}", "another course"
+            continue
+        for expected, came in session.compare(task, result, config):
+            yield f"{expected}, or {name}={changes[name]!r} to be refused by name", f"{came}, with {changes}"
+    for dtype in CHOICES["dtype"]:
+        try:
+            result = session.train(task, dtype=dtype)
+        except UnsupportedSettingError:
+            session.refused.setdefault("dtype", []).append(dtype)
+            continue
+        kinds = {str(array.dtype) for array in (*result.weights, *result.biases)}
+        if kinds != {dtype}:
+            yield f"weights and biases of dtype {dtype}, as asked for", f"{', '.join(sorted(kinds))}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _LaterConfig(TrainingConfig):
+    """A config as a later version may have it."""
+
+    a_later_setting: float = 0.0
+
+
+def later_settings(session: Session) -> Iterator[Doubt]:
+    """What nobody knows yet is refused by name: a setting, and a value of each setting that is one of some names."""
+    task = small_task()
+    later = _LaterConfig(epochs=1, a_later_setting=1.0)
+    asked: list[tuple[str, TrainingConfig]] = [("a_later_setting", later)]
+    for name in CHOICES:
+        config = TrainingConfig(epochs=1)
+        object.__setattr__(config, name, "a later value")
+        asked.append((name, config))
+    for name, config in asked:
+        expected = f"{name}={getattr(config, name)!r} to be refused by name with UnsupportedSettingError"
+        try:
+            session.trainer.train(task.topology, task.dataset, config)
+        except UnsupportedSettingError as error:
+            if name not in str(error):
+                yield expected, f"UnsupportedSettingError: {error}"
+        except Exception as error:
+            yield expected, f"{type(error).__name__}: {error}"
+        else:
+            yield expected, "it trained"
+
+
+class _Watched(Dataset):
+    """A data set that notices when its samples are read."""
+
+    def watch(self) -> _Watched:
+        """Begin."""
+        self.__dict__.update(n_classes=self.n_classes, features=Dataset.n_features.fget(self), read=[])  # type: ignore[attr-defined]
+        return self
+
+    @property
+    def n_features(self) -> int:
+        features: int = self.__dict__["features"]
+        return features
+
+    @cached_property
+    def content_hash(self) -> str:
+        return ""
+
+    def __getattribute__(self, name: str) -> Any:
+        if name in ("x_train", "y_train", "x_test", "y_test"):
+            object.__getattribute__(self, "__dict__").get("read", []).append(name)
+        return object.__getattribute__(self, name)
+
+
+def early_refusal(session: Session) -> Iterator[Doubt]:
+    """What is refused is refused before a sample is read, and says what does not fit."""
+    task = small_task()
+    data = task.dataset
+    config = TrainingConfig(epochs=1)
+    object.__setattr__(config, "optimizer", "a later value")
+    for topology, asked, kind, words in (
+        (task.topology, config, UnsupportedSettingError, "optimizer"),
+        (Topology.build("dense", [5, 3]), TrainingConfig(epochs=1), TopologyMismatchError, "6"),
+        (Topology.build("dense", [6, 4]), TrainingConfig(epochs=1), TopologyMismatchError, "3"),
+    ):
+        watched = _Watched("watched", data.x_train, data.y_train, data.x_test, data.y_test).watch()
+        expected = f"{kind.__name__} that says {words!r}"
+        try:
+            session.trainer.train(topology, watched, asked)
+        except kind as error:
+            if words not in str(error):
+                yield expected, str(error)
+            if watched.__dict__["read"]:
+                yield f"{kind.__name__} before any sample is read", f"{watched.__dict__['read'][0]} was read first"
+        except Exception as error:
+            yield expected, f"{type(error).__name__}: {error}"
+        else:
+            yield expected, f"it trained {topology.architecture} on 6 features and 3 classes, {asked.optimizer!r}"

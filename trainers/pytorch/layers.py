@@ -1,0 +1,157 @@
+"""One layer pair of many networks: as a stack of dense arrays under masks, or as one sparse block-diagonal array.
+
+Values of neurons are ``(networks, samples, neurons)`` in both. Only the trainer imports this module, when it trains.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from topograph.graph import BipartiteGraph
+from topograph.masks.packages import require
+
+torch: Any = require("torch", "torch")
+
+
+class Layer(Protocol):
+    """What a stack of networks asks of a layer pair."""
+
+    weights: Any
+    gradient: Any
+
+    def forward(self, x: Any, bias: Any) -> Any:
+        """Z = x w + b."""
+        ...
+
+    def backward(self, x: Any, delta: Any) -> None:
+        """Write the gradient xᵀ δ on the connections, 0 elsewhere, into ``gradient``."""
+        ...
+
+    def back(self, delta: Any) -> Any:
+        """The gradient at the inputs, δ wᵀ."""
+        ...
+
+    def of_each(self, values: Any) -> list[npt.NDArray[np.floating[Any]]]:
+        """Values laid out as ``weights`` for each network, in the order of ``graph.edges()``."""
+        ...
+
+    def keep(self, kept: Any, values: Any, chosen: npt.NDArray[np.bool_]) -> None:
+        """Copy the values of the networks that are chosen into ``kept``."""
+        ...
+
+
+class MaskedLayer:
+    """Dense arrays, 0 wherever there is no connection.
+
+    The gradient is multiplied by the mask, so that weights and the optimizer's memory, which begin at 0 there, stay 0:
+    one product a step, where a mask on the weights would cost one on the way forward and one on the way back.
+    """
+
+    def __init__(self, graphs: Sequence[BipartiteGraph], values: Sequence[npt.NDArray[Any]], device: Any) -> None:
+        shape = (len(graphs), *graphs[0].shape)
+        dense = np.zeros(shape, values[0].dtype)
+        self._edges = [graph.edges() for graph in graphs]
+        for array, edges, drawn in zip(dense, self._edges, values, strict=True):
+            array[edges[:, 0], edges[:, 1]] = drawn
+        self.weights = torch.from_numpy(dense).to(device)
+        self.gradient = torch.empty_like(self.weights)
+        self._mask = None
+        if any(graph.density < 1 for graph in graphs):
+            one = all(graph == graphs[0] for graph in graphs)  # then a single mask is read, which stays in cache
+            # bytes are faster to read where memory is slow; processors multiply numbers of one kind faster
+            kind = torch.bool if device.type == "cuda" else self.weights.dtype
+            masks = np.stack([graph.to_mask() for graph in (graphs[:1] if one else graphs)])
+            self._mask = torch.from_numpy(masks).to(device, kind)
+
+    def forward(self, x: Any, bias: Any) -> Any:
+        """Z = x w + b."""
+        return torch.baddbmm(bias[:, None], x, self.weights)
+
+    def backward(self, x: Any, delta: Any) -> None:
+        """Write the gradient xᵀ δ of the connections; 0 elsewhere."""
+        torch.bmm(x.transpose(1, 2), delta, out=self.gradient)
+        if self._mask is not None:
+            self.gradient.mul_(self._mask)
+
+    def back(self, delta: Any) -> Any:
+        """The gradient at the inputs, δ wᵀ."""
+        return torch.bmm(delta, self.weights.transpose(1, 2))
+
+    def of_each(self, values: Any) -> list[npt.NDArray[np.floating[Any]]]:
+        """Values laid out as ``weights`` for each network, in the order of ``graph.edges()``."""
+        dense = values.detach().cpu().numpy()
+        return [array[edges[:, 0], edges[:, 1]] for array, edges in zip(dense, self._edges, strict=True)]
+
+    def keep(self, kept: Any, values: Any, chosen: npt.NDArray[np.bool_]) -> None:
+        """Copy the values of the networks that are chosen into ``kept``."""
+        for number in np.flatnonzero(chosen):
+            kept[number].copy_(values[number])
+
+
+class SparseLayer:
+    """The connections only: all networks' in one block-diagonal array in CSR, by inputs and by outputs."""
+
+    def __init__(self, graphs: Sequence[BipartiteGraph], values: Sequence[npt.NDArray[Any]], device: Any) -> None:
+        (self._n, self._m), networks = graphs[0].shape, len(graphs)
+        self._shape = (networks * self._n, networks * self._m)
+        self._ends = np.cumsum([0, *(graph.n_edges for graph in graphs)])
+        edges = np.concatenate([g.edges() + (number * self._n, number * self._m) for number, g in enumerate(graphs)])
+        by_output = np.argsort(edges[:, 1], kind="stable")
+        kind = torch.int32 if max(self._shape, default=0) < 2**31 and len(edges) < 2**31 else torch.int64
+
+        def index(array: npt.NDArray[Any]) -> Any:
+            return torch.from_numpy(np.ascontiguousarray(array)).to(device, kind)
+
+        self._by_input = index(_starts(edges[:, 0], self._shape[0])), index(edges[:, 1])
+        self._by_output = index(_starts(edges[:, 1], self._shape[1])), index(edges[by_output, 0])
+        self._turn = torch.from_numpy(by_output).to(device)
+        self.weights = torch.from_numpy(np.concatenate(values)).to(device)
+        self.gradient = torch.zeros_like(self.weights)
+        with warnings.catch_warnings():  # PyTorch says once that CSR is in beta
+            warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta")
+            _csr(self._by_input, self.weights, self._shape)
+
+    def forward(self, x: Any, bias: Any) -> Any:
+        """Z = x w + b."""
+        turned = _csr(self._by_output, self.weights[self._turn], self._shape[::-1])
+        return (turned @ _columns(x, len(bias))).view(len(bias), self._m, -1).transpose(1, 2) + bias[:, None]
+
+    def backward(self, x: Any, delta: Any) -> None:
+        """Write the gradient xᵀ δ of the connections; 0 elsewhere."""
+        pattern = _csr(self._by_input, self.gradient, self._shape)
+        columns = _columns(x, len(delta))
+        found = torch.sparse.sampled_addmm(pattern, columns, _columns(delta, len(delta)).T, beta=0.0)
+        self.gradient.copy_(found.values())
+
+    def back(self, delta: Any) -> Any:
+        """The gradient at the inputs, δ wᵀ."""
+        array = _csr(self._by_input, self.weights, self._shape)
+        return (array @ _columns(delta, len(delta))).view(len(delta), self._n, -1).transpose(1, 2)
+
+    def of_each(self, values: Any) -> list[npt.NDArray[np.floating[Any]]]:
+        """Values laid out as ``weights`` for each network, in the order of ``graph.edges()``."""
+        return np.split(values.detach().cpu().numpy().copy(), self._ends[1:-1])
+
+    def keep(self, kept: Any, values: Any, chosen: npt.NDArray[np.bool_]) -> None:
+        """Copy the values of the networks that are chosen into ``kept``."""
+        for number in np.flatnonzero(chosen):
+            part = slice(int(self._ends[number]), int(self._ends[number + 1]))
+            kept[part].copy_(values[part])
+
+
+def _csr(index: tuple[Any, Any], values: Any, shape: tuple[int, int]) -> Any:
+    return torch.sparse_csr_tensor(*index, values, shape, check_invariants=False)
+
+
+def _columns(values: Any, networks: int) -> Any:
+    """All networks' neurons below each other, a column a sample."""
+    return values.expand(networks, -1, -1).transpose(1, 2).reshape(-1, values.shape[1])
+
+
+def _starts(owners: npt.NDArray[np.int64], size: int) -> npt.NDArray[np.int64]:
+    return np.concatenate([[0], np.cumsum(np.bincount(owners, minlength=size))])

@@ -1,0 +1,202 @@
+"""`Stack`: networks of one shape, all of whose steps are taken together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from topograph.masks.packages import require
+from topograph.topology import Topology
+from trainers.config import TrainingConfig
+from trainers.initialization import initial_weights
+from trainers.pytorch.layers import Layer, MaskedLayer, SparseLayer
+
+torch: Any = require("torch", "torch")
+
+_LEAK = 0.01
+
+
+class Stack:
+    """Networks of one shape: each step is one product a layer for all of them.
+
+    The derivatives are written out: they are few, and without autograd a step of a small network costs half.
+
+    Parameters
+    ----------
+    topologies, configs
+        What each network is made of; the configs differ in nothing but their seeds.
+    device
+        Where.
+    sparse
+        Whether layers are sparse arrays, or dense ones under masks.
+    """
+
+    def __init__(
+        self, topologies: Sequence[Topology], configs: Sequence[TrainingConfig], device: Any, sparse: bool
+    ) -> None:
+        self.config, self._networks = configs[0], len(topologies)
+        drawn = [initial_weights(topology, config) for topology, config in zip(topologies, configs, strict=True)]
+        kind = SparseLayer if sparse else MaskedLayer
+        self.layers: list[Layer] = [
+            kind([topology[number] for topology in topologies], [values[number] for values in drawn], device)
+            for number in range(len(topologies[0]))
+        ]
+        dtype = self.layers[0].weights.dtype
+        self.biases = [torch.zeros((len(topologies), m), dtype=dtype, device=device) for m in topologies[0].sizes[1:]]
+        self._bias_gradients = [torch.empty_like(bias) for bias in self.biases]
+        self._tiny, self._below_one = torch.finfo(dtype).tiny, 1 - torch.finfo(dtype).eps / 2
+        self._optimizer = self._make_optimizer()
+
+    def _make_optimizer(self) -> Any:
+        config = self.config
+        groups: list[dict[str, Any]] = [
+            {"params": [layer.weights for layer in self.layers], "weight_decay": config.weight_decay}
+        ]
+        gradients = [layer.gradient for layer in self.layers]
+        if config.bias:
+            groups.append({"params": self.biases, "weight_decay": 0.0})
+            gradients += self._bias_gradients
+        for parameter, gradient in zip((p for group in groups for p in group["params"]), gradients, strict=True):
+            parameter.requires_grad_()
+            parameter.grad = gradient
+        fused = self.biases[0].device.type in ("cpu", "cuda")
+        if config.optimizer == "adam":
+            betas = (config.momentum, 0.999)
+            return torch.optim.Adam(groups, config.learning_rate, betas, eps=1e-8, fused=fused)
+        ahead = config.nesterov and config.momentum > 0
+        return torch.optim.SGD(groups, config.learning_rate, config.momentum, nesterov=ahead, fused=fused)
+
+    def set_rate(self, rate: float) -> None:
+        """Take steps of this size from now on.
+
+        PyTorch's velocity is a sum of gradients, the contract's one of steps: v = −η b. So a new η rescales b.
+        """
+        for group in self._optimizer.param_groups:
+            for parameter in group["params"]:
+                velocity = self._optimizer.state[parameter].get("momentum_buffer")
+                if velocity is not None and group["lr"] != rate:
+                    velocity.mul_(group["lr"] / rate)
+            group["lr"] = rate
+
+    def gradients(self, x: Any, target: Any, factors: Sequence[Any]) -> tuple[Any, Any]:
+        """Gradients of the mean losses of a batch; returns the sums of the losses and the outputs.
+
+        Parameters
+        ----------
+        x, target
+            Samples and one-hot labels, ``(networks or 1, samples, …)``.
+        factors
+            What dropout multiplies each layer's inputs with; None where nothing is dropped.
+        """
+        config, depth = self.config, len(self.layers)
+        inputs, outputs = [], []
+        y = x
+        for number, (layer, bias) in enumerate(zip(self.layers, self.biases, strict=True)):
+            factor = factors[number]
+            y = y.expand(self._networks, -1, -1)
+            inputs.append(y if factor is None else y * factor)
+            y = _activate(self._activation(number), layer.forward(inputs[-1], bias))
+            outputs.append(y)
+        difference = y - target
+        delta = difference * (2 / (y.shape[1] * y.shape[2]) if config.loss == "mse" else 1 / y.shape[1])
+        if config.loss == "mse":  # with cross-entropy the activation's derivative cancels against the loss's
+            delta = _differentiate(self._activation(depth - 1), delta, y)
+        for number in reversed(range(depth)):
+            self.layers[number].backward(inputs[number], delta)
+            torch.sum(delta, 1, out=self._bias_gradients[number])
+            if number:
+                delta, factor = self.layers[number].back(delta), factors[number]
+                delta = _differentiate(
+                    self._activation(number - 1), delta if factor is None else delta * factor, outputs[number - 1]
+                )
+        return self.losses(y, target, difference), y
+
+    def step(self) -> None:
+        """Step against the gradients."""
+        self._optimizer.step()
+
+    def outputs(self, x: Any) -> Any:
+        """Outputs for samples ``(networks or 1, samples, inputs)``."""
+        y = x.expand(self._networks, -1, -1)
+        for number, (layer, bias) in enumerate(zip(self.layers, self.biases, strict=True)):
+            y = _activate(self._activation(number), layer.forward(y, bias))
+        return y
+
+    def losses(self, y: Any, target: Any, difference: Any = None) -> Any:
+        """Each network's sum of the samples' losses."""
+        if self.config.loss == "mse":
+            difference = y - target if difference is None else difference
+            return difference.square().sum((1, 2), dtype=torch.float64) / y.shape[2]
+        chosen = (y * target).sum(2).clamp_min(self._tiny).log().sum(1, dtype=torch.float64)
+        if self.config.output_activation == "sigmoid":
+            others = torch.log1p(-y.clamp_max(self._below_one)) * (1 - target)
+            chosen = chosen + others.sum((1, 2), dtype=torch.float64)
+        return -chosen
+
+    def finite(self) -> npt.NDArray[np.bool_]:
+        """Of each network: whether all its weights and biases are finite."""
+        fine = torch.stack([torch.isfinite(bias).all(1) for bias in self.biases]).all(0).cpu().numpy()
+        for layer in self.layers:
+            if not torch.isfinite(layer.weights.sum()):  # seldom: look closer
+                fine &= [bool(np.isfinite(values).all()) for values in layer.of_each(layer.weights)]
+        return np.asarray(fine, dtype=bool)
+
+    def parameters(self) -> list[Any]:
+        """A copy of all weights and biases."""
+        return [p.detach().clone() for p in (*(layer.weights for layer in self.layers), *self.biases)]
+
+    def keep(self, kept: list[Any], chosen: npt.NDArray[np.bool_]) -> None:
+        """Copy what the chosen networks are now into ``kept``, a copy of before."""
+        with torch.no_grad():
+            for layer, copy in zip(self.layers, kept, strict=False):
+                layer.keep(copy, layer.weights, chosen)
+            for bias, copy in zip(self.biases, kept[len(self.layers) :], strict=True):
+                for number in np.flatnonzero(chosen):
+                    copy[number].copy_(bias[number])
+
+    def restore(self, kept: list[Any]) -> None:
+        """Go back to a copy."""
+        with torch.no_grad():
+            for p, copy in zip((*(layer.weights for layer in self.layers), *self.biases), kept, strict=True):
+                p.copy_(copy)
+
+    def weights(self) -> list[list[npt.NDArray[np.floating[Any]]]]:
+        """Of each network: the weights of its layers, in the order of ``graph.edges()``."""
+        return [list(values) for values in zip(*(layer.of_each(layer.weights) for layer in self.layers), strict=True)]
+
+    def memory(self) -> list[list[npt.NDArray[np.floating[Any]]]]:
+        """What the optimizer remembers of each layer's weights, as it lies in memory."""
+        return [
+            [value.cpu().numpy() for value in self._optimizer.state[layer.weights].values() if value.dim()]
+            for layer in self.layers
+        ]
+
+    def _activation(self, number: int) -> str:
+        last = number == len(self.layers) - 1
+        return self.config.output_activation if last else self.config.activation
+
+
+def _activate(name: str, z: Any) -> Any:
+    if name == "softmax":
+        return torch.softmax(z, -1)
+    if name == "leaky_relu":
+        return torch.nn.functional.leaky_relu(z, _LEAK)
+    return z if name == "linear" else getattr(torch, name)(z)
+
+
+def _differentiate(name: str, delta: Any, y: Any) -> Any:
+    """From the gradient at the values y to the one at the pre-activations."""
+    if name == "softmax":
+        return y * (delta - (delta * y).sum(-1, keepdim=True))
+    if name == "sigmoid":
+        return torch.ops.aten.sigmoid_backward(delta, y)
+    if name == "tanh":
+        return torch.ops.aten.tanh_backward(delta, y)
+    if name == "relu":
+        return torch.ops.aten.threshold_backward(delta, y, 0)
+    if name == "leaky_relu":
+        return torch.ops.aten.leaky_relu_backward(delta, y, _LEAK, True)
+    return delta

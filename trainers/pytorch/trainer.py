@@ -1,0 +1,159 @@
+"""`PyTorchTrainer`: the PyTorch backend behind the trainer contract."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Sequence
+from importlib.metadata import version
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+
+from topograph.checks import check_choice, check_flag
+from topograph.errors import InvalidParameterError, MissingDependencyError, TrainingError, UnsupportedSettingError
+from topograph.topology import Topology
+from trainers.config import TrainingConfig
+from trainers.datasets import Dataset
+from trainers.protocol import EVERYTHING, check_fit, check_offered, check_stack
+from trainers.result import TrainingResult, balanced_accuracy, sparse_weights
+
+MODES = ("masked", "sparse")
+_CACHE = 8e6  # bytes that a processor works on without waiting for memory
+
+
+class PyTorchTrainer:
+    """Trains with PyTorch, on any device: one network, or many of one shape with one product a layer for all.
+
+    The same inputs give the same bits on one device with as many threads. Every setting of `TrainingConfig` is offered.
+
+    Parameters
+    ----------
+    mode
+        ``"masked"``: dense arrays that are 0 wherever there is no connection. ``"sparse"``: arrays in CSR, whose cost
+        is in proportion to the connections; worth it on a processor below a density of a tenth or so.
+    device
+        Such as ``"cpu"`` or ``"cuda:1"``; by default the first GPU that there is, else the processor.
+    compile
+        Whether to compile the step with ``torch.compile``: a minute at first, faster after that; masked mode only.
+
+    Raises
+    ------
+    MissingDependencyError
+        When PyTorch is not installed.
+    """
+
+    def __init__(self, mode: str = "masked", device: str | None = None, *, compile: bool = False) -> None:
+        if find_spec("torch") is None:
+            raise MissingDependencyError("this trainer needs PyTorch: pip install 'topograph[torch]'")
+        self.mode = check_choice("mode", mode, MODES)
+        self.compile = check_flag("compile", compile)
+        if self.compile and self.mode == "sparse":
+            raise InvalidParameterError(
+                "torch.compile cannot see into sparse arrays: mode='sparse', but got compile=True"
+            )
+        self.device = device
+        self.name = "pytorch" if mode == "masked" else "pytorch_sparse"
+
+    def train(self, topology: Topology, dataset: Dataset, config: TrainingConfig) -> TrainingResult:
+        """See `trainers.protocol.Trainer`.
+
+        Raises
+        ------
+        TopologyMismatchError
+            When the topology's ends do not match the data.
+        TrainingDivergedError
+            When the loss becomes NaN or infinite; the message names the epoch.
+        """
+        (found,) = self.train_many([topology], dataset, [config])
+        if isinstance(found, TrainingError):
+            raise found
+        return found
+
+    def train_many(
+        self, topologies: Sequence[Topology], dataset: Dataset, configs: Sequence[TrainingConfig]
+    ) -> list[TrainingResult | TrainingError]:
+        """See `trainers.protocol.MultiTrainer`. As many networks go together as the device's memory takes."""
+        check_stack(topologies, configs)
+        for topology, config in zip(topologies, configs, strict=True):
+            check_offered(self.name, config, EVERYTHING)
+            check_fit(topology, dataset)
+        if not topologies:
+            return []
+        device = self._find_device(configs[0])
+        size = self._stack_size(topologies, configs[0], device)
+        found: list[TrainingResult | TrainingError] = []
+        for begin in range(0, len(topologies), size):
+            part = slice(begin, begin + size)
+            found += self._train_stack(topologies[part], dataset, configs[part], device)
+        return found
+
+    def _train_stack(
+        self, topologies: Sequence[Topology], dataset: Dataset, configs: Sequence[TrainingConfig], device: Any
+    ) -> list[TrainingResult | TrainingError]:
+        from trainers.pytorch.training import Course
+
+        started = time.perf_counter()
+        trained = Course(topologies, dataset, configs, device, self.mode == "sparse", self.compile).run()
+        seconds = (time.perf_counter() - started) / len(topologies)
+        versions = {package: version(package) for package in ("topograph", "numpy", "torch")}
+        results: list[TrainingResult | TrainingError] = []
+        for number, (topology, config) in enumerate(zip(topologies, configs, strict=True)):
+            error = trained.errors[number]
+            predicted = trained.predicted[number]
+            results.append(
+                error
+                if error is not None
+                else TrainingResult(
+                    trainer=self.name,
+                    config=config,
+                    correct=int(np.count_nonzero(predicted == dataset.y_test)),
+                    total=len(dataset.y_test),
+                    train_accuracy=float(trained.train_accuracies[number]),
+                    history={name: tuple(values) for name, values in trained.histories[number].items()},
+                    weights=sparse_weights(topology, trained.weights[number]),
+                    biases=tuple(trained.biases[number]),
+                    seconds=seconds,
+                    device=_describe(device),
+                    versions=versions,
+                    balanced_accuracy=balanced_accuracy(predicted, dataset.y_test),
+                )
+            )
+        return results
+
+    def _find_device(self, config: TrainingConfig) -> Any:
+        import torch
+
+        try:
+            device = torch.device(self.device or ("cuda" if torch.cuda.is_available() else "cpu"))
+            torch.empty(1, device=device)
+        except (RuntimeError, AssertionError) as error:
+            raise InvalidParameterError(f"PyTorch has no device {self.device!r} here: {error}") from error
+        if device.type == "mps" and config.dtype == "float64":
+            raise UnsupportedSettingError("dtype='float64' is not offered on device 'mps': it has float32 only")
+        return device
+
+    def _stack_size(self, topologies: Sequence[Topology], config: TrainingConfig, device: Any) -> int:
+        """How many networks are trained together: all that fit a GPU; on a processor, what stays in its cache."""
+        import torch
+
+        sizes = topologies[0].sizes
+        cells = sum(n * m for n, m in itertools.pairwise(sizes))
+        if self.mode == "sparse":
+            cells = max(topology.n_edges for topology in topologies)
+        arrays = 4 + (config.optimizer == "adam") + bool(config.patience) + (self.mode == "sparse")
+        needed = np.dtype(config.dtype).itemsize * (arrays * cells + 4 * config.batch_size * sum(sizes))
+        room = 0.6 * torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else _CACHE
+        return max(1, int(room / needed))
+
+
+def sparse_trainer() -> PyTorchTrainer:
+    """The trainer ``"pytorch_sparse"``."""
+    return PyTorchTrainer("sparse")
+
+
+def _describe(device: Any) -> str:
+    import torch
+
+    return f"{device} ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else str(device)

@@ -1,0 +1,217 @@
+"""The course of a stack's training: epochs, schedule, dropout, validation, early stopping, divergence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from topograph.errors import TrainingError
+from topograph.masks.packages import require
+from topograph.topology import Topology
+from trainers.config import TrainingConfig
+from trainers.datasets import Dataset
+from trainers.initialization import batch_order, dropout_generator, dropout_mask, validation_split
+from trainers.pytorch.stack import Stack
+from trainers.schedule import learning_rate_at
+from trainers.stopping import EarlyStopping, diverged
+
+torch: Any = require("torch", "torch")
+
+History = dict[str, list[float]]
+_AT_ONCE = 2**26  # numbers that an evaluation has in memory at once
+
+
+@dataclass(frozen=True)
+class Trained:
+    """Networks after training.
+
+    Parameters
+    ----------
+    histories, errors
+        Of each network: its course, and what ended it, if anything did.
+    weights, biases
+        Of each network: an array a layer.
+    predicted
+        Labels of the test samples, one row a network.
+    train_accuracies
+        Of each network on the samples that it learnt from.
+    """
+
+    histories: list[History]
+    errors: list[TrainingError | None]
+    weights: list[list[npt.NDArray[np.floating[Any]]]]
+    biases: list[list[npt.NDArray[np.floating[Any]]]]
+    predicted: npt.NDArray[np.int64]
+    train_accuracies: npt.NDArray[np.float64]
+
+
+class Samples:
+    """Samples on the device; rows are gathered there."""
+
+    def __init__(self, x: npt.NDArray[np.float32], labels: npt.NDArray[np.int64], classes: int, like: Any) -> None:
+        self.x = torch.tensor(x, dtype=like.dtype, device=like.device)
+        self.labels = torch.tensor(labels, device=like.device)
+        self.targets = torch.nn.functional.one_hot(self.labels, classes).to(like.dtype)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def rows(self, numbers: Any) -> tuple[Any, Any, Any]:
+        """Samples, one-hot labels and labels of the numbers ``(networks or 1, samples)``."""
+        flat, shape = numbers.reshape(-1), numbers.shape
+        x, targets = self.x.index_select(0, flat), self.targets.index_select(0, flat)
+        return x.view(*shape, -1), targets.view(*shape, -1), self.labels.index_select(0, flat).view(shape)
+
+
+class Course:
+    """Networks of one shape while they are trained on a data set."""
+
+    def __init__(
+        self, topologies: Sequence[Topology], dataset: Dataset, configs: Sequence[TrainingConfig], device: Any,
+        sparse: bool, compiled: bool,
+    ) -> None:  # fmt: skip
+        self.configs, self.config = configs, configs[0]
+        self.stack = Stack(topologies, configs, device, sparse)
+        like = self.stack.biases[0]
+        self._learn: Callable[..., tuple[Any, Any]] = self.stack.gradients
+        if compiled:
+            self._learn = torch.compile(self.stack.gradients, dynamic=False)
+        self._train = Samples(dataset.x_train, dataset.y_train, dataset.n_classes, like)
+        self._test = Samples(dataset.x_test, dataset.y_test, dataset.n_classes, like)
+        self._widest = sum(topologies[0].sizes)
+        self._widths = topologies[0].sizes[:-1]
+        splits = [validation_split(len(self._train), config) for config in configs]
+        self._learning = np.stack([learning for learning, _ in splits])
+        self._watched = np.stack([watched for _, watched in splits])
+
+    def run(self) -> Trained:
+        """All epochs."""
+        config, networks = self.config, range(len(self.configs))
+        histories: list[History] = [{} for _ in networks]
+        errors: list[TrainingError | None] = [None for _ in networks]
+        stoppings = [EarlyStopping(one) for one in self.configs]
+        going = np.ones(len(self.configs), dtype=bool)
+        best = self.stack.parameters() if config.patience else []
+        for epoch in range(config.epochs):
+            values = self._train_epoch(epoch)
+            finite = np.isfinite(values["loss"]) & self.stack.finite()
+            for number in map(int, np.flatnonzero(going & ~finite)):
+                errors[number] = diverged(float(values["loss"][number]), epoch, self.configs[number])
+            going &= finite
+            if not going.any():
+                break
+            values["test_accuracy"] = (self._predict(self._test) == self._test.labels).double().mean(1).cpu().numpy()
+            if self._watched.size:
+                watched = torch.from_numpy(self._watched).to(self._test.x.device)
+                values["validation_loss"], values["validation_accuracy"] = self._evaluate(watched)
+            improved = np.zeros(len(going), dtype=bool)
+            for number in map(int, np.flatnonzero(going)):
+                for name, each in values.items():
+                    histories[number].setdefault(name, []).append(float(each[number]))
+                if config.patience:
+                    improved[number] = stoppings[number].improved(epoch, histories[number]["validation_loss"][-1])
+                    going[number] = improved[number] or not stoppings[number].over(epoch)
+            if config.patience:
+                self.stack.keep(best, improved)
+                if not going.any():
+                    break
+        if config.patience:
+            self.stack.restore(best)
+        biases = [bias.detach().cpu().numpy() for bias in self.stack.biases]
+        return Trained(
+            histories,
+            errors,
+            self.stack.weights(),
+            [[bias[number].copy() for bias in biases] for number in networks],
+            self._predict(self._test).cpu().numpy(),
+            self._train_accuracies(),
+        )
+
+    def _train_epoch(self, epoch: int) -> dict[str, npt.NDArray[np.float64]]:
+        """One pass over the training samples: each network's mean loss and accuracy as they ran."""
+        size, device = self.config.batch_size, self._train.x.device
+        order = torch.from_numpy(self._order(epoch)).to(device)
+        generators = self._generators(epoch)
+        self.stack.set_rate(learning_rate_at(epoch, self.config))
+        loss = torch.zeros(len(self.configs), dtype=torch.float64, device=device)
+        correct = torch.zeros(len(self.configs), dtype=torch.int64, device=device)
+        for begin in range(0, order.shape[1], size):
+            x, targets, labels = self._train.rows(order[:, begin : begin + size])
+            with torch.no_grad():
+                losses, y = self._learn(x, targets, self._factors(generators, x.shape[1]))
+                loss += losses
+                correct += (y.argmax(2) == labels).sum(1)
+            self.stack.step()
+        samples = order.shape[1]
+        return {"loss": loss.cpu().numpy() / samples, "train_accuracy": correct.cpu().numpy() / samples}
+
+    def _order(self, epoch: int) -> npt.NDArray[np.int64]:
+        """Which samples each network visits, ``(networks, samples)``; one row for all where all have one seed."""
+        rows: dict[int, npt.NDArray[np.int64]] = {}
+        for config, learning in zip(self.configs, self._learning, strict=True):
+            if config.seed not in rows:
+                rows[config.seed] = learning[batch_order(len(learning), epoch, config)]
+        if len(rows) == 1:
+            return next(iter(rows.values()))[None]
+        return np.stack([rows[config.seed] for config in self.configs])
+
+    def _generators(self, epoch: int) -> list[Any]:
+        config = self.config
+        if not (config.dropout_input or config.dropout_hidden):
+            return []
+        drawn = [dropout_generator(epoch, one) for one in self.configs]
+        if config.dropout_draws == "numpy":
+            return drawn
+        device = self._train.x.device
+        return [torch.Generator(device).manual_seed(int(one.integers(2**62))) for one in drawn]
+
+    def _factors(self, generators: Sequence[Any], samples: int) -> list[Any]:
+        """What each layer's inputs are multiplied with: each network draws from a stream of its own."""
+        factors = []
+        for number, width in enumerate(self._widths):
+            rate = self.config.dropout_hidden if number else self.config.dropout_input
+            factors.append(self._draw(generators, (width, samples), rate) if rate else None)
+        return factors
+
+    def _draw(self, generators: Sequence[Any], shape: tuple[int, int], rate: float) -> Any:
+        like = self._train.x
+        if self.config.dropout_draws == "numpy":
+            drawn = np.stack([dropout_mask(generator, shape, rate, self.config.dtype) for generator in generators])
+            return torch.from_numpy(drawn).to(like.device).transpose(1, 2)
+        noise = torch.empty((len(generators), shape[1], shape[0]), device=like.device)
+        for part, generator in zip(noise, generators, strict=True):
+            part.uniform_(generator=generator)
+        return (noise >= rate).to(like.dtype) / (1 - rate)
+
+    def _chunks(self, samples: int) -> list[slice]:
+        size = max(1, _AT_ONCE // (self._widest * len(self.configs)))
+        return [slice(begin, begin + size) for begin in range(0, samples, size)]
+
+    def _predict(self, samples: Samples) -> Any:
+        """Labels for samples that all networks share, ``(networks, samples)``."""
+        with torch.no_grad():
+            parts = [self.stack.outputs(samples.x[None, chunk]).argmax(2) for chunk in self._chunks(len(samples))]
+        return torch.cat(parts, 1)
+
+    def _evaluate(self, numbers: Any) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """Mean losses and accuracies on training samples, each network's own."""
+        loss = torch.zeros(len(self.configs), dtype=torch.float64, device=numbers.device)
+        correct = torch.zeros(len(self.configs), dtype=torch.int64, device=numbers.device)
+        for chunk in self._chunks(numbers.shape[1]):
+            x, targets, labels = self._train.rows(numbers[:, chunk])
+            with torch.no_grad():
+                y = self.stack.outputs(x)
+            loss += self.stack.losses(y, targets)
+            correct += (y.argmax(2) == labels).sum(1)
+        return loss.cpu().numpy() / numbers.shape[1], correct.cpu().numpy() / numbers.shape[1]
+
+    def _train_accuracies(self) -> npt.NDArray[np.float64]:
+        if not self._watched.size:  # all networks learnt from the same samples
+            hits = self._predict(self._train) == self._train.labels
+            return np.asarray(hits.double().mean(1).cpu().numpy())
+        _, accuracies = self._evaluate(torch.from_numpy(self._learning).to(self._train.x.device))
+        return accuracies

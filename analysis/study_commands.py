@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
+import platform
 import time
 from pathlib import Path
 from typing import Any
@@ -146,7 +148,9 @@ def _status(options: argparse.Namespace) -> None:
     counts = store.counts()
     print(", ".join(f"{counts[status]} {status}" for status in ("done", "pending", "failed")))
     writer = store.meta().get("writer")
-    if writer and counts["pending"]:
+    if writer and counts["pending"] and not _alive(writer):
+        print(f"process {writer['pid']} on {writer['machine']} was stopped in the middle; study run goes on from there")
+    elif writer and counts["pending"]:
         pace, left = store.pace()
         words = f"process {writer['pid']} on {writer['machine']} has been at it for "
         words += duration(time.time() - writer["since"])
@@ -155,6 +159,19 @@ def _status(options: argparse.Namespace) -> None:
         print(words)
     for reason, count in store.failures()[:10]:
         print(f"  failed {count}×: {reason.splitlines()[0]}")
+
+
+def _alive(writer: dict[str, Any]) -> bool:
+    """Whether the process that noted itself as the writer is there; on another machine, it is believed."""
+    if writer["machine"] != platform.node():
+        return True
+    try:
+        os.kill(writer["pid"], 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _export(options: argparse.Namespace) -> None:

@@ -1,5 +1,6 @@
 # make study   trains a grid of sparse networks on scikit-learn's digits and writes a report
 # make test    runs the whole test suite
+# make docs    builds the documentation in docs/_build/html
 # Both make the environment first, in .venv, with the versions of constraints.txt.
 
 PYTHON ?= python3
@@ -7,7 +8,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: study test lint types check clean
+.PHONY: study test docs lint types check clean
 
 study: $(VENV)/study.stamp
 	$(BIN)/topograph study run studies/digits.toml --store studies/digits.sqlite
@@ -15,6 +16,10 @@ study: $(VENV)/study.stamp
 
 test: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest -n 2
+
+docs: $(VENV)/docs.stamp
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --builder html docs docs/_build/html
+	@echo "Documentation: docs/_build/html/index.html"
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check .
@@ -27,7 +32,7 @@ types: $(VENV)/dev.stamp
 check: lint types test
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache studies/*.sqlite* studies/*.html
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache studies/*.sqlite* studies/*.html docs/_build docs/_generated
 
 $(VENV)/study.stamp: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -38,4 +43,9 @@ $(VENV)/study.stamp: pyproject.toml constraints.txt
 $(VENV)/dev.stamp: pyproject.toml constraints.txt examples/topograph-jax/pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) -e '.[dev,torch,keras,jax,dask,onnx]' -e examples/topograph-jax
+	touch $@ $(VENV)/study.stamp
+
+$(VENV)/docs.stamp: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) -e '.[docs]'
 	touch $@ $(VENV)/study.stamp

@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 import topograph as tg
+from analysis.study_commands import add_study_commands
 from topograph.errors import StoreError, TopographError, UnknownNameError
 
 _CATALOGUE = ("metric", "group", "range", "direction", "cost", "needs", "definition")
@@ -98,28 +99,8 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a training setting; repeatable")
     sub.add_argument("--format", choices=["table", "json"], default="table", help="(default: table)")
 
-    study = commands.add_parser("study", help="Run a study, or see where it stands")
-    actions = study.add_subparsers(title="actions", required=True, metavar="ACTION")
-    sub = actions.add_parser(
-        "run",
-        help="run what a study still lacks",
-        description="Run what a study still lacks. Stop it at any time: what is finished is kept.",
-        epilog="Example: topograph study run studies/digits.toml --store digits.sqlite",
-    )
-    sub.set_defaults(run=_study_run)
-    sub.add_argument("spec", type=Path, help="a TOML file")
-    sub.add_argument("--store", type=Path, help="the SQLite file of the results (default: NAME.sqlite here)")
-    sub.add_argument("--workers", type=int, help="processes (default: one a core)")
-    sub.add_argument("--retry-failed", action="store_true", help="try runs again that failed before")
-    sub.add_argument("--quiet", action="store_true", help="no progress bar")
-    sub = actions.add_parser(
-        "status",
-        help="show where a study stands",
-        description="Show where a study stands, also while it runs.",
-        epilog="Example: topograph study status digits.sqlite",
-    )
-    sub.set_defaults(run=_study_status)
-    sub.add_argument("store", type=Path)
+    study = commands.add_parser("study", help="Run a study, see where it stands, take its results elsewhere")
+    add_study_commands(study)
 
     sub = command("report", _report, "Analyse a study and write a report", "topograph report digits.sqlite")
     sub.add_argument("store", type=Path, help="a store from: topograph study run")
@@ -219,37 +200,6 @@ def _train(options: argparse.Namespace) -> None:
     config = TrainingConfig.from_record(dict(_setting(text) for text in options.set))
     result = get_trainer(options.trainer).train(topology, load_dataset(options.dataset), config)
     print(json.dumps(result.to_record(), indent=1) if options.format == "json" else repr(result))
-
-
-def _study_run(options: argparse.Namespace) -> None:
-    from trainers.study import run_study
-
-    outcome = run_study(
-        options.spec,
-        options.store,
-        workers=options.workers,
-        retry_failed=options.retry_failed,
-        progress=not options.quiet,
-    )
-    print(outcome)
-
-
-def _study_status(options: argparse.Namespace) -> None:
-    from trainers.study.store import open_store
-
-    runs = open_store(options.store).runs()
-    table = runs.groupby(["construction", "variant", "degrees"]).agg(
-        done=("status", lambda s: int((s == "done").sum())),
-        pending=("status", lambda s: int((s == "pending").sum())),
-        failed=("status", lambda s: int((s == "failed").sum())),
-        accuracy=("test_accuracy", "mean"),
-    )
-    if len(table):
-        print(table.to_string(float_format="{:.4f}".format, na_rep=""))
-    counts = runs["status"].value_counts()
-    print(", ".join(f"{counts.get(status, 0)} {status}" for status in ("done", "pending", "failed")))
-    for reason, count in runs.loc[runs["status"] == "failed", "reason"].value_counts().head(10).items():
-        print(f"  failed {count}×: {reason}")
 
 
 def _report(options: argparse.Namespace) -> None:

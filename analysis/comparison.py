@@ -117,14 +117,16 @@ def compare(
     added = tuple(term for term in terms[1] if term not in terms[0])
     if not added or not set(terms[0]) <= set(terms[1]):
         raise InvalidParameterError(f"{full!r} must have all terms of {base!r} and more")
-    restriction = np.eye(len(terms[1]))[[terms[1].index(term) for term in added]]
-    wald = fits[1].result.wald_test(restriction, scalar=True)
+    names = list(added)
+    shift = fits[1].coefficients.loc[names, "estimate"].to_numpy()
+    inverse = np.linalg.pinv(fits[1].covariance.loc[names, names].to_numpy(), hermitian=True)
+    wald = float(shift @ inverse @ shift) / len(names)
     ratio = 2 * (fits[1].log_likelihood - fits[0].log_likelihood)
     return Comparison(
         base=fits[0],
         full=fits[1],
         added=added,
-        wald_p_value=float(wald.pvalue),
+        wald_p_value=float(stats.f.sf(wald, len(names), fits[1].degrees_of_freedom)),
         likelihood_ratio=ratio,
         likelihood_ratio_p_value=float(stats.chi2.sf(ratio, len(added))),
         aic_gain=fits[0].aic - fits[1].aic,

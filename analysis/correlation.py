@@ -11,7 +11,7 @@ import pandas as pd
 import scipy.sparse as sp
 from scipy import stats
 
-from analysis.frame import CELL
+from analysis.frame import cell_columns
 from analysis.guards import check_columns, complete_rows
 from topograph.checks import check_integer, check_real
 from topograph.errors import InsufficientDataError, InvalidParameterError
@@ -35,7 +35,7 @@ def correlate(
     control: str | Sequence[str] = (),
     methods: Sequence[str] | None = None,
     groups: str = "topology_id",
-    cells: Sequence[str] = CELL,
+    cells: Sequence[str] | None = None,
     confidence: float = 0.95,
     resamples: int = 1000,
     seed: int = 0,
@@ -48,12 +48,13 @@ def correlate(
     ``kendall``       τ-b: concordant less discordant pairs, over those not tied; raw, and only when asked for
     ``partial``       Pearson, after both have been freed of what the ``control`` columns explain linearly
     ``within_cell``   Pearson of the deviations from the mean of the cell (same data, trainer, architecture and
-                      degrees: only construction and seeds differ), pooled over cells
+                      degrees and settings: only construction and seeds differ), pooled over cells
     ================  ==========================================================================================
 
     Runs on one topology are not independent, so whole topologies are drawn with replacement (cluster bootstrap). The
-    standard error s of z = artanh r over the draws gives the interval tanh(z ± t·s) and the p-value of r = 0, with
-    t from Student's distribution on (clusters − 1 − controls) degrees of freedom.
+    standard error s of z = artanh r over the draws gives the interval tanh(z ± t·s) and the p-value of r = 0. With G
+    clusters, t is from Student's distribution on f = G − 2 − controls degrees of freedom (within cells: G − 1 − cells,
+    of those with more than one cluster), and s is multiplied by √(G/f), since the draws vary too little by that.
 
     Parameters
     ----------
@@ -110,6 +111,7 @@ def correlate(
     check_columns(frame, [outcome, *names, *controls])
     check_real("confidence", confidence, low=0, high=1, include_low=False, include_high=False)
     check_integer("resamples", resamples, low=100)
+    cells = cell_columns(frame) if cells is None else cells
     has_cells = all(column in frame.columns for column in cells)
     if methods is None:
         methods = [
@@ -139,7 +141,10 @@ def correlate(
         n_clusters = len(np.unique(clusters))
         for method in methods:
             statistic = _statistic(method, data, outcome, name, held, cells)
-            freedom = n_clusters - 1 - (len(held) if method == "partial" else 0)
+            counted, means = n_clusters, 1
+            if method == "within_cell":
+                counted, means = _comparable(data, cells, groups)
+            freedom = counted - means - 1 - (len(held) if method == "partial" else 0)
             row = _row(name, method, data) | {"n_clusters": n_clusters}
             (estimate,) = statistic(np.ones((1, len(data))))
             if np.isnan(estimate):
@@ -147,7 +152,7 @@ def correlate(
                 rows.append(row)
                 continue
             draws = np.concatenate([statistic(weights) for weights in _cluster_draws(clusters, resamples, seed)])
-            low, high, p_value = _interval(estimate, draws, confidence, freedom)
+            low, high, p_value = _interval(estimate, draws, confidence, counted, freedom)
             rows.append(row | {"estimate": float(estimate), "low": low, "high": high, "p_value": p_value})
     table = _adjusted(pd.DataFrame(rows, columns=list(COLUMNS)))
     table.attrs["reasons"] = reasons
@@ -296,13 +301,21 @@ def _cluster_draws(clusters: npt.NDArray[np.int64], resamples: int, seed: int) -
         yield times[:, member].astype(float)
 
 
-def _interval(estimate: float, draws: Vector, confidence: float, freedom: int) -> tuple[float, float, float]:
+def _comparable(data: pd.DataFrame, cells: Sequence[str], groups: str) -> tuple[int, int]:
+    """How many clusters share their cell with another, and how many such cells there are."""
+    sizes = data.groupby(list(cells), sort=False)[groups].nunique()
+    return int(sizes[sizes > 1].sum()), int((sizes > 1).sum())
+
+
+def _interval(
+    estimate: float, draws: Vector, confidence: float, n_clusters: int, freedom: int
+) -> tuple[float, float, float]:
     """Interval and p-value on Fisher's z scale."""
     values = draws[~np.isnan(draws)]
     if freedom < 1 or values.size < 0.9 * len(draws):
         return float("nan"), float("nan"), float("nan")
     z = np.arctanh(np.clip(estimate, -_CERTAIN, _CERTAIN))
-    error = np.arctanh(np.clip(values, -_CERTAIN, _CERTAIN)).std(ddof=1)
+    error = np.arctanh(np.clip(values, -_CERTAIN, _CERTAIN)).std(ddof=1) * np.sqrt(n_clusters / freedom)
     if error == 0:
         return estimate, estimate, 0.0 if estimate else 1.0
     reach = stats.t.ppf(0.5 + confidence / 2, freedom) * error

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from analysis.models import Fitted
+from analysis.models import Fitted, left_out
 
 _ILL_CONDITIONED = 30.0
 _FEW_CLUSTERS = 30
@@ -68,15 +68,8 @@ def cluster_influence(fitted: Fitted, outcome: npt.NDArray[np.float64], groups: 
     >>> fit(frame, "y ~ x").influence["x"].idxmin()  # without e the slope falls most
     'e'
     """
-    design = fitted.design
-    gram, moment = design.T @ design, design.T @ outcome
-    whole = np.linalg.lstsq(gram, moment, rcond=None)[0]
-    rows = {}
-    for name, places in groups.reset_index(drop=True).groupby(groups.to_numpy(), sort=False).groups.items():
-        part = design[places]
-        rest = np.linalg.lstsq(gram - part.T @ part, moment - part.T @ outcome[places], rcond=None)[0]
-        rows[name] = rest - whole
-    return pd.DataFrame.from_dict(rows, orient="index", columns=list(fitted.terms))
+    shifts = left_out(fitted.design, outcome, groups)
+    return pd.DataFrame(shifts, index=pd.unique(groups.to_numpy()), columns=list(fitted.terms))
 
 
 def warnings_in_words(fitted: Fitted, n_clusters: int, lone: list[str]) -> tuple[str, ...]:

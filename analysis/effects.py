@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import stats
 
-from analysis.frame import CELL
+from analysis.frame import cell_columns
 from analysis.guards import check_columns, complete_rows
 from topograph.checks import check_real
 from topograph.errors import InsufficientDataError, UnknownNameError
@@ -80,6 +81,9 @@ class Effect:
         )
         return f"{start}not distinguishable from zero; this study could have seen {self.detectable:.2f}.{more}"
 
+    def _repr_html_(self) -> str:
+        return f"<p>{html.escape(str(self))}</p>"
+
 
 def effect(
     frame: pd.DataFrame,
@@ -87,7 +91,7 @@ def effect(
     *,
     outcome: str = "test_accuracy",
     groups: str = "topology_id",
-    cells: Sequence[str] = CELL,
+    cells: Sequence[str] | None = None,
     confidence: float = 0.95,
     power: float = 0.8,
 ) -> Effect:
@@ -107,7 +111,8 @@ def effect(
     groups
         The column that names the topologies.
     cells
-        The columns that together name a cell; with none, all runs are one.
+        The columns that together name a cell: by default data set, trainer, architecture, degrees and the training
+        settings that vary. With none, ``[]``, all runs are one cell.
     confidence, power
         Both in (0, 1).
 
@@ -130,6 +135,7 @@ def effect(
     (1.0, True)
     """
     check_columns(frame, [metric, outcome])
+    cells = cell_columns(frame) if cells is None else cells
     for name in (groups, *cells):
         if name not in frame.columns:
             raise UnknownNameError.among("column", name, map(str, frame.columns))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,12 +10,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from analysis.effects import Effect, effect
-from analysis.frame import CELL
+from analysis.frame import cell_columns
 from topograph.errors import InsufficientDataError, UnknownNameError
 
 Vector = npt.NDArray[np.float64]
-CELLS = (*CELL, "construction")
-"""Runs that agree in these have the same degrees, neuron by neuron in distribution; variants change nothing else."""
 _RELABELLED = "relabelled"
 
 
@@ -73,6 +72,9 @@ class Experiment:
             )
         return "\n".join([*lines, *self.notes])
 
+    def _repr_html_(self) -> str:
+        return "".join(f"<p>{html.escape(line)}</p>" for line in str(self).splitlines())
+
 
 def experiment(
     frame: pd.DataFrame,
@@ -109,7 +111,8 @@ def experiment(
     InsufficientDataError
         When the study has neither rewired nor relabelled masks.
     """
-    for column in (metric, outcome, groups, *CELLS, "variant"):
+    cells = cell_columns(frame)
+    for column in (metric, outcome, groups, *cells, "construction", "variant"):
         if column not in frame.columns:
             raise UnknownNameError.among("column", column, map(str, frame.columns))
     sparse = frame[frame["construction"] != "dense"]
@@ -121,7 +124,8 @@ def experiment(
             "studies/experiment.toml"
         )
     notes: list[str] = []
-    options = {"outcome": outcome, "groups": groups, "cells": CELLS, "confidence": confidence, "power": power}
+    arms = (*cells, "construction")  # within one, masks have the same degrees; variants change nothing else
+    options = {"outcome": outcome, "groups": groups, "cells": arms, "confidence": confidence, "power": power}
     connectivity = None
     if rewired.any():
         try:
@@ -133,7 +137,7 @@ def experiment(
         plain_or_not = sparse[~rewired].assign(as_built=lambda rows: (rows["variant"] == "plain").astype(float))
         alignment = _alignment(plain_or_not, options, notes)
         if plain_or_not["construction"].nunique() > 1:
-            share = _share(plain_or_not, outcome, groups, confidence, resamples, seed)
+            share = _share(plain_or_not, cells, outcome, groups, confidence, resamples, seed)
     return Experiment(metric, connectivity, alignment, (share[0], share[1], share[2]), tuple(notes))
 
 
@@ -160,15 +164,21 @@ def _alignment(frame: pd.DataFrame, options: dict[str, object], notes: list[str]
 
 
 def _share(
-    frame: pd.DataFrame, outcome: str, groups: str, confidence: float, resamples: int, seed: int
+    frame: pd.DataFrame,
+    cells: tuple[str, ...],
+    outcome: str,
+    groups: str,
+    confidence: float,
+    resamples: int,
+    seed: int,
 ) -> tuple[float, float, float]:
     """1 − spread(relabelled) / spread(as built), the spread being the variance between constructions within cells."""
-    keys = [*CELL, "construction", "as_built", groups]
+    keys = [*cells, "construction", "as_built", groups]
     topologies = frame.groupby(keys, sort=False, as_index=False)[outcome].mean()
     halves = []
     for _, half in topologies.groupby("as_built", sort=False):
-        arms = half.groupby([*CELL, "construction"], sort=False).ngroup().to_numpy()
-        cell_of_arm = half.groupby(list(CELL), sort=False).ngroup().to_numpy()[np.unique(arms, return_index=True)[1]]
+        arms = half.groupby([*cells, "construction"], sort=False).ngroup().to_numpy()
+        cell_of_arm = half.groupby(list(cells), sort=False).ngroup().to_numpy()[np.unique(arms, return_index=True)[1]]
         halves.append((bool(half["as_built"].iloc[0]), half[outcome].to_numpy(dtype=float), arms, cell_of_arm))
     halves.sort(key=lambda half: not half[0])
     if len(halves) < 2:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ import pandas as pd
 from analysis.guards import is_constant
 from topograph.errors import InsufficientDataError, InvalidParameterError, StoreError, UnknownNameError
 from topograph.metrics import metric_table
+from trainers import TrainingConfig
 from trainers.study.store import Store
 
 _KEY_WORDS = {
@@ -41,8 +43,9 @@ _DERIVED_WORDS = {
     "weight_std": "standard deviation of the trained weights",
 }
 KEYS = tuple(_KEY_WORDS)
+_SETTINGS = {field.name for field in fields(TrainingConfig)} - {"seed"}
 CELL = ("dataset", "trainer", "architecture", "degrees")
-"""Runs that agree in these differ only in construction and seeds."""
+"""The columns that name a cell, besides the training settings that vary: see `cell_columns`."""
 
 
 def load_frame(source: str | os.PathLike[str] | pd.DataFrame, columns: Mapping[str, str] | None = None) -> pd.DataFrame:
@@ -65,7 +68,8 @@ def load_frame(source: str | os.PathLike[str] | pd.DataFrame, columns: Mapping[s
         ``<layer>_weight_min/max/mean/std`` of the trained weights; `describe_columns` says what each is. A metric that
         is undefined is NaN; its reason is in ``frame.attrs["reasons"]``, the spec in ``frame.attrs["meta"]``. In a
         table, key columns that are missing are filled in: each row is a topology and a cell of its own unless it says
-        otherwise.
+        otherwise. A training setting that varies in a store is a column under its own name, such as
+        ``dropout_hidden``; ``frame.attrs["settings"]`` lists them.
 
     Raises
     ------
@@ -115,9 +119,31 @@ def describe_columns(frame: pd.DataFrame | None = None) -> pd.DataFrame:
     for name in names:
         prefix, _, rest = name.partition("_")
         part = "whole network" if prefix == "network" else f"layer {prefix[1:]}" if _is_layer(prefix) else "run"
-        meaning = _KEY_WORDS.get(name) or _DERIVED_WORDS.get(name) or catalogue.get(rest if part != "run" else name)
+        meaning = (
+            _KEY_WORDS.get(name)
+            or _setting_words(name)
+            or _DERIVED_WORDS.get(name)
+            or catalogue.get(rest if part != "run" else name)
+        )
         rows[name] = {"part": part, "meaning": meaning or "not ours: kept as it came"}
     return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def setting_columns(frame: pd.DataFrame) -> list[str]:
+    """The training settings that vary, such as ``dropout_hidden``."""
+    return [column for column in frame.columns if column in _SETTINGS and frame[column].nunique(dropna=False) > 1]
+
+
+def cell_columns(frame: pd.DataFrame) -> tuple[str, ...]:
+    """The columns that name a cell: runs that agree in all of them differ only in construction and seeds.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"test_accuracy": [0.8, 0.9], "dropout_hidden": [0.2, 0.5]})
+    >>> cell_columns(load_frame(frame))
+    ('dataset', 'trainer', 'architecture', 'degrees', 'dropout_hidden')
+    """
+    return (*CELL, *setting_columns(frame))
 
 
 def metric_columns(frame: pd.DataFrame) -> list[str]:
@@ -147,37 +173,35 @@ def connectivity_columns(frame: pd.DataFrame) -> list[str]:
 
 def learning_curves(store: str | os.PathLike[str]) -> pd.DataFrame:
     """The history of every finished run of a store: one row a run and epoch, with the run's keys."""
-    runs = Store(Path(store)).runs()
+    source = Store(Path(store))
+    runs = source.runs("done").set_index("run_id")[["construction", "architecture", "degrees", "seed"]]
     pieces = []
-    for run in runs[runs["status"] == "done"].itertuples():
-        history = pd.DataFrame(json.loads(run.record)["history"])
+    for run_id, record in source.records():
+        history = pd.DataFrame(record["history"])
         history.insert(0, "epoch", np.arange(1, len(history) + 1))
-        keys = {name: getattr(run, name) for name in ("run_id", "construction", "architecture", "degrees", "seed")}
-        pieces.append(history.assign(**keys))
+        pieces.append(history.assign(run_id=run_id, **runs.loc[run_id].to_dict()))
     if not pieces:
-        raise InsufficientDataError(f"{store}: none of its {len(runs)} runs has finished")
+        raise _nothing_finished(source)
     return pd.concat(pieces, ignore_index=True)
 
 
+def _nothing_finished(source: Store) -> InsufficientDataError:
+    return InsufficientDataError(f"{source.path}: none of its {sum(source.counts().values())} runs has finished")
+
+
 def _from_store(source: Store) -> pd.DataFrame:
-    runs = source.runs()
-    done = runs[runs["status"] == "done"]
+    done = source.runs("done")
     if done.empty:
-        raise InsufficientDataError(f"{source.path}: none of its {len(runs)} runs has finished")
-    metrics = source.metrics()
-    metrics["column"] = metrics["layer"] + "_" + metrics["metric"]
-    order = list(dict.fromkeys(metrics["column"]))
-    values = metrics.pivot(index="topology_id", columns="column", values="value").reindex(columns=order).astype(float)
-    values = values.dropna(axis="columns", how="all")
-    values.columns.name = None
-    frame = done[list(KEYS)].merge(values, left_on="topology_id", right_index=True, how="left")
-    frame = _derived(frame.reset_index(drop=True))
-    weights = _weight_statistics(done["record"])
-    frame = pd.concat([frame, weights.reset_index(drop=True)], axis=1)
-    reasons = metrics.dropna(subset="reason")
-    frame.attrs["reasons"] = {
-        column: sorted(set(group["reason"])) for column, group in reasons.groupby("column", sort=False)
-    }
+        raise _nothing_finished(source)
+    table, reasons = source.metric_table()
+    table = table.dropna(axis="columns", how="all")
+    values = table.iloc[table.index.get_indexer(done["topology_id"])].reset_index(drop=True)
+    values[~done["topology_id"].isin(table.index).to_numpy()] = np.nan
+    settings = _settings(done["settings"])
+    frame = _derived(pd.concat([done[list(KEYS)], settings, values], axis=1))
+    frame = pd.concat([frame, source.weight_statistics().dropna(axis="columns", how="all")], axis=1)
+    frame.attrs["reasons"] = reasons
+    frame.attrs["settings"] = list(settings.columns)
     frame.attrs["meta"] = source.meta()
     return frame
 
@@ -229,18 +253,20 @@ def _derived(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(**new)
 
 
-def _weight_statistics(records: pd.Series) -> pd.DataFrame:
-    rows = []
-    for record in records:
-        layers = json.loads(record).get("weight_stats", {})
-        rows.append(
-            {f"{layer}_weight_{name}": value for layer, values in layers.items() for name, value in values.items()}
-        )
-    return pd.DataFrame(rows).astype(float)
+def _settings(records: pd.Series) -> pd.DataFrame:
+    """The training settings that vary, one column each."""
+    numbers, different = pd.factorize(records)
+    table = pd.DataFrame([json.loads(record) for record in different])
+    varying = [name for name in table.columns if table[name].nunique(dropna=False) > 1]
+    return table[varying].iloc[numbers].reset_index(drop=True)
 
 
 def _network(catalogue: Mapping[str, str]) -> list[str]:
     return [f"network_{name}" for name in catalogue if not name.startswith("weight_")]
+
+
+def _setting_words(name: str) -> str | None:
+    return f"training setting {name}: see trainers.TrainingConfig" if name in _SETTINGS else None
 
 
 def _is_layer(prefix: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,10 @@ class Fitted:
         Names of the terms whose coefficients are of interest, in the order of the design's columns.
     design
         Their columns.
+    covariance
+        Of the coefficients of the terms.
+    degrees_of_freedom
+        Of the Student's t that the intervals are read from; infinite for the normal distribution.
     r_squared
         Share of the variation explained, in the model's own sense.
     bic
@@ -41,6 +45,8 @@ class Fitted:
     result: Any
     terms: tuple[str, ...]
     design: npt.NDArray[np.float64]
+    covariance: npt.NDArray[np.float64]
+    degrees_of_freedom: float
     r_squared: float
     bic: float
     notes: tuple[str, ...] = ()
@@ -75,16 +81,21 @@ def _counts(outcome: str) -> tuple[str, ...]:
 
 def _ols(data: pd.DataFrame, outcome: str, right: str, groups: pd.Series | None) -> Fitted:
     model = _prepared(lambda: smf.ols(f"{outcome} ~ {right}", data), data)
-    # Student's t on (clusters − 1) degrees of freedom: the normal distribution claims too much when clusters are few
     result, notes = _quiet(model, {**_errors(groups, "HC3"), "use_t": True})
-    return _fitted(result, float(result.rsquared), float(result.bic), notes)
+    fitted = _fitted(result, float(result.rsquared), float(result.bic), notes, groups)
+    if groups is None:
+        return replace(fitted, degrees_of_freedom=float(result.df_resid))
+    # the sandwich's errors are too small when clusters are few or unequal; those from leaving each out are not
+    shifts = left_out(fitted.design, np.asarray(model.endog), groups)
+    spread = shifts - shifts.mean(axis=0)
+    return replace(fitted, covariance=(len(shifts) - 1) / len(shifts) * spread.T @ spread)
 
 
 def _binomial(data: pd.DataFrame, outcome: str, right: str, groups: pd.Series | None) -> Fitted:
     data = data.assign(incorrect_=data["total"] - data["correct"])
     model = _prepared(lambda: smf.glm(f"correct + incorrect_ ~ {right}", data, family=Binomial()), data)
     result, notes = _quiet(model, _errors(groups, "HC1"))
-    return _fitted(result, float(1 - result.deviance / result.null_deviance), float(result.bic_llf), notes)
+    return _fitted(result, float(1 - result.deviance / result.null_deviance), float(result.bic_llf), notes, groups)
 
 
 def _beta(data: pd.DataFrame, outcome: str, right: str, groups: pd.Series | None) -> Fitted:
@@ -97,7 +108,7 @@ def _beta(data: pd.DataFrame, outcome: str, right: str, groups: pd.Series | None
     squeezed = data.assign(**{outcome: (values * (len(values) - 1) + 0.5) / len(values)})
     model = _prepared(lambda: BetaModel.from_formula(f"{outcome} ~ {right}", squeezed), squeezed)
     result, notes = _quiet(model, {**_errors(groups, "HC0"), "disp": 0})
-    return _fitted(result, float(result.prsquared), float(result.bic), notes)
+    return _fitted(result, float(result.prsquared), float(result.bic), notes, groups)
 
 
 def _mixed(data: pd.DataFrame, outcome: str, right: str, groups: pd.Series | None) -> Fitted:
@@ -123,7 +134,10 @@ def _mixed(data: pd.DataFrame, outcome: str, right: str, groups: pd.Series | Non
     if not result.converged:
         notes += ("the fit did not converge: do not rest anything on it",)
     explained = fixed.var()
-    return _fitted(result, float(explained / (explained + between.sum() + result.scale)), math.nan, notes)
+    share = float(explained / (explained + between.sum() + result.scale))
+    fitted = _fitted(result, share, math.nan, notes, groups)
+    # what varies between topologies only is known from as many numbers as there are topologies
+    return replace(fitted, degrees_of_freedom=max(1.0, groups.nunique() - len(fitted.terms)))
 
 
 MODELS: Mapping[str, Model] = {
@@ -166,7 +180,33 @@ def _quiet(model: Any, options: dict[str, Any]) -> tuple[Any, tuple[str, ...]]:
     return result, tuple(f"statsmodels: {line}" for line in sorted(lines))
 
 
-def _fitted(result: Any, r_squared: float, bic: float, notes: tuple[str, ...]) -> Fitted:
+def _fitted(result: Any, r_squared: float, bic: float, notes: tuple[str, ...], groups: pd.Series | None) -> Fitted:
     design = np.asarray(result.model.exog, dtype=float)
-    names = tuple(result.model.exog_names)[: design.shape[1]]
-    return Fitted(result, names, design, r_squared, bic, notes)
+    size = design.shape[1]
+    # with few clusters the normal distribution claims too much: Student's t on (clusters − 1) degrees of freedom
+    freedom = math.inf if groups is None else float(max(1, groups.nunique() - 1))
+    covariance = np.asarray(result.cov_params(), dtype=float)[:size, :size]
+    return Fitted(result, tuple(result.model.exog_names)[:size], design, covariance, freedom, r_squared, bic, notes)
+
+
+def left_out(
+    design: npt.NDArray[np.float64], outcome: npt.NDArray[np.float64], groups: pd.Series
+) -> npt.NDArray[np.float64]:
+    """Least-squares coefficients without each cluster, less those on all rows: one row a cluster, as they first appear.
+
+    Examples
+    --------
+    >>> design = np.column_stack([np.ones(3), [0.0, 1.0, 2.0]])
+    >>> left_out(design, np.array([0.0, 1.0, 5.0]), pd.Series(["a", "b", "c"]))[:, 1].round(6) + 0
+    array([ 1.5,  0. , -1.5])
+    """
+    gram, moment = design.T @ design, design.T @ outcome
+    whole = np.linalg.lstsq(gram, moment, rcond=None)[0]
+    codes, names = pd.factorize(groups)
+    order = np.argsort(codes, kind="stable")
+    rows = []
+    for places in np.split(order, np.cumsum(np.bincount(codes, minlength=len(names)))[:-1]):
+        part = design[places]
+        rest = np.linalg.lstsq(gram - part.T @ part, moment - part.T @ outcome[places], rcond=None)[0]
+        rows.append(rest - whole)
+    return np.array(rows)

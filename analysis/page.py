@@ -7,6 +7,7 @@ import html
 import io
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +17,10 @@ from matplotlib.figure import Figure
 from analysis import figures
 from analysis.experiments import experiment
 from analysis.figures.style import label
-from analysis.frame import connectivity_columns
+from analysis.frame import connectivity_columns, setting_columns
 from analysis.prediction import Prediction
+from analysis.regression import Fit
+from topograph.errors import InsufficientDataError
 
 if TYPE_CHECKING:
     from analysis.reporting import Report
@@ -61,8 +64,8 @@ def render(frame: pd.DataFrame, result: Report, control: list[str], notes: list[
         "<div class='first'>" + "".join(f"<p>{html.escape(line)}</p>" for line in _first(result)) + "</div>",
         "<h2>The answer, metric by metric</h2>",
         f"<p>{len(frame)} networks on {frame['topology_id'].nunique()} topologies. Density is held fixed in two ways: "
-        "<em>within cells</em> compares only networks of the same data, trainer, architecture and degrees, which "
-        "differ in construction and seeds; <em>by regression</em> takes out what is linear in "
+        "<em>within cells</em> compares only networks of the same data, trainer, architecture, settings and degrees, "
+        "which differ in construction and seeds; <em>by regression</em> takes out what is linear in "
         f"{html.escape(controls)}. Intervals come from drawing whole topologies with replacement. These are "
         "correlations; they do not show causes.</p>",
         "<ul>" + "".join(f"<li>{html.escape(line)}</li>" for line in result.verdicts[1:]) + "</ul>",
@@ -96,6 +99,7 @@ def render(frame: pd.DataFrame, result: Report, control: list[str], notes: list[
             f"{model.n_clusters} clusters, R² {model.r_squared:.3f}, {model.dropped} rows left out.</p>",
             _table(model.coefficients),
             *(f"<p>Note: {html.escape(note)}.</p>" for note in model.notes),
+            *_residual_figures(name, model),
         ]
     parts += [f"<p>{html.escape(note)}</p>" for note in notes]
     parts += [
@@ -115,6 +119,26 @@ def render(frame: pd.DataFrame, result: Report, control: list[str], notes: list[
         f"<meta name='viewport' content='width=device-width, initial-scale=1'><style>{_STYLE}</style></head>"
         f"<body>{body}</body></html>\n"
     )
+
+
+def _residual_figures(name: str, model: Fit) -> list[str]:
+    """Of the linear models: what a missing term, unequal spread or long tails would show in."""
+    if model.model != "ols":
+        return []
+    return [
+        _figure(
+            partial(figures.residuals_against_fitted, model),
+            f"{name}: what was seen less what was fitted; a bend means a term is missing.",
+            width=6.0,
+            height=3.2,
+        ),
+        _figure(
+            partial(figures.residual_quantiles, model),
+            f"{name}: the same, against a normal distribution.",
+            width=6.0,
+            height=3.2,
+        ),
+    ]
 
 
 def _first(result: Report) -> list[str]:
@@ -165,6 +189,24 @@ def _study_figures(frame: pd.DataFrame, result: Report, control: list[str]) -> l
                 "layers, with its 95 % interval.",
             )
         )
+    sparse = frame.loc[frame["construction"] != "dense", "degrees"].str.split("-", expand=True)
+    if sparse.shape[1] > 1 and sparse[0].nunique() > 1 and sparse[1].nunique() > 1:
+        drawn.append(
+            _figure(
+                partial(figures.accuracy_over_degrees, frame),
+                "Mean test accuracy over the degrees of the first two layers, all sparse constructions together.",
+            )
+        )
+    for setting in (*setting_columns(frame), "architecture"):
+        with suppress(InsufficientDataError):  # nothing was trained with every value of it
+            if frame[setting].nunique() > 1:
+                drawn.append(
+                    _figure(
+                        partial(figures.accuracy_by_setting, frame, setting=setting),
+                        f"Test accuracy for each {label(setting)}: mean over networks that were trained with every one "
+                        "and are otherwise alike, with its 95 % interval.",
+                    )
+                )
     for metric in connectivity_columns(frame):
         words = label(metric)
         drawn += [
@@ -203,9 +245,9 @@ def _study_figures(frame: pd.DataFrame, result: Report, control: list[str]) -> l
     return drawn
 
 
-def _figure(draw: Callable[..., Any], caption: str, height: float = 4.2) -> str:
+def _figure(draw: Callable[..., Any], caption: str, height: float = 4.2, width: float = 8.6) -> str:
     """A figure as an image inside the page, with its caption as its alternative text."""
-    figure = Figure(figsize=(8.6, height), layout="constrained")
+    figure = Figure(figsize=(width, height), layout="constrained")
     draw(ax=figure.subplots())
     buffer = io.BytesIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None})

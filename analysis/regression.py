@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from analysis.diagnostics import cluster_influence, condition_number, lone_terms, variance_inflation, warnings_in_words
 from analysis.guards import check_columns, is_constant
@@ -30,6 +31,11 @@ class Fit:
         One row a term: ``estimate``, ``std_error``, ``low``, ``high``, ``p_value``, and ``per_sd``: the estimate times
         the standard deviation of its column (accuracy per standard deviation for ``ols`` and ``mixed``, log odds for
         ``binomial`` and ``beta``).
+    covariance
+        Of these estimates.
+    degrees_of_freedom
+        Of the Student's t that intervals and p-values are read from: clusters − 1 (``mixed``: clusters − terms),
+        infinite for the normal distribution.
     n, n_clusters
         Rows and clusters used.
     dropped
@@ -54,6 +60,8 @@ class Fit:
     formula: str
     model: str
     coefficients: pd.DataFrame
+    covariance: pd.DataFrame
+    degrees_of_freedom: float
     n: int
     n_clusters: int
     dropped: int
@@ -113,8 +121,9 @@ def fit(
     formula
         Such as ``"test_accuracy ~ l1_log_density + l1_normalized_gap + C(construction)"``.
     groups
-        Column whose values share their errors (cluster-robust), or their intercept (``mixed``); None for errors robust
-        to unequal variance.
+        Column whose values share their errors, or their intercept (``mixed``); None for errors robust to unequal
+        variance. The errors of ``ols`` come from leaving out each cluster in turn (the jackknife, CR3), those of
+        ``binomial`` and ``beta`` from the clustered sandwich.
     model
         One of the above.
     absorb
@@ -132,7 +141,8 @@ def fit(
 
     References
     ----------
-    Cameron & Miller (2015), A practitioner's guide to cluster-robust inference.
+    Cameron & Miller (2015), A practitioner's guide to cluster-robust inference. MacKinnon, Nielsen & Webb (2023),
+    Cluster-robust inference: a guide to empirical practice.
 
     Examples
     --------
@@ -171,6 +181,8 @@ def fit(
         formula=formula,
         model=model,
         coefficients=_coefficients(fitted, confidence, lone).loc[shown],
+        covariance=pd.DataFrame(fitted.covariance, fitted.terms, fitted.terms).loc[shown, shown],
+        degrees_of_freedom=fitted.degrees_of_freedom,
         n=len(data),
         n_clusters=n_clusters,
         dropped=len(frame) - len(data),
@@ -191,17 +203,19 @@ def fit(
 
 
 def _coefficients(fitted: Fitted, confidence: float, lone: list[str]) -> pd.DataFrame:
-    result, size = fitted.result, len(fitted.terms)
+    estimates = np.asarray(fitted.result.params)[: len(fitted.terms)]
     with np.errstate(invalid="ignore"):  # the variance of a lone term may come out just below 0
-        interval = np.asarray(result.conf_int(alpha=1 - confidence))[:size]
-    estimates = np.asarray(result.params)[:size]
+        errors = np.sqrt(np.diag(fitted.covariance))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        p_values = 2 * stats.t.sf(np.abs(estimates / errors), fitted.degrees_of_freedom)
+    reach = stats.t.ppf((1 + confidence) / 2, fitted.degrees_of_freedom) * errors
     table = pd.DataFrame(
         {
             "estimate": estimates,
-            "std_error": np.asarray(result.bse)[:size],
-            "low": interval[:, 0],
-            "high": interval[:, 1],
-            "p_value": np.asarray(result.pvalues)[:size],
+            "std_error": errors,
+            "low": estimates - reach,
+            "high": estimates + reach,
+            "p_value": p_values,
             "per_sd": estimates * fitted.design.std(axis=0),
         },
         index=pd.Index(fitted.terms, name="term"),

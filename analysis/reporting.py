@@ -13,7 +13,7 @@ import pandas as pd
 
 from analysis.comparison import Comparison, compare
 from analysis.correlation import correlate
-from analysis.frame import connectivity_columns, density_columns, metric_columns
+from analysis.frame import connectivity_columns, density_columns, metric_columns, setting_columns
 from analysis.guards import is_constant
 from analysis.page import render
 from analysis.prediction import Prediction, predict_unseen
@@ -25,7 +25,7 @@ from topograph.metrics import metric_table
 OUTCOME = "test_accuracy"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Report:
     """What a report found.
 
@@ -54,6 +54,9 @@ class Report:
     comparison: Comparison | None
     effects: dict[str, str]
     prediction: Prediction | None
+
+    def __repr__(self) -> str:
+        return f"Report({self.path}, {len(self.verdicts) - 1} metrics)"
 
     def __str__(self) -> str:
         return "\n".join([*self.effects.values(), "", *self.verdicts])
@@ -136,14 +139,15 @@ def _with_controls(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
 def _models(frame: pd.DataFrame, control: list[str], notes: list[str]) -> tuple[dict[str, Fit], Comparison | None]:
     """The regressions; what cannot be fitted becomes a note."""
     connectivity = connectivity_columns(frame)
-    effects = [_effect(frame, c) for c in ("construction", "architecture", "dataset") if frame[c].nunique() > 1]
+    factors = ("construction", "architecture", "dataset", *setting_columns(frame))
+    effects = [_effect(frame, factor) for factor in factors if frame[factor].nunique() > 1]
     base = " + ".join(control) or "1"
     full = " + ".join([*control, *connectivity]) or "1"
     fits: dict[str, Fit] = {}
     for name, formula, model in (
         ("linear", full, "ols"),
-        ("linear, with construction and architecture", " + ".join([full, *effects]), "ols"),
-        ("binomial, with construction and architecture", " + ".join([full, *effects]), "binomial"),
+        ("linear, with construction, architecture and settings", " + ".join([full, *effects]), "ols"),
+        ("binomial, with construction, architecture and settings", " + ".join([full, *effects]), "binomial"),
     ):
         try:
             fits[name] = fit(frame, f"{OUTCOME} ~ {formula}", model=model)

@@ -37,3 +37,17 @@ def test_snippets(tmp_path, monkeypatch, capsys):
     assert commands >= 9
     assert (tmp_path / "small.html").exists()
     assert "with density held fixed" in capsys.readouterr().out
+
+
+def test_tables_are_those_of_the_code(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "docs")
+    from generated import readme
+
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert readme(text) == text, "python docs/generated.py makes them anew"
+
+
+def test_links_lead_somewhere():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", text):
+        assert (ROOT / target).exists(), target

@@ -94,5 +94,9 @@ class StoreError(TopographError, RuntimeError):
     """A study store cannot be opened, read or written."""
 
 
+class WorkerError(TopographError, RuntimeError):
+    """The workers of a study are gone: a cluster that no longer answers, a pool that broke."""
+
+
 class InsufficientDataError(TopographError, ValueError):
     """There is too little data, or too little variation in it, for the analysis asked for."""

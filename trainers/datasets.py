@@ -50,7 +50,7 @@ class Dataset:
         for part in ("train", "test"):
             x = _numbers(f"x_{part}", getattr(self, f"x_{part}"))
             y = _numbers(f"y_{part}", getattr(self, f"y_{part}"))
-            x = np.ascontiguousarray(x.reshape(len(x), -1) if x.ndim > 1 and len(x) else x, dtype=np.float32)
+            x = np.ascontiguousarray(x.reshape(len(x), -1) if x.ndim > 2 and len(x) else x, dtype=np.float32)
             if x.ndim != 2 or y.ndim != 1 or len(x) != len(y) or not len(x):
                 raise InvalidDatasetError(
                     f"{self.name}: x_{part} must be samples × features and y_{part} one label a sample, "
@@ -62,7 +62,9 @@ class Dataset:
             if (labels != y).any() or labels.min() < 0:
                 raise InvalidDatasetError(f"{self.name}: y_{part} must hold whole numbers from 0, but got {y.min()}…")
             for field, value in ((f"x_{part}", x), (f"y_{part}", labels)):
-                value = value.copy() if value.base is not None or value is getattr(self, field) else value
+                # nobody else must be able to change it; what is whole and read-only is not copied
+                shared = value.base is not None or (value.flags.writeable and value is getattr(self, field))
+                value = value.copy() if shared else value
                 value.flags.writeable = False
                 object.__setattr__(self, field, value)
         if self.x_train.shape[1] != self.x_test.shape[1]:
@@ -209,7 +211,9 @@ def _idx_dataset(name: str, download: bool) -> Dataset:
             )
         arrays[part] = _read_idx(path)
     for part in ("x_train", "x_test"):
-        arrays[part] = arrays[part].astype(np.float32) / np.float32(255)
+        flat = arrays[part].reshape(len(arrays[part]), -1)
+        arrays[part] = np.divide(flat, np.float32(255), dtype=np.float32)
+        arrays[part].flags.writeable = False
     return Dataset(name, **arrays)
 
 

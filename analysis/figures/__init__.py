@@ -1,7 +1,7 @@
-"""Figures: each takes a table and the axes to draw on, and returns the axes."""
+"""Figures: each takes a table and, if not on new ones, the axes to draw on, and returns the axes."""
 
 from analysis.figures.coefficients import coefficient_forest, correlation_forest
-from analysis.figures.curves import accuracy_by_degree, metric_by_degree
+from analysis.figures.curves import accuracy_by_degree, accuracy_by_setting, metric_by_degree
 from analysis.figures.graphs import mask_image, node_link
 from analysis.figures.overview import (
     accuracy_by_construction,
@@ -10,12 +10,14 @@ from analysis.figures.overview import (
     metric_heatmap,
     predicted_against_seen,
 )
+from analysis.figures.residuals import residual_quantiles, residuals_against_fitted
 from analysis.figures.scatter import accuracy_against_metric, partial_regression, within_cell_scatter
 
 __all__ = [
     "accuracy_against_metric",
     "accuracy_by_construction",
     "accuracy_by_degree",
+    "accuracy_by_setting",
     "accuracy_over_degrees",
     "coefficient_forest",
     "correlation_forest",
@@ -26,5 +28,7 @@ __all__ = [
     "node_link",
     "partial_regression",
     "predicted_against_seen",
+    "residual_quantiles",
+    "residuals_against_fitted",
     "within_cell_scatter",
 ]

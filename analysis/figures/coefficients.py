@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 
-from analysis.figures.style import label
+from analysis.figures.style import given_or_new, label
 from analysis.regression import Fit
 
 _METHOD_WORDS = {
@@ -20,7 +20,7 @@ _METHOD_WORDS = {
 
 
 def correlation_forest(
-    table: pd.DataFrame, ax: Any, *, methods: tuple[str, ...] = ("pearson", "partial", "within_cell")
+    table: pd.DataFrame, ax: Any = None, *, methods: tuple[str, ...] = ("pearson", "partial", "within_cell")
 ) -> Any:
     """Correlations with their intervals, one line a metric, the methods side by side.
 
@@ -29,10 +29,11 @@ def correlation_forest(
     table
         From `analysis.correlate`.
     ax
-        The matplotlib axes to draw on.
+        The matplotlib axes to draw on; new ones by default.
     methods
         Which to show.
     """
+    ax = given_or_new(ax)
     known = table.dropna(subset=["estimate"])
     names = list(dict.fromkeys(known["metric"]))
     colours = sns.color_palette("colorblind")
@@ -63,7 +64,7 @@ def correlation_forest(
     return ax
 
 
-def coefficient_forest(fit: Fit, ax: Any, *, unit: str = "accuracy") -> Any:
+def coefficient_forest(fit: Fit, ax: Any = None, *, unit: str = "accuracy") -> Any:
     """Coefficients times the standard deviation of their column, with intervals; the intercept left out.
 
     Parameters
@@ -71,10 +72,11 @@ def coefficient_forest(fit: Fit, ax: Any, *, unit: str = "accuracy") -> Any:
     fit
         From `analysis.fit`.
     ax
-        The matplotlib axes to draw on.
+        The matplotlib axes to draw on; new ones by default.
     unit
         What the coefficients are measured in: ``"accuracy"`` for a linear model, ``"log odds"`` for a binomial one.
     """
+    ax = given_or_new(ax)
     rows = fit.coefficients.drop(index="Intercept", errors="ignore")
     scale = (rows["per_sd"] / rows["estimate"].where(rows["estimate"] != 0)).fillna(0)
     places = np.arange(len(rows))

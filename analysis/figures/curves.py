@@ -1,4 +1,4 @@
-"""Means over degrees, one curve a construction."""
+"""Means over degrees or settings, one curve a construction."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from typing import Any
 import pandas as pd
 import seaborn as sns
 
-from analysis.figures.style import construction_order, label, legend_beside, markers, palette
+from analysis.figures.style import construction_order, given_or_new, label, legend_beside, markers, palette
+from analysis.frame import cell_columns
 from analysis.guards import check_columns
+from topograph.errors import InsufficientDataError, UnknownNameError
 
 
-def accuracy_by_degree(frame: pd.DataFrame, ax: Any, *, outcome: str = "test_accuracy", layer: int = 1) -> Any:
+def accuracy_by_degree(frame: pd.DataFrame, ax: Any = None, *, outcome: str = "test_accuracy", layer: int = 1) -> Any:
     """Mean accuracy against the degree of a layer, one curve a construction, with its 95 % interval; dense as a line.
 
     Parameters
@@ -19,21 +21,73 @@ def accuracy_by_degree(frame: pd.DataFrame, ax: Any, *, outcome: str = "test_acc
     frame
         One row a run.
     ax
-        The matplotlib axes to draw on.
+        The matplotlib axes to draw on; new ones by default.
     outcome
         The column drawn upwards.
     layer
         The layer pair whose degree is drawn to the right, from 1; the mean runs over the degrees of the others.
     """
+    ax = given_or_new(ax)
     return _curves(frame, ax, outcome, layer)
 
 
-def metric_by_degree(frame: pd.DataFrame, ax: Any, *, metric: str = "l1_algebraic_connectivity", layer: int = 1) -> Any:
+def metric_by_degree(
+    frame: pd.DataFrame, ax: Any = None, *, metric: str = "l1_algebraic_connectivity", layer: int = 1
+) -> Any:
     """Mean of a metric against the degree of a layer, one curve a construction: each topology counts once.
 
     Parameters are as for `accuracy_by_degree`.
     """
+    ax = given_or_new(ax)
     return _curves(frame.drop_duplicates("topology_id"), ax, metric, layer)
+
+
+def accuracy_by_setting(
+    frame: pd.DataFrame, ax: Any = None, *, setting: str = "dropout_hidden", outcome: str = "test_accuracy"
+) -> Any:
+    """Mean accuracy for each value of a training setting, or of the architecture (the paper's figure 4).
+
+    Like is compared with like: only networks enter whose construction, degrees and other settings were trained with
+    every value of the setting. Of architectures of different depth, the degrees of the first and the last layer are
+    compared.
+
+    Parameters
+    ----------
+    frame
+        One row a run.
+    ax
+        The matplotlib axes to draw on; new ones by default.
+    setting
+        The column drawn to the right, such as ``"dropout_hidden"`` or ``"architecture"``.
+    outcome
+        The column drawn upwards.
+    """
+    ax = given_or_new(ax)
+    check_columns(frame, [outcome])
+    if setting not in frame.columns:
+        raise UnknownNameError.among("column", setting, map(str, frame.columns))
+    degrees = frame["degrees"].str.split("-")
+    ends = degrees.str[0] + "-" + degrees.str[-1] if setting == "architecture" else frame["degrees"]
+    others = [frame[column] for column in cell_columns(frame) if column not in (setting, "degrees")]
+    tried = frame.groupby([frame["construction"], ends, *others])[setting].transform("nunique")
+    rows = frame[tried == frame[setting].nunique()]
+    if rows.empty:
+        raise InsufficientDataError(f"no construction and degrees were trained with every {setting}")
+    order = sorted(rows[setting].unique(), key=_by_size)
+    _points(rows.assign(**{setting: rows[setting].map(str)}), ax, setting, outcome, [str(value) for value in order])
+    ax.set_xlabel(label(setting))
+    ax.set_ylabel(label(outcome))
+    legend_beside(ax)
+    sns.despine(ax=ax)
+    return ax
+
+
+def _by_size(value: object) -> tuple[Any, ...]:
+    """Numbers by value; architectures by the number of layers, then by width."""
+    if isinstance(value, str):
+        sizes = value.split("-")
+        return (len(sizes), *(int(size) for size in sizes)) if all(s.isdigit() for s in sizes) else (0, value)
+    return (value,)
 
 
 def _curves(frame: pd.DataFrame, ax: Any, value: str, layer: int) -> Any:
@@ -41,28 +95,9 @@ def _curves(frame: pd.DataFrame, ax: Any, value: str, layer: int) -> Any:
     dense = frame[frame["construction"] == "dense"]
     sparse = frame[frame["construction"] != "dense"]
     sparse = sparse.assign(degree=sparse["degrees"].str.split("-").str[layer - 1].astype(float))
-    names = construction_order(sparse["construction"])
-    colours, shapes = palette(frame["construction"]), markers(frame["construction"])
     if len(sparse):
         # degrees as categories: evenly spaced, so that the constructions' intervals can stand side by side
-        sns.pointplot(
-            sparse,
-            x="degree",
-            y=value,
-            hue="construction",
-            hue_order=names,
-            palette=[colours[name] for name in names],
-            markers=[shapes[name] for name in names],
-            errorbar=("ci", 95),
-            n_boot=200,
-            seed=0,
-            dodge=0.5,
-            formatter="{:g}".format,
-            markersize=5,
-            linewidth=1.2,
-            err_kws={"linewidth": 1.2},
-            ax=ax,
-        )
+        _points(sparse, ax, "degree", value, None)
     if len(dense):
         ax.axhline(dense[value].mean(), color="0.3", linestyle="--", linewidth=1.2, label="dense")
     ax.set_xlabel(f"degree of the inputs of layer {layer} (outputs of each)")
@@ -70,3 +105,27 @@ def _curves(frame: pd.DataFrame, ax: Any, value: str, layer: int) -> Any:
     legend_beside(ax)
     sns.despine(ax=ax)
     return ax
+
+
+def _points(rows: pd.DataFrame, ax: Any, x: str, y: str, order: list[str] | None) -> None:
+    names = construction_order(rows["construction"])
+    colours, shapes = palette(names), markers(names)
+    sns.pointplot(
+        rows,
+        x=x,
+        y=y,
+        order=order,
+        hue="construction",
+        hue_order=names,
+        palette=[colours[name] for name in names],
+        markers=[shapes[name] for name in names],
+        errorbar=("ci", 95),
+        n_boot=200,
+        seed=0,
+        dodge=0.5 if len(names) > 1 else False,
+        formatter=None if order is not None else "{:g}".format,
+        markersize=5,
+        linewidth=1.2,
+        err_kws={"linewidth": 1.2},
+        ax=ax,
+    )

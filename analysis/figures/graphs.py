@@ -8,13 +8,14 @@ import numpy as np
 import seaborn as sns
 from matplotlib.collections import LineCollection
 
+from analysis.figures.style import given_or_new
 from topograph.graph import BipartiteGraph
 from topograph.topology import Topology
 
 _MOST_LINES = 4000
 
 
-def mask_image(graph: BipartiteGraph, ax: Any) -> Any:
+def mask_image(graph: BipartiteGraph, ax: Any = None) -> Any:
     """The mask as an image: inputs downwards, outputs to the right, dark where they connect.
 
     A mask larger than the picture can show is averaged over blocks, so that grey is density.
@@ -24,8 +25,9 @@ def mask_image(graph: BipartiteGraph, ax: Any) -> Any:
     graph
         The layer pair.
     ax
-        The matplotlib axes to draw on.
+        The matplotlib axes to draw on; new ones by default.
     """
+    ax = given_or_new(ax)
     rows, columns = (min(size, 600) for size in graph.shape)
     edges = graph.edges()
     cells = [np.linspace(0, size, parts + 1) for size, parts in zip(graph.shape, (rows, columns), strict=True)]
@@ -42,7 +44,7 @@ def mask_image(graph: BipartiteGraph, ax: Any) -> Any:
     return ax
 
 
-def node_link(graph: BipartiteGraph | Topology, ax: Any, *, seed: int = 0) -> Any:
+def node_link(graph: BipartiteGraph | Topology, ax: Any = None, *, seed: int = 0) -> Any:
     """Layers as columns of neurons, connections as lines between them.
 
     Parameters
@@ -50,10 +52,11 @@ def node_link(graph: BipartiteGraph | Topology, ax: Any, *, seed: int = 0) -> An
     graph
         A layer pair, or a whole network.
     ax
-        The matplotlib axes to draw on.
+        The matplotlib axes to draw on; new ones by default.
     seed
         Of the choice of connections where there are more than can be told apart (4,000); the title says so.
     """
+    ax = given_or_new(ax)
     layers = [graph] if isinstance(graph, BipartiteGraph) else list(graph)
     sizes = [layers[0].n_left, *(layer.n_right for layer in layers)]
     places = [(np.arange(size) + 0.5) / size for size in sizes]

@@ -13,14 +13,14 @@ from matplotlib import MatplotlibDeprecationWarning
 from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.spatial.distance import squareform
 
-from analysis.figures.style import construction_order, label, legend_beside, palette
+from analysis.figures.style import construction_order, given_or_new, label, legend_beside, palette
 from analysis.guards import check_columns, is_constant
 from analysis.prediction import Prediction
 from topograph.errors import InsufficientDataError, UnknownNameError
 
 
 def accuracy_by_construction(
-    frame: pd.DataFrame, ax: Any, *, outcome: str = "test_accuracy", highest_degree: float | None = None
+    frame: pd.DataFrame, ax: Any = None, *, outcome: str = "test_accuracy", highest_degree: float | None = None
 ) -> Any:
     """The accuracies of each construction as boxes over single runs (the paper's figure 3).
 
@@ -29,12 +29,13 @@ def accuracy_by_construction(
     frame
         One row a run.
     ax
-        The matplotlib axes to draw on.
+        The matplotlib axes to draw on; new ones by default.
     outcome
         The column drawn upwards.
     highest_degree
         Only networks whose first layer has at most this degree; dense ones stay, to compare with.
     """
+    ax = given_or_new(ax)
     check_columns(frame, [outcome])
     if highest_degree is not None:
         first = frame["degrees"].str.split("-").str[0].astype(float)
@@ -57,7 +58,7 @@ def accuracy_by_construction(
 
 
 def accuracy_over_degrees(
-    frame: pd.DataFrame, ax: Any, *, outcome: str = "test_accuracy", construction: str | None = None
+    frame: pd.DataFrame, ax: Any = None, *, outcome: str = "test_accuracy", construction: str | None = None
 ) -> Any:
     """Mean accuracy over the degrees of the first two layers, as a map (the paper's figure 2).
 
@@ -66,12 +67,13 @@ def accuracy_over_degrees(
     frame
         One row a run.
     ax
-        The matplotlib axes to draw on.
+        The matplotlib axes to draw on; new ones by default.
     outcome
         The column shown by colour and number.
     construction
         Only networks of this construction; all by default. Dense ones have no degree, and are left out.
     """
+    ax = given_or_new(ax)
     check_columns(frame, [outcome])
     sparse = frame[frame["construction"] != "dense"]
     if construction is not None:
@@ -94,7 +96,7 @@ def accuracy_over_degrees(
     return ax
 
 
-def learning_curves(curves: pd.DataFrame, ax: Any, *, value: str = "test_accuracy") -> Any:
+def learning_curves(curves: pd.DataFrame, ax: Any = None, *, value: str = "test_accuracy") -> Any:
     """The mean of each construction after each epoch.
 
     Parameters
@@ -102,10 +104,11 @@ def learning_curves(curves: pd.DataFrame, ax: Any, *, value: str = "test_accurac
     curves
         From `analysis.frame.learning_curves`.
     ax
-        The matplotlib axes to draw on.
+        The matplotlib axes to draw on; new ones by default.
     value
         ``"test_accuracy"``, ``"train_accuracy"`` or ``"loss"``.
     """
+    ax = given_or_new(ax)
     check_columns(curves, [value])
     names = construction_order(curves["construction"])
     sns.lineplot(
@@ -118,7 +121,7 @@ def learning_curves(curves: pd.DataFrame, ax: Any, *, value: str = "test_accurac
     return ax
 
 
-def metric_heatmap(frame: pd.DataFrame, ax: Any, *, metrics: Sequence[str]) -> Any:
+def metric_heatmap(frame: pd.DataFrame, ax: Any = None, *, metrics: Sequence[str]) -> Any:
     """Spearman correlations between metrics, those that go together side by side.
 
     Parameters
@@ -126,10 +129,11 @@ def metric_heatmap(frame: pd.DataFrame, ax: Any, *, metrics: Sequence[str]) -> A
     frame
         One row a run; each topology counts once.
     ax
-        The matplotlib axes to draw on.
+        The matplotlib axes to draw on; new ones by default.
     metrics
         The columns; those that do not vary are left out.
     """
+    ax = given_or_new(ax)
     check_columns(frame, metrics)
     values = frame.drop_duplicates("topology_id")[list(metrics)]
     values = values.loc[:, [not is_constant(values[name].dropna()) for name in values.columns]]
@@ -148,7 +152,7 @@ def metric_heatmap(frame: pd.DataFrame, ax: Any, *, metrics: Sequence[str]) -> A
     return ax
 
 
-def predicted_against_seen(prediction: Prediction, ax: Any, *, which: str) -> Any:
+def predicted_against_seen(prediction: Prediction, ax: Any = None, *, which: str) -> Any:
     """What was predicted while its value was held out, against what was seen; the diagonal is perfection.
 
     Parameters
@@ -156,10 +160,11 @@ def predicted_against_seen(prediction: Prediction, ax: Any, *, which: str) -> An
     prediction
         From `analysis.predict_unseen`.
     ax
-        The matplotlib axes to draw on.
+        The matplotlib axes to draw on; new ones by default.
     which
         A column of ``prediction.predictions``, such as ``"construction/ridge/density"``.
     """
+    ax = given_or_new(ax)
     table = prediction.predictions
     if which not in table.columns:
         raise UnknownNameError.among("prediction", which, [c for c in table.columns if "/" in c])

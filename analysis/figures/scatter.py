@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 
-from analysis.figures.style import construction_order, label, legend_beside, markers, palette
-from analysis.frame import CELL
+from analysis.figures.style import construction_order, given_or_new, label, legend_beside, markers, palette
+from analysis.frame import cell_columns
 from analysis.guards import check_columns
 
 
 def accuracy_against_metric(
-    frame: pd.DataFrame, ax: Any, *, metric: str = "l1_algebraic_connectivity", outcome: str = "test_accuracy"
+    frame: pd.DataFrame, ax: Any = None, *, metric: str = "l1_algebraic_connectivity", outcome: str = "test_accuracy"
 ) -> Any:
     """One point a run, its construction by colour and marker.
 
@@ -25,10 +25,11 @@ def accuracy_against_metric(
     frame
         One row a run.
     ax
-        The matplotlib axes to draw on.
+        The matplotlib axes to draw on; new ones by default.
     metric, outcome
         The columns.
     """
+    ax = given_or_new(ax)
     check_columns(frame, [metric, outcome])
     _points(frame, ax, metric, outcome)
     ax.set_xlabel(label(metric))
@@ -38,7 +39,7 @@ def accuracy_against_metric(
 
 def partial_regression(
     frame: pd.DataFrame,
-    ax: Any,
+    ax: Any = None,
     *,
     metric: str = "l1_algebraic_connectivity",
     control: Sequence[str] = ("l1_log_density",),
@@ -53,10 +54,11 @@ def partial_regression(
     frame
         One row a run.
     ax
-        The matplotlib axes to draw on.
+        The matplotlib axes to draw on; new ones by default.
     metric, control, outcome
         The columns.
     """
+    ax = given_or_new(ax)
     columns = [outcome, metric, *control]
     check_columns(frame, columns)
     rows = frame.dropna(subset=columns)
@@ -80,11 +82,11 @@ def partial_regression(
 
 def within_cell_scatter(
     frame: pd.DataFrame,
-    ax: Any,
+    ax: Any = None,
     *,
     metric: str = "l1_algebraic_connectivity",
     outcome: str = "test_accuracy",
-    cells: Sequence[str] = CELL,
+    cells: Sequence[str] | None = None,
 ) -> Any:
     """Deviations from the cell's mean: networks of equal degrees are compared with each other only.
 
@@ -95,15 +97,18 @@ def within_cell_scatter(
     frame
         One row a run.
     ax
-        The matplotlib axes to draw on.
+        The matplotlib axes to draw on; new ones by default.
     metric, outcome
         The columns.
     cells
         The columns that together name a cell.
     """
+    ax = given_or_new(ax)
     check_columns(frame, [metric, outcome])
     rows = frame.dropna(subset=[metric, outcome])
-    means = rows.groupby(list(cells), sort=False)[[metric, outcome]].transform("mean")
+    means = rows.groupby(list(cell_columns(frame) if cells is None else cells), sort=False)[
+        [metric, outcome]
+    ].transform("mean")
     rest = rows.assign(**{name: rows[name] - means[name] for name in (metric, outcome)})
     _points(rest, ax, metric, outcome)
     spread = float(rest[metric] @ rest[metric])

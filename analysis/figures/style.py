@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import matplotlib.pyplot as plt
 import seaborn as sns
 
 # told apart by marker as well as by colour, so that neither colour vision nor a colour printer is needed
@@ -17,6 +18,11 @@ _FIRST = (
     "long_short_rotating",
     "fibonacci_rotating",
 )
+
+
+def given_or_new(ax: Any) -> Any:
+    """The axes given; or new ones on a figure of their own, which a notebook shows."""
+    return plt.subplots(layout="constrained")[1] if ax is None else ax
 
 
 def construction_order(names: Iterable[str]) -> list[str]:

@@ -73,11 +73,11 @@ def test_a_study_from_spec_to_report(tmp_path, capsys):
     spec.write_text(SPEC)
     run = ["study", "run", str(spec), "--store", str(store), "--workers", "1", "--quiet"]
     assert main(run) == 0
-    assert "12 trained now" in capsys.readouterr().out
+    assert "18 trained now" in capsys.readouterr().out
     assert main(run) == 0
     assert "0 trained now" in capsys.readouterr().out
     assert main(["study", "status", str(store)]) == 0
-    assert "12 done, 0 pending, 0 failed" in capsys.readouterr().out
+    assert "18 done, 0 pending, 0 failed" in capsys.readouterr().out
     assert main(["report", str(store), "--out", str(page)]) == 0
     out = capsys.readouterr().out
     assert "with density held fixed" in out

@@ -33,6 +33,22 @@ def test_estimates_match_scipy_and_a_regression():
     assert (found["n_clusters"] == 60).all()
 
 
+def test_pingouin_agrees():
+    pingouin = pytest.importorskip("pingouin")
+    frame = simulated(0.01)
+    metrics = ["l1_normalized_gap", "l1_log_density"]
+    found = correlate(frame, "test_accuracy", metrics, methods=["pearson", "spearman", "kendall"], resamples=100)
+    for row in found.itertuples():
+        theirs = pingouin.corr(frame[row.metric], frame["test_accuracy"], method=row.method)
+        assert row.estimate == pytest.approx(theirs["r"].item())
+    partial = by_method(correlate(frame, "test_accuracy", "l1_normalized_gap", **ARGUMENTS)).loc["partial"]
+    theirs = pingouin.partial_corr(frame, "l1_normalized_gap", "test_accuracy", covar="l1_log_density")
+    assert partial["estimate"] == pytest.approx(theirs["r"].item())
+    raw = found[found["method"] == "pearson"]
+    for ours, name in (("p_holm", "holm"), ("p_bh", "fdr_bh")):
+        assert raw[ours].to_numpy() == pytest.approx(pingouin.multicomp(raw["p_value"].to_list(), method=name)[1])
+
+
 def test_density_alone_leaves_nothing_when_it_is_held_fixed():
     found = by_method(correlate(simulated(0.0), "test_accuracy", "l1_normalized_gap", **ARGUMENTS))
     assert found.loc["pearson", "low"] > 0.5

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import statsmodels.formula.api as smf
 
+from analysis import correlate
 from analysis.effects import effect
 from tests.analysis.conftest import simulated
 from topograph.errors import InsufficientDataError, UnknownNameError
@@ -67,3 +68,16 @@ def test_what_cannot_be_told_is_said():
         effect(frame, "gap")
     with pytest.raises(UnknownNameError):
         effect(frame.drop(columns="degrees"), "l1_normalized_gap")
+
+
+def test_settings_that_vary_are_held_fixed():
+    """Networks with dropout are worse and, here, better connected: comparing across settings would blame the gap."""
+    frame = simulated(0.0)
+    frame["dropout_hidden"] = np.where(np.arange(len(frame)) // 3 % 2, 0.5, 0.0)
+    worse = frame["dropout_hidden"] > 0
+    frame["test_accuracy"] -= 0.1 * worse
+    frame["l1_normalized_gap"] += 2.0 * worse
+    assert effect(frame, "l1_normalized_gap", cells=["degrees"]).is_clear
+    assert not effect(frame, "l1_normalized_gap").is_clear
+    within = correlate(frame, "test_accuracy", "l1_normalized_gap", methods=["within_cell"], resamples=200).iloc[0]
+    assert within["low"] < 0 < within["high"]

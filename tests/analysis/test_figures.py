@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
@@ -8,7 +11,7 @@ import topograph as tg
 from analysis import figures
 from analysis.figures.style import construction_order, label, markers, palette
 from analysis.frame import learning_curves
-from topograph.errors import UnknownNameError
+from topograph.errors import InsufficientDataError, UnknownNameError
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +43,9 @@ def test_each_figure_draws_on_the_given_axes_and_names_them(frame, store):
         figures.accuracy_by_construction(frame, axes()),
         figures.accuracy_by_construction(frame, axes(), highest_degree=4),
         figures.accuracy_over_degrees(frame, axes()),
+        figures.accuracy_by_setting(frame, axes(), setting="seed"),
+        figures.residuals_against_fitted(fitted, axes()),
+        figures.residual_quantiles(fitted, axes()),
         figures.metric_heatmap(frame, axes(), metrics=["l1_normalized_gap", "l1_density", "l2_normalized_gap"]),
         figures.predicted_against_seen(prediction, axes(), which="construction/ridge/density"),
         figures.mask_image(tg.construct("regular_rotating", 784, 900, degree=30), axes()),
@@ -57,12 +63,53 @@ def test_each_figure_draws_on_the_given_axes_and_names_them(frame, store):
         ax.figure.canvas.draw()
 
 
+def test_without_axes_a_figure_makes_its_own(frame):
+    graph = tg.construct("regular_rotating", 20, 10, degree=3)
+    made = [
+        figures.mask_image(graph),
+        figures.node_link(graph),
+        figures.accuracy_by_construction(frame),
+        figures.accuracy_by_degree(frame),
+    ]
+    assert len({ax.figure for ax in made}) == 4
+    for ax in made:
+        plt.close(ax.figure)
+
+
 def test_the_slope_drawn_is_the_coefficient_of_the_regression(frame):
     ax = figures.partial_regression(frame, axes(), metric="l1_normalized_gap", control=["l1_log_density"])
     (line,) = [line for line in ax.lines if len(line.get_xdata()) == 2]
     slope = (line.get_ydata()[1] - line.get_ydata()[0]) / (line.get_xdata()[1] - line.get_xdata()[0])
     fitted = analysis.fit(frame, "test_accuracy ~ l1_log_density + l1_normalized_gap")
     assert slope == pytest.approx(fitted.coefficients.loc["l1_normalized_gap", "estimate"])
+
+
+def test_settings_are_compared_at_the_degrees_that_all_were_tried_with(frame):
+    rows = frame.assign(dropout_hidden=np.where(frame["seed"] == 0, 0.2, 0.5))
+    rows["test_accuracy"] = np.where(rows["dropout_hidden"] == 0.2, 0.9, 0.8)
+    unfair = rows.assign(
+        test_accuracy=0.0, degrees=rows["degrees"].str.replace(r"-\d+$", "-3", regex=True), dropout_hidden=0.2
+    )
+    ax = figures.accuracy_by_setting(pd.concat([rows, unfair]), axes())
+    assert [tick.get_text() for tick in ax.get_xticklabels()] == ["0.2", "0.5"]
+    heights = {round(float(y), 6) for line in ax.lines for y in line.get_ydata() if np.isfinite(y)}
+    assert heights == {0.9, 0.8}
+    deep = frame.assign(architecture=np.where(frame["seed"] == 0, "64-100-10", "64-20-10"))
+    shown = figures.accuracy_by_setting(deep, axes(), setting="architecture")
+    assert [tick.get_text() for tick in shown.get_xticklabels()] == ["64-20-10", "64-100-10"]
+    with pytest.raises(InsufficientDataError, match="every dropout_hidden"):
+        figures.accuracy_by_setting(rows.assign(degrees=np.where(rows["dropout_hidden"] == 0.2, "2-2", "4-4")), axes())
+    with pytest.raises(UnknownNameError, match="dropout_hidden"):
+        figures.accuracy_by_setting(rows, axes(), setting="dropout_hiden")
+
+
+@pytest.mark.parametrize("model", ["ols", "binomial", "mixed", "beta"])
+def test_residuals_are_what_was_seen_less_what_was_fitted(frame, model):
+    fitted = analysis.fit(frame, "test_accuracy ~ l1_log_density", model=model)
+    ax = figures.residuals_against_fitted(fitted, axes())
+    across, up = ax.lines[0].get_xdata(), ax.lines[0].get_ydata()
+    slack = 0.02 if model == "beta" else 1e-9  # beta regression moves shares away from 0 and 1
+    assert np.asarray(across) + np.asarray(up) == pytest.approx(frame["test_accuracy"].to_numpy(), abs=slack)
 
 
 def test_constructions_keep_their_colour_and_marker():

@@ -7,20 +7,24 @@ import pytest
 import analysis
 from analysis.frame import KEYS, density_columns, learning_curves, metric_columns
 from topograph.errors import InsufficientDataError, InvalidParameterError, StoreError, UnknownNameError
-from trainers.study import Store
+from trainers.study import Store, run_study
 
 
 def test_one_tidy_row_a_run(store):
     frame = analysis.load_frame(store)
     assert tuple(frame.columns[: len(KEYS)]) == KEYS
-    # two random constructions with two topologies a degree, two fixed ones, dense; where Fibonacci's first numbers are
-    # a plain run, as at degrees 2 and 4, its topology is regular_rotating's, and the same run
-    assert len(frame) == frame["run_id"].nunique() == (2 * 3 * 2 + 3 + 1 + 1) * 2
+    # two random constructions with two topologies a degree, two fixed ones, dense
+    assert len(frame) == frame["run_id"].nunique() == (2 * 3 * 2 + 3 + 3 + 1) * 2
+    # where Fibonacci's first numbers are a plain run, as at degrees 2 and 4, its topology is regular_rotating's: the
+    # same numbers under two names
+    assert frame["topology_id"].nunique() == 2 * 3 * 2 + 3 + 1 + 1
+    doubled = frame[frame.duplicated(["topology_id", "seed"], keep=False)]
+    assert set(doubled["construction"]) == {"regular_rotating", "fibonacci_rotating"}
+    assert (doubled.groupby(["topology_id", "seed"])["correct"].nunique() == 1).all()
     assert (frame["correct"] / frame["total"] == frame["test_accuracy"]).all()
     assert frame["l1_density"].between(0, 1).all()
     assert np.allclose(frame["l1_log_density"], np.log(frame["l1_density"]))
     assert frame["network_n_edges"].tolist() == (frame["l1_n_edges"] + frame["l2_n_edges"]).tolist()
-    assert not frame.duplicated(["topology_id", "seed"]).any()
     assert set(density_columns(frame)) == {"l1_log_density", "l2_log_density"}
     assert "l2_normalized_gap" in metric_columns(frame)
     assert "construction" not in metric_columns(frame)
@@ -85,3 +89,17 @@ def test_what_is_not_there_is_said(tmp_path):
         writer.plan([], {})
     with pytest.raises(InsufficientDataError, match="none of its 0 runs"):
         analysis.load_frame(empty.path)
+
+
+def test_settings_that_vary_are_columns(tmp_path):
+    content = {
+        "grid": {"architectures": [64, 8, 10], "constructions": ["random_regular"], "degrees": [2, 4]},
+        "training": {"epochs": [1, 2], "dropout_hidden": [0, 0.5], "learning_rate": 0.1},
+    }
+    run_study(content, tmp_path / "s.sqlite", workers=1, progress=False)
+    frame = analysis.load_frame(tmp_path / "s.sqlite")
+    assert frame.attrs["settings"] == ["epochs", "dropout_hidden"]
+    assert frame.groupby(["epochs", "dropout_hidden"]).size().to_dict() == {(e, d): 2 for e in (1, 2) for d in (0, 0.5)}
+    assert frame["topology_id"].nunique() == 2
+    assert "TrainingConfig" in analysis.describe_columns(frame).loc["dropout_hidden", "meaning"]
+    assert "epochs" not in metric_columns(frame)

@@ -20,19 +20,19 @@ def test_ols_with_cluster_robust_errors_by_hand():
     frame = simulated(0.01)
     found = fit(frame, FORMULA)
     x, y = design(frame), frame["test_accuracy"].to_numpy()
-    bread = np.linalg.inv(x.T @ x)
-    beta = bread @ x.T @ y
+    beta = np.linalg.inv(x.T @ x) @ x.T @ y
     rest = y - x @ beta
-    codes = frame["topology_id"].astype("category").cat.codes.to_numpy()
-    scores = np.array([x[codes == g].T @ rest[codes == g] for g in range(codes.max() + 1)])
-    groups, n, k = len(scores), len(y), x.shape[1]
-    covariance = groups / (groups - 1) * (n - 1) / (n - k) * bread @ scores.T @ scores @ bread
+    clusters = frame["topology_id"].unique()
+    without = np.array([np.linalg.lstsq(x[keep], y[keep])[0] for keep in (frame["topology_id"] != g for g in clusters)])
+    covariance = 59 / 60 * (without - without.mean(axis=0)).T @ (without - without.mean(axis=0))
     assert found.coefficients["estimate"].to_numpy() == pytest.approx(beta)
     assert found.coefficients["std_error"].to_numpy() == pytest.approx(np.sqrt(np.diag(covariance)))
     assert found.n_clusters == 60
     reach = stats.t.ppf(0.975, 59) * np.sqrt(np.diag(covariance))
     assert found.coefficients["high"].to_numpy() == pytest.approx(beta + reach)
     assert found.r_squared == pytest.approx(1 - rest @ rest / ((y - y.mean()) ** 2).sum())
+    assert found.covariance.to_numpy() == pytest.approx(covariance)
+    assert found.degrees_of_freedom == 59
     gap = found.coefficients.loc["l1_normalized_gap"]
     assert gap["per_sd"] == pytest.approx(gap["estimate"] * frame["l1_normalized_gap"].std(ddof=0))
     assert gap["low"] < 0.02 < gap["high"]  # 0.01 a standard deviation of a part whose standard deviation is 0.5
@@ -55,6 +55,19 @@ def test_without_groups_errors_are_robust_to_unequal_variance():
     found = fit(simulated(0.01), FORMULA, groups=None)
     assert found.result.cov_type == "HC3"
     assert found.n_clusters == found.n
+
+
+def test_errors_hold_where_a_cluster_alone_knows_a_cell():
+    """Without the topology, its cell's constant is not determined; the slope still is."""
+    frame = simulated(0.01)
+    frame["cell"] = np.where(frame["topology_id"] == "t0", "lonely", frame["construction"])
+    with_cell = fit(frame, FORMULA, absorb="cell").coefficients
+    without = fit(frame[frame["topology_id"] != "t0"], FORMULA, absorb="cell").coefficients
+    assert with_cell.loc["l1_normalized_gap", "estimate"] == pytest.approx(
+        without.loc["l1_normalized_gap", "estimate"], rel=0.1
+    )
+    ratio = with_cell.loc["l1_normalized_gap", "std_error"] / without.loc["l1_normalized_gap", "std_error"]
+    assert 0.9 < ratio < 1.1
 
 
 def test_a_reader_is_warned():

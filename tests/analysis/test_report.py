@@ -63,8 +63,8 @@ def test_what_it_found_is_also_there_to_use(made):
     assert {"pearson", "spearman", "partial", "within_cell"} == set(made.correlations["method"])
     assert set(made.fits) == {
         "linear",
-        "linear, with construction and architecture",
-        "binomial, with construction and architecture",
+        "linear, with construction, architecture and settings",
+        "binomial, with construction, architecture and settings",
     }
     assert made.comparison is not None
     assert made.prediction is not None

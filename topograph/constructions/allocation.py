@@ -36,15 +36,15 @@ def allocate_edges(
 ) -> list[int]:
     """Share a number of connections between layer pairs.
 
-    ============  ===================  ====================================================================
-    allocation    in proportion to     source
-    ============  ===================  ====================================================================
-    ``uniform``   n · m                the same density everywhere
-    ``er``        n + m                Erdős–Rényi: SET, Mocanu et al. (2018)
-    ``erk``       c_in + c_out + h + w Erdős–Rényi-kernel: RigL, Evci et al. (2020); n + m without a kernel
-    ``balanced``  1                    the same number everywhere: Gadhikar, Mukherjee & Burkholz (2023)
-    ``degree``    n                    the same mean degree of the inputs everywhere
-    ============  ===================  ====================================================================
+    ============  =====================  ====================================================================
+    allocation    in proportion to       source
+    ============  =====================  ====================================================================
+    ``uniform``   n · m                  the same density everywhere
+    ``er``        n + m                  Erdős–Rényi: SET, Mocanu et al. (2018)
+    ``erk``       c_in + c_out + h + w   Erdős–Rényi-kernel: RigL, Evci et al. (2020); n + m without a kernel
+    ``balanced``  1                      the same number everywhere: Gadhikar, Mukherjee & Burkholz (2023)
+    ``degree``    n                      the same mean degree of the inputs everywhere
+    ============  =====================  ====================================================================
 
     A layer pair that would get more than n · m is dense, and the others share the rest in the same proportions. Shares
     are rounded by largest remainders, and each is at least 1.

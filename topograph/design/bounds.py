@@ -55,9 +55,9 @@ def expansion_bound(graph: BipartiteGraph) -> ExpansionBound:
 
     References
     ----------
-    .. [1] Fiedler (1973), Algebraic connectivity of graphs.
-    .. [2] Feng & Li (1996), Spectra of hypergraphs and applications.
-    .. [3] Høholdt & Janwa (2012), Eigenvalues and expansion of bipartite graphs.
+    * Fiedler (1973), Algebraic connectivity of graphs.
+    * Feng & Li (1996), Spectra of hypergraphs and applications.
+    * Høholdt & Janwa (2012), Eigenvalues and expansion of bipartite graphs.
 
     Examples
     --------

@@ -28,7 +28,7 @@ def radix_net(radices: Sequence[int], widths: Sequence[int] | None = None) -> To
 
     References
     ----------
-    .. [1] Robinett & Kepner (2019), RadiX-Net: Structured Sparse Matrices for Deep Neural Networks.
+    * Robinett & Kepner (2019), RadiX-Net: Structured Sparse Matrices for Deep Neural Networks.
 
     Examples
     --------
@@ -54,7 +54,7 @@ def butterfly_net(radix: int, stages: int) -> Topology:
 
     References
     ----------
-    .. [1] Cooley & Tukey (1965), An algorithm for the machine calculation of complex Fourier series.
+    * Cooley & Tukey (1965), An algorithm for the machine calculation of complex Fourier series.
 
     Examples
     --------

@@ -114,8 +114,8 @@ def rewire(
 
     References
     ----------
-    .. [1] Ryser (1957), Combinatorial properties of matrices of zeros and ones.
-    .. [2] Ghosh & Boyd (2006), Growing well-connected graphs (the Fiedler vector as the gradient of λ2).
+    * Ryser (1957), Combinatorial properties of matrices of zeros and ones.
+    * Ghosh & Boyd (2006), Growing well-connected graphs (the Fiedler vector as the gradient of λ2).
 
     Examples
     --------
@@ -153,7 +153,8 @@ def rewire(
         apart = fall_apart(graph, generator)
         if apart is not None:
             found = apart
-            search.steps.append(Step(len(search.steps), 0.0, True, 0, 0.0))
+            number = search.steps[-1].step + 1 if search.steps else 0
+            search.steps.append(Step(number, 0.0, True, 0, 0.0))
     value = quantity.value(found)
     if search.merit(quantity.sign * value) < search.merit(quantity.sign * start):  # the estimates promised too much
         found, value = graph, start

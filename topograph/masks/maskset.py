@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from topograph.errors import InvalidMaskError, TopologyMismatchError, UnknownNameError
-from topograph.graph import BipartiteGraph
+from topograph.graph import BipartiteGraph, html_table
 from topograph.masks.layers import Layer
 from topograph.masks.source import Entry, Source, graph_entry
 from topograph.topology import Topology
@@ -122,6 +122,14 @@ class MaskSet(Mapping[str, BipartiteGraph]):
         left_out = f", {len(self.left_out)} left out" if self.left_out else ""
         body = ", ".join(f"{name}: {graph.n_left} × {graph.n_right}" for name, graph in self.graphs.items())
         return f"MaskSet({body}{left_out})"
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (name, f"{graph.n_left} × {graph.n_right}, density {graph.density:.3%}. {self.read_as.get(name, '')}")
+            for name, graph in self.graphs.items()
+        ]
+        rows += [(name, f"left out: {why}") for name, why in self.left_out.items()]
+        return html_table(f"Mask set of {len(self)}", rows)
 
 
 def mask_set_source(masks: MaskSet, label: str = "the mask set") -> Source:

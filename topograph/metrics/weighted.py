@@ -64,7 +64,7 @@ class WeightedGraph:
 
     @cached_property
     def spectrum(self) -> Spectrum:
-        """The spectral quantities of |W|, computed once."""
+        """The spectral quantities of ``|W|``, computed once."""
         wanted = ("algebraic_connectivity", "sigma1", "sigma2", "adjacency_gap", "normalized_gap")
         return compute_spectrum(self.graph, quantities=wanted, weights=self.weights, on_failure="nan")
 

@@ -100,7 +100,7 @@ def compute_spectrum(
     on_failure
         ``"raise"`` a `ConvergenceError`, or give ``"nan"`` with the reason.
     weights
-        For the weighted graph |W ⊙ M|: the matrix W (dense or SciPy sparse, ``n_left × n_right``) or one number an
+        For the weighted graph ``|W ⊙ M|``: the matrix W (dense or SciPy sparse, ``n_left × n_right``) or one number an
         edge in the order of ``graph.edges()``. An edge of weight 0 is no edge.
 
     Returns

@@ -3,14 +3,72 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
 import json
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
+from topograph.errors import SpecError
 from trainers.config import TrainingConfig
 from trainers.datasets import load_dataset
-from trainers.study.spec import Recipe, StudySpec
+from trainers.registry import get_trainer
+from trainers.study.recipe import Recipe
+from trainers.study.spec import StudySpec
+
+IDENTITY = 1
+"""Part of every run's id. To be raised when a recipe makes other connections, or the same training other numbers."""
+
+_DEFAULTS = TrainingConfig().to_record()
+
+
+@dataclass(frozen=True)
+class DataFacts:
+    """What planning needs to know of a data set.
+
+    Parameters
+    ----------
+    content_hash
+        Of all samples and labels.
+    n_train, n_features, n_classes
+        Its sizes.
+    """
+
+    content_hash: str
+    n_train: int
+    n_features: int
+    n_classes: int
+
+    @classmethod
+    def of(cls, name: str) -> DataFacts:
+        """Load a data set by name and look at it."""
+        data = load_dataset(name)
+        return cls(data.content_hash, len(data.x_train), data.n_features, data.n_classes)
+
+
+@dataclass(frozen=True)
+class Condition:
+    """On what, with what and how a network is trained.
+
+    Parameters
+    ----------
+    dataset, data_hash
+        The name of the data, and the hash of its content.
+    trainer
+        Its name.
+    settings
+        JSON of the settings that are not the defaults, but the seed: so a setting that a later version adds changes
+        no run that does not use it.
+    """
+
+    dataset: str
+    data_hash: str
+    trainer: str
+    settings: str
+
+    def config(self, seed: int) -> TrainingConfig:
+        """The settings of a run."""
+        return _config(self.settings).replace(seed=seed)
 
 
 @dataclass(frozen=True)
@@ -20,51 +78,100 @@ class Run:
     Parameters
     ----------
     run_id
-        SHA-256 (first 20 hexadecimal digits) of the topology's and the data's content, the trainer and the settings.
-    topology_id
-        The topology's content hash (first 20 digits).
-    recipe, dataset, trainer, config
-        What to train, on what, with what, and how.
+        SHA-256 (first 20 hexadecimal digits) of all that determines its numbers.
+    recipe_key
+        The same of the recipe alone.
+    recipe, condition, seed
+        What to train, on what, with what and how.
+    cost
+        How long it takes, in no unit: for comparison.
     """
 
     run_id: str
-    topology_id: str
+    recipe_key: str
     recipe: Recipe
-    dataset: str
-    trainer: str
-    config: TrainingConfig
-
-    def design(self) -> dict[str, Any]:
-        """The run's place in the grid, as columns."""
-        recipe = self.recipe
-        return {
-            "run_id": self.run_id,
-            "topology_id": self.topology_id,
-            "dataset": self.dataset,
-            "trainer": self.trainer,
-            "architecture": "-".join(map(str, recipe.sizes)),
-            "construction": recipe.construction,
-            "variant": recipe.variant.name,
-            "degrees": "-".join(f"{d:g}" for d in recipe.degrees or recipe.sizes[1:]),
-            "topology_seed": recipe.seed,
-            "seed": self.config.seed,
-        }
+    condition: Condition
+    seed: int
+    cost: float
 
 
-def plan_runs(spec: StudySpec) -> list[Run]:
-    """Every run of the grid, each once: two points of the grid with the same content are one run."""
-    data = {name: load_dataset(name).content_hash for name in spec.datasets}
-    runs: dict[str, Run] = {}
-    for recipe in spec.recipes():
-        topology_id = recipe.build().content_hash[:20]
-        for dataset, trainer, seed in itertools.product(spec.datasets, spec.trainers, spec.training_seeds):
-            config = spec.training.replace(seed=seed)
-            content = {
-                "topology": topology_id,
-                "data": data[dataset],
-                "trainer": trainer,
-                "config": config.to_record(),
-            }
-            run_id = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:20]
-            runs.setdefault(run_id, Run(run_id, topology_id, recipe, dataset, trainer, config))
-    return list(runs.values())
+def plan_runs(spec: StudySpec, data: Mapping[str, DataFacts] | None = None) -> Iterator[Run]:
+    """Every run of the grid, each once. No topology is made for it.
+
+    A run's id is a hash of the topology's recipe, the content of the data, the trainer and its ``version`` where it has
+    one, the settings, and `IDENTITY`.
+
+    Raises
+    ------
+    SpecError
+        When a network does not fit its data; before the first run.
+    """
+    data = describe_data(spec) if data is None else data
+    check_fit(spec, data)
+    versions = trainer_versions(spec)
+    seen: set[str] = set()
+    for point in spec.points:
+        facts = data[point.dataset]
+        record = point.config.to_record()
+        settings = {name: value for name, value in record.items() if name != "seed" and value != _DEFAULTS[name]}
+        condition = Condition(point.dataset, facts.content_hash, point.trainer, json.dumps(settings, sort_keys=True))
+        shared = json.dumps([IDENTITY, facts.content_hash, point.trainer, versions[point.trainer], condition.settings])
+        keys: dict[int, tuple[Recipe, str]] = {}
+        cost = _cost(point.recipe, point.config, facts)
+        for topology_seed, seed in point.seeds:
+            if topology_seed not in keys:
+                recipe = replace(point.recipe, seed=topology_seed)
+                keys[topology_seed] = recipe, _digest(json.dumps(recipe.to_record(), sort_keys=True))
+            recipe, key = keys[topology_seed]
+            run_id = _digest(f"{key} {seed} {shared}")
+            if run_id not in seen:
+                seen.add(run_id)
+                yield Run(run_id, key, recipe, condition, seed, cost)
+
+
+def describe_data(spec: StudySpec) -> dict[str, DataFacts]:
+    """The facts of each data set of a study."""
+    return {name: DataFacts.of(name) for name in sorted({point.dataset for point in spec.points})}
+
+
+def check_fit(spec: StudySpec, data: Mapping[str, DataFacts]) -> None:
+    """Refuse networks whose ends do not match their data."""
+    for dataset, sizes in dict.fromkeys((point.dataset, point.recipe.sizes) for point in spec.points):
+        facts = data[dataset]
+        if (sizes[0], sizes[-1]) != (facts.n_features, facts.n_classes):
+            raise SpecError(
+                f"[grid] architectures: {dataset} has {facts.n_features} inputs and {facts.n_classes} classes, but an "
+                f"architecture is {list(sizes)}: it must begin with {facts.n_features} and end with {facts.n_classes}"
+            )
+
+
+def trainer_versions(spec: StudySpec) -> dict[str, str]:
+    """The version of each trainer's numbers, where it states one; asking also says what is not installed."""
+    names = sorted({point.trainer for point in spec.points})
+    return {name: str(getattr(get_trainer(name), "version", "")) for name in names}
+
+
+def plan_id(spec: StudySpec, data: Mapping[str, DataFacts]) -> str:
+    """A hash of all that determines which runs a study has."""
+    asked = {key: spec.content.get(key) for key in ("grid", "training", "exclude")}
+    hashes = {name: facts.content_hash for name, facts in data.items()}
+    return _digest(json.dumps([IDENTITY, asked, hashes, trainer_versions(spec)], sort_keys=True, default=list))
+
+
+def _cost(recipe: Recipe, config: TrainingConfig, facts: DataFacts) -> float:
+    """Work in proportion to connections, and to neurons, whose share a sparse network's time does not escape."""
+    return float((recipe.expected_edges + 20 * sum(recipe.sizes)) * config.epochs * facts.n_train)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:20]
+
+
+@lru_cache(maxsize=256)
+def _config(settings: str) -> TrainingConfig:
+    return TrainingConfig.from_record(json.loads(settings))
+
+
+def study_meta(spec: StudySpec) -> dict[str, Any]:
+    """What a store says about its study."""
+    return {"spec": {**spec.content, "name": spec.name}}

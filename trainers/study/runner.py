@@ -3,30 +3,29 @@
 from __future__ import annotations
 
 import os
-import sys
+import platform
+import sqlite3
 import time
-from collections import deque
-from collections.abc import Iterator, Mapping
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
-
-from tqdm.auto import tqdm
+from typing import Any, TypedDict, Unpack
 
 from topograph.checks import check_integer
+from topograph.errors import InvalidParameterError
 from topograph.metrics.registry import select_metrics
-from trainers.study.plan import Run, plan_runs
-from trainers.study.spec import StudySpec
-from trainers.study.store import StoreWriter, open_store
-from trainers.study.worker import Outcome, Task, execute
+from trainers.study.agenda import Agenda
+from trainers.study.backends import Backend, available_cores, check_limits, foreign_backend, local_backend
+from trainers.study.engine import Tally, drive
+from trainers.study.plan import DataFacts, check_fit, describe_data, plan_id, plan_runs, study_meta
+from trainers.study.progress import Progress
+from trainers.study.spec import DEFAULT_METRICS, StudySpec
+from trainers.study.store import Store, open_store
+from trainers.study.writer import StoreWriter
 
-_ONE_THREAD = dict.fromkeys(
-    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"
-)
 _VERSIONS = ("topograph", "numpy", "scipy", "numba", "pandas", "scikit-learn")
 
 
@@ -61,13 +60,88 @@ class StudyOutcome:
         return f"{done}{failures}, {self.seconds:.1f} s; results in {self.store}"
 
 
+class Options(TypedDict, total=False):
+    """`Means`, by name."""
+
+    workers: int | None
+    executor: Executor | None
+    cluster: str | None
+    timeout: float | None
+    memory: int | None
+    keep_weights: bool
+    together: int
+    progress: bool | None
+
+
+@dataclass(frozen=True)
+class Means:
+    """With what a study is run.
+
+    Parameters
+    ----------
+    workers
+        Processes, each with one thread; as many as there are cores by default. With 1 and no limits, everything runs in
+        this one. Beside ``executor``: how many runs it does at a time.
+    executor
+        Any `concurrent.futures.Executor`; it is not shut down.
+    cluster
+        The address of a Dask scheduler, such as ``"tcp://127.0.0.1:8786"``.
+    timeout
+        Seconds that a run may take, until its process is killed and the run has failed.
+    memory
+        Bytes that a run's process may hold, until it is killed and the run has failed (Linux).
+    keep_weights
+        Whether the trained weights are kept in the store.
+    together
+        Networks given at most to a trainer that trains many at once.
+    progress
+        Whether to show a progress bar; None for only in terminals and notebooks.
+    """
+
+    workers: int | None = None
+    executor: Executor | None = None
+    cluster: str | None = None
+    timeout: float | None = None
+    memory: int | None = None
+    keep_weights: bool = False
+    together: int = 64
+    progress: bool | None = None
+
+    def __post_init__(self) -> None:
+        if self.workers is not None:
+            check_integer("workers", self.workers, low=1)
+        check_integer("together", self.together, low=1)
+        check_limits(self.timeout, self.memory)
+        if self.executor is not None and self.cluster is not None:
+            raise InvalidParameterError(f"give an executor or a cluster, not both, but got cluster={self.cluster!r}")
+
+    @contextmanager
+    def backend(self, datasets: Iterable[str], trainers: Iterable[str]) -> Iterator[Backend]:
+        """The workers, until the block ends; killed where they are when it ends by an error."""
+        timeout, memory = check_limits(self.timeout, self.memory)
+        if self.cluster is not None:
+            from trainers.study.cluster import cluster_backend
+
+            backend: Backend = cluster_backend(self.cluster, timeout, memory)
+        elif self.executor is not None:
+            backend = foreign_backend(self.executor, self.workers, timeout, memory)
+        else:
+            workers = available_cores() if self.workers is None else self.workers
+            backend = local_backend(workers, timeout, memory, sorted(datasets), sorted(trainers))
+        try:
+            yield backend
+        except BaseException:
+            backend.close(kill=True)
+            raise
+        backend.close()
+
+
 def run_study(
     spec: str | os.PathLike[str] | Mapping[str, Any] | StudySpec,
     store: str | os.PathLike[str] | None = None,
     *,
-    workers: int | None = None,
     retry_failed: bool = False,
-    progress: bool = True,
+    **means: Unpack[Options],
 ) -> StudyOutcome:
     """Run what a study still lacks.
 
@@ -80,148 +154,182 @@ def run_study(
         A TOML file, the same content as a dictionary, or a `StudySpec`.
     store
         The SQLite file of the results; ``<name of the study>.sqlite`` in the current folder by default.
-    workers
-        Processes, each with one thread; as many as there are cores by default. With 1, everything runs in this one.
     retry_failed
         Whether runs that failed before are tried again.
-    progress
-        Whether to show a progress bar.
+    **means
+        See `trainers.study.runner.Means`: ``workers``, ``executor``, ``cluster``, ``timeout``, ``memory``,
+        ``keep_weights``, ``together``, ``progress``.
 
     Raises
     ------
     SpecError
         When the spec is broken; nothing has been done then.
     StoreError
-        When the store is of another version, or another process writes to it.
+        When the store is of another version, another process writes to it, or the disk is full.
+    WorkerError
+        When the executor or the cluster is gone.
     """
     started = time.perf_counter()
-    if not isinstance(spec, StudySpec):
-        spec = StudySpec.from_mapping(spec) if isinstance(spec, Mapping) else StudySpec.from_toml(spec)
-    workers = _available_cores() if workers is None else check_integer("workers", workers, low=1)
+    given = Means(**means)
+    spec = read_spec(spec)
     target = open_store(f"{spec.name}.sqlite" if store is None else store)
-    runs = plan_runs(spec)
-    with target.writer() as writer:
-        meta = {"spec": asdict(spec), "versions": {package: version(package) for package in _VERSIONS}}
-        writer.plan(runs, meta)
-        statuses = writer.statuses()
-        wanted = ("pending", "failed") if retry_failed else ("pending",)
-        todo = [run for run in runs if statuses[run.run_id] in wanted]
-        tasks = _tasks(runs, {run.run_id for run in todo}, writer, spec)
-        trained = failed = 0
-        with _pool(min(workers, max(1, len(tasks)))) as pool, _bar(spec.name, len(todo), progress) as bar:
-            for task, outcome in _outcomes(pool, tasks, 2 * workers):
-                _keep(writer, task, outcome)
-                if not task.train:
-                    continue
-                trained, failed = trained + (outcome.record is not None), failed + (outcome.record is None)
-                if failed:
-                    bar.set_postfix(failed=failed)
-                bar.update()
-    return StudyOutcome(target.path, len(runs), trained, failed, len(runs) - len(todo), time.perf_counter() - started)
+    datasets, trainers = ({getattr(point, key) for point in spec.points} for key in ("dataset", "trainer"))
+    with _writing(target) as writer:
+        # a new study's workers start while it is being planned
+        if writer.n_runs() == 0:
+            with given.backend(datasets, trainers) as backend:
+                planned, runs = _planned(writer, spec, retry_failed)
+                tally = _do(writer, backend, given, spec.name, runs, spec.metrics)
+        else:
+            planned, runs = _planned(writer, spec, retry_failed)
+            tally = _with_workers(writer, given, spec.name, runs, spec.metrics, datasets, trainers)
+    seconds = time.perf_counter() - started
+    return StudyOutcome(target.path, planned, tally.trained, tally.failed, planned - len(runs), seconds)
 
 
-def _tasks(runs: list[Run], todo: set[str], writer: StoreWriter, spec: StudySpec) -> list[Task]:
-    """The runs to be trained, and what is missing of any topology's metrics: asked of one run of that topology."""
-    names = [metric.name for metric in select_metrics(spec.metrics)]
-    measured = writer.measured()
-    tasks = []
-    for run in sorted(runs, key=lambda run: run.run_id not in todo):  # those to be trained first
-        missing = tuple(name for name in names if (run.topology_id, name) not in measured)
-        measured.update((run.topology_id, name) for name in missing)
-        if missing or run.run_id in todo:
-            tasks.append(Task(run, missing, run.run_id in todo))
-    return tasks
+def retry_study(store: str | os.PathLike[str], **means: Unpack[Options]) -> StudyOutcome:
+    """Try again what failed, and run what is pending, without the spec: a store knows its runs.
+
+    Parameters
+    ----------
+    store
+        The SQLite file.
+    **means
+        As for `run_study`.
+    """
+    started = time.perf_counter()
+    given, target = Means(**means), _existing(store)
+    with _writing(target) as writer:
+        writer.retry()
+        runs = writer.pending()
+        content = writer.meta("spec", {})
+        metrics = content.get("metrics", DEFAULT_METRICS)
+        metrics = [metrics] if isinstance(metrics, str) else metrics
+        tally = _with_workers(writer, given, content.get("name", "study"), runs, metrics, (), ())
+        known = writer.n_runs()
+    seconds = time.perf_counter() - started
+    return StudyOutcome(target.path, known, tally.trained, tally.failed, known - len(runs), seconds)
 
 
-def _keep(writer: StoreWriter, task: Task, outcome: Outcome) -> None:
-    # metrics first: were the process to end between the two, the run would only be trained again
-    if outcome.metric_rows:
-        writer.keep_metrics(task.run.topology_id, outcome.metric_rows)
-    if outcome.record is not None:
-        writer.finish(task.run.run_id, outcome.record)
-    elif task.train:
-        writer.fail(task.run.run_id, outcome.reason, outcome.traceback)
+def measure_study(store: str | os.PathLike[str], metrics: str | Iterable[str], **means: Unpack[Options]) -> int:
+    """Compute more metrics of every topology of a store; nothing is trained.
+
+    Parameters
+    ----------
+    store
+        The SQLite file.
+    metrics
+        Names or groups, see ``topograph list metrics``.
+    **means
+        As for `run_study`.
+
+    Returns
+    -------
+    int
+        Topologies that were measured.
+    """
+    given, target = Means(**means), _existing(store)
+    names = [metric.name for metric in select_metrics(metrics)]
+    with _writing(target) as writer:
+        before = _complete(writer, names)
+        if before < len(writer.measured()):
+            with given.backend((), ()) as backend:
+                agenda = Agenda(writer, (), names, slots=backend.slots, remeasure=True)
+                drive(writer, agenda, backend, Progress("measure", 0, 0.0, show=given.progress), {})
+        return _complete(writer, names) - before
 
 
-class _Pool:
-    """An executor that can be replaced when one of its processes dies."""
+def read_spec(spec: str | os.PathLike[str] | Mapping[str, Any] | StudySpec) -> StudySpec:
+    """A specification, however it is given."""
+    if isinstance(spec, StudySpec):
+        return spec
+    return StudySpec.from_mapping(spec) if isinstance(spec, Mapping) else StudySpec.from_toml(spec)
 
-    def __init__(self, workers: int) -> None:
-        self.workers = workers
-        self.executor: Executor | None = None
 
-    def submit(self, task: Task) -> Future[Outcome]:
-        future: Future[Outcome] = Future()
-        if self.workers == 1:
-            future.set_result(execute(task))
-            return future
-        if self.executor is None:
-            from loky import ProcessPoolExecutor
+def known_facts(writer: StoreWriter, spec: StudySpec) -> dict[str, DataFacts]:
+    """The facts of the data: those of named sets as the store has them, so that going on reads no data."""
+    kept = {name: DataFacts(**facts) for name, facts in writer.meta("data", {}).items()}
+    named = {point.dataset for point in spec.points if not point.dataset.endswith(".npz")}
+    if named >= {point.dataset for point in spec.points} and named <= set(kept):
+        return {name: kept[name] for name in named}
+    return describe_data(spec)
 
-            self.executor = ProcessPoolExecutor(self.workers, env=_ONE_THREAD)
-        try:
-            return self.executor.submit(execute, task)
-        except BrokenProcessPool as error:  # it broke since the last result: the same as breaking under this task
-            future.set_exception(error)
-            return future
 
-    def drop(self, kill: bool) -> None:
-        if self.executor is not None:
-            self.executor.shutdown(wait=True, kill_workers=kill)  # type: ignore[call-arg]
-            self.executor = None
+def _planned(writer: StoreWriter, spec: StudySpec, retry_failed: bool) -> tuple[int, list[tuple[int, float]]]:
+    """Enter a study's runs, where they are not known; returns how many, and those to be trained with their costs."""
+    data = known_facts(writer, spec)
+    check_fit(spec, data)
+    key, plans = plan_id(spec, data), writer.meta("plans", {})
+    if key not in plans:
+        plans[key] = writer.plan(plan_runs(spec, data), {"data": {name: vars(facts) for name, facts in data.items()}})
+    writer.say({**study_meta(spec), "plans": plans, "versions": {package: version(package) for package in _VERSIONS}})
+    asked = None if plans[key] == writer.n_runs() else writer.runs_of(run.run_id for run in plan_runs(spec, data))
+    if retry_failed:
+        writer.retry(asked)
+    runs = writer.pending()
+    return plans[key], runs if asked is None else [(run, cost) for run, cost in runs if run in asked]
+
+
+def _with_workers(
+    writer: StoreWriter,
+    given: Means,
+    name: str,
+    runs: Sequence[tuple[int, float]],
+    metrics: Iterable[str],
+    datasets: Iterable[str],
+    trainers: Iterable[str],
+) -> Tally:
+    """As `_do`, with workers only where there is something to do."""
+    names = [metric.name for metric in select_metrics(metrics)]
+    if not runs and _complete(writer, names) + len(writer.unmeasurable()) >= len(writer.measured()):
+        return Tally()
+    with given.backend(datasets, trainers) as backend:
+        return _do(writer, backend, given, name, runs, metrics)
+
+
+def _do(
+    writer: StoreWriter,
+    backend: Backend,
+    given: Means,
+    name: str,
+    runs: Sequence[tuple[int, float]],
+    metrics: Iterable[str],
+) -> Tally:
+    costs = dict(runs)
+    agenda = Agenda(
+        writer,
+        [run for run, _ in runs],
+        [metric.name for metric in select_metrics(metrics)],
+        together=given.together,
+        slots=backend.slots,
+        keep_weights=given.keep_weights,
+    )
+    progress = Progress(name, len(runs), sum(costs.values()), writer.best_accuracy(), given.progress)
+    try:
+        return drive(writer, agenda, backend, progress, costs)
+    finally:
+        progress.close()
+
+
+def _complete(writer: StoreWriter, names: Iterable[str]) -> int:
+    """Recipes of whose topologies all these metrics are known."""
+    wanted = set(names)
+    return sum(wanted <= known for known in writer.measured().values())
+
+
+def _existing(store: str | os.PathLike[str]) -> Store:
+    target = open_store(store)
+    target.counts()  # refuses what is no store, and does not make one
+    return target
 
 
 @contextmanager
-def _pool(workers: int) -> Iterator[_Pool]:
-    pool = _Pool(workers)
-    try:
-        yield pool
-    except BaseException:
-        pool.drop(kill=True)
-        raise
-    pool.drop(kill=False)
-
-
-def _outcomes(pool: _Pool, tasks: list[Task], window: int) -> Iterator[tuple[Task, Outcome]]:
-    """The outcome of each task, as they come, with a bounded number under way.
-
-    When a process dies, all tasks under way are suspects: they are run again one at a time, and the one under which a
-    process dies alone has failed.
-    """
-    queue = deque(tasks)
-    suspects: deque[Task] = deque()
-    under_way: dict[Future[Outcome], Task] = {}
-    while queue or suspects or under_way:
-        limit = 1 if suspects or pool.workers == 1 else window
-        while (suspects or queue) and len(under_way) < limit:
-            task = suspects.popleft() if suspects else queue.popleft()
-            under_way[pool.submit(task)] = task
-            if limit == 1:
-                break
-        done, _ = wait(under_way, return_when=FIRST_COMPLETED)
-        broken: list[Task] = []
-        for future in done:
-            task = under_way.pop(future)
-            try:
-                yield task, future.result()
-            except BrokenProcessPool as error:
-                broken.append(task)
-                cause = str(error)
-        if broken:
-            pool.drop(kill=True)
-            broken += under_way.values()
-            under_way.clear()
-            if len(broken) == 1:
-                yield broken[0], Outcome(None, reason=f"the worker process died: {cause}")
-            else:
-                suspects.extend(broken)
-
-
-def _available_cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _bar(name: str, total: int, progress: bool) -> Any:
-    """A progress bar; where nobody watches it move, it speaks seldom."""
-    patience = 0.1 if sys.stderr.isatty() or "ipykernel" in sys.modules else 10.0
-    return tqdm(total=total, desc=name, unit="network", disable=not progress or not total, mininterval=patience)
+def _writing(target: Store) -> Iterator[StoreWriter]:
+    """The store's writer, and for as long a note in it of who writes."""
+    with target.writer() as writer:
+        writer.say({"writer": {"pid": os.getpid(), "machine": platform.node(), "since": time.time()}})
+        try:
+            yield writer
+        finally:
+            with suppress(sqlite3.Error):  # on a full disk the note stays, and status sees it is stale
+                writer.say({"writer": None})

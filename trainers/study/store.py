@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sqlite3
@@ -12,53 +13,43 @@ from pathlib import Path
 from typing import Any
 
 import filelock
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
-from topograph.errors import StoreError
-from trainers.study.plan import Run
+from topograph.errors import StoreError, UnknownNameError
+from topograph.topology import Topology
+from trainers.config import TrainingConfig
+from trainers.result import sparse_weights
+from trainers.study.recipe import Recipe
+from trainers.study.schema import prepare
+from trainers.study.writer import StoreWriter
 
-SCHEMA_VERSION = 1
-_APPLICATION_ID = 0x70676870  # marks the file as ours
-_SCHEMA = """
-CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE runs (
-    run_id TEXT PRIMARY KEY,
-    topology_id TEXT NOT NULL,
-    dataset TEXT NOT NULL,
-    trainer TEXT NOT NULL,
-    architecture TEXT NOT NULL,
-    construction TEXT NOT NULL,
-    variant TEXT NOT NULL,
-    degrees TEXT NOT NULL,
-    topology_seed INTEGER NOT NULL,
-    seed INTEGER NOT NULL,
-    status TEXT NOT NULL CHECK (status IN ('pending', 'done', 'failed')),
-    attempts INTEGER NOT NULL DEFAULT 0,
-    test_accuracy REAL,
-    train_accuracy REAL,
-    correct INTEGER,
-    total INTEGER,
-    seconds REAL,
-    record TEXT,
-    reason TEXT,
-    traceback TEXT,
-    finished TEXT
-);
-CREATE TABLE metrics (
-    topology_id TEXT NOT NULL,
-    layer TEXT NOT NULL,
-    metric TEXT NOT NULL,
-    value REAL,
-    residual REAL,
-    reason TEXT,
-    PRIMARY KEY (topology_id, layer, metric)
-);
-"""
+STATUSES = ("pending", "done", "failed")
+_DESIGN = ("topology_id", "architecture", "construction", "variant", "degrees", "topology_seed")
+_CONDITION = ("dataset", "trainer", "settings")
+_RESULTS = (
+    "seed",
+    "status",
+    "attempts",
+    "test_accuracy",
+    "train_accuracy",
+    "balanced_accuracy",
+    "correct",
+    "total",
+    "seconds",
+    "worker_seconds",
+    "machine",
+    "finished",
+    "reason",
+    "traceback",
+)
+_STATISTICS = ("min", "max", "mean", "std")
 
 
 @dataclass(frozen=True)
 class Store:
-    """A study's store.
+    """A study's store. Any number of processes may read it while one writes.
 
     Parameters
     ----------
@@ -71,7 +62,7 @@ class Store:
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     store = Store(Path(folder) / "study.sqlite")
     ...     with store.writer() as writer:
-    ...         writer.plan([], {"name": "empty"})
+    ...         asked = writer.plan([], {"name": "empty"})
     ...     store.counts()
     {'pending': 0, 'done': 0, 'failed': 0}
     """
@@ -85,7 +76,8 @@ class Store:
         Raises
         ------
         StoreError
-            When another process is writing, or the file is not a store of this version.
+            When another process is writing, the file is not a store of this version, or the disk is full. What was
+            written before stays.
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
         lock = filelock.FileLock(f"{self.path}.lock", timeout=0)
@@ -93,133 +85,282 @@ class Store:
             lock.acquire()
         except filelock.Timeout:
             raise StoreError(f"{self.path} is being written by another process; wait for it, or stop it") from None
+        except OSError as error:
+            raise StoreError(f"{self.path} cannot be written: {error}") from error
         try:
             with self._connection(create=True) as connection:
                 yield StoreWriter(connection)
         finally:
             lock.release()
 
-    def runs(self) -> pd.DataFrame:
-        """All planned runs, one row each: place in the grid, status, results."""
+    # ------------------------------------------------------------------ runs
+
+    def counts(self) -> dict[str, int]:
+        """Number of runs by status."""
         with self._connection() as connection:
-            return pd.read_sql_query("SELECT * FROM runs ORDER BY rowid", connection)
+            found = dict(connection.execute("SELECT status, COUNT(*) FROM runs GROUP BY status"))
+        return {status: found.get(status, 0) for status in STATUSES}
+
+    def runs(self, status: str | None = None) -> pd.DataFrame:
+        """Planned runs, all or those of one status, one row each, in the order of the plan.
+
+        Columns: the run's id, its topology's (missing before it was first made), the place in the grid, the training
+        settings as JSON, the status, and the results.
+        """
+        if status is not None and status not in STATUSES:
+            raise UnknownNameError.among("status", status, STATUSES)
+        which = "" if status is None else f" WHERE status = '{status}'"
+        with self._connection() as connection:
+            recipes = _table(connection, f"SELECT recipe, {', '.join(_DESIGN)} FROM recipes")
+            conditions = _table(connection, f"SELECT condition, {', '.join(_CONDITION)} FROM conditions")
+            runs = _table(
+                connection, f"SELECT run_id, recipe, condition, {', '.join(_RESULTS)} FROM runs{which} ORDER BY run"
+            )
+        settings = {text: json.dumps(_all_settings(text)) for text in conditions["settings"]}
+        conditions["settings"] = np.array([settings[text] for text in conditions["settings"]], dtype=object)
+        looked_up = {
+            **_look_up(recipes, "recipe", runs["recipe"]),
+            **_look_up(conditions, "condition", runs["condition"]),
+        }
+        order = ["run_id", "topology_id", "dataset", "trainer", *_DESIGN[1:], "settings"]
+        columns = {name: looked_up.get(name, runs.get(name)) for name in order}
+        return pd.DataFrame({**columns, **{name: runs[name] for name in _RESULTS}})
+
+    def weight_statistics(self) -> pd.DataFrame:
+        """Smallest, largest, mean and standard deviation of each layer's trained weights: one row a finished run.
+
+        Columns ``l1_weight_min``, …, in the order of ``runs("done")``.
+        """
+        with self._connection() as connection:
+            blobs = [blob for (blob,) in connection.execute(
+                "SELECT weight_stats FROM runs WHERE status = 'done' ORDER BY run"
+            )]  # fmt: skip
+        widest = max((len(blob) for blob in blobs), default=0) // 8
+        padding = np.full(widest, np.nan).tobytes()
+        joined = b"".join(blob if len(blob) == 8 * widest else (blob + padding)[: 8 * widest] for blob in blobs)
+        values = np.frombuffer(joined, dtype="<f8").reshape(len(blobs), widest) if widest else np.empty((len(blobs), 0))
+        layers = range(1, widest // len(_STATISTICS) + 1)
+        return pd.DataFrame(
+            values, columns=[f"l{layer}_weight_{statistic}" for layer in layers for statistic in _STATISTICS]
+        )
+
+    def records(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """The whole record of each finished run, with its id: `trainers.TrainingResult.from_record` reads it."""
+        with self._connection() as connection:
+            query = "SELECT run_id, record FROM runs JOIN records USING (run) WHERE status = 'done' ORDER BY run"
+            for run_id, record in connection.execute(query):
+                yield run_id, json.loads(record)
+
+    def overview(self) -> pd.DataFrame:
+        """Where the study stands: one row for each construction, variant, architecture and degrees."""
+        query = """
+            SELECT construction, variant, architecture, degrees, SUM(status = 'done') AS done,
+                   SUM(status = 'pending') AS pending, SUM(status = 'failed') AS failed,
+                   AVG(test_accuracy) AS accuracy, MAX(test_accuracy) AS best
+            FROM runs JOIN recipes USING (recipe) GROUP BY construction, variant, architecture, degrees
+            ORDER BY MIN(recipe)"""
+        with self._connection() as connection:
+            return pd.read_sql_query(query, connection)
+
+    def failures(self) -> list[tuple[str, int]]:
+        """The reasons of failed runs, and how many have each; the most frequent first."""
+        query = "SELECT reason, COUNT(*) FROM runs WHERE status = 'failed' GROUP BY reason ORDER BY 2 DESC, 1"
+        with self._connection() as connection:
+            return connection.execute(query).fetchall()
+
+    def pace(self, last: int = 200) -> tuple[float, float]:
+        """Networks an hour over the last so many, and hours left at that pace; NaN where it cannot be told."""
+        with self._connection() as connection:
+            recent = connection.execute(
+                "SELECT finished, cost FROM runs WHERE status = 'done' AND finished IS NOT NULL "
+                f"ORDER BY finished DESC LIMIT {int(last)}"
+            ).fetchall()
+            (left,) = connection.execute("SELECT SUM(cost) FROM runs WHERE status = 'pending'").fetchone()
+        hours = (recent[0][0] - recent[-1][0]) / 3600 if len(recent) > 1 else 0.0
+        if not hours:
+            return np.nan, np.nan if left else 0.0
+        done = sum(cost for _, cost in recent[:-1])
+        return (len(recent) - 1) / hours, hours * (left or 0.0) / done
+
+    # ------------------------------------------------------------------ one run
+
+    def topology(self, run_id: str) -> Topology:
+        """The topology of a run, made again from its recipe.
+
+        Raises
+        ------
+        UnknownNameError, StoreError
+            When there is no such run, or its recipe makes other connections in this version.
+        """
+        recipe, known = self._one(run_id, "record, topology_id", "runs JOIN recipes USING (recipe)")
+        topology = Recipe.from_record(json.loads(recipe)).build()
+        if known and topology.content_hash[:20] != known:
+            raise StoreError(
+                f"{self.path}: the recipe of run {run_id} makes other connections than when it was trained "
+                f"({topology.content_hash[:20]}, not {known}): use the topograph that made the store"
+            )
+        return topology
+
+    def weights(self, run_id: str) -> tuple[tuple[Any, ...], tuple[npt.NDArray[np.floating[Any]], ...]]:
+        """The trained weights of a run, one sparse array a layer pair, and its biases.
+
+        Raises
+        ------
+        UnknownNameError, StoreError
+            When there is no such run, or its weights were not kept.
+        """
+        (packed,) = self._one(run_id, "weights", "runs LEFT JOIN records USING (run)")
+        if packed is None:
+            raise StoreError(
+                f"{self.path}: the weights of run {run_id} were not kept; study run --keep-weights keeps those of the "
+                "runs it trains"
+            )
+        topology = self.topology(run_id)
+        with np.load(io.BytesIO(packed), allow_pickle=False) as archive:
+            values = [archive[f"weights_{layer}"] for layer in range(1, len(topology) + 1)]
+            biases = tuple(archive[f"biases_{layer}"] for layer in range(1, len(topology) + 1))
+        return sparse_weights(topology, values), biases
+
+    def _one(self, run_id: str, columns: str, tables: str) -> tuple[Any, ...]:
+        with self._connection() as connection:
+            row: tuple[Any, ...] | None = connection.execute(
+                f"SELECT {columns} FROM {tables} WHERE run_id = ?", (run_id,)
+            ).fetchone()
+        if row is None:
+            raise UnknownNameError(f"{self.path} has no run {run_id!r}")
+        return row
+
+    # ------------------------------------------------------------------ metrics and the study
 
     def metrics(self) -> pd.DataFrame:
         """Metrics of all topologies: columns topology_id, layer, metric, value, residual, reason."""
+        pieces = []
+        for names, ids, values, residuals, reasons in self._profiles():
+            count = len(names)
+            pieces.append(
+                pd.DataFrame(
+                    {
+                        "topology_id": np.repeat(np.array(ids, dtype=object), count),
+                        "layer": np.tile(np.array([layer for layer, _ in names], dtype=object), len(ids)),
+                        "metric": np.tile(np.array([metric for _, metric in names], dtype=object), len(ids)),
+                        "value": values.ravel(),
+                        "residual": residuals.ravel(),
+                        "reason": [found.get(str(i)) for found in map(json.loads, reasons) for i in range(count)],
+                    }
+                )
+            )
+        columns = ["topology_id", "layer", "metric", "value", "residual", "reason"]
+        table = pd.concat(pieces, ignore_index=True) if pieces else pd.DataFrame(columns=columns)
+        # what was measured again later is what counts
+        return table.drop_duplicates(columns[:3], keep="last", ignore_index=True)
+
+    def metric_table(self) -> tuple[pd.DataFrame, dict[str, list[str]]]:
+        """Metrics of all topologies side by side, and why some are undefined.
+
+        Returns
+        -------
+        table
+            One row a topology, indexed by its id; columns such as ``l1_density`` and ``network_density``.
+        reasons
+            Column → the reasons given for undefined values.
+        """
+        table = pd.DataFrame(index=pd.Index([], name="topology_id", dtype=object))
+        reasons: dict[str, set[str]] = {}
+        for names, ids, values, _, given in self._profiles():
+            columns = [f"{layer}_{metric}" for layer, metric in names]
+            piece = pd.DataFrame(values, index=pd.Index(ids, name="topology_id", dtype=object), columns=columns)
+            table = piece if table.empty else piece.combine_first(table)[_in_order(table.columns, columns)]
+            for text in set(given):
+                for position, reason in json.loads(text).items():
+                    reasons.setdefault(columns[int(position)], set()).add(reason)
+        return table, {column: sorted(words) for column, words in reasons.items()}
+
+    def _profiles(
+        self,
+    ) -> Iterator[tuple[list[tuple[str, str]], list[str], npt.NDArray[Any], npt.NDArray[Any], list[str]]]:
+        """For each list of names: the names, topologies, their values and residuals (one row each), their reasons."""
         with self._connection() as connection:
-            return pd.read_sql_query("SELECT * FROM metrics", connection)
+            profiles = connection.execute(
+                "SELECT profile, names FROM profiles ORDER BY (SELECT MAX(measured) FROM metrics m "
+                "WHERE m.profile = profiles.profile)"
+            ).fetchall()
+            for profile, text in profiles:
+                names = [(layer, metric) for layer, metric in json.loads(text)]
+                rows = connection.execute(
+                    "SELECT topology_id, vals, residuals, reasons FROM metrics WHERE profile = ?", (profile,)
+                ).fetchall()
+                ids, values, residuals, reasons = zip(*rows, strict=True) if rows else ((), (), (), ())
+                yield names, list(ids), _matrix(values, names), _matrix(residuals, names), list(reasons)
 
     def meta(self) -> dict[str, Any]:
         """What was said about the study when it was last run: its spec and versions."""
         with self._connection() as connection:
             return {key: json.loads(value) for key, value in connection.execute("SELECT key, value FROM meta")}
 
-    def counts(self) -> dict[str, int]:
-        """Number of runs by status."""
-        with self._connection() as connection:
-            found = dict(connection.execute("SELECT status, COUNT(*) FROM runs GROUP BY status"))
-        return {status: found.get(status, 0) for status in ("pending", "done", "failed")}
+    # ------------------------------------------------------------------ the file
 
     @contextmanager
     def _connection(self, create: bool = False) -> Iterator[sqlite3.Connection]:
         if not create and not self.path.is_file():
             raise StoreError(f"{self.path}: no such store; run a study first: topograph study run SPEC --store STORE")
-        connection = sqlite3.connect(self.path, timeout=30)
         try:
-            self._check(connection, create)
+            connection = sqlite3.connect(self.path, timeout=30)
+        except sqlite3.Error as error:
+            raise StoreError(f"{self.path} cannot be opened: {error}") from error
+        try:
+            prepare(connection, self.path, create)
             yield connection
         except sqlite3.Error as error:
-            raise StoreError(f"{self.path}: {error}") from error
+            raise StoreError(f"{self.path}: {error}. What was written before is safe") from error
         finally:
             connection.close()
-
-    def _check(self, connection: sqlite3.Connection, create: bool) -> None:
-        try:
-            (application,) = connection.execute("PRAGMA application_id").fetchone()
-            (version,) = connection.execute("PRAGMA user_version").fetchone()
-            (tables,) = connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
-        except sqlite3.DatabaseError as error:
-            raise StoreError(f"{self.path} is not a study store: {error}") from error
-        if create and not tables and not application:
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.executescript(
-                f"BEGIN; {_SCHEMA} PRAGMA application_id = {_APPLICATION_ID}; "
-                f"PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
-            )
-        elif application != _APPLICATION_ID:
-            raise StoreError(f"{self.path} is an SQLite file, but not a study store; choose another path")
-        elif version != SCHEMA_VERSION:
-            raise StoreError(
-                f"{self.path} has schema version {version}, but this topograph reads version {SCHEMA_VERSION}; "
-                "use the topograph that made it, or start a new store. Nothing was changed"
-            )
-        connection.execute("PRAGMA synchronous = FULL")  # a finished run survives a power cut too
-
-
-class StoreWriter:
-    """The one writer of a store. Each method is one transaction: done whole, or not at all."""
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
-
-    def plan(self, runs: Iterable[Run], meta: dict[str, Any]) -> None:
-        """Enter runs that are not yet known as pending, and say what the study is."""
-        rows = [run.design() for run in runs]
-        with self._connection as connection:
-            connection.executemany(
-                "INSERT OR IGNORE INTO runs (run_id, topology_id, dataset, trainer, architecture, construction, "
-                "variant, degrees, topology_seed, seed, status) VALUES (:run_id, :topology_id, :dataset, :trainer, "
-                ":architecture, :construction, :variant, :degrees, :topology_seed, :seed, 'pending')",
-                rows,
-            )
-            connection.executemany(
-                "INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)",
-                [(key, json.dumps(value)) for key, value in meta.items()],
-            )
-
-    def statuses(self) -> dict[str, str]:
-        """The status of every known run."""
-        return dict(self._connection.execute("SELECT run_id, status FROM runs"))
-
-    def measured(self) -> set[tuple[str, str]]:
-        """Pairs of topology and metric that are known already."""
-        return set(self._connection.execute("SELECT DISTINCT topology_id, metric FROM metrics"))
-
-    def finish(self, run_id: str, record: dict[str, Any]) -> None:
-        """Keep the result of a run."""
-        with self._connection as connection:
-            connection.execute(
-                "UPDATE runs SET status = 'done', attempts = attempts + 1, test_accuracy = ?, train_accuracy = ?, "
-                "correct = ?, total = ?, seconds = ?, record = ?, reason = NULL, traceback = NULL, "
-                "finished = datetime('now') WHERE run_id = ?",
-                (
-                    record["test_accuracy"],
-                    record["train_accuracy"],
-                    record["correct"],
-                    record["total"],
-                    record["seconds"],
-                    json.dumps(record),
-                    run_id,
-                ),
-            )
-
-    def fail(self, run_id: str, reason: str, traceback: str) -> None:
-        """Keep why a run failed."""
-        with self._connection as connection:
-            connection.execute(
-                "UPDATE runs SET status = 'failed', attempts = attempts + 1, reason = ?, traceback = ?, "
-                "finished = datetime('now') WHERE run_id = ?",
-                (reason, traceback, run_id),
-            )
-
-    def keep_metrics(self, topology_id: str, rows: Iterable[tuple[str, str, float, float, str | None]]) -> None:
-        """Keep metrics of a topology: layer, metric, value, residual, reason. NaN is kept as NULL."""
-        with self._connection as connection:
-            connection.executemany(
-                "INSERT OR REPLACE INTO metrics VALUES (?, ?, ?, ?, ?, ?)", [(topology_id, *row) for row in rows]
-            )
 
 
 def open_store(path: str | os.PathLike[str]) -> Store:
     """A store by its path."""
     return Store(Path(path))
+
+
+def _table(connection: sqlite3.Connection, query: str) -> dict[str, npt.NDArray[Any]]:
+    """A query's columns as arrays, read in pieces so that millions of rows fit; text stays objects, numbers do not."""
+    cursor = connection.execute(query)
+    names = [column[0] for column in cursor.description]
+    pieces: list[list[npt.NDArray[Any]]] = [[] for _ in names]
+    while rows := cursor.fetchmany(50_000):
+        for piece, values in zip(pieces, zip(*rows, strict=True), strict=True):
+            piece.append(_array(values))
+    return {name: _joined(piece) for name, piece in zip(names, pieces, strict=True)}
+
+
+def _array(values: tuple[Any, ...]) -> npt.NDArray[Any]:
+    kinds = set(map(type, values))
+    if kinds <= {int}:
+        return np.array(values, dtype=np.int64)
+    if kinds <= {int, float, type(None)} and kinds != {type(None)}:
+        return np.array(values, dtype=np.float64)  # None becomes NaN
+    return np.array(values, dtype=object)
+
+
+def _joined(pieces: list[npt.NDArray[Any]]) -> npt.NDArray[Any]:
+    if not pieces:
+        return np.empty(0, dtype=object)
+    return np.concatenate(pieces)
+
+
+def _look_up(table: dict[str, npt.NDArray[Any]], key: str, wanted: npt.NDArray[Any]) -> dict[str, npt.NDArray[Any]]:
+    """The other columns of a table, for each wanted value of its key."""
+    positions = pd.Index(table[key]).get_indexer(wanted) if len(wanted) else np.empty(0, dtype=int)
+    return {name: values[positions] for name, values in table.items() if name != key}
+
+
+def _all_settings(text: str) -> dict[str, Any]:
+    record = TrainingConfig.from_record(json.loads(text)).to_record()
+    return {name: value for name, value in record.items() if name != "seed"}
+
+
+def _matrix(blobs: Iterable[bytes], names: list[tuple[str, str]]) -> npt.NDArray[Any]:
+    return np.frombuffer(b"".join(blobs), dtype="<f8").reshape(-1, len(names))
+
+
+def _in_order(first: Iterable[str], second: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys([*first, *second]))

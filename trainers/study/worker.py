@@ -1,82 +1,193 @@
-"""What happens in a worker process: build one topology, train on it, measure it."""
+"""What happens in a worker: make a topology, measure it, train networks on it."""
 
 from __future__ import annotations
 
+import io
+import platform
+import time
 import traceback
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
+
+from topograph.errors import InvalidDatasetError, StoreError
 from topograph.metrics import measure
 from topograph.topology import Topology
 from trainers.datasets import Dataset, load_dataset
 from trainers.registry import get_trainer
-from trainers.study.plan import Run
-from trainers.study.spec import Recipe
+from trainers.result import TrainingResult
+from trainers.study.plan import Condition
+from trainers.study.recipe import Recipe
 
-MetricRow = tuple[str, str, float, float, str | None]
+MACHINE = platform.node()
+_UNTRAINED = object()
 
 
 @dataclass(frozen=True)
-class Task:
-    """What to do for a run.
+class Job:
+    """What to do for one run.
 
     Parameters
     ----------
     run
-        The run.
+        Its number in the store.
+    recipe
+        Its topology.
+    topology_id
+        What the recipe is known to make; empty when it was never made.
     metrics
-        Metrics still to be computed of its topology.
-    train
-        Whether its network is to be trained; not when only metrics are missing.
+        Metrics to be computed of the topology.
+    condition
+        On what, with what and how to train; None when there is only something to measure.
+    seed
+        Of the training.
+    keep_weights
+        Whether the trained weights are wanted.
     """
 
-    run: Run
-    metrics: tuple[str, ...]
-    train: bool = True
+    run: int
+    recipe: Recipe
+    topology_id: str = ""
+    metrics: tuple[str, ...] = ()
+    condition: Condition | None = None
+    seed: int = 0
+    keep_weights: bool = False
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Metrics of a topology: parallel lists of (layer, metric), value, residual; and reasons by position."""
+
+    names: tuple[tuple[str, str], ...]
+    values: tuple[float, ...]
+    residuals: tuple[float, ...]
+    reasons: dict[int, str]
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a run.
+    """What came of a job.
 
     Parameters
     ----------
+    topology_id
+        Content hash of the topology (first 20 digits); empty when it could not be made.
     record
         The result as a plain record; None when it failed, or was not to be trained.
-    metric_rows
+    weights
+        The trained weights as bytes, where they were wanted.
+    profile
         Metrics of the topology, where they were asked for.
+    unmeasured
+        Why they could not be computed.
     reason, traceback
-        Why it failed; empty when it did not.
+        Why the run failed; empty when it did not.
+    seconds
+        Wall-clock time of the whole job.
+    machine
+        Where it was done.
     """
 
-    record: dict[str, Any] | None
-    metric_rows: tuple[MetricRow, ...] = ()
+    topology_id: str = ""
+    record: dict[str, Any] | None = None
+    weights: bytes | None = None
+    profile: Profile | None = None
+    unmeasured: str = ""
     reason: str = ""
     traceback: str = ""
+    seconds: float = 0.0
+    machine: str = MACHINE
 
 
-def execute(task: Task) -> Outcome:
-    """Measure a run's topology and train its network, where asked for. An error becomes an outcome."""
-    rows: tuple[MetricRow, ...] = ()
+def execute(jobs: Sequence[Job]) -> list[Outcome]:
+    """Do some jobs; several only when they can be trained together. An error becomes an outcome."""
+    started = time.perf_counter()
+    made = [_make(job) for job in jobs]
+    training = [i for i, job in enumerate(jobs) if job.condition is not None and made[i][0] is not None]
+    results = _train([jobs[i] for i in training], [made[i][0] for i in training]) if training else []
+    found: dict[int, Any] = dict(zip(training, results, strict=True))
+    seconds = (time.perf_counter() - started) / len(jobs)
+    return [_outcome(job, made[i][1], found.get(i, _UNTRAINED), seconds) for i, job in enumerate(jobs)]
+
+
+def _make(job: Job) -> tuple[Topology | None, Outcome]:
+    """A job's topology, and what is known of it: its content, its metrics, or why there is none."""
     try:
-        topology = _topology(task.run.recipe)
-        rows = measure_rows(topology, task.metrics)
-        if not task.train:
-            return Outcome(None, rows)
-        result = get_trainer(task.run.trainer).train(topology, _dataset(task.run.dataset), task.run.config)
-        return Outcome(result.to_record(), rows)
+        topology = _topology(job.recipe)
+        topology_id = topology.content_hash[:20]
+        if job.topology_id not in ("", topology_id):
+            raise StoreError(
+                f"{job.recipe.label} {job.recipe.degree_label} in {job.recipe.architecture} makes other connections "
+                f"(content {topology_id}) than when this store was begun ({job.topology_id}): the construction has "
+                "changed. Results of the two must not be mixed: start a new store, or use the former version"
+            )
+    except Exception as error:
+        return None, _failed(error)
+    if not job.metrics:
+        return topology, Outcome(topology_id)
+    try:
+        return topology, Outcome(topology_id, profile=profile(topology, job.metrics))
+    except Exception as error:  # a metric that cannot be computed costs no training
+        return topology, Outcome(topology_id, unmeasured=f"{type(error).__name__}: {error}")
+
+
+def _train(jobs: Sequence[Job], topologies: Sequence[Any]) -> Sequence[Any]:
+    try:
+        condition = jobs[0].condition
+        assert condition is not None
+        trainer = get_trainer(condition.trainer)
+        data = _dataset(condition.dataset, condition.data_hash)
+        configs = [condition.config(job.seed) for job in jobs]
+        if len(jobs) > 1:
+            together = trainer.train_many(topologies, data, configs)  # type: ignore[attr-defined]
+            if len(together) != len(jobs):
+                raise RuntimeError(f"train_many was asked for {len(jobs)} networks, but returned {len(together)}")
+            return together  # type: ignore[no-any-return]
+        return [trainer.train(topologies[0], data, configs[0])]
     except Exception as error:  # whatever a trainer raises must not end the study
-        return Outcome(None, rows, f"{type(error).__name__}: {error}", traceback.format_exc())
+        return [error] * len(jobs)
 
 
-def measure_rows(topology: Topology, metrics: tuple[str, ...]) -> tuple[MetricRow, ...]:
-    """Metrics of a topology as rows for the store."""
-    if not metrics:
-        return ()
-    table = measure(topology, metrics, long=True)
-    table["reason"] = table["reason"].where(table["reason"].notna(), None)
-    return tuple(table.itertuples(index=False, name=None))
+def _outcome(job: Job, made: Outcome, result: Any, seconds: float) -> Outcome:
+    done: dict[str, Any] = {**vars(made), "seconds": seconds}
+    if isinstance(result, TrainingResult):
+        done["record"] = result.to_record()
+        done["weights"] = pack_weights(result) if job.keep_weights else None
+    elif isinstance(result, BaseException):
+        failed = _failed(result)
+        done |= {"reason": failed.reason, "traceback": failed.traceback}
+    elif result is not _UNTRAINED:
+        done["reason"] = f"the trainer returned no TrainingResult, but {type(result).__name__}"
+    return Outcome(**done)
+
+
+def _failed(error: BaseException) -> Outcome:
+    words = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return Outcome(reason=words, traceback="".join(traceback.format_exception(error)))
+
+
+def profile(topology: Topology, metrics: Sequence[str]) -> Profile:
+    """Metrics of a topology, each layer and the network, as the store keeps them."""
+    table = measure(topology, metrics, long=True, workers=1, progress=False)
+    return Profile(
+        tuple(zip(table["layer"], table["metric"], strict=True)),
+        tuple(map(float, table["value"])),
+        tuple(map(float, table["residual"])),
+        {i: reason for i, reason in enumerate(table["reason"]) if isinstance(reason, str) and reason},
+    )
+
+
+def pack_weights(result: TrainingResult) -> bytes:
+    """Weights and biases as the bytes of an ``.npz``: values only, since the topology is made again by its recipe."""
+    buffer = io.BytesIO()
+    arrays: dict[str, Any] = {}
+    for number, (layer, bias) in enumerate(zip(result.weights, result.biases, strict=True), start=1):
+        arrays[f"weights_{number}"], arrays[f"biases_{number}"] = layer.data, bias
+    np.savez_compressed(buffer, **arrays)
+    return buffer.getvalue()
 
 
 @lru_cache(maxsize=4)
@@ -86,5 +197,24 @@ def _topology(recipe: Recipe) -> Topology:
 
 
 @lru_cache(maxsize=2)
-def _dataset(name: str) -> Dataset:
+def _loaded(name: str) -> Dataset:
+    """Read once a process, by name: data sets do not travel with tasks."""
     return load_dataset(name)
+
+
+def _dataset(name: str, content_hash: str) -> Dataset:
+    data = _loaded(name)
+    if data.content_hash != content_hash:
+        raise InvalidDatasetError(
+            f"{name} on {MACHINE} has other content ({data.content_hash[:12]}…) than where the study was begun "
+            f"({content_hash[:12]}…): copy the same files to all machines"
+        )
+    return data
+
+
+def warm(datasets: Sequence[str], trainers: Sequence[str]) -> None:
+    """Read what the first run will need, while the study is still being planned; what fails here fails again there."""
+    for trainer in trainers:
+        get_trainer(trainer)
+    for name in datasets:
+        _ = _loaded(name).content_hash

@@ -51,3 +51,11 @@ def test_read_as_is_said_of_files_only(tmp_path):
 def test_progress_bar(capsys):
     tg.measure(LAYERS, ["n_edges"], progress=False)
     assert capsys.readouterr().err == ""
+
+
+def test_a_notebook_shows_what_was_read_and_what_was_not():
+    graph = tg.BipartiteGraph.from_mask([[1, 0], [1, 1]])
+    shown = tg.MaskSet({"fc<1>": graph}, {"bias": "one-dimensional"}, read_as={"fc<1>": "as it is"})._repr_html_()
+    assert "fc&lt;1&gt;" in shown
+    assert "density 75.000%. as it is" in shown
+    assert "left out: one-dimensional" in shown

@@ -77,5 +77,10 @@ def test_broken_variants_are_refused_in_words(entry, words):
 
 
 def test_the_shipped_experiment_is_whole():
-    spec = StudySpec.from_toml(Path(__file__).parents[2] / "studies" / "experiment.toml")
-    assert {variant.name for variant in spec.variants} >= {"plain", "null", "relabelled", "max algebraic_connectivity"}
+    spec = StudySpec.from_toml(Path(__file__).parents[3] / "studies" / "experiment.toml")
+    assert {recipe.variant.name for recipe in spec.recipes()} >= {
+        "plain",
+        "null",
+        "relabelled",
+        "max algebraic_connectivity",
+    }

@@ -1,0 +1,72 @@
+"""What a fit leaves unexplained."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import seaborn as sns
+from scipy import stats
+
+from analysis.figures.style import given_or_new
+from analysis.regression import Fit
+
+
+def residuals_against_fitted(fit: Fit, ax: Any = None) -> Any:
+    """Seen minus fitted, against fitted: a bend means a term is missing, a funnel that the spread is not equal.
+
+    The line joins the medians of tenths of the runs.
+
+    Parameters
+    ----------
+    fit
+        From `analysis.fit`.
+    ax
+        The matplotlib axes to draw on; new ones by default.
+    """
+    ax = given_or_new(ax)
+    fitted, rest = _residuals(fit)
+    first, second = sns.color_palette("colorblind")[:2]
+    ax.plot(fitted, rest, "o", color=first, markersize=3.5, alpha=0.5)
+    tenths = pd.qcut(fitted, 10, labels=False, duplicates="drop")
+    medians = pd.DataFrame({"fitted": fitted, "rest": rest}).groupby(tenths).median()
+    ax.plot(medians["fitted"], medians["rest"], color=second, linewidth=1.8)
+    ax.axhline(0, color="0.5", linewidth=1)
+    ax.set_xlabel(f"fitted {_outcome(fit)}")
+    ax.set_ylabel("seen − fitted")
+    sns.despine(ax=ax)
+    return ax
+
+
+def residual_quantiles(fit: Fit, ax: Any = None) -> Any:
+    """Standardised residuals against the quantiles of the normal distribution: on the line when they are normal.
+
+    Parameters
+    ----------
+    fit
+        From `analysis.fit`.
+    ax
+        The matplotlib axes to draw on; new ones by default.
+    """
+    ax = given_or_new(ax)
+    _, rest = _residuals(fit)
+    values = np.sort((rest - rest.mean()) / rest.std(ddof=1))
+    expected = stats.norm.ppf((np.arange(values.size) + 0.5) / values.size)
+    ax.plot(expected, values, "o", color=sns.color_palette("colorblind")[0], markersize=3.5, alpha=0.6)
+    ends = np.array([expected[0], expected[-1]])
+    ax.plot(ends, ends, color="0.4", linewidth=1)
+    ax.set_xlabel("quantile of the normal distribution")
+    ax.set_ylabel("residual, in standard deviations")
+    sns.despine(ax=ax)
+    return ax
+
+
+def _residuals(fit: Fit) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    fitted = np.asarray(fit.result.fittedvalues, dtype=float)
+    return fitted, np.asarray(fit.result.model.endog, dtype=float) - fitted
+
+
+def _outcome(fit: Fit) -> str:
+    return "accuracy" if fit.model == "binomial" else fit.formula.split("~")[0].strip().replace("_", " ")

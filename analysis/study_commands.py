@@ -1,0 +1,205 @@
+"""``topograph study ...``: run a study, see where it stands, try again what failed, measure more, take it elsewhere."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from topograph.errors import InvalidParameterError, StoreError
+
+_UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
+TABLES = ("frame", "runs", "metrics", "curves")
+
+
+def add_study_commands(study: argparse.ArgumentParser) -> None:
+    """Describe the actions of ``topograph study`` to its parser."""
+    actions = study.add_subparsers(title="actions", required=True, metavar="ACTION")
+
+    def action(name: str, function: object, words: str, more: str, example: str) -> argparse.ArgumentParser:
+        sub = actions.add_parser(name, help=words, description=f"{words}. {more}", epilog=f"Example: {example}")
+        sub.set_defaults(run=function)
+        return sub
+
+    sub = action(
+        "run",
+        _run,
+        "Run what a study still lacks",
+        "Stop it at any time: what is finished is kept, and the same command goes on.",
+        "topograph study run studies/digits.toml --store digits.sqlite",
+    )
+    sub.add_argument("spec", type=Path, help="a TOML file")
+    sub.add_argument("--store", type=Path, help="the SQLite file of the results (default: NAME.sqlite here)")
+    sub.add_argument("--retry-failed", action="store_true", help="try runs again that failed before")
+    sub.add_argument("--dry-run", action="store_true", help="say what would be run, and how long it would take")
+    _add_means(sub)
+    sub.add_argument("--keep-weights", action="store_true", help="keep the trained weights in the store, too")
+
+    sub = action(
+        "status", _status, "Show where a study stands", "Also while it runs.", "topograph study status digits.sqlite"
+    )
+    sub.add_argument("store", type=Path)
+
+    sub = action(
+        "retry",
+        _retry,
+        "Try again what failed",
+        "And run what is pending; the store knows its runs, the spec is not needed.",
+        "topograph study retry digits.sqlite --timeout 600",
+    )
+    sub.add_argument("store", type=Path)
+    _add_means(sub)
+
+    sub = action(
+        "measure",
+        _measure,
+        "Compute more metrics of a study's topologies",
+        "Nothing is trained.",
+        "topograph study measure digits.sqlite --metrics paths,motifs",
+    )
+    sub.add_argument("store", type=Path)
+    sub.add_argument("--metrics", required=True, type=_words, help="names or groups, see: topograph list metrics")
+    _add_means(sub)
+
+    sub = action(
+        "export",
+        _export,
+        "Write a study's results as a table",
+        "One row a finished run with the metrics of its topology, unless --table says otherwise.",
+        "topograph study export digits.sqlite --out digits.csv",
+    )
+    sub.add_argument("store", type=Path)
+    sub.add_argument("--out", required=True, type=Path, help="the .parquet or .csv file to write")
+    sub.add_argument(
+        "--table",
+        choices=TABLES,
+        default="frame",
+        help="frame: finished runs with metrics; runs: all runs with status and reasons; metrics: one row a topology, "
+        "layer and metric; curves: one row a run and epoch (default: %(default)s)",
+    )
+
+
+def _add_means(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--workers", type=int, help="processes on this machine (default: one a core)")
+    sub.add_argument("--cluster", metavar="ADDRESS", help="a Dask scheduler instead, such as tcp://127.0.0.1:8786")
+    sub.add_argument("--timeout", type=float, metavar="SECONDS", help="a run that takes longer is stopped, and failed")
+    sub.add_argument("--memory", type=_bytes, metavar="SIZE", help="likewise one that takes more, such as 4G (Linux)")
+    sub.add_argument("--quiet", action="store_true", help="no progress bar; without a terminal there is none anyway")
+
+
+def _means(options: argparse.Namespace) -> dict[str, Any]:
+    return {
+        "workers": options.workers,
+        "cluster": options.cluster,
+        "timeout": options.timeout,
+        "memory": options.memory,
+        "progress": False if options.quiet else None,
+    }
+
+
+def _run(options: argparse.Namespace) -> None:
+    if options.dry_run:
+        from trainers.study.estimate import estimate_study
+
+        print(estimate_study(options.spec, options.store, workers=options.workers))
+        return
+    from trainers.study import run_study
+
+    print(
+        run_study(
+            options.spec,
+            options.store,
+            retry_failed=options.retry_failed,
+            keep_weights=options.keep_weights,
+            **_means(options),
+        )
+    )
+
+
+def _retry(options: argparse.Namespace) -> None:
+    from trainers.study import retry_study
+
+    print(retry_study(options.store, **_means(options)))
+
+
+def _measure(options: argparse.Namespace) -> None:
+    from trainers.study import measure_study
+
+    print(f"{measure_study(options.store, options.metrics, **_means(options))} topologies measured")
+
+
+def _status(options: argparse.Namespace) -> None:
+    from trainers.study.progress import duration
+    from trainers.study.store import open_store
+
+    store = open_store(options.store)
+    table = store.overview()
+    for column in ("variant", "architecture"):
+        if table[column].nunique() < 2:
+            table = table.drop(columns=column)
+    if len(table):
+        print(table.to_string(index=False, float_format="{:.4f}".format, na_rep=""))
+    counts = store.counts()
+    print(", ".join(f"{counts[status]} {status}" for status in ("done", "pending", "failed")))
+    writer = store.meta().get("writer")
+    if writer and counts["pending"]:
+        pace, left = store.pace()
+        words = f"process {writer['pid']} on {writer['machine']} has been at it for "
+        words += duration(time.time() - writer["since"])
+        if not math.isnan(pace):
+            words += f": {pace:,.0f} networks/h, {duration(3600 * left)} left"
+        print(words)
+    for reason, count in store.failures()[:10]:
+        print(f"  failed {count}×: {reason.splitlines()[0]}")
+
+
+def _export(options: argparse.Namespace) -> None:
+    table = _tables(options.store, options.table)
+    try:
+        if options.out.suffix.lower() == ".parquet":
+            table.attrs = {}
+            table.to_parquet(options.out, index=False)
+        elif options.out.suffix.lower() == ".csv":
+            table.to_csv(options.out, index=False)
+        else:
+            raise InvalidParameterError(f"--out must end in .parquet or .csv, but got {options.out}")
+    except OSError as error:
+        raise StoreError(f"cannot write {options.out}: {error}") from error
+    print(f"{len(table)} rows written to {options.out}")
+
+
+def _tables(path: Path, name: str) -> pd.DataFrame:
+    from analysis.frame import learning_curves, load_frame
+    from trainers.study.store import open_store
+
+    if name == "runs":
+        return open_store(path).runs()
+    if name == "metrics":
+        return open_store(path).metrics()
+    return learning_curves(path) if name == "curves" else load_frame(path)
+
+
+def _words(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",") if word.strip()]
+
+
+def _bytes(text: str) -> int:
+    """A size such as 4G, 500M or 1.5GB.
+
+    Examples
+    --------
+    >>> _bytes("4G"), _bytes("1.5 GB"), _bytes("800")
+    (4000000000, 1500000000, 800)
+    """
+    number = text.strip().lower().removesuffix("b").strip()
+    unit = number[-1:] if number[-1:].isalpha() else ""
+    try:
+        return int(float(number.removesuffix(unit)) * _UNITS[unit])
+    except (KeyError, ValueError):
+        raise argparse.ArgumentTypeError(
+            f"a size is a number with K, M, G or T, such as 4G, but got {text!r}"
+        ) from None

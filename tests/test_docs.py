@@ -1,0 +1,48 @@
+"""Every Python block and every ``topograph`` line of the documentation runs as it is written, page by page."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from analysis.cli import main
+from trainers.study import StudySpec
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted((ROOT / "docs").glob("*.md"))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_page(page, tmp_path, monkeypatch):
+    text = page.read_text(encoding="utf-8")
+    for package in re.findall(r"^(?:import|from) (torch|keras|jax|optax|dask)\b", text, flags=re.MULTILINE):
+        pytest.importorskip(package)
+    shutil.copytree(ROOT / "studies", tmp_path / "studies", ignore=shutil.ignore_patterns("*.sqlite*", "*.html"))
+    digits = tmp_path / "studies" / "digits.toml"
+    digits.write_text(digits.read_text(encoding="utf-8").replace("epochs = 20", "epochs = 1"), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    namespace: dict[str, object] = {}
+    for language, body in re.findall(r"^```(python|sh|toml)\n(.*?)^```", text, flags=re.DOTALL | re.MULTILINE):
+        if language == "python":
+            exec(compile(body, page.name, "exec"), namespace)
+            continue
+        if language == "toml":
+            content = tomllib.loads(body)
+            if "grid" in content:
+                StudySpec.from_mapping(content)
+            continue
+        for line in body.splitlines():
+            arguments = shlex.split(line, comments=True)
+            if arguments[:1] == ["topograph"]:
+                assert main(arguments[1:]) == 0, line
+
+
+def test_links_between_pages_lead_somewhere():
+    for page in PAGES:
+        for target in re.findall(r"\]\(([\w/]+\.md)\)", page.read_text(encoding="utf-8")):
+            assert (page.parent / target).is_file(), f"{page.name}: {target}"

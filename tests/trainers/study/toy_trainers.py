@@ -1,0 +1,92 @@
+"""Trainers whose behaviour the seed of a run decides, for tests of the study engine: quick, and sometimes nasty."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import time
+from pathlib import Path
+
+import numpy as np
+
+from topograph.errors import TrainingDivergedError
+from trainers.protocol import check_stack
+from trainers.result import TrainingResult, sparse_weights
+
+HANG, CRASH, HUNGRY, SEGFAULT, RAISE, NOTHING, NOISY = range(101, 108)
+
+
+def toy_result(topology, config, name="toy", seconds=0.0):
+    """Numbers that depend on the connections, the settings and the seed, and on nothing else."""
+    digest = int(topology.content_hash[:12], 16) + 7919 * config.seed + config.epochs
+    correct = digest % 1000
+    return TrainingResult(
+        trainer=name,
+        config=config,
+        correct=correct,
+        total=1000,
+        train_accuracy=(digest % 997) / 997,
+        history={"loss": (1.0,), "train_accuracy": (0.5,), "test_accuracy": (correct / 1000,)},
+        weights=sparse_weights(topology, [np.full(graph.n_edges, 0.5, np.float32) for graph in topology]),
+        biases=tuple(np.zeros(graph.n_right, np.float32) for graph in topology),
+        seconds=seconds,
+        device="cpu",
+        versions={"toy": "1"},
+    )
+
+
+class ToyTrainer:
+    name = "toy"
+    version = "1"
+
+    def train(self, topology, dataset, config):
+        if config.seed == HANG:
+            time.sleep(600)
+        elif config.seed == CRASH:
+            os.kill(os.getpid(), signal.SIGKILL)
+        elif config.seed == HUNGRY:
+            held = []
+            for _ in range(100):
+                held.append(np.ones(1 << 26, dtype=np.uint8))
+                time.sleep(0.05)
+        elif config.seed == SEGFAULT:
+            ctypes.string_at(0)
+        elif config.seed == RAISE:
+            raise TrainingDivergedError("the loss of epoch 1 is nan")
+        elif config.seed == NOTHING:
+            return None
+        elif config.seed == NOISY:
+            print("this must not come between the replies\n" * 5000)
+        return toy_result(topology, config)
+
+
+class SleepyTrainer:
+    """Takes a while, as real ones do."""
+
+    name = "sleepy"
+
+    def train(self, topology, dataset, config):
+        time.sleep(0.05 * config.epochs)
+        return toy_result(topology, config, self.name)
+
+
+class ManyTrainer:
+    """Trains many at once, and writes down how many they were."""
+
+    name = "many"
+
+    def train(self, topology, dataset, config):
+        return self.train_many([topology], dataset, [config])[0]
+
+    def train_many(self, topologies, dataset, configs):
+        check_stack(topologies, configs)
+        if log := os.environ.get("TOY_LOG"):
+            with Path(log).open("a") as file:
+                file.write(f"{len(configs)}\n")
+        if any(config.seed == CRASH for config in configs):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return [
+            TrainingDivergedError("nan") if config.seed == RAISE else toy_result(topology, config, self.name)
+            for topology, config in zip(topologies, configs, strict=True)
+        ]

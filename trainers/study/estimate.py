@@ -1,0 +1,156 @@
+"""`estimate_study`: what a study would do, and how long it would take, before it is begun."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from topograph.metrics.registry import select_metrics
+from trainers.datasets import Dataset, load_dataset
+from trainers.registry import get_trainer
+from trainers.study.backends import available_cores
+from trainers.study.plan import Run, describe_data, plan_runs
+from trainers.study.progress import duration
+from trainers.study.recipe import Recipe
+from trainers.study.runner import read_spec
+from trainers.study.spec import StudySpec
+from trainers.study.store import open_store
+from trainers.study.worker import profile
+
+_SAMPLES = 3
+_SPREAD = 1.3
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a study would do.
+
+    Parameters
+    ----------
+    name
+        Of the study.
+    runs, topologies, edges
+        Networks, different topologies, and connections of all networks together.
+    pending
+        Networks that the store still lacks.
+    sampled
+        Networks that were timed.
+    seconds
+        Work that is left, on one core.
+    workers
+        Cores that would share it.
+    """
+
+    name: str
+    runs: int
+    topologies: int
+    edges: int
+    pending: int
+    sampled: int
+    seconds: float
+    workers: int
+
+    def __str__(self) -> str:
+        share = self.seconds / self.workers
+        return (
+            f"{self.name}: {self.runs:,} networks on {self.topologies:,} topologies, {self.edges:,} connections; "
+            f"{self.pending:,} still to be trained\n"
+            f"about {duration(share)} with {self.workers} workers ({duration(self.seconds)} of one core), from "
+            f"{self.sampled} networks timed for some epochs; expect {duration(share / _SPREAD)} to "
+            f"{duration(share * _SPREAD)} on a quiet machine"
+        )
+
+
+def estimate_study(
+    spec: str | os.PathLike[str] | Mapping[str, Any] | StudySpec,
+    store: str | os.PathLike[str] | None = None,
+    *,
+    workers: int | None = None,
+) -> Estimate:
+    """Say what a study would do, and time some of its networks; nothing is written.
+
+    Of each trainer and data set, three networks (the cheapest, the middle, the most expensive) are made, measured and
+    trained for one epoch and for three, which tells what an epoch and what the rest takes; others are placed between
+    them by the number of their connections.
+
+    Parameters
+    ----------
+    spec, store, workers
+        As for `trainers.study.run_study`.
+
+    Raises
+    ------
+    SpecError
+    """
+    spec = read_spec(spec)
+    data = describe_data(spec)
+    runs = list(plan_runs(spec, data))
+    done: set[str] = set()
+    target = open_store(f"{spec.name}.sqlite" if store is None else store)
+    if Path(target.path).is_file():
+        done = set(target.runs("done")["run_id"]) | set(target.runs("failed")["run_id"])
+    pending = [run for run in runs if run.run_id not in done]
+    metrics = [metric.name for metric in select_metrics(spec.metrics)]
+    seconds, sampled = 0.0, 0
+    groups: dict[tuple[str, str], list[Run]] = {}
+    for run in pending:
+        groups.setdefault((run.condition.dataset, run.condition.trainer), []).append(run)
+    for (dataset, _), group in groups.items():
+        took, samples = _group_seconds(group, load_dataset(dataset), metrics)
+        seconds, sampled = seconds + took, sampled + samples
+    return Estimate(
+        name=spec.name,
+        runs=len(runs),
+        topologies=len({run.recipe_key for run in runs}),
+        edges=sum(run.recipe.expected_edges for run in runs),
+        pending=len(pending),
+        sampled=sampled,
+        seconds=seconds,
+        workers=available_cores() if workers is None else workers,
+    )
+
+
+def _group_seconds(runs: Sequence[Run], data: Dataset, metrics: Sequence[str]) -> tuple[float, int]:
+    """Seconds that some runs of one trainer and data set take on one core, and how many were timed for it."""
+    ordered = sorted(runs, key=lambda run: run.recipe.expected_edges)
+    positions = np.unique(np.linspace(0, len(ordered) - 1, _SAMPLES).round().astype(int))
+    samples = [ordered[position] for position in positions]
+    trainer = get_trainer(samples[0].condition.trainer)
+    trainer.train(samples[0].recipe.build(), data, samples[0].condition.config(0).replace(epochs=1))  # compiles
+    timed = [_timed(run, data, metrics) for run in samples]
+    edges = np.array([run.recipe.expected_edges for run in samples], dtype=float)
+    making, fixed, epoch = (np.array(column) for column in zip(*timed, strict=True))
+    recipes: dict[str, Recipe] = {run.recipe_key: run.recipe for run in runs}
+    total = float(_between([recipe.expected_edges for recipe in recipes.values()], edges, making).sum())
+    wanted = [run.recipe.expected_edges for run in runs]
+    epochs = np.array([run.condition.config(0).epochs for run in runs])
+    total += float((_between(wanted, edges, fixed) + epochs * _between(wanted, edges, epoch)).sum())
+    return total, len(samples)
+
+
+def _timed(run: Run, data: Dataset, metrics: Sequence[str]) -> tuple[float, float, float]:
+    """Seconds to make and measure the topology, to set a training up and look at its result, and for an epoch."""
+    started = time.perf_counter()
+    topology = replace(run.recipe).build()
+    profile(topology, metrics)
+    making = time.perf_counter() - started
+    trainer, config = get_trainer(run.condition.trainer), run.condition.config(run.seed)
+    took = []
+    for epochs in (1, 3):
+        started = time.perf_counter()
+        trainer.train(topology, data, config.replace(epochs=epochs, patience=0))
+        took.append(time.perf_counter() - started)
+    epoch = max(0.0, (took[1] - took[0]) / 2)
+    return making, max(0.0, took[0] - epoch), epoch
+
+
+def _between(wanted: Sequence[float], edges: npt.NDArray[Any], values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    found: npt.NDArray[Any] = np.interp(np.asarray(wanted, dtype=float), edges, values)
+    return found

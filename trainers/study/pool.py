@@ -1,0 +1,115 @@
+"""`CellPool`: an executor over the cores of this machine, one cell a core."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from typing import Any
+
+from trainers.study.cell import Cell, CellDiedError, CellLimitError
+
+
+class CellPool(Executor):
+    """Calls functions in so many processes, each with one thread.
+
+    What a process dies of, or takes too long for, is the error of that call alone: its process is replaced, the others
+    go on.
+
+    Parameters
+    ----------
+    workers
+        Number of processes; they start at once.
+    timeout
+        Seconds that one call may take; None for any.
+    memory
+        Bytes that one process may hold, see `trainers.study.cell.Cell`.
+    first
+        Called once in each process when it starts.
+
+    Examples
+    --------
+    >>> with CellPool(1) as pool:
+    ...     pool.submit(pow, 2, 10).result()
+    1024
+    """
+
+    def __init__(
+        self,
+        workers: int,
+        *,
+        timeout: float | None = None,
+        memory: int | None = None,
+        first: tuple[Callable[..., Any], tuple[Any, ...]] | None = None,
+    ) -> None:
+        self._timeout, self._memory, self._first = timeout, memory, first
+        self._queue: deque[tuple[Future[Any], Callable[..., Any], tuple[Any, ...]]] = deque()
+        self._changed = threading.Condition()
+        self._closing = False
+        self._cells = [self._new() for _ in range(workers)]
+        self._threads = [threading.Thread(target=self._work, args=(i,), daemon=True) for i in range(workers)]
+        for thread in self._threads:
+            thread.start()
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Queue a call of a function that can be imported by name."""
+        if kwargs:
+            raise TypeError("arguments by name are not sent: give them by position")
+        future: Future[Any] = Future()
+        with self._changed:
+            if self._closing:
+                raise RuntimeError("the pool has been shut down")
+            self._queue.append((future, fn, args))
+            self._changed.notify()
+        return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Finish what is queued, or with ``cancel_futures`` only what is under way, and end the processes."""
+        with self._changed:
+            self._closing = True
+            while cancel_futures and self._queue:
+                self._queue.popleft()[0].cancel()
+            self._changed.notify_all()
+        if wait:
+            for thread in self._threads:
+                thread.join()
+
+    def kill(self) -> None:
+        """End everything at once, what is under way too."""
+        self.shutdown(wait=False, cancel_futures=True)
+        for cell in list(self._cells):
+            cell.kill()
+        for thread in self._threads:
+            thread.join()
+
+    @property
+    def pids(self) -> list[int]:
+        """The processes' numbers."""
+        return [cell.pid for cell in self._cells]
+
+    def _new(self) -> Cell:
+        return Cell(self._memory, self._first)
+
+    def _work(self, index: int) -> None:
+        while True:
+            with self._changed:
+                while not self._queue and not self._closing:
+                    self._changed.wait()
+                if not self._queue:
+                    break
+                future, function, arguments = self._queue.popleft()
+            if not future.set_running_or_notify_cancel():
+                continue
+            try:
+                result = self._cells[index].call(function, arguments, self._timeout)
+            except (CellDiedError, CellLimitError) as error:
+                if not self._closing:
+                    self._cells[index] = self._new()
+                future.set_exception(error)
+            except BaseException as error:
+                future.set_exception(error)
+            else:
+                future.set_result(result)
+            del future
+        self._cells[index].kill()

@@ -1,0 +1,98 @@
+"""`Recipe`: how to make one topology, small enough to send anywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from topograph.topology import Topology
+from trainers.study.variants import PLAIN, Variant
+
+Options = tuple[tuple[str, Any], ...]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to make one topology: always the same one.
+
+    Parameters
+    ----------
+    construction
+        Name of the construction of every layer pair.
+    sizes
+        Numbers of neurons.
+    degrees
+        One for each layer pair; None for ``dense``.
+    seed
+        Of the topology.
+    variant
+        What is done to it then.
+    options
+        Of the construction: names and values, in order of their names.
+
+    Examples
+    --------
+    >>> recipe = Recipe("watts_strogatz", (64, 30, 10), (4, 10), seed=0, options=(("beta", 0.5),))
+    >>> recipe.label, recipe.expected_edges, recipe.build().n_edges
+    ('watts_strogatz(beta=0.5)', 556, 556)
+    >>> Recipe.from_record(recipe.to_record()) == recipe
+    True
+    """
+
+    construction: str
+    sizes: tuple[int, ...]
+    degrees: tuple[float, ...] | None
+    seed: int
+    variant: Variant = PLAIN
+    options: Options = ()
+
+    def build(self) -> Topology:
+        """Make the topology."""
+        plain = Topology.build(self.construction, self.sizes, self.degrees, seed=self.seed, **dict(self.options))
+        return self.variant.apply(plain, self.seed)
+
+    @property
+    def label(self) -> str:
+        """The construction with its options, as tables call it."""
+        options = ", ".join(f"{name}={value}" for name, value in self.options)
+        return f"{self.construction}({options})" if options else self.construction
+
+    @property
+    def architecture(self) -> str:
+        """The sizes in the usual notation, such as ``"784-300-10"``."""
+        return "-".join(map(str, self.sizes))
+
+    @property
+    def degree_label(self) -> str:
+        """The degrees asked for, one a layer pair, such as ``"30-10"``."""
+        return "-".join(f"{degree:g}" for degree in self.degrees or self.sizes[1:])
+
+    @property
+    def expected_edges(self) -> int:
+        """Connections that are to be expected, without making the topology."""
+        degrees = self.degrees or self.sizes[1:]
+        return round(sum(n * degree for n, degree in zip(self.sizes, degrees, strict=False)))
+
+    def to_record(self) -> dict[str, Any]:
+        """The recipe as a plain dictionary, ready for JSON."""
+        return {
+            "construction": self.construction,
+            "options": dict(self.options),
+            "sizes": list(self.sizes),
+            "degrees": None if self.degrees is None else list(self.degrees),
+            "variant": asdict(self.variant),
+            "seed": self.seed,
+        }
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Recipe:
+        """The inverse of `to_record`."""
+        return cls(
+            record["construction"],
+            tuple(record["sizes"]),
+            None if record["degrees"] is None else tuple(record["degrees"]),
+            record["seed"],
+            Variant(**record["variant"]),
+            tuple(sorted(record["options"].items())),
+        )

@@ -174,7 +174,8 @@ def connectivity_columns(frame: pd.DataFrame) -> list[str]:
 def learning_curves(store: str | os.PathLike[str]) -> pd.DataFrame:
     """The history of every finished run of a store: one row a run and epoch, with the run's keys."""
     source = Store(Path(store))
-    runs = source.runs("done").set_index("run_id")[["construction", "architecture", "degrees", "seed"]]
+    keys = ["run_id", "construction", "architecture", "degrees", "seed"]
+    runs = source.runs("done", keys).set_index("run_id")
     pieces = []
     for run_id, record in source.records():
         history = pd.DataFrame(record["history"])
@@ -190,7 +191,7 @@ def _nothing_finished(source: Store) -> InsufficientDataError:
 
 
 def _from_store(source: Store) -> pd.DataFrame:
-    done = source.runs("done")
+    done = source.runs("done", [*KEYS, "settings"])
     if done.empty:
         raise _nothing_finished(source)
     table, reasons = source.metric_table()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import threading
@@ -37,6 +38,9 @@ class Backend:
         Whether the executor keeps to the limits by itself.
     owned
         Whether the executor ends with the study.
+    patience
+        Seconds in which jobs are submitted, before the store is written. It matters where submitting is doing: runs of
+        less share a transaction, longer ones have one each.
     """
 
     def __init__(
@@ -49,8 +53,9 @@ class Backend:
         memory: int | None = None,
         isolated: bool = False,
         owned: bool = False,
+        patience: float = math.inf,
     ) -> None:
-        self._executor, self.slots, self.window = executor, slots, window
+        self._executor, self.slots, self.window, self.patience = executor, slots, window, patience
         self._limits = (timeout, memory)
         self._confine = not isolated and (timeout is not None or memory is not None)
         self._owned = owned
@@ -121,7 +126,7 @@ def local_backend(
 ) -> Backend:
     """Cells on this machine; with one worker and no limits, this process itself."""
     if workers == 1 and timeout is None and memory is None:
-        return Backend(Inline(), 1, 1, isolated=True, owned=True)
+        return Backend(Inline(), 1, 1000, isolated=True, owned=True, patience=0.02)
     pool = CellPool(workers, timeout=timeout, memory=memory, first=(warm, (tuple(datasets), tuple(trainers))))
     return Backend(pool, workers, 2 * workers, isolated=True, owned=True)
 

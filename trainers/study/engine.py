@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 import traceback
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
@@ -61,7 +62,8 @@ def drive(
 
     try:
         while True:
-            while len(under_way) < backend.window and (tickets := agenda.next()):
+            late = time.monotonic() + backend.patience
+            while len(under_way) < backend.window and time.monotonic() < late and (tickets := agenda.next()):
                 future = backend.submit([ticket.job for ticket in tickets])
                 under_way[future] = tickets
                 future.add_done_callback(ended.put)

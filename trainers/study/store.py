@@ -101,30 +101,35 @@ class Store:
             found = dict(connection.execute("SELECT status, COUNT(*) FROM runs GROUP BY status"))
         return {status: found.get(status, 0) for status in STATUSES}
 
-    def runs(self, status: str | None = None) -> pd.DataFrame:
+    def runs(self, status: str | None = None, columns: Iterable[str] | None = None) -> pd.DataFrame:
         """Planned runs, all or those of one status, one row each, in the order of the plan.
 
-        Columns: the run's id, its topology's (missing before it was first made), the place in the grid, the training
-        settings as JSON, the status, and the results.
+        Columns, all or those that are named: the run's id, its topology's (missing before it was first made), the place
+        in the grid, the training settings as JSON, the status, and the results.
         """
+        order = ("run_id", "topology_id", "dataset", "trainer", *_DESIGN[1:], "settings", *_RESULTS)
+        chosen = order if columns is None else tuple(columns)
+        for name in chosen:
+            if name not in order:
+                raise UnknownNameError.among("column of runs", name, order)
         if status is not None and status not in STATUSES:
             raise UnknownNameError.among("status", status, STATUSES)
         which = "" if status is None else f" WHERE status = '{status}'"
         with self._connection() as connection:
             recipes = _table(connection, f"SELECT recipe, {', '.join(_DESIGN)} FROM recipes")
             conditions = _table(connection, f"SELECT condition, {', '.join(_CONDITION)} FROM conditions")
+            own = [name for name in ("run_id", *_RESULTS) if name in chosen]
             runs = _table(
-                connection, f"SELECT run_id, recipe, condition, {', '.join(_RESULTS)} FROM runs{which} ORDER BY run"
+                connection, f"SELECT {', '.join([*own, 'recipe', 'condition'])} FROM runs{which} ORDER BY run"
             )
         settings = {text: json.dumps(_all_settings(text)) for text in conditions["settings"]}
         conditions["settings"] = np.array([settings[text] for text in conditions["settings"]], dtype=object)
-        looked_up = {
-            **_look_up(recipes, "recipe", runs["recipe"]),
-            **_look_up(conditions, "condition", runs["condition"]),
-        }
-        order = ["run_id", "topology_id", "dataset", "trainer", *_DESIGN[1:], "settings"]
-        columns = {name: looked_up.get(name, runs.get(name)) for name in order}
-        return pd.DataFrame({**columns, **{name: runs[name] for name in _RESULTS}})
+        found: dict[str, Any] = {name: runs[name] for name in own}
+        for table, key in ((recipes, "recipe"), (conditions, "condition")):
+            positions = pd.Index(table[key]).get_indexer(runs[key]) if len(runs[key]) else np.empty(0, dtype=int)
+            # a column of text is made for the few rows of the small table, and then only pointed to
+            found |= {name: pd.Series(table[name]).array.take(positions) for name in table if name in chosen}
+        return pd.DataFrame({name: found[name] for name in chosen})
 
     def weight_statistics(self) -> pd.DataFrame:
         """Smallest, largest, mean and standard deviation of each layer's trained weights: one row a finished run.
@@ -345,12 +350,6 @@ def _joined(pieces: list[npt.NDArray[Any]]) -> npt.NDArray[Any]:
     if not pieces:
         return np.empty(0, dtype=object)
     return np.concatenate(pieces)
-
-
-def _look_up(table: dict[str, npt.NDArray[Any]], key: str, wanted: npt.NDArray[Any]) -> dict[str, npt.NDArray[Any]]:
-    """The other columns of a table, for each wanted value of its key."""
-    positions = pd.Index(table[key]).get_indexer(wanted) if len(wanted) else np.empty(0, dtype=int)
-    return {name: values[positions] for name, values in table.items() if name != key}
 
 
 def _all_settings(text: str) -> dict[str, Any]:

@@ -36,14 +36,14 @@ def is_worth_eliminating(pattern: Pattern) -> bool:
 class EliminatedLane:
     r"""A lane at a fixed μ, begun again once λ2 is known well enough to be the μ.
 
-    The interval is that of L itself. The Ritz vector y is completed by :math:`x = B y / (k - \lambda)`, and
-    Rayleigh quotient and residual of (x, y) are computed from L. That only one eigenvalue of L lies between 0 and some ρ, as
+    The interval is that of L itself. The Ritz vector y is completed by :math:`x = B y / (k - \lambda)`, and Rayleigh
+    quotient and residual of (x, y) are computed from L. That only one eigenvalue of L lies between 0 and some ρ, as
     Temple's inequality needs, follows from the witness of the lane (`topograph.spectral.lane.Lane`), who vouches for
     this up to ρ' at μ: on the complement of two dimensions :math:`kD - B^TB - \rho\,(k + D - \rho)`, whose negative
     eigenvalues are as many as those of L below ρ (Haynsworth 1968), is at least
-    :math:`\rho'\,(k + D - \mu) - \rho\,(k + D - \rho)`. That is not negative for ρ up to its smaller root, at the least
-    degree in D and at the largest. In the same way the absence of eigenvalues is carried from μ to L. A lane that is begun
-    again takes the risk of its own start; there is seldom more than one.
+    :math:`\rho'\,(k + D - \mu) - \rho\,(k + D - \rho)`. That is not negative for ρ up to its smaller root, at the
+    least degree in D and at the largest. In the same way the absence of eigenvalues is carried from μ to L. A lane
+    that is begun again takes the risk of its own start; there is seldom more than one.
 
     Parameters
     ----------

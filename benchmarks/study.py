@@ -149,9 +149,10 @@ def million(folder: Path, runs: int) -> None:
     started = time.perf_counter()
     study = StudySpec.from_mapping(spec)
     with store.writer() as writer:
+        from trainers.study.plan import describe_data
         from trainers.study.runner import _planned
 
-        asked, pending = _planned(writer, study, False)
+        asked, pending = _planned(writer, study, describe_data(study), False)
         print(f"  planned {asked:,} runs in {time.perf_counter() - started:.1f} s")
         started = time.perf_counter()
         sample = profile(study.points[0].recipe.build(), _metric_names(study))

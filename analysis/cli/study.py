@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
+import platform
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -150,7 +152,12 @@ def _status(options: argparse.Namespace) -> None:
     lines.append(", ".join(f"{counts[status]} {status}" for status in ("done", "pending", "failed")))
     writer = store.meta().get("writer")
     record = {"counts": counts, "table": table, "failures": dict(failures), "writer": writer}
-    if writer and counts["pending"]:
+    if writer and counts["pending"] and not _alive(writer):
+        lines.append(
+            f"process {writer['pid']} on {writer['machine']} was stopped in the middle; study run goes on from there"
+        )
+        record["writer"] = None
+    elif writer and counts["pending"]:
         pace, left = store.pace()
         said = f"process {writer['pid']} on {writer['machine']} has been at it for "
         said += duration(time.time() - writer["since"])
@@ -160,6 +167,19 @@ def _status(options: argparse.Namespace) -> None:
         record |= {"networks_per_hour": pace, "hours_left": left}
     lines += [f"  failed {count}×: {reason.splitlines()[0]}" for reason, count in failures[:10]]
     say(options, "\n".join(lines), record)
+
+
+def _alive(writer: dict[str, Any]) -> bool:
+    """Whether the process that noted itself as the writer is there; on another machine, it is believed."""
+    if writer["machine"] != platform.node():
+        return True
+    try:
+        os.kill(writer["pid"], 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _export(options: argparse.Namespace) -> None:

@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import platform
+import subprocess
+import sys
+
 import pandas as pd
 import pytest
 
@@ -87,6 +91,12 @@ def test_status_while_it_runs(small, capsys):
     assert "process 77 on here" in said
     assert "networks/h" in said
     assert "failed 1×: too wild\n" in said
+    with subprocess.Popen([sys.executable, "-c", ""]) as gone:
+        pass
+    with store.writer() as writer:
+        writer.say({"writer": {"pid": gone.pid, "machine": platform.node(), "since": 0}})
+    assert main(["study", "status", str(small)]) == 0
+    assert f"process {gone.pid} on {platform.node()} was stopped in the middle" in capsys.readouterr().out
 
 
 def test_retry_and_measure(small, capsys):

@@ -100,14 +100,8 @@ def plan_runs(spec: StudySpec, data: Mapping[str, DataFacts] | None = None) -> I
 
     A run's id is a hash of the topology's recipe, the content of the data, the trainer and its ``version`` where it has
     one, the settings, and `IDENTITY`.
-
-    Raises
-    ------
-    SpecError
-        When a network does not fit its data; before the first run.
     """
     data = describe_data(spec) if data is None else data
-    check_fit(spec, data)
     versions = trainer_versions(spec)
     seen: set[str] = set()
     for point in spec.points:
@@ -135,7 +129,12 @@ def describe_data(spec: StudySpec) -> dict[str, DataFacts]:
 
 
 def check_fit(spec: StudySpec, data: Mapping[str, DataFacts]) -> None:
-    """Refuse networks whose ends do not match their data."""
+    """Refuse networks whose ends do not match their data.
+
+    Raises
+    ------
+    SpecError
+    """
     for dataset, sizes in dict.fromkeys((point.dataset, point.recipe.sizes) for point in spec.points):
         facts = data[dataset]
         if (sizes[0], sizes[-1]) != (facts.n_features, facts.n_classes):

@@ -174,14 +174,19 @@ def run_study(
     spec = read_spec(spec)
     target = open_store(f"{spec.name}.sqlite" if store is None else store)
     datasets, trainers = ({getattr(point, key) for point in spec.points} for key in ("dataset", "trainer"))
-    with _writing(target) as writer:
-        # a new study's workers start while it is being planned
-        if writer.n_runs() == 0:
-            with given.backend(datasets, trainers) as backend:
-                planned, runs = _planned(writer, spec, retry_failed)
+    if not target.path.exists():
+        # a new study: its workers start while it is being planned
+        with given.backend(datasets, trainers) as backend:
+            data = describe_data(spec)
+            check_fit(spec, data)  # before there is a store
+            with _writing(target) as writer:
+                planned, runs = _planned(writer, spec, data, retry_failed)
                 tally = _do(writer, backend, given, spec.name, runs, spec.metrics)
-        else:
-            planned, runs = _planned(writer, spec, retry_failed)
+    else:
+        with _writing(target) as writer:
+            data = known_facts(writer, spec)
+            check_fit(spec, data)
+            planned, runs = _planned(writer, spec, data, retry_failed)
             tally = _with_workers(writer, given, spec.name, runs, spec.metrics, datasets, trainers)
     seconds = time.perf_counter() - started
     return StudyOutcome(target.path, planned, tally.trained, tally.failed, planned - len(runs), seconds)
@@ -255,10 +260,10 @@ def known_facts(writer: StoreWriter, spec: StudySpec) -> dict[str, DataFacts]:
     return describe_data(spec)
 
 
-def _planned(writer: StoreWriter, spec: StudySpec, retry_failed: bool) -> tuple[int, list[tuple[int, float]]]:
+def _planned(
+    writer: StoreWriter, spec: StudySpec, data: Mapping[str, DataFacts], retry_failed: bool
+) -> tuple[int, list[tuple[int, float]]]:
     """Enter a study's runs, where they are not known; returns how many, and those to be trained with their costs."""
-    data = known_facts(writer, spec)
-    check_fit(spec, data)
     key, plans = plan_id(spec, data), writer.meta("plans", {})
     if key not in plans:
         plans[key] = writer.plan(plan_runs(spec, data), {"data": {name: vars(facts) for name, facts in data.items()}})
@@ -300,7 +305,7 @@ def _do(
         writer,
         [run for run, _ in runs],
         [metric.name for metric in select_metrics(metrics)],
-        together=given.together,
+        together=1 if given.timeout is not None else given.together,  # the time of a run is its own
         slots=backend.slots,
         keep_weights=given.keep_weights,
     )

@@ -13,8 +13,10 @@ from typing import Any
 from topograph.errors import SpecError
 from topograph.metrics.registry import select_metrics
 from trainers.study.axes import expand, unique
+from trainers.study.exclusion import Exclusion
 from trainers.study.faults import SpecFault, at, check_keys, find_line
-from trainers.study.grid import SINGULAR, Exclusion, Grid, Point
+from trainers.study.grid import Grid, Point
+from trainers.study.reading import SINGULAR
 from trainers.study.recipe import Recipe
 
 _KEYS = ("name", "question", "grid", "training", "exclude", "metrics")

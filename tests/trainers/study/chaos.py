@@ -80,6 +80,8 @@ def torment(folder: Path, kills: int, seed: int, runs: int, epochs: int) -> Tall
                 break  # it came to its end under fire
             parent = start(spec, store.path)
             tally.starts += 1
+            if tally.starts == 1:
+                await_first(store)
             time.sleep(draw.choice([0.0, 0.5, 1.5, 3.0]) * draw.random())
         time.sleep(draw.expovariate(1.0))
         kind = draw.choice(["parent", "worker"])
@@ -107,6 +109,17 @@ def torment(folder: Path, kills: int, seed: int, runs: int, epochs: int) -> Tall
     compare(store, Store(folder / "whole.sqlite"), tally)
     tally.seconds = time.monotonic() - started
     return tally
+
+
+def await_first(store: Store) -> None:
+    """Wait until there is something to lose."""
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        with suppress(StoreError):
+            if store.counts()["done"]:
+                return
+        time.sleep(0.02)
+    raise TimeoutError("the study does not begin")
 
 
 def start(spec: Path, store: Path) -> subprocess.Popen:

@@ -72,9 +72,11 @@ def test_any_executor(tmp_path):
 
 
 def test_limits_hold_on_any_executor(tmp_path):
+    content = toy_study(seeds=(0, toys_of.HANG))
+    content["exclude"] = [{"training_seed": toys_of.HANG, "construction": "random_regular"}]
     with ThreadPoolExecutor(1) as pool:
-        outcome, runs = study(tmp_path, toy_study(seeds=(0, toys_of.HANG)), executor=pool, workers=None, timeout=0.3)
-    assert (outcome.trained, outcome.failed) == (TOPOLOGIES, TOPOLOGIES)
+        outcome, runs = study(tmp_path, content, executor=pool, workers=None, timeout=0.5)
+    assert (outcome.trained, outcome.failed) == (TOPOLOGIES, 3)
     assert set(runs.loc[runs["status"] == "failed", "seed"]) == {toys_of.HANG}
 
 

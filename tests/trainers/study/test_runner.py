@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from topograph.errors import StoreError
+from topograph.errors import SpecError, StoreError
 from trainers.study import Store, StudySpec, run_study
 from trainers.study.plan import plan_runs
 from trainers.study.worker import execute
@@ -174,3 +174,10 @@ def test_a_run_s_id_holds_all_that_determines_it():
         assert not base & {run.run_id for run in plan_runs(StudySpec.from_mapping(other))}
     # what only names things moves nothing
     assert base == {run.run_id for run in plan_runs(StudySpec.from_mapping({**SMALL, "question": "?", "name": "x"}))}
+
+
+def test_networks_that_do_not_fit_their_data_are_refused_before_there_is_a_store(tmp_path):
+    for workers in (1, 2):
+        with pytest.raises(SpecError, match=r"digits has 64 inputs and 10 classes.*\[64, 12, 11\]"):
+            run_study(changed(architectures=[64, 12, 11], degrees=2), tmp_path / "s.sqlite", workers=workers)
+    assert not (tmp_path / "s.sqlite").exists()

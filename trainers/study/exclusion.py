@@ -1,0 +1,60 @@
+"""`Exclusion`: combinations that a study leaves out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from trainers.config import TrainingConfig
+from trainers.study.axes import expand
+from trainers.study.faults import Path, SpecFault, check_keys
+from trainers.study.reading import AXES, SETTINGS, Wanted, in_plural, read_axis
+from trainers.study.recipe import Recipe
+
+_DEFAULTS = TrainingConfig().to_record()
+
+
+class Exclusion:
+    """Points that are left out: those that agree with every key of an ``[[exclude]]``.
+
+    Parameters
+    ----------
+    content
+        Axis or training setting → one value or several, any of which agrees.
+    path
+        Where it stands.
+    """
+
+    def __init__(self, content: Any, path: Path) -> None:
+        if not isinstance(content, Mapping) or not content:
+            raise SpecFault("must be a table that says which combinations to leave out", path)
+        content = in_plural(content, path)
+        check_keys(content, (*AXES, *SETTINGS), path)
+        self.path = path
+        self.hits = 0
+        self._accepted = {
+            key: read_axis(key, value, (*path, key)) if key in AXES else tuple(expand(value))
+            for key, value in content.items()
+        }
+
+    def __call__(self, choice: Mapping[str, Any]) -> bool:
+        """Whether a combination is left out."""
+        hit = all(any(_agrees(key, value, choice) for value in values) for key, values in self._accepted.items())
+        self.hits += hit
+        return hit
+
+
+def _agrees(key: str, value: Any, choice: Mapping[str, Any]) -> bool:
+    recipe: Recipe = choice["recipe"]
+    if key == "constructions":
+        return recipe.construction == value.name and set(value.options) <= set(recipe.options)
+    if key == "variants":
+        return bool(recipe.variant == value)
+    if key in ("degrees", "densities"):
+        wanted: Wanted | None = choice["wanted"]
+        pairs = len(recipe.sizes) - 1
+        if recipe.degrees is None or wanted is None:
+            return False
+        found = recipe.degrees if key == "degrees" else wanted.each(pairs) if wanted.kind == key else None
+        return bool(found == value.each(pairs))
+    return bool(choice.get(key, _DEFAULTS.get(key)) == value)

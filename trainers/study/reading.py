@@ -1,0 +1,197 @@
+"""The axes of a grid: what they are called, and how what a specification says of them is read."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, fields
+from typing import Any
+
+from topograph.checks import check_integer
+from topograph.constructions import get_construction
+from topograph.errors import UnknownNameError, UnsupportedSettingError
+from trainers.config import TrainingConfig
+from trainers.datasets import available_datasets
+from trainers.registry import available_trainers
+from trainers.study.axes import expand, unique
+from trainers.study.faults import Path, SpecFault, at, check_keys
+from trainers.study.recipe import Options
+from trainers.study.variants import Variant
+
+SETTINGS = tuple(field.name for field in fields(TrainingConfig) if field.name != "seed")
+SEEDS = ("topology_seeds", "training_seeds")
+SINGULAR = {
+    "dataset": "datasets",
+    "trainer": "trainers",
+    "architecture": "architectures",
+    "construction": "constructions",
+    "variant": "variants",
+    "degree": "degrees",
+    "density": "densities",
+    "topology_seed": "topology_seeds",
+    "training_seed": "training_seeds",
+}
+AXES = tuple(SINGULAR.values())
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A construction with its options."""
+
+    name: str
+    options: Options = ()
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """How many connections: ``"degrees"`` or ``"densities"``, one for all layer pairs or one for each."""
+
+    kind: str
+    values: tuple[float, ...] | float
+
+    def each(self, pairs: int) -> tuple[float, ...]:
+        """One value for each layer pair."""
+        return self.values if isinstance(self.values, tuple) else (self.values,) * pairs
+
+    def degrees(self, construction: str, sizes: tuple[int, ...]) -> tuple[float, ...]:
+        """The degrees that a construction is asked for in an architecture."""
+        values = self.each(len(sizes) - 1)
+        if self.kind == "densities":
+            values = tuple(share * size for share, size in zip(values, sizes[1:], strict=False))
+            if not get_construction(construction).real_degree:
+                values = tuple(max(1, round(degree)) for degree in values)
+        return tuple(int(degree) if degree == int(degree) else degree for degree in values)
+
+
+def read_axis(axis: str, value: Any, path: Path) -> tuple[Any, ...]:
+    """The values of an axis of a grid, each checked.
+
+    Raises
+    ------
+    SpecError
+    """
+    with at(path):
+        found = unique(_READERS[axis](value))
+        if not found:
+            raise SpecFault("must not be empty")
+        return found
+
+
+def read_settings(content: Any, path: Path) -> dict[str, tuple[Any, ...]]:
+    """Training settings, each a value, a list or a range: name → values.
+
+    Raises
+    ------
+    SpecError
+    """
+    if not isinstance(content, Mapping):
+        raise SpecFault("must be a table of settings", path)
+    if "seed" in content:
+        raise SpecFault("list seeds as training_seeds in [grid]", (*path, "seed"))
+    check_keys(content, SETTINGS, path, "training setting")
+    settings = {}
+    for name, value in content.items():
+        values = expand(value)
+        if not values:
+            raise SpecFault("must not be empty", (*path, name))
+        for one in values:
+            # a value that only another setting makes wrong is judged in its combinations
+            with at((*path, name)), suppress(UnsupportedSettingError):
+                TrainingConfig(**{name: one})
+        settings[name] = unique(values)
+    return settings
+
+
+def in_plural(content: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    """Keys in the plural; ``degree = 3`` says what ``degrees = 3`` says."""
+    result: dict[str, Any] = {}
+    for key, value in content.items():
+        name = SINGULAR.get(key, key)
+        if name in result:
+            raise SpecFault(f"says {name} twice", (*path, key))
+        result[name] = value
+    return result
+
+
+# ---------------------------------------------------------------------- readers of axes
+
+
+def _names(value: Any) -> list[str]:
+    values = expand(value)
+    if not all(isinstance(entry, str) for entry in values):
+        raise SpecFault(f"must be names, but got {value!r}")
+    return values
+
+
+def _registered(kind: str, known: Callable[[], tuple[str, ...]], value: Any) -> list[str]:
+    names = _names(value)
+    for name in names:
+        if name not in known() and not (kind == "data set" and name.endswith(".npz")):
+            raise UnknownNameError.among(kind, name, known())
+    return names
+
+
+def _architectures(value: Any) -> list[tuple[int, ...]]:
+    values = expand(value)
+    nested = values if values and isinstance(values[0], (list, tuple)) else [values]
+    try:
+        result = [tuple(check_integer("size", size, low=1) for size in sizes) for sizes in nested]
+    except TypeError:
+        raise SpecFault(f"must be lists of layer sizes, such as [784, 300, 10], but got {value!r}") from None
+    if any(len(sizes) < 2 for sizes in result):
+        raise SpecFault(f"an architecture has at least two sizes, but got {value!r}")
+    return result
+
+
+def _constructions(value: Any) -> list[Choice]:
+    """Names, or tables ``{ name = …, option = … }`` whose options are values, lists or ranges."""
+    found = []
+    for entry in [value] if isinstance(value, Mapping) else expand(value):
+        if isinstance(entry, str):
+            get_construction(entry)
+            found.append(Choice(entry))
+            continue
+        if not isinstance(entry, Mapping) or not isinstance(entry.get("name"), str):
+            raise SpecFault(f"must be names or tables {{ name = …, option = … }}, but got {entry!r}")
+        known = get_construction(entry["name"]).options
+        options = {key: expand(option) for key, option in entry.items() if key != "name"}
+        check_keys(options, known, kind=f"option of {entry['name']}")
+        found += [
+            Choice(entry["name"], tuple(sorted(zip(options, chosen, strict=True))))
+            for chosen in itertools.product(*options.values())
+        ]
+    return found
+
+
+def _variants(value: Any) -> list[Variant]:
+    return [Variant.from_spec(entry) for entry in ([value] if isinstance(value, Mapping) else expand(value))]
+
+
+def _wanted(kind: str, value: Any) -> list[Wanted]:
+    result = []
+    for entry in expand(value):
+        numbers = list(entry) if isinstance(entry, (list, tuple)) else [entry]
+        if not numbers or not all(isinstance(n, (int, float)) and not isinstance(n, bool) for n in numbers):
+            raise SpecFault(f"must hold numbers, or lists with one for each layer pair, but got {entry!r}")
+        if kind == "densities" and not all(0 < share <= 1 for share in numbers):
+            raise SpecFault(f"must be in (0, 1], but got {entry!r}")
+        result.append(Wanted(kind, tuple(numbers) if isinstance(entry, (list, tuple)) else entry))
+    return result
+
+
+def _seeds(value: Any) -> list[int]:
+    return [check_integer("a seed", seed, low=0) for seed in expand(value)]
+
+
+_READERS: dict[str, Callable[[Any], list[Any]]] = {
+    "datasets": lambda value: _registered("data set", available_datasets, value),
+    "trainers": lambda value: _registered("trainer", available_trainers, value),
+    "architectures": _architectures,
+    "constructions": _constructions,
+    "variants": _variants,
+    "degrees": lambda value: _wanted("degrees", value),
+    "densities": lambda value: _wanted("densities", value),
+    "topology_seeds": _seeds,
+    "training_seeds": _seeds,
+}

@@ -11,6 +11,10 @@ import pytest
 from trainers import describe_trainers
 from trainers.conformance import CHECKS, check_trainer
 
+os.environ.setdefault("KERAS_BACKEND", "torch")  # must be said before Keras is first imported
+# tiny networks, and a step compiled for each setting: the compiler's time is nearly all that is spent
+XLA_FLAGS = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+
 
 @pytest.mark.parametrize(
     ("name", "package"),
@@ -24,8 +28,7 @@ from trainers.conformance import CHECKS, check_trainer
 )
 def test_the_whole_kit(name, package, monkeypatch):
     pytest.importorskip(package, reason=f"{package} is not installed")
-    if name == "keras":
-        monkeypatch.setenv("KERAS_BACKEND", os.environ.get("KERAS_BACKEND", "torch"))
+    monkeypatch.setenv("XLA_FLAGS", XLA_FLAGS)
     report = check_trainer(name)
     assert len(report.outcomes) == len(CHECKS)
     assert not report.failures
@@ -45,7 +48,7 @@ def test_keras_on_jax():
     code = f"from trainers.conformance import check_trainer; print(check_trainer('keras', only={names}))"
     run = subprocess.run(
         [sys.executable, "-W", "error", "-c", code],
-        env={**os.environ, "KERAS_BACKEND": "jax", "JAX_ENABLE_X64": "1"},
+        env={**os.environ, "KERAS_BACKEND": "jax", "JAX_ENABLE_X64": "1", "XLA_FLAGS": XLA_FLAGS},
         capture_output=True,
         text=True,
         check=False,

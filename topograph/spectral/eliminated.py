@@ -15,6 +15,7 @@ import numpy as np
 from topograph.spectral.lane import Certified, Known, Lane, measured
 from topograph.spectral.operators import FullOperator, HalfOperator, product
 from topograph.spectral.pattern import Pattern, Vector
+from topograph.spectral.rotating import likely_gap
 from topograph.spectral.together import Running, alone
 
 _FIRST = 16  # steps after which λ2 is known well enough to be the μ
@@ -35,7 +36,7 @@ def is_worth_eliminating(pattern: Pattern) -> bool:
 
 
 class EliminatedLane:
-    r"""A lane at a fixed μ, begun again once λ2 is known well enough to be the μ.
+    r"""A lane at a fixed μ, begun again once λ2 is known well enough to be the μ; at once for what looks like a rotation.
 
     The interval is that of L itself. The Ritz vector y is completed by :math:`x = B y / (k - \lambda)`, and Rayleigh
     quotient and residual of (x, y) are computed from L. That only one eigenvalue of L lies between 0 and some ρ, as
@@ -61,7 +62,10 @@ class EliminatedLane:
         self.full = FullOperator(pattern, -1)
         self.null = Known(np.full(self.full.size, self.full.size**-0.5))
         self.products = self.seed = 0
-        self.lane = self._lane(_usual(self.degree, float(pattern.right.mean())), None)
+        likely = likely_gap(pattern)
+        self.is_likely = likely is not None
+        self.mu = _usual(self.degree, float(pattern.right.mean())) if likely is None else likely
+        self.lane = self._lane(self.mu, None)
 
     def _begin(self, mu: float) -> bool:
         """Start afresh, since the start must not know of the run that led to μ; False where μ is not below k."""
@@ -84,9 +88,10 @@ class EliminatedLane:
 
     def running(self, max_steps: int) -> Running[Certified | None]:
         """The same for who takes the steps along with those of others (`topograph.spectral.together`)."""
-        yield self.lane, min(_FIRST, self.lane.operator.size)
-        self.lane.look()
-        again = True
+        again = not self.is_likely
+        if again:
+            yield self.lane, min(_FIRST, self.lane.operator.size)
+            self.lane.look()
         while self.products < max_steps and self.lane.is_kept:
             if again and not self._begin(self._quotient(self.lane.theta, self.lane.ritz_vector())):
                 return None

@@ -36,7 +36,7 @@ def is_worth_eliminating(pattern: Pattern) -> bool:
 
 
 class EliminatedLane:
-    r"""A lane at a fixed μ, begun again once λ2 is known well enough to be the μ; at once for what looks like a rotation.
+    r"""A lane at a fixed μ, begun again once λ2 is known well enough to be the μ; at once for a likely rotation.
 
     The interval is that of L itself. The Ritz vector y is completed by :math:`x = B y / (k - \lambda)`, and Rayleigh
     quotient and residual of (x, y) are computed from L. That only one eigenvalue of L lies between 0 and some ρ, as

@@ -29,6 +29,7 @@ FULL, FOLLOWED = 1, 2
 
 allocate: Any = cgutils.alloca_once_value
 
+_AHEAD = 1024  # indices: two kilobytes
 _ONE, _TWO, _THREE, _FOUR = np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(4)
 
 
@@ -132,6 +133,14 @@ def gather(indptr: Any, indices: Any, weights: Any, source: Any, out: Any, lo: i
         out[i] = _row_sum(indices, weights, indptr[i], indptr[i + 1], source)
 
 
+def _fetch_early(builder: Any, address: Any) -> None:
+    """Ask for what lies at ``address``, which may be past the end, before it is needed."""
+    byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
+    kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
+    fetch = builder.module.declare_intrinsic("llvm.prefetch", [byte], kind)
+    builder.call(fetch, [builder.bitcast(address, byte), number(0), number(3), number(1)])  # to read, to keep, data
+
+
 def _row_sums_of(width: int) -> Any:
     """``out[:width]``: one row of a product with several vectors, whose entries alternate in ``source``.
 
@@ -173,6 +182,8 @@ def _row_sums_of(width: int) -> Any:
                 is_inside = builder.icmp_unsigned("<=", builder.add(here, whole(stride)), arguments[3])
                 builder.cbranch(is_inside, body, after)
                 builder.position_at_end(body)
+                if indices.dtype.bitwidth == 16 and stride > 1:  # a large pattern, which streams from memory
+                    _fetch_early(builder, builder.gep(data(0), [builder.add(here, whole(_AHEAD))]))
                 for step in range(stride):
                     add(builder.add(here, whole(step)), sums[step])
                 builder.store(builder.add(here, whole(stride)), edge)

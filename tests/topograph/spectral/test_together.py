@@ -100,3 +100,23 @@ def test_a_quantity_is_the_same_in_company(shape):
             single = compute_spectrum(graph, method="lanczos", quantities=[name])[name]
             assert single.value == pytest.approx(both[name].value, rel=2e-8)
             assert max(single.low, both[name].low) <= min(single.high, both[name].high)
+
+
+def test_a_large_pattern_has_narrow_indices_and_the_same_products():
+    """From a million edges on, indices have 16 bits, and are fetched early, past the end of the array too."""
+    mask = np.random.default_rng(0).random((1100, 1000)) < 0.95
+    graph = tg.BipartiteGraph.from_mask(mask)
+    pattern = Pattern.of(graph)
+    assert pattern.indices.dtype == np.uint16
+    runs = [_run(operator) for operator in _operators(pattern)[:2]]
+    sources = [run.track.vector.copy() for run in runs]
+    assert advance_runs(runs, 1) == 1
+    dense = mask.astype(float)
+    full = np.diag(np.concatenate([pattern.left, pattern.right]))
+    full[:1100, 1100:], full[1100:, :1100] = -dense, -dense.T
+    for run, source, matrix in zip(runs, sources, (full, -dense.T @ dense), strict=True):
+        vector = source / run.betas[0]
+        assert run.alphas[0] == pytest.approx(vector @ matrix @ vector, rel=1e-10)
+    single = _run(runs[0].operator)
+    runs[0].operator.advance(single.track, single.known, single.alphas, single.betas, 0, 1)
+    assert single.alphas[0] == pytest.approx(runs[0].alphas[0], rel=1e-12)

@@ -27,6 +27,7 @@ lint: $(VENV)/dev.stamp
 
 types: $(VENV)/dev.stamp
 	$(BIN)/mypy
+	$(BIN)/mypy examples/topograph-jax/topograph_jax.py
 
 check: lint types test
 
@@ -38,9 +39,10 @@ $(VENV)/study.stamp: pyproject.toml constraints.txt
 	$(PIP) -e .
 	touch $@
 
-$(VENV)/dev.stamp: pyproject.toml constraints.txt
+# the frameworks too, so that no test is skipped for want of one, and the plug-in of the examples
+$(VENV)/dev.stamp: pyproject.toml constraints.txt examples/topograph-jax/pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) -e '.[dev]'
+	$(PIP) -e '.[dev,torch,keras,jax,dask,onnx]' -e examples/topograph-jax
 	touch $@ $(VENV)/study.stamp
 
 $(VENV)/docs.stamp: pyproject.toml constraints.txt

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from analysis.cli import _parser as make_parser
+from analysis.cli.parser import make_parser
 from topograph.constructions import describe_constructions
 from topograph.metrics import comparison_table, metric_table
 

@@ -7,12 +7,15 @@ import shlex
 import shutil
 from pathlib import Path
 
+import pytest
+
 from analysis.cli import main
 
 ROOT = Path(__file__).parents[1]
 
 
 def test_snippets(tmp_path, monkeypatch, capsys):
+    pytest.importorskip("torch", reason="PyTorch is not installed")
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     shutil.copytree(ROOT / "studies", tmp_path / "studies", ignore=shutil.ignore_patterns("*.sqlite*", "*.html"))
     spec = tmp_path / "studies" / "digits.toml"

@@ -31,3 +31,8 @@ __all__ = [
     "load",
     "measure",
 ]
+
+
+def __dir__() -> list[str]:
+    """What tab completion offers: the public names, and the rooms with more."""
+    return [*__all__, "__version__", "constructions", "errors", "masks", "metrics", "spectral"]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -119,6 +120,67 @@ def test_wrong_usage_exits_2_and_ctrl_c_130(monkeypatch, capsys):
     monkeypatch.setattr("topograph.measure", stop)
     assert main(["measure", "x.npy"]) == 130
     assert "What was finished is kept" in capsys.readouterr().err
+
+
+def test_wrong_usage_says_where_to_look(capsys):
+    for arguments, words in (
+        (["mesure", "x"], "did you mean 'measure'?\nSee: topograph --help\n"),
+        (["list", "metric"], "did you mean 'metrics'?\nSee: topograph list --help\n"),
+        (["build", "dense", "--sizes", "4,a", "--out", "x"], "whole numbers with commas between, such as 784,10"),
+        (["study", "run"], "required: spec\nSee: topograph study run --help\n"),
+    ):
+        with pytest.raises(SystemExit):
+            main(arguments)
+        error = capsys.readouterr().err
+        assert words in error
+        assert error.count("\n") == 2
+
+
+def test_every_command_speaks_json(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tiny.toml").write_text(SPEC)
+
+    def answer(*arguments):
+        assert main([*arguments, "--format", "json"]) == 0
+        return json.loads(capsys.readouterr().out)
+
+    assert {"construction": "dense", "row": "all outputs"}.items() <= answer("list", "constructions")[4].items()
+    assert "formula" in answer("list", "metrics")[0]
+    assert {"trainer": "numpy", "missing": ""} in answer("list", "trainers")
+    assert {"dataset": "digits"} in answer("list", "datasets")
+    built = answer("build", "dense", "--sizes", "64,4,10", "--out", "t.npz")
+    assert (built["sizes"], built["layers"][0]["n_edges"]) == ([64, 4, 10], 256)
+    assert answer("train", "t.npz", "--set", "epochs=1")["total"] == 360
+    assert answer("study", "run", "tiny.toml", "--dry-run")["pending"] == 18
+    assert answer("study", "run", "tiny.toml", "--workers", "1")["trained"] == 18
+    assert answer("study", "status", "tiny.sqlite")["counts"] == {"done": 18, "pending": 0, "failed": 0}
+    assert answer("study", "retry", "tiny.sqlite", "--workers", "1")["trained"] == 0
+    assert answer("study", "measure", "tiny.sqlite", "--metrics", "motifs", "--workers", "1")["topologies"] >= 9
+    assert answer("study", "export", "tiny.sqlite", "--out", "tiny.csv")["rows"] == 18
+    assert "l1_normalized_gap" in answer("report", "tiny.sqlite")["effects"]
+
+
+def test_every_help_shows_an_example(capsys):
+    for command in ("list", "build", "measure", "train", "report", "completion", "study run", "study status",
+                    "study retry", "study measure", "study export"):  # fmt: skip
+        with pytest.raises(SystemExit) as caught:
+            main([*command.split(), "--help"])
+        assert caught.value.code == 0
+        assert f"topograph {command}" in capsys.readouterr().out.partition("example:")[2]
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    assert "exit status:" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh"])
+def test_completion_is_a_script_that_the_shell_reads(tmp_path, capsys, shell):
+    if shutil.which(shell) is None:
+        pytest.skip(f"{shell} is not installed")
+    assert main(["completion", shell]) == 0
+    script = tmp_path / "completion"
+    script.write_text(capsys.readouterr().out)
+    assert "--orientation" in script.read_text()
+    subprocess.run([shell, "-n", str(script)], check=True)
 
 
 def test_the_installed_command_works_from_anywhere(tmp_path):

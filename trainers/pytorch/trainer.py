@@ -51,7 +51,7 @@ class PyTorchTrainer:
         self.compile = check_flag("compile", compile)
         if self.compile and self.mode == "sparse":
             raise InvalidParameterError(
-                "torch.compile does not see into sparse arrays: mode='sparse' needs compile=False"
+                "torch.compile cannot see into sparse arrays: mode='sparse', but got compile=True"
             )
         self.device = device
         self.name = "pytorch" if mode == "masked" else "pytorch_sparse"

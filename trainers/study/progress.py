@@ -7,7 +7,7 @@ import sys
 import time
 from typing import Any
 
-from tqdm.auto import tqdm
+from tqdm import tqdm  # as text in notebooks, too: a widget is saved as the 0 % it began with
 
 
 class Progress:

@@ -7,14 +7,16 @@ import math
 import os
 import platform
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from analysis.cli.arguments import n_bytes, words
+from analysis.cli.printing import say
 from topograph.errors import InvalidParameterError, StoreError
 
-_UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 TABLES = ("frame", "runs", "metrics", "curves")
 
 
@@ -22,9 +24,10 @@ def add_study_commands(study: argparse.ArgumentParser) -> None:
     """Describe the actions of ``topograph study`` to its parser."""
     actions = study.add_subparsers(title="actions", required=True, metavar="ACTION")
 
-    def action(name: str, function: object, words: str, more: str, example: str) -> argparse.ArgumentParser:
-        sub = actions.add_parser(name, help=words, description=f"{words}. {more}", epilog=f"Example: {example}")
+    def action(name: str, function: object, what: str, more: str, example: str) -> argparse.ArgumentParser:
+        sub = actions.add_parser(name, help=what, description=f"{what}. {more}", epilog=f"example:\n  {example}")
         sub.set_defaults(run=function)
+        sub.add_argument("--format", choices=["table", "json"], default="table", help="(default: %(default)s)")
         return sub
 
     sub = action(
@@ -64,7 +67,7 @@ def add_study_commands(study: argparse.ArgumentParser) -> None:
         "topograph study measure digits.sqlite --metrics paths,motifs",
     )
     sub.add_argument("store", type=Path)
-    sub.add_argument("--metrics", required=True, type=_words, help="names or groups, see: topograph list metrics")
+    sub.add_argument("--metrics", required=True, type=words, help="names or groups, see: topograph list metrics")
     _add_means(sub)
 
     sub = action(
@@ -89,7 +92,7 @@ def _add_means(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--workers", type=int, help="processes on this machine (default: one a core)")
     sub.add_argument("--cluster", metavar="ADDRESS", help="a Dask scheduler instead, such as tcp://127.0.0.1:8786")
     sub.add_argument("--timeout", type=float, metavar="SECONDS", help="a run that takes longer is stopped, and failed")
-    sub.add_argument("--memory", type=_bytes, metavar="SIZE", help="likewise one that takes more, such as 4G (Linux)")
+    sub.add_argument("--memory", type=n_bytes, metavar="SIZE", help="likewise one that takes more, such as 4G (Linux)")
     sub.add_argument("--quiet", action="store_true", help="no progress bar; without a terminal there is none anyway")
 
 
@@ -107,31 +110,33 @@ def _run(options: argparse.Namespace) -> None:
     if options.dry_run:
         from trainers.study.estimate import estimate_study
 
-        print(estimate_study(options.spec, options.store, workers=options.workers))
+        estimate = estimate_study(options.spec, options.store, workers=options.workers)
+        say(options, str(estimate), asdict(estimate))
         return
     from trainers.study import run_study
 
-    print(
-        run_study(
-            options.spec,
-            options.store,
-            retry_failed=options.retry_failed,
-            keep_weights=options.keep_weights,
-            **_means(options),
-        )
+    outcome = run_study(
+        options.spec,
+        options.store,
+        retry_failed=options.retry_failed,
+        keep_weights=options.keep_weights,
+        **_means(options),
     )
+    say(options, str(outcome), asdict(outcome))
 
 
 def _retry(options: argparse.Namespace) -> None:
     from trainers.study import retry_study
 
-    print(retry_study(options.store, **_means(options)))
+    outcome = retry_study(options.store, **_means(options))
+    say(options, str(outcome), asdict(outcome))
 
 
 def _measure(options: argparse.Namespace) -> None:
     from trainers.study import measure_study
 
-    print(f"{measure_study(options.store, options.metrics, **_means(options))} topologies measured")
+    count = measure_study(options.store, options.metrics, **_means(options))
+    say(options, f"{count} topologies measured", {"topologies": count})
 
 
 def _status(options: argparse.Namespace) -> None:
@@ -139,26 +144,29 @@ def _status(options: argparse.Namespace) -> None:
     from trainers.study.store import open_store
 
     store = open_store(options.store)
-    table = store.overview()
+    table, counts, failures = store.overview(), store.counts(), store.failures()
     for column in ("variant", "architecture"):
         if table[column].nunique() < 2:
             table = table.drop(columns=column)
-    if len(table):
-        print(table.to_string(index=False, float_format="{:.4f}".format, na_rep=""))
-    counts = store.counts()
-    print(", ".join(f"{counts[status]} {status}" for status in ("done", "pending", "failed")))
+    lines = [table.to_string(index=False, float_format="{:.4f}".format, na_rep="")] if len(table) else []
+    lines.append(", ".join(f"{counts[status]} {status}" for status in ("done", "pending", "failed")))
     writer = store.meta().get("writer")
+    record = {"counts": counts, "table": table, "failures": dict(failures), "writer": writer}
     if writer and counts["pending"] and not _alive(writer):
-        print(f"process {writer['pid']} on {writer['machine']} was stopped in the middle; study run goes on from there")
+        lines.append(
+            f"process {writer['pid']} on {writer['machine']} was stopped in the middle; study run goes on from there"
+        )
+        record["writer"] = None
     elif writer and counts["pending"]:
         pace, left = store.pace()
-        words = f"process {writer['pid']} on {writer['machine']} has been at it for "
-        words += duration(time.time() - writer["since"])
+        said = f"process {writer['pid']} on {writer['machine']} has been at it for "
+        said += duration(time.time() - writer["since"])
         if not math.isnan(pace):
-            words += f": {pace:,.0f} networks/h, {duration(3600 * left)} left"
-        print(words)
-    for reason, count in store.failures()[:10]:
-        print(f"  failed {count}×: {reason.splitlines()[0]}")
+            said += f": {pace:,.0f} networks/h, {duration(3600 * left)} left"
+        lines.append(said)
+        record |= {"networks_per_hour": pace, "hours_left": left}
+    lines += [f"  failed {count}×: {reason.splitlines()[0]}" for reason, count in failures[:10]]
+    say(options, "\n".join(lines), record)
 
 
 def _alive(writer: dict[str, Any]) -> bool:
@@ -186,7 +194,7 @@ def _export(options: argparse.Namespace) -> None:
             raise InvalidParameterError(f"--out must end in .parquet or .csv, but got {options.out}")
     except OSError as error:
         raise StoreError(f"cannot write {options.out}: {error}") from error
-    print(f"{len(table)} rows written to {options.out}")
+    say(options, f"{len(table)} rows written to {options.out}", {"rows": len(table), "path": options.out})
 
 
 def _tables(path: Path, name: str) -> pd.DataFrame:
@@ -198,25 +206,3 @@ def _tables(path: Path, name: str) -> pd.DataFrame:
     if name == "metrics":
         return open_store(path).metrics()
     return learning_curves(path) if name == "curves" else load_frame(path)
-
-
-def _words(text: str) -> list[str]:
-    return [word.strip() for word in text.split(",") if word.strip()]
-
-
-def _bytes(text: str) -> int:
-    """A size such as 4G, 500M or 1.5GB.
-
-    Examples
-    --------
-    >>> _bytes("4G"), _bytes("1.5 GB"), _bytes("800")
-    (4000000000, 1500000000, 800)
-    """
-    number = text.strip().lower().removesuffix("b").strip()
-    unit = number[-1:] if number[-1:].isalpha() else ""
-    try:
-        return int(float(number.removesuffix(unit)) * _UNITS[unit])
-    except (KeyError, ValueError):
-        raise argparse.ArgumentTypeError(
-            f"a size is a number with K, M, G or T, such as 4G, but got {text!r}"
-        ) from None

@@ -1,0 +1,133 @@
+"""What ``topograph list``, ``build``, ``measure``, ``train`` and ``report`` do."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+import pandas as pd
+
+import topograph as tg
+from analysis.cli.arguments import one_or_each, setting
+from analysis.cli.printing import columns, metrics_across_layers, plain, say
+from topograph.errors import StoreError, UnknownNameError
+
+_CATALOGUE = ("metric", "group", "range", "direction", "cost", "needs", "definition")
+
+
+def list_names(options: argparse.Namespace) -> None:
+    """``topograph list``."""
+    if options.what == "constructions":
+        from topograph.constructions import describe_constructions
+
+        table = describe_constructions()
+        lines = []
+        for name, row in table.iterrows():
+            lines.append(f"{name}\n    {row['row']}")
+            said = ("parameters", "guarantees", "connected", "reference")
+            lines += [f"    {key}: {row[key]}" for key in said if row[key]]
+        say(options, "\n".join(lines), table.reset_index(names="construction"))
+    elif options.what == "metrics":
+        from topograph.metrics import metric_table
+
+        table = metric_table().reset_index()
+        rows = list(table[list(_CATALOGUE)].itertuples(index=False, name=None))
+        say(options, columns(("metric", "group", "range", "better", "cost", "needs", "definition"), rows), table)
+    elif options.what == "trainers":
+        from trainers import describe_trainers
+
+        found = describe_trainers()
+        text = "\n".join(f"{name}  ({missing})" if missing else name for name, missing in found.items())
+        say(options, text, [{"trainer": name, "missing": missing} for name, missing in found.items()])
+    else:
+        from trainers.datasets import available_datasets
+
+        say(options, "\n".join(available_datasets()), [{"dataset": name} for name in available_datasets()])
+
+
+def build(options: argparse.Namespace) -> None:
+    """``topograph build``."""
+    topology = tg.Topology.build(
+        options.construction,
+        options.sizes,
+        one_or_each(options.degrees),
+        densities=one_or_each(options.densities),
+        edges=options.edges,
+        density=options.density,
+        allocation=options.allocation,
+        seed=options.seed,
+        **dict(setting(text) for text in options.set),
+    )
+    try:
+        path = topology.save(options.out)
+    except OSError as error:
+        raise StoreError(f"cannot write {options.out}: {error}") from error
+    lines = [f"{topology!r} written to {path}"]
+    lines += [f"  layer {number}: {graph!r}" for number, graph in enumerate(topology, start=1)]
+    layers = [{"n_left": g.n_left, "n_right": g.n_right, "n_edges": g.n_edges, "density": g.density} for g in topology]
+    record = {"path": path, "topology_id": topology.content_hash, "sizes": topology.sizes, "layers": layers}
+    say(options, "\n".join(lines), record)
+
+
+def measure(options: argparse.Namespace) -> None:
+    """``topograph measure``."""
+    tables = []
+    for file in options.files:
+        table = tg.measure(file, options.metrics, long=options.long, **_reading(options))
+        table = table if options.long else table.reset_index()
+        table.insert(0, "file", str(file))
+        tables.append(table)
+    table = pd.concat(tables, ignore_index=True)
+    if options.format == "parquet":
+        if options.out is None:
+            raise UnknownNameError("--format parquet needs --out FILE")
+        table.to_parquet(options.out, index=False)
+        return
+    if options.format == "csv":
+        text = table.to_csv(index=False)
+    elif options.format == "json":
+        text = table.to_json(orient="records", indent=1) + "\n"
+    else:
+        text = str(table.to_string(index=False, na_rep="")) + "\n" if options.long else metrics_across_layers(table)
+    if options.out is None:
+        print(text, end="")
+    else:
+        options.out.write_text(text, encoding="utf-8")
+
+
+def _reading(options: argparse.Namespace) -> dict[str, Any]:
+    """What was said about how to read the file; what was not is left to its defaults."""
+    names = ("threshold", "density", "scope", "unfold", "include", "exclude", "orientation")
+    said = {name: getattr(options, name) for name in names} | {"geometry": options.image_size}
+    return {name: value for name, value in said.items() if value is not None}
+
+
+def train(options: argparse.Namespace) -> None:
+    """``topograph train``."""
+    from trainers import TrainingConfig, get_trainer, load_dataset
+
+    topology = tg.Topology.load(options.topology)
+    config = TrainingConfig.from_record(dict(setting(text) for text in options.set))
+    result = get_trainer(options.trainer).train(topology, load_dataset(options.dataset), config)
+    say(options, repr(result), result.to_record())
+
+
+def report(options: argparse.Namespace) -> None:
+    """``topograph report``."""
+    import analysis
+
+    frame = analysis.load_frame(options.store)
+    outcome = analysis.report(frame, options.out or options.store.with_suffix(".html"), metrics=options.metrics)
+    lines = [str(outcome)]
+    if frame["variant"].nunique() > 1:
+        lines.append(f"\n{analysis.experiment(frame)}")
+    if outcome.comparison is not None:
+        lines.append(f"\nDensity only against density and connectivity:\n{outcome.comparison!r}")
+    lines.append(f"\nReport: {outcome.path.resolve()}")
+    record = {
+        "report": outcome.path.resolve(),
+        "effects": outcome.effects,
+        "verdicts": outcome.verdicts,
+        "correlations": outcome.correlations,
+    }
+    say(options, "\n".join(lines), plain(record))

@@ -1,0 +1,155 @@
+"""The commands and their options, as `argparse` knows them: help, defaults, examples, completion."""
+
+from __future__ import annotations
+
+import argparse
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, NoReturn
+
+import topograph as tg
+from analysis.cli import commands
+from analysis.cli.arguments import numbers, whole_numbers, words
+from analysis.cli.study import add_study_commands
+
+_SHELLS = ("bash", "zsh", "tcsh")
+_EXIT = """exit status:
+  0 all done   1 an error: one line says what and what to do   2 wrong usage   130 stopped by Ctrl-C"""
+_MORE = """examples:
+  topograph measure mask.npy                              metrics of any mask or model file
+  topograph study run studies/digits.toml                 train a grid of networks
+  topograph report digits.sqlite                          what the study says
+  eval "$(topograph completion bash)"                     completion for this shell"""
+
+
+class Parser(argparse.ArgumentParser):
+    """Examples as they are written; errors that say where to look."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, **options)
+
+    def error(self, message: str) -> NoReturn:
+        """One line what is wrong, one line where it is explained; exit status 2."""
+        wrong, _, rest = message.partition("invalid choice: ")
+        if rest:
+            given, _, choices = rest.partition(" (choose from ")
+            close = get_close_matches(given.strip("'"), [choice.strip("') ") for choice in choices.split(",")], n=1)
+            message = f"{wrong}invalid choice: {rest}" + (f"; did you mean {close[0]!r}?" if close else "")
+        self.exit(2, f"{self.prog}: {message}\nSee: {self.prog} --help\n")
+
+
+def make_parser() -> Parser:
+    """The parser of ``topograph``."""
+    parser = Parser(
+        prog="topograph",
+        description="Sparse network topologies as bipartite graphs: measure them, build them, train on them, and test\n"
+        "whether the graph explains the accuracy.",
+        epilog=f"{_MORE}\n\n{_EXIT}\n\nEach command has its own help: topograph COMMAND --help",
+    )
+    parser.add_argument("--version", action="version", version=f"topograph {tg.__version__}")
+    subparsers = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    def command(name: str, function: object, what: str, example: str) -> argparse.ArgumentParser:
+        sub = subparsers.add_parser(name, help=what, description=f"{what}.", epilog=f"example:\n  {example}")
+        sub.set_defaults(run=function)
+        return sub
+
+    sub = command(
+        "measure",
+        commands.measure,
+        "Compute graph metrics of the masks in files",
+        "topograph measure mask.npy model.safetensors --density 0.1 --exclude 'head.*'",
+    )
+    sub.description = (
+        "Compute graph metrics of the masks in files: NumPy, SciPy, MatrixMarket, edge lists, safetensors, PyTorch,\n"
+        "Keras, ONNX. One row a layer, one column a metric; what is undefined says why."
+    )
+    _files(sub.add_argument("files", nargs="+", type=Path, metavar="FILE", help="files, or folders of shards"))
+    sub.add_argument("--metrics", type=words, help="metrics or groups, such as spectral,density (default: fast)")
+    reading = sub.add_argument_group("what is an edge, and which layers")
+    reading.add_argument("--threshold", type=float, help="a weight of magnitude above this (default: not zero)")
+    reading.add_argument("--density", type=float, help="the largest magnitudes, this share of the weights")
+    reading.add_argument("--scope", choices=["layer", "global"], help="share of each layer, or of all (default: layer)")
+    reading.add_argument("--unfold", choices=["kernel", "channel", "unrolled"], help="convolutions (default: kernel)")
+    reading.add_argument("--image-size", type=whole_numbers, help="of the inputs of convolutions, such as 32,32")
+    reading.add_argument("--include", type=words, help="only layers that match, such as 'encoder.*'")
+    reading.add_argument("--exclude", type=words, help="no layers that match")
+    reading.add_argument("--orientation", choices=["in_out", "out_in"], help="against what the format says")
+    output = sub.add_argument_group("output")
+    output.add_argument("--format", choices=["table", "csv", "json", "parquet"], default="table", help=_default())
+    output.add_argument("--long", action="store_true", help="one row a metric, with residuals and reasons")
+    _files(output.add_argument("--out", type=Path, help="this file instead of the terminal (needed for parquet)"))
+
+    sub = command(
+        "build",
+        commands.build,
+        "Build a topology and save it",
+        "topograph build fibonacci_rotating --sizes 784,300,10 --degrees 30,10 --out t.npz",
+    )
+    sub.add_argument("construction", help="see: topograph list constructions")
+    sub.add_argument("--sizes", required=True, type=whole_numbers, help="neurons in each layer, such as 784,300,10")
+    many = sub.add_argument_group("how many connections: one of")
+    many.add_argument("--degrees", type=numbers, help="outputs of each input, one a layer pair or one for all")
+    many.add_argument("--densities", type=numbers, help="the share of connections, likewise")
+    many.add_argument("--edges", type=int, help="connections of the whole network, met exactly")
+    many.add_argument("--density", type=float, help="their share of all possible ones, met exactly")
+    many.add_argument("--allocation", default="uniform", help="how layers share the last two (default: %(default)s)")
+    sub.add_argument("--seed", type=int, default=0, help="of what is drawn at random (default: %(default)s)")
+    sub.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="an option of the construction")
+    _files(sub.add_argument("--out", required=True, type=Path, help="the .npz or .safetensors file to write"))
+    add_format(sub)
+
+    sub = command(
+        "train",
+        commands.train,
+        "Train one network on a topology",
+        "topograph train t.npz --dataset digits --set epochs=5 --set learning_rate=0.5",
+    )
+    _files(sub.add_argument("topology", type=Path, help="a file from: topograph build"))
+    sub.add_argument("--trainer", default="numpy", help="see: topograph list trainers (default: %(default)s)")
+    sub.add_argument("--dataset", default="digits", help="see: topograph list datasets (default: %(default)s)")
+    sub.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a training setting; repeatable")
+    add_format(sub)
+
+    add_study_commands(subparsers.add_parser("study", help="Run a study, see where it stands, take it elsewhere"))
+
+    sub = command(
+        "report", commands.report, "Analyse a study and write a report", "topograph report digits.sqlite --out d.html"
+    )
+    _files(sub.add_argument("store", type=Path, help="a store from: topograph study run"))
+    _files(sub.add_argument("--out", type=Path, help="the HTML file to write (default: beside the store)"))
+    sub.add_argument("--metrics", type=words, help="columns such as l1_normalized_gap (default: all that vary)")
+    add_format(sub)
+
+    sub = command("list", commands.list_names, "List what there is to choose from", "topograph list constructions")
+    sub.add_argument("what", choices=["constructions", "metrics", "trainers", "datasets"])
+    add_format(sub)
+
+    sub = command(
+        "completion", _completion, "Print the completion script of a shell", 'eval "$(topograph completion bash)"'
+    )
+    sub.description = "Print the completion script of a shell; put the example into its start-up file."
+    sub.add_argument("shell", choices=_SHELLS)
+    return parser
+
+
+def add_format(sub: argparse.ArgumentParser) -> None:
+    """The option that every command has: words for people, JSON for scripts."""
+    sub.add_argument("--format", choices=["table", "json"], default="table", help=_default())
+
+
+def _default() -> str:
+    return "(default: %(default)s)"
+
+
+def _files(action: argparse.Action) -> None:
+    """Complete this argument with files."""
+    import shtab
+
+    action.complete = shtab.FILE  # type: ignore[attr-defined]
+
+
+def _completion(options: argparse.Namespace) -> None:
+    import shtab
+
+    print(shtab.complete(make_parser(), options.shell))

@@ -1,0 +1,66 @@
+"""What the commands print: words for people, JSON for scripts."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import PurePath
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+
+def say(options: argparse.Namespace, text: str, record: Any) -> None:
+    """Print the text, or with ``--format json`` the record."""
+    print(json.dumps(plain(record), indent=1, ensure_ascii=False) if options.format == "json" else text)
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON has it: no NaN, no NumPy, tables as lists of rows.
+
+    Examples
+    --------
+    >>> plain({"a": np.float64(0.5), "b": float("nan"), "c": (1, 2)})
+    {'a': 0.5, 'b': None, 'c': [1, 2]}
+    """
+    if isinstance(value, pd.DataFrame):
+        return [plain(row) for row in value.to_dict(orient="records")]
+    if isinstance(value, Mapping):
+        return {str(key): plain(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple | np.ndarray):
+        return [plain(entry) for entry in value]
+    if isinstance(value, np.generic):
+        return plain(value.item())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return str(value) if isinstance(value, PurePath) else value
+
+
+def columns(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+    """A table with a column as wide as its widest cell."""
+    widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
+    lines = [header, tuple("-" * width for width in widths), *rows]
+    return "\n".join("  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip() for line in lines)
+
+
+def metrics_across_layers(table: pd.DataFrame) -> str:
+    """A table of metrics for the terminal: metrics down, layers across, reasons below."""
+    several = table["file"].nunique() > 1
+    names = [f"{file}:{layer}" if several else layer for file, layer in zip(table["file"], table["layer"], strict=True)]
+    values = table.drop(columns=["file", "layer", "reason", "read_as"], errors="ignore")
+    cells = {name: [_number(v) for v in values.iloc[i]] for i, name in enumerate(names)}
+    text: str = pd.DataFrame(cells, index=values.columns).to_string() + "\n"
+    for name, reason in zip(names, table["reason"], strict=True):
+        if reason:
+            text += f"{name}: undefined: {reason}\n"
+    for name, read_as in zip(names, table.get("read_as", [""] * len(names)), strict=True):
+        if isinstance(read_as, str) and read_as:
+            text += f"{name}: read as {read_as}\n"
+    return text
+
+
+def _number(value: float) -> str:
+    return "–" if pd.isna(value) else f"{value:.0f}" if float(value).is_integer() else f"{value:.6g}"

@@ -1,0 +1,90 @@
+"""The door: trainers of others, trainers that cannot be used here, and a study with one by its name."""
+
+from __future__ import annotations
+
+from importlib.metadata import EntryPoint
+
+import pytest
+
+import analysis
+from analysis.cli import main
+from topograph.errors import MissingDependencyError, PluginError
+from trainers import available_trainers, describe_trainers, get_trainer, registry
+from trainers.study import run_study
+
+
+def broken():
+    raise ZeroDivisionError("in its own code")
+
+
+def needy():
+    raise MissingDependencyError("this trainer needs Nothing: pip install 'topograph[nothing]'")
+
+
+@pytest.fixture
+def _strangers(monkeypatch):
+    ours = registry.registered(registry.GROUP)
+    entries = {
+        name: EntryPoint(name, value, registry.GROUP)
+        for name, value in (
+            ("broken", f"{__name__}:broken"),
+            ("needy", f"{__name__}:needy"),
+            ("gone", "no_such_package_at_all:Trainer"),
+            ("odd", "builtins:dict"),
+        )
+    }
+    monkeypatch.setattr(registry, "registered", lambda group: {**ours, **entries})
+
+
+@pytest.mark.usefixtures("_strangers")
+def test_what_cannot_be_used_is_listed_with_the_reason(capsys):
+    found = describe_trainers()
+    assert found["numpy"] == ""
+    assert "topograph[nothing]" in found["needy"]
+    assert "ZeroDivisionError: in its own code" in found["broken"]
+    assert "no_such_package_at_all" in found["gone"]
+    assert "no name or no method train" in found["odd"]
+    assert set(found) == set(available_trainers())
+    assert main(["list", "trainers"]) == 0
+    printed = capsys.readouterr().out
+    assert "numpy\n" in printed
+    assert "needy  (this trainer needs Nothing: pip install 'topograph[nothing]')" in printed
+    with pytest.raises(MissingDependencyError):
+        get_trainer("needy")
+    for name in ("broken", "gone", "odd"):
+        with pytest.raises(PluginError, match=name):
+            get_trainer(name)
+
+
+def test_without_frameworks_the_built_ins_are_listed_with_what_to_install(monkeypatch):
+    from trainers.keras import choosing
+    from trainers.pytorch import trainer
+
+    monkeypatch.setattr(trainer, "find_spec", lambda name: None)
+    monkeypatch.setattr(choosing, "find_spec", lambda name: None)
+    found = describe_trainers()
+    assert "topograph[torch]" in found["pytorch"]
+    assert "topograph[torch]" in found["pytorch_sparse"]
+    assert "topograph[keras]" in found["keras"]
+
+
+def test_a_trainer_from_outside_in_a_study_by_name(tmp_path):
+    pytest.importorskip("topograph_jax", reason="examples/topograph-jax is not installed")
+    spec = {
+        "name": "outside",
+        "grid": {
+            "datasets": "digits",
+            "architectures": [64, 12, 10],
+            "constructions": ["random_regular"],
+            "degrees": [[4, 10]],
+            "topology_seeds": [0, 1],
+            "training_seeds": [0],
+            "trainers": ["jax", "numpy"],
+        },
+        "training": {"epochs": 3, "learning_rate": 1.0},
+    }
+    outcome = run_study(spec, tmp_path / "outside.sqlite", workers=1, progress=False)
+    assert (outcome.trained, outcome.failed) == (4, 0)
+    frame = analysis.load_frame(tmp_path / "outside.sqlite")
+    pairs = frame.pivot(index="topology_id", columns="trainer", values="test_accuracy")
+    assert (pairs["jax"] - pairs["numpy"]).abs().max() <= 1 / 360

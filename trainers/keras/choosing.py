@@ -1,0 +1,46 @@
+"""Which framework Keras runs on: the one that the user names, else one that is installed."""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from typing import Any
+
+from topograph.errors import MissingDependencyError
+from topograph.masks.packages import require
+
+_OURS = ("torch", "jax")
+
+
+def check_installed() -> None:
+    """Refuse, without importing anything, where Keras or what it runs on is missing."""
+    if find_spec("keras") is None or not (os.environ.get("KERAS_BACKEND") or any(map(find_spec, _OURS))):
+        raise MissingDependencyError("this trainer needs Keras on PyTorch or JAX: pip install 'topograph[keras]'")
+
+
+def import_keras() -> Any:
+    """Keras, on the backend that ``KERAS_BACKEND`` names; where it names none, on PyTorch, else on JAX.
+
+    Left to itself, Keras looks for TensorFlow. What was imported before stays as it is.
+
+    Raises
+    ------
+    MissingDependencyError
+        When Keras, or what it runs on, is not installed.
+    """
+    check_installed()
+    if "keras" not in sys.modules and not os.environ.get("KERAS_BACKEND"):
+        os.environ["KERAS_BACKEND"] = next(name for name in _OURS if find_spec(name))
+    return require("keras", "keras")
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keras on PyTorch makes NumPy arrays in a way that NumPy 2 warns of."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "__array__ implementation doesn't accept a copy", DeprecationWarning)
+        yield

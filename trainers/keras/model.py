@@ -1,0 +1,161 @@
+"""The contract's network, loss and optimizers, in Keras.
+
+Where Keras has the same formula, Keras's own is used; where it has another one, it is written here. Only the trainer
+imports this module, when it trains.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from topograph.topology import Topology
+from trainers.config import TrainingConfig
+from trainers.initialization import dropout_generator, initial_weights
+from trainers.keras.layer import MaskedDense, keras
+
+_LEAK, _DECAY, _EPSILON = 0.01, 0.999, 1e-8
+
+
+@dataclass(frozen=True)
+class Model:
+    """A network to train, and the same one to ask.
+
+    Parameters
+    ----------
+    trained
+        Its inputs are the samples and, where the contract draws dropout, the factors of each layer.
+    asked
+        The same layers without dropout: samples → outputs, or the logits with cross-entropy.
+    layers
+        The layers with weights.
+    dropped
+        Numbers of the layers whose inputs have factors → their widths.
+    """
+
+    trained: Any
+    asked: Any
+    layers: tuple[Any, ...]
+    dropped: Mapping[int, int]
+
+
+def build_model(topology: Topology, config: TrainingConfig) -> Model:
+    """A network with the first weights of the contract, compiled."""
+    samples = keras.Input((topology.sizes[0],), dtype=config.dtype)
+    inputs, trained, asked = [samples], samples, samples
+    layers, dropped = [], {}
+    seeds = dropout_generator(0, config).integers(2**31, size=len(topology))
+    for number, (graph, drawn) in enumerate(zip(topology, initial_weights(topology, config), strict=True)):
+        layer = MaskedDense(
+            graph.n_right, graph, _activation(number, topology, config), config.bias, "zeros", dtype=config.dtype
+        )
+        rate = config.dropout_hidden if number else config.dropout_input
+        if rate and config.dropout_draws == "numpy":
+            inputs.append(keras.Input((graph.n_left,), dtype=config.dtype))
+            dropped[number] = graph.n_left
+            trained = keras.layers.Multiply(dtype=config.dtype)([trained, inputs[-1]])
+        elif rate:
+            trained = keras.layers.Dropout(rate, seed=int(seeds[number]), dtype=config.dtype)(trained)
+        trained = layer(trained)
+        asked = layer(asked) if dropped else trained
+        kernel = np.zeros(graph.shape, config.dtype)
+        kernel[tuple(graph.edges().T)] = drawn
+        layer.kernel.assign(kernel)
+        layers.append(layer)
+    model = keras.Model(inputs if dropped else samples, trained)
+    model.compile(
+        _optimizer(config), Loss(config), metrics=[keras.metrics.CategoricalAccuracy("accuracy", dtype="float32")]
+    )
+    return Model(model, keras.Model(samples, asked) if dropped else model, tuple(layers), dropped)
+
+
+def _activation(number: int, topology: Topology, config: TrainingConfig) -> Any:
+    last = number == len(topology) - 1
+    if last and config.loss == "cross_entropy":
+        return None  # the loss takes logits: Keras would cut probabilities at 1e-7
+    name = config.output_activation if last else config.activation
+    return partial(keras.ops.leaky_relu, negative_slope=_LEAK) if name == "leaky_relu" else name
+
+
+class Loss(keras.losses.Loss):  # type: ignore[misc, unused-ignore]
+    """The contract's loss of each sample, in the numbers of the network; with cross-entropy from logits."""
+
+    def __init__(self, config: TrainingConfig) -> None:
+        super().__init__(name=config.loss, dtype=config.dtype)
+        self._kind = config.output_activation if config.loss == "cross_entropy" else "mse"
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """One value a sample."""
+        ops = keras.ops
+        if self._kind == "mse":
+            return ops.mean(ops.square(y_pred - y_true), axis=-1)
+        if self._kind == "softmax":
+            return ops.logsumexp(y_pred, axis=-1) - ops.sum(y_pred * y_true, axis=-1)
+        return ops.sum(ops.softplus(y_pred) - y_pred * y_true, axis=-1)
+
+
+def losses(outputs: npt.NDArray[Any], labels: npt.NDArray[np.int64], config: TrainingConfig) -> float:
+    """The mean loss of samples from what the model says of them."""
+    target = np.eye(outputs.shape[1])[labels]
+    y = outputs.astype(float)
+    if config.loss == "mse":
+        return float(np.mean((y - target) ** 2))
+    if config.output_activation == "softmax":
+        return float(np.mean(np.logaddexp.reduce(y, axis=1) - (y * target).sum(axis=1)))
+    return float(np.mean((np.logaddexp(0, y) - y * target).sum(axis=1)))
+
+
+def _optimizer(config: TrainingConfig) -> Any:
+    rate, mu = config.learning_rate, config.momentum
+    if config.optimizer == "adam":
+        return Adam(rate, mu, config.weight_decay)
+    if config.weight_decay:
+        return DecayedSGD(config.weight_decay, rate, mu, nesterov=config.nesterov)
+    return keras.optimizers.SGD(rate, mu, nesterov=config.nesterov)
+
+
+def _decayed(gradient: Any, variable: Any, decay: float) -> Any:
+    return gradient + decay * variable if decay and variable.name == "kernel" else gradient
+
+
+class DecayedSGD(keras.optimizers.SGD):  # type: ignore[misc, unused-ignore]
+    """λ w joins the gradient before the velocity does; Keras's own weight decay passes the velocity by."""
+
+    def __init__(self, decay: float, *given: Any, **options: Any) -> None:
+        super().__init__(*given, **options)
+        self._given_decay = decay
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        """One variable's step."""
+        super().update_step(_decayed(gradient, variable, self._given_decay), variable, learning_rate)
+
+
+class Adam(keras.optimizers.Optimizer):  # type: ignore[misc, unused-ignore]
+    """Adam as published: ε is added to √v̂. In Keras's own, it is added before v is corrected."""
+
+    def __init__(self, rate: float, momentum: float, decay: float) -> None:
+        super().__init__(learning_rate=rate)
+        self._momentum, self._given_decay = momentum, decay
+
+    def build(self, variables: Any) -> None:
+        """Make the memory."""
+        if not self.built:
+            super().build(variables)
+            self._first, self._second = self.add_optimizer_variables(variables, ["first", "second"])
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        """One variable's step."""
+        ops = keras.ops
+        rate, step = ops.cast(learning_rate, variable.dtype), ops.cast(self.iterations + 1, variable.dtype)
+        place = self._get_variable_index(variable)
+        first, second = self._first[place], self._second[place]
+        g = _decayed(ops.cast(gradient, variable.dtype), variable, self._given_decay)
+        self.assign(first, self._momentum * first + (1 - self._momentum) * g)
+        self.assign(second, _DECAY * second + (1 - _DECAY) * ops.square(g))
+        corrected = first / (1 - self._momentum**step)
+        self.assign_sub(variable, rate * corrected / (ops.sqrt(second / (1 - _DECAY**step)) + _EPSILON))

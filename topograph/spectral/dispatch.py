@@ -125,10 +125,10 @@ def _is_connected(whole: Component, method: str) -> bool:
         return graph.is_connected
     if whole.is_complete:
         return True
-    if not graph.left_degrees.all() or not graph.right_degrees.all():
+    if not graph.left_degrees.all():
         return False
     if method == "dense" or _dense_order(whole) <= _DENSE_ORDER:
-        return graph.is_connected  # without compiled code
+        return bool(graph.right_degrees.all()) and graph.is_connected  # without compiled code
     return whole.pattern.is_connected
 
 

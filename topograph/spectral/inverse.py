@@ -6,7 +6,6 @@ import math
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +17,7 @@ from topograph.spectral.component import Component
 from topograph.spectral.estimate import Estimate
 from topograph.spectral.kappa import gap_of_kappa, gap_scale
 from topograph.spectral.lane import Known, Lane
-from topograph.spectral.operators import Operator
+from topograph.spectral.operators import Operator, Track, product
 from topograph.spectral.pattern import Pattern, Vector
 from topograph.spectral.solver import Values
 
@@ -62,7 +61,7 @@ class InverseSolver:
             operator = InverseNormalized(factor)
             known = Known(np.full(operator.size, float(pattern.right.sum()) ** -0.5))
         scale = abs if name == "connectivity" else _gap_scale
-        lane = Lane(operator, known, tolerance, scale)
+        lane = Lane(operator, known, tolerance, scale, witness=False)
         if not lane.run(min(400, operator.size + 8)):
             return Estimate.failed(
                 f"after {lane.steps} solves the value is near {-1 / lane.theta:.9g}, but its interval is wider than "
@@ -166,14 +165,13 @@ class _Inverse:
     def apply(self, vector: Vector) -> Vector:
         raise NotImplementedError
 
-    def advance(
-        self, vector: Vector, work: Vector, known: Vector, alphas: Vector, betas: Vector, first: int, steps: int
-    ) -> int:
-        """See `topograph.spectral.operators.Operator.advance`."""
+    def advance(self, track: Track, known: Vector, alphas: Vector, betas: Vector, first: int, steps: int) -> int:
+        """See `topograph.spectral.operators.Operator.advance`; no second vector follows."""
         dual = known if self.inner is None else self.inner * known
         metric = 1.0 if self.inner is None else self.inner
         for j in range(first, first + steps):
-            v = vector / betas[j]
+            work = track.work
+            v = track.vector / betas[j]
             v -= known * float(dual @ v)
             w = -self.apply(v) - (betas[j] / betas[j - 1] * work if j else 0.0)
             w -= known * float(dual @ w)
@@ -183,7 +181,7 @@ class _Inverse:
             betas[j + 1] = math.sqrt(float((metric * w) @ w))
             self.noise = max(self.noise, self.factor.rounding * abs(float(alphas[j])))
             work[:] = w
-            vector, work = work, vector
+            track.turn()
             if betas[j + 1] <= 1e-14 * (abs(alphas[j]) + (betas[j] if j else 0.0)):
                 return j + 1
         return first + steps
@@ -201,8 +199,8 @@ class InverseLaplacian(_Inverse):
         """L⁺ ``vector``, for a vector that sums to 0; up to a constant."""
         pattern = self.factor.pattern
         left, right = vector[: pattern.n_left], vector[pattern.n_left :]
-        y = self.factor.solve_outputs(right + _product(pattern.by_columns, left / pattern.left))
-        x = (left + _product(pattern.by_rows, y)) / pattern.left
+        y = self.factor.solve_outputs(right + product(pattern.by_columns, left / pattern.left))
+        x = (left + product(pattern.by_rows, y)) / pattern.left
         return np.concatenate([x, y])
 
 
@@ -217,11 +215,3 @@ class InverseNormalized(_Inverse):
     def apply(self, vector: Vector) -> Vector:
         """S⁺ D_R ``vector``, up to a constant."""
         return self.factor.solve_outputs(self.factor.pattern.right * vector)
-
-
-def _product(matrix: tuple[Any, Any, Any], vector: Vector) -> Vector:
-    from topograph.spectral.kernels import gather
-
-    out = np.empty(matrix[0].size - 1)
-    gather(*matrix, vector, out, 0, out.size)
-    return out

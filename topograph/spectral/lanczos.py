@@ -10,6 +10,7 @@ import numpy as np
 
 from topograph.spectral.complete import star_values
 from topograph.spectral.component import Component
+from topograph.spectral.eliminated import EliminatedLane, is_worth_eliminating
 from topograph.spectral.estimate import Estimate
 from topograph.spectral.kappa import gap_of_kappa, gap_scale
 from topograph.spectral.lane import Certified, Known, Lane
@@ -28,7 +29,7 @@ class LanczosSolver:
     The null vector of L and the top singular pair of the normalised B are known outright. The Perron vectors behind σ1
     and the largest Laplacian eigenvalue are found first, then kept out to reach the second ones: both are simple in a
     connected graph, so the second is a different number. Where both sides are regular, everything follows from the
-    normalised gap.
+    normalised gap; where one is, λ2 is sought over the other (`topograph.spectral.eliminated`).
 
     Parameters
     ----------
@@ -47,8 +48,7 @@ class LanczosSolver:
             return self._regular(component, wanted, tolerance)
         values: dict[str, Estimate] = {}
         if "connectivity" in wanted:
-            lane = Lane(FullOperator(pattern, -1), _constant(pattern.n_left + pattern.n_right), tolerance)
-            values["connectivity"] = self._finish(lane, component, "connectivity", _found)
+            values["connectivity"] = self._connectivity(component, tolerance)
         if "normalized_gap" in wanted:
             values["normalized_gap"] = self._normalized(component, tolerance)
         if {"laplacian_max", "laplacian_second_max"} & set(wanted):
@@ -61,6 +61,16 @@ class LanczosSolver:
                 operator, pattern.right, ("sigma1", "sigma2"), component, wanted, tolerance, _root_of_negated
             )
         return {name: values[name] for name in wanted}
+
+    def _connectivity(self, component: Component, tolerance: float) -> Estimate:
+        pattern = component.pattern
+        for side in (pattern, pattern.transposed):
+            if is_worth_eliminating(side):
+                found = EliminatedLane(side, tolerance).run(_FIRST_TRY)
+                if found is not None:
+                    return _found(found)
+        lane = Lane(FullOperator(pattern, -1), _constant(pattern.n_left + pattern.n_right), tolerance)
+        return self._finish(lane, component, "connectivity", _found)
 
     def _pair(
         self,
@@ -82,7 +92,12 @@ class LanczosSolver:
             elif values[names[0]].is_failure:
                 values[names[1]] = values[names[0]]
             else:
-                lane = Lane(operator, first.as_known(), tolerance)
+                known = first.as_known()
+
+                def scale(theta: float) -> float:  # the difference of the two is asked for as well
+                    return min(abs(theta), max(theta - known.value, 1e-4 * abs(theta)))
+
+                lane = Lane(operator, known, tolerance, scale)
                 values[names[1]] = self._finish(lane, component, names[1], read)
         return values
 

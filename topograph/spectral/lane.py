@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from topograph.spectral import tridiagonal as tri
-from topograph.spectral.operators import Operator
+from topograph.spectral.operators import Operator, Track
 from topograph.spectral.pattern import Vector
 
 RISK = 1e-3
-"""Probability, over the random starting vector, that the worst conceivable spectrum escapes a certificate."""
+"""Probability, over the random starting vectors, that the worst conceivable spectrum escapes a certificate."""
+
+_LEAST_NORMAL = RISK / 2 * math.sqrt(math.pi / 2)  # a standard normal number is smaller with probability RISK / 2
+_LEAST_SECOND = RISK / 2 * math.sqrt(2 / math.pi)  # and so is the smaller singular value of a 2 × 2 matrix of them
+
+_KEPT = 2**28  # bytes of basis vectors; where the pattern is larger, as many as it has itself
 
 
 @dataclass(frozen=True)
@@ -58,20 +63,43 @@ class Certified:
     steps: int
 
 
-class Lane:
-    r"""Lanczos without a stored basis for the smallest eigenvalue off the known eigenvector.
+def measured(operator: Operator, known: Known, vector: Vector) -> Known:
+    """A vector, orthogonal to ``known`` and of norm 1, with Rayleigh quotient and residual: one more product."""
+    metric = 1.0 if operator.inner is None else operator.inner
+    vector = vector - known.vector * float((metric * known.vector) @ vector)
+    vector /= math.sqrt(float((metric * vector) @ vector))
+    alphas, betas = np.zeros(2), np.ones(3)
+    operator.advance(Track.of(vector), known.vector, alphas, betas, 0, 1)
+    return Known(vector, float(alphas[0]), float(betas[1]))
 
-    ``high`` is the Ritz value itself, which no smallest eigenvalue exceeds. ``low`` comes from the growth of the run's
-    orthonormal polynomials (`topograph.spectral.tridiagonal`): no eigenvalue lies below it unless its eigenvector
-    overlaps the starting vector by less than c. For a random start on the unit sphere of dimension N that happens with
-    probability at most :math:`c\sqrt{2N/\pi}`; c is chosen so that this is `RISK`. So the guarantee is a certain one
-    above, and below one that fails for at most one seed in a thousand on the worst spectrum there could be. For the
-    Perron vector the start is a positive vector, whose overlap is bounded below outright, and both ends are certain.
+
+class Lane:
+    r"""Lanczos for the smallest eigenvalue off the known eigenvector, with a witness that follows.
+
+    Two certificates are tried, and the first that is as narrow as the tolerance asks ends the run. Each fails for at
+    most `RISK` / 2 of all seeds on the worst spectrum there could be.
+
+    **Growth.** ``high`` is the Ritz value itself, which no smallest eigenvalue exceeds. ``low`` comes from the growth
+    of the run's orthonormal polynomials (`topograph.spectral.tridiagonal`): no eigenvalue lies below it unless its
+    eigenvector overlaps the starting vector by less than c. For a random start on the unit sphere of dimension N that
+    happens with probability at most :math:`c\sqrt{2N/\pi}`. For the Perron vector the start is a positive vector, whose
+    overlap is bounded below outright, and both ends are certain.
+
+    **Witness.** Growth alone has to tell apart eigenvalues as close as the tolerance, which takes twice the steps that
+    the value takes. So a second random vector follows the run with the same coefficients, and both are filtered by
+    one polynomial: :math:`Y = f(A)\,[a, b]`, f such that :math:`f(A)\,a` is the Ritz vector. All zeros of f are Ritz
+    values from the second on, so that :math:`|f(\mu)| \ge |f(\rho)|` for μ ≤ ρ below them. If A had two eigenvalues
+    up to ρ, with eigenvectors U, then :math:`\sigma_2(Y) \ge |f(\rho)|\,\sigma_2(U^T [a, b])`, where the last is the
+    smaller singular value of a 2 × 2 matrix of standard normal numbers: below t with probability at most
+    :math:`t\sqrt{\pi/2}`. Where σ2(Y) is less, because witness and Ritz vector are parallel, there is one eigenvalue up
+    to ρ, and Temple's inequality holds: with the Rayleigh quotient θ of the Ritz vector and the norm r of its residual,
+    both computed afresh from the vector, :math:`\theta - r^2 / (\rho - \theta) \le \lambda \le \theta`.
+
     Both are widened by an allowance for the rounding of the products (8 ε times a bound of the norm: an estimate, no
     worst case) and by the residual of the deflated vector.
 
-    An eigenvalue of any multiplicity counts as one: a start has a component in its eigenspace. Copies of it that appear
-    late in the run, when orthogonality is lost, change nothing at the end of the spectrum.
+    An eigenvalue of any multiplicity counts as one for growth: a start has a component in its eigenspace. Copies of it
+    that appear late in the run, when orthogonality is lost, change nothing at the end of the spectrum.
 
     Parameters
     ----------
@@ -84,7 +112,10 @@ class Lane:
     scale
         From the eigenvalue to the size that the tolerance refers to.
     start
-        A positive starting vector, for a Perron vector; drawn at random from ``seed`` without it.
+        A positive starting vector, for a Perron vector, or any other where no certificate is asked for; drawn at random
+        from ``seed`` without it.
+    witness
+        Whether a second vector follows a random start.
     """
 
     def __init__(
@@ -95,33 +126,47 @@ class Lane:
         scale: Callable[[float], float] = abs,
         start: Vector | None = None,
         seed: int = 0,
+        witness: bool = True,
     ) -> None:
         self.operator, self.tolerance, self.scale = operator, tolerance, scale
         # a Perron vector comes fast, and steps beyond it only bring back copies of it
         # and between two looks at a large graph there should be few: a look costs as much as 10⁵ edges
         self.first_chunk = 16 if start is None else 5
-        self.least_chunk = 2 if start is not None or operator.cost > 200_000 else 8
+        self.least_chunk = 2 if start is not None or operator.cost > 200_000 else 4
         size = operator.size
         self.known = known or Known(np.zeros(size))
-        metric = np.ones(size) if operator.inner is None else operator.inner
+        self.metric = np.ones(size) if operator.inner is None else operator.inner
+        other: Vector | None = None
         if start is None:
-            vector = np.random.default_rng(seed).standard_normal(size) / np.sqrt(metric)
-            vector -= self.known.vector * float((metric * self.known.vector) @ vector)
-            overlap = RISK * math.sqrt(math.pi / (2 * size))
+            random = np.random.default_rng(seed)
+            start, other = self._drawn(random), self._drawn(random) if witness else None
+            overlap = _LEAST_NORMAL / math.sqrt(size)
         else:
+            start = start - self.known.vector * self._product(self.known.vector, start)
             # the positive eigenvector u has ‖u‖₁ ≥ ‖u‖₂, so ⟨u, start⟩ is at least the smallest entry of the start
-            vector = start.copy()
-            overlap = float(np.min(start * np.sqrt(metric))) / math.sqrt(float((metric * start) @ start))
-        self.start = vector
-        self.needed = 2.0 / overlap  # the factor 2 leaves room for the rounding of the recurrence
-        self.vector, self.work = vector.copy(), np.zeros(size)
+            least = max(float(np.min(start * np.sqrt(self.metric))), 1e-300)
+            overlap = least / math.sqrt(self._product(start, start))
+        self.start, self.witness = start, other is not None
+        self.needed = 2.0 / overlap  # the factors 2 leave room for the rounding of the recurrence
+        self.track = Track.of(start, other)
         self.alphas, self.betas = np.zeros(64), np.zeros(65)
-        self.betas[0] = math.sqrt(float((metric * vector) @ vector))
-        self.steps = 0
-        self.theta = math.inf
+        self.betas[0] = math.sqrt(self._product(start, start))
+        self.apart = 2.0 * self.betas[0] / _LEAST_SECOND
+        self.steps = self.asked = 0
+        self.theta = self.second = math.inf
         self.exhausted = False
-        self._progress: tuple[int, float] = (0, 0.0)
-        self._last: tuple[int, float] = (0, 0.0)
+        self.limit: float | None = None  # up to which the witness knows of one eigenvalue
+        self.residual = math.inf
+        self._certified: Certified | None = None
+        self._farther = 0.15  # than the Ritz vector the witness is from the eigenvector: low, so that it is asked early
+        self._before = self._ahead = (0, 0.0)  # a step, and by how many nats a certificate was missed there
+
+    def _drawn(self, random: np.random.Generator) -> Vector:
+        vector: Vector = random.standard_normal(self.operator.size) / np.sqrt(self.metric)
+        return vector - self.known.vector * self._product(self.known.vector, vector)
+
+    def _product(self, first: Vector, second: Vector) -> float:
+        return float((self.metric * first) @ second)
 
     @property
     def noise(self) -> float:
@@ -129,9 +174,9 @@ class Lane:
         return self.operator.noise + self.known.slack(self.theta)
 
     def run(self, max_steps: int) -> bool:
-        """Take steps until the certificate holds; False when ``max_steps`` in all are not enough."""
+        """Take steps until a certificate holds; False when ``max_steps`` in all are not enough."""
         while self.steps < max_steps and not self.exhausted:
-            count = min(self._next_chunk(), max_steps - self.steps)
+            count = min(self.next_chunk(), max_steps - self.steps)
             self.advance(count)
             if self.check():
                 return True
@@ -143,32 +188,92 @@ class Lane:
         if wanted > self.alphas.size:
             self.alphas = np.concatenate([self.alphas, np.zeros(wanted)])
             self.betas = np.concatenate([self.betas, np.zeros(wanted)])
-        reached = self.operator.advance(
-            self.vector, self.work, self.known.vector, self.alphas, self.betas, self.steps, count
-        )
-        self.absorb(reached, wanted)
-
-    def absorb(self, reached: int, wanted: int) -> None:
-        """Note that steps up to ``reached`` were taken where ``wanted`` were asked for."""
-        if (reached - self.steps) % 2:
-            self.vector, self.work = self.work, self.vector
+        self._make_room(wanted)
+        reached = self.operator.advance(self.track, self.known.vector, self.alphas, self.betas, self.steps, count)
         self.steps = reached
         self.exhausted = reached < wanted or self.betas[reached] <= 1e-14 * abs(self.alphas[reached - 1])
+        self._certified = self.limit = None
+
+    def _make_room(self, wanted: int) -> None:
+        """Room for the vectors of all steps so far, as long as they take no more memory than is allowed."""
+        basis = self.track.basis
+        rows = len(basis)
+        if rows >= wanted or rows < self.steps:
+            return
+        most = max(_KEPT, 8 * self.operator.cost) // (16 * self.operator.size)
+        larger = np.empty((min(max(2 * rows, wanted, 64), most), 2, self.operator.size))
+        if len(larger) > rows:
+            larger[: self.steps] = basis[: self.steps]
+            self.track.basis = larger
+
+    @property
+    def products(self) -> int:
+        """Products with the operator so far."""
+        return self.steps + self.asked
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether the vectors of all steps are there."""
+        return self.steps <= len(self.track.basis)
+
+    def look(self) -> Vector:
+        """The smallest Ritz value, its residual, and its vector in the basis of the run."""
+        k, alphas, betas = self.steps, self.alphas, self.betas
+        above = min(self.theta, float(alphas[:k].min()))
+        self.theta = float(tri.smallest_ritz_value(alphas, betas, k, above, 1e-4 * self.tolerance))
+        coordinates = self.coordinates()
+        self.residual = float(betas[k] * abs(coordinates[-1]))
+        return coordinates
 
     def check(self) -> bool:
-        """Whether the certificate is as narrow as the tolerance asks."""
+        """Whether a certificate is as narrow as the tolerance asks."""
         if not self.steps:
             return False
-        above = min(self.theta, float(self.alphas[: self.steps].min()))
-        precision = 1e-4 * self.tolerance
-        self.theta = float(tri.smallest_ritz_value(self.alphas, self.betas, self.steps, above, precision))
+        k, alphas, betas = self.steps, self.alphas, self.betas
+        coordinates = self.look()
         width = self.tolerance * self.scale(self.theta) - 2 * self.noise
         if not width > 0:
             return False
-        grown = float(tri.growth(self.alphas, self.betas, self.steps, self.theta - width))
-        self._progress = (self.steps, math.log(max(grown, 1.0)))
+        grown = math.log(max(tri.growth(alphas, betas, k, self.theta - width), 1.0))
+        self._before, self._ahead = self._ahead, (k, math.log(self.needed) - grown)
+        residual = self.residual
         # a start that hardly overlaps the eigenvector sought lets the growth run ahead of the value: both must be there
-        return grown >= self.needed and self.betas[self.steps] * abs(self.coordinates()[-1]) <= width
+        if self._ahead[1] <= 0 and residual <= width:
+            return True
+        if self.witness and self.is_kept and k > 2:
+            self.second = float(tri.second_ritz_value(alphas, betas, k, self.theta))
+            gap = self.second - self.theta
+            excess = math.log(max(residual**2 / (0.5 * gap * width), 1e-300)) / 2
+            reached = abs(tri.filter_at(alphas, betas, k, coordinates, self.theta + 0.5 * gap))
+            excess = max(excess, math.log(max(self._farther * residual / gap * self.apart / reached, 1e-300)))
+            if excess <= 0:
+                excess = self._ask_witness(coordinates, width)
+            self._ahead = (k, min(self._ahead[1], excess))
+        return self._certified is not None
+
+    def _ask_witness(self, coordinates: Vector, width: float) -> float:
+        """Take the interval that the witness vouches for, if it is narrow enough; else, by how many nats it is not."""
+        k = self.steps
+        ritz, other = np.tensordot(coordinates / self.betas[:k], self.track.basis[:k], 1)
+        norm = self._product(ritz, ritz)
+        apart = other - ritz * (self._product(ritz, other) / norm)
+        distance = math.sqrt(self._product(apart, apart))
+        self._farther = distance * (self.second - self.theta) / self.residual
+        least = self.apart * distance
+        if abs(norm - 1.0) > 1e-6:  # orthogonality is lost
+            return math.inf
+        self.asked += 1
+        found = measured(self.operator, self.known, ritz)
+        value, residual = found.value, found.residual
+        rho = float(tri.filtered_above(self.alphas, self.betas, k, coordinates, self.theta, self.second, least))
+        if rho <= value or residual**2 > (rho - value) * width:
+            middle = 0.5 * (self.theta + self.second)
+            reached = abs(tri.filter_at(self.alphas, self.betas, k, coordinates, middle))
+            return max(math.log(least / max(reached, 1e-300)), 0.1)
+        low = value - residual**2 / (rho - value)
+        self._certified = Certified(value, low - self.noise, value + self.noise, residual + self.noise, self.products)
+        self.limit = rho
+        return 0.0
 
     @property
     def is_hopeless(self) -> bool:
@@ -177,12 +282,14 @@ class Lane:
 
     def result(self) -> Certified:
         """The value with its interval."""
+        if self._certified is not None:
+            return self._certified
         k = self.steps
         self.theta = theta = float(tri.smallest_ritz_value(self.alphas, self.betas, k, self.theta, 0.0))
         reach = max(self.tolerance * self.scale(theta), self.noise)
         floor = float(tri.certified_floor(self.alphas, self.betas, k, theta, self.needed, reach))
         residual = float(self.betas[k] * abs(self.coordinates()[-1]))
-        return Certified(theta, floor - self.noise, theta + self.noise, residual + self.noise, k)
+        return Certified(theta, floor - self.noise, theta + self.noise, residual + self.noise, self.products)
 
     def coordinates(self) -> Vector:
         """The Ritz vector in the basis of the run."""
@@ -190,28 +297,30 @@ class Lane:
         return coordinates
 
     def ritz_vector(self) -> Vector:
-        """The Ritz vector, by repeating the run: no basis is stored.
+        """The Ritz vector."""
+        return self._combined(self.coordinates())
+
+    def _combined(self, coordinates: Vector) -> Vector:
+        """A vector of the run, from the basis where it is kept, otherwise by repeating the run."""
+        k = coordinates.size
+        if self.is_kept:
+            return np.asarray((coordinates / self.betas[:k]) @ self.track.basis[:k, 0])
+        total = np.zeros(self.operator.size)
+        track = Track.of(self.start)
+        betas, alphas = self.betas.copy(), self.alphas.copy()
+        for j, coordinate in enumerate(coordinates):
+            total += coordinate / betas[j] * track.vector
+            self.operator.advance(track, self.known.vector, alphas, betas, j, 1)
+        return total
+
+    def as_known(self) -> Known:
+        """The Ritz vector, to be deflated, with the residual that one more product shows.
 
         It is taken at the first step whose residual is small enough: what deflating it may hide is the square of that.
         Later steps hold copies of it, whose sum may cancel.
         """
-        total = np.zeros(self.operator.size)
-        vector, work = self.start.copy(), np.zeros(self.operator.size)
-        betas, alphas = self.betas.copy(), self.alphas.copy()
-        for j, coordinate in enumerate(self._clean_coordinates()):
-            total += coordinate / betas[j] * vector
-            self.operator.advance(vector, work, self.known.vector, alphas, betas, j, 1)
-            vector, work = work, vector
-        return total
-
-    def as_known(self) -> Known:
-        """The Ritz vector, to be deflated, with the residual that one more product shows."""
-        metric = 1.0 if self.operator.inner is None else self.operator.inner
-        vector = self.ritz_vector()
-        vector /= math.sqrt(float((metric * vector) @ vector))
-        alphas, betas, work = np.zeros(2), np.ones(3), np.zeros(vector.size)
-        self.operator.advance(vector.copy(), work, np.zeros(vector.size), alphas, betas, 0, 1)
-        return Known(vector, float(alphas[0]), float(betas[1]) + self.operator.noise)
+        found = measured(self.operator, self.known, self._combined(self._clean_coordinates()))
+        return replace(found, residual=found.residual + self.operator.noise)
 
     def _clean_coordinates(self) -> Vector:
         best, smallest = self.coordinates(), math.inf
@@ -225,15 +334,12 @@ class Lane:
                 break
         return best
 
-    def _next_chunk(self) -> int:
-        """Steps until the next look: few while little is known, then as many as the growth so far asks for."""
+    def next_chunk(self) -> int:
+        """Steps until the next look: few while little is known, then as many as the progress so far asks for."""
         if not self.steps:
             return self.first_chunk
-        step, reached = self._progress
-        previous_step, previous = self._last
-        self._last = (step, reached)
-        if step > previous_step and reached > previous:
-            ahead = 0.7 * (math.log(self.needed) - reached) * (step - previous_step) / (reached - previous)
-            longest = self.least_chunk if self.least_chunk == 2 else max(8, self.steps // 6)
-            return int(min(max(ahead, self.least_chunk // 2), longest))
-        return max(self.least_chunk, self.steps // 6 if self.least_chunk > 2 else 2)
+        (before, missed), (step, missing) = self._before, self._ahead
+        longest = max(4, self.steps // 5)
+        if before < step and missing < missed:
+            return int(min(max(0.9 * missing * (step - before) / (missed - missing), self.least_chunk // 2), longest))
+        return longest if self.least_chunk > 2 else 2

@@ -25,9 +25,9 @@ def n_cores() -> int:
 
 def split_rows(pattern: Pattern) -> tuple[Parts, Parts] | None:
     """Ranges of inputs and of outputs with about equally many edges, one a core; None where one thread is best."""
-    cores = n_cores()
-    if cores == 1 or pattern.n_edges < _EDGES:
+    if pattern.n_edges < _EDGES or n_cores() == 1:
         return None
+    cores = n_cores()
     return _ranges(pattern.indptr, cores), _ranges(pattern.col_indptr, cores)
 
 

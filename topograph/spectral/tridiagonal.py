@@ -57,6 +57,69 @@ def smallest_ritz_value(alphas: Any, betas: Any, k: int, above: float, precision
 
 
 @compiled
+def count_below(alphas: Any, betas: Any, k: int, mu: float) -> int:
+    """How many eigenvalues of T_k are below ``mu``: the negative pivots of T_k − mu."""
+    count = 0
+    pivot = 1.0
+    for j in range(k):
+        pivot = alphas[j] - mu - (betas[j] * betas[j] / pivot if j > 0 else 0.0)
+        if pivot < 0.0:
+            count += 1
+        elif pivot == 0.0:
+            pivot = 1e-300
+    return count
+
+
+@compiled
+def second_ritz_value(alphas: Any, betas: Any, k: int, theta: float) -> float:
+    """A number just below the second eigenvalue of T_k, ``theta`` being the smallest; infinity where k is 1.
+
+    To a hundredth of its distance from ``theta``: it is only asked how far the next one is.
+    """
+    if k < 2:
+        return np.inf
+    distance = 1e-12 * abs(theta) + 1e-300
+    while count_below(alphas, betas, k, theta + 2.0 * distance) < 2:
+        distance *= 2.0
+    low, high = distance, 2.0 * distance
+    while high - low > 0.01 * high:
+        middle = 0.5 * (low + high)
+        if count_below(alphas, betas, k, theta + middle) < 2:
+            low = middle
+        else:
+            high = middle
+    return theta + low
+
+
+@compiled
+def filter_at(alphas: Any, betas: Any, k: int, coordinates: Any, mu: float) -> float:
+    """f(mu) of the polynomial with f(A) v_0 = Σ ``coordinates[j]`` v_j."""
+    before, now, total = 0.0, 1.0, coordinates[0]
+    for j in range(k - 1):
+        before, now = now, ((mu - alphas[j]) * now - (betas[j] * before if j > 0 else 0.0)) / betas[j + 1]
+        total += coordinates[j + 1] * now
+    return float(total)
+
+
+@compiled
+def filtered_above(
+    alphas: Any, betas: Any, k: int, coordinates: Any, theta: float, second: float, least: float
+) -> float:
+    """The largest number found between ``theta`` and ``second`` at which |f| is still ``least``; −∞ if there is none.
+
+    f falls from ``theta`` to its first zero, the second Ritz value.
+    """
+    low, high, found = theta, second, -np.inf
+    for _ in range(12):
+        middle = 0.5 * (low + high)
+        if abs(filter_at(alphas, betas, k, coordinates, middle)) >= least:
+            low = found = middle
+        else:
+            high = middle
+    return found
+
+
+@compiled
 def growth(alphas: Any, betas: Any, k: int, mu: float) -> float:
     """``max_j |p_j(mu)|`` over j ≤ k for ``mu`` below every Ritz value; 0 when it is not below."""
     pivot = alphas[0] - mu

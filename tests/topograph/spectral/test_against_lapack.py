@@ -17,10 +17,12 @@ def test_sample_of_the_sweep():
     assert {"dense", "lanczos", "inverse", "closed_form", "components"} <= set(tally.methods)
 
 
-@pytest.mark.parametrize(("seed", "number"), [(7, 1034), (7, 4963), (7, 5188), (7, 5315), (7, 7793), (8, 3100)])
+@pytest.mark.parametrize(
+    ("seed", "number"), [(7, 1034), (7, 4963), (7, 5188), (7, 5315), (7, 7793), (8, 3100), (0, 7127)]
+)
 def test_what_the_sweep_once_found(seed, number):
     """A failure among the pieces taken for the largest; starts that hardly overlapped the eigenvector sought;
-    rotations whose components are complete."""
+    rotations whose components are complete; a σ2 that was good enough, but not for its distance from σ1."""
     tally = Tally()
     family, graph = draw(seed, number)
     for method in ("lanczos", "dense"):

@@ -77,6 +77,17 @@ def test_saved_by_one_backend_read_by_the_other(tmp_path):
     np.testing.assert_array_equal(again.layers[0].masked_kernel(), model.layers[0].masked_kernel())
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+@pytest.mark.parametrize("use_bias", [True, False])
+def test_its_mask_is_measured_in_memory_and_in_files(use_bias, tmp_path):
+    layer = MaskedDense(8, GRAPH, use_bias=use_bias, name="first")
+    model = keras.Sequential([keras.Input((12,)), layer, keras.layers.Dense(3, name="last")])
+    model.save(tmp_path / "model.keras")
+    for found in (tg.load(model), tg.load(tmp_path / "model.keras")):
+        assert list(found) == ["first/kernel", "last/kernel"]
+        assert found["first/kernel"] == GRAPH
+
+
 def test_a_mask_of_another_shape_and_none():
     with pytest.raises(InvalidMaskError, match="must be 5 × 8, not"):
         MaskedDense(8, GRAPH, name="wrong").build((None, 5))

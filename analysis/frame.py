@@ -66,7 +66,8 @@ def load_frame(source: str | os.PathLike[str] | pd.DataFrame, columns: Mapping[s
         One row a run: the key columns, then ``l1_<metric>``, ``l2_<metric>``, … for each layer pair and
         ``network_<metric>``, with ``<layer>_log_density`` beside each density and, from a store,
         ``<layer>_weight_min/max/mean/std`` of the trained weights; `describe_columns` says what each is. A metric that
-        is undefined is NaN; its reason is in ``frame.attrs["reasons"]``, the spec in ``frame.attrs["meta"]``. In a
+        is undefined is NaN; its reason is in ``frame.attrs["reasons"]``, why whole topologies have no metrics in
+        ``frame.attrs["unmeasured"]``, the spec in ``frame.attrs["meta"]``. In a
         table, key columns that are missing are filled in: each row is a topology and a cell of its own unless it says
         otherwise. A training setting that varies in a store is a column under its own name, such as
         ``dropout_hidden``; ``frame.attrs["settings"]`` lists them.
@@ -157,12 +158,23 @@ def metric_columns(frame: pd.DataFrame) -> list[str]:
 
 
 def density_columns(frame: pd.DataFrame) -> list[str]:
-    """The log densities of the layers that vary: what has to be held fixed for density to be held fixed."""
+    """The log densities of the layers that vary: what has to be held fixed for density to be held fixed.
+
+    Of networks of different depth, those of the layers that all have: the others are no columns of one regression.
+    """
     return [
         column
         for column in frame.columns
-        if column.endswith("_log_density") and _is_layer(column.split("_")[0]) and frame[column].nunique() > 1
+        if column.endswith("_log_density")
+        and _is_layer(column.split("_")[0])
+        and frame[column].nunique() > 1
+        and _every_architecture_has(frame, column)
     ]
+
+
+def _every_architecture_has(frame: pd.DataFrame, column: str) -> bool:
+    architectures = frame["architecture"] if "architecture" in frame.columns else np.zeros(len(frame))
+    return bool(frame[column].notna().groupby(architectures).any().all())
 
 
 def connectivity_columns(frame: pd.DataFrame) -> list[str]:
@@ -203,6 +215,7 @@ def _from_store(source: Store) -> pd.DataFrame:
     frame = pd.concat([frame, source.weight_statistics().dropna(axis="columns", how="all")], axis=1)
     frame.attrs["reasons"] = reasons
     frame.attrs["settings"] = list(settings.columns)
+    frame.attrs["unmeasured"] = dict(source.unmeasured())
     frame.attrs["meta"] = source.meta()
     return frame
 

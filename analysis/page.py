@@ -189,12 +189,15 @@ def _study_figures(frame: pd.DataFrame, result: Report, control: list[str]) -> l
                 "layers, with its 95 % interval.",
             )
         )
-    sparse = frame.loc[frame["construction"] != "dense", "degrees"].str.split("-", expand=True)
+    depth = frame["architecture"].str.count("-")
+    alike = frame[depth == depth.mode()[0]]
+    sparse = alike.loc[alike["construction"] != "dense", "degrees"].str.split("-", expand=True)
     if sparse.shape[1] > 1 and sparse[0].nunique() > 1 and sparse[1].nunique() > 1:
         drawn.append(
             _figure(
-                partial(figures.accuracy_over_degrees, frame),
-                "Mean test accuracy over the degrees of the first two layers, all sparse constructions together.",
+                partial(figures.accuracy_over_degrees, alike),
+                "Mean test accuracy over the degrees of the first two layers, all sparse constructions together"
+                + (".", f", of networks with {depth.mode()[0]} layer pairs.")[depth.nunique() > 1],
             )
         )
     for setting in (*setting_columns(frame), "architecture"):
@@ -273,7 +276,10 @@ def _undefined(frame: pd.DataFrame) -> str:
     for column, why in frame.attrs.get("reasons", {}).items():
         if column in frame.columns and frame[column].isna().any():
             lacking[column] = f"undefined in {int(frame[column].isna().sum())} of {len(frame)} runs: {'; '.join(why)}"
-    return _reasons("Undefined values", lacking)
+    without = {f"{count} topologies": why for why, count in frame.attrs.get("unmeasured", {}).items()}
+    return _reasons("Without any metric (topograph study measure tries again)", without) + _reasons(
+        "Undefined values", lacking
+    )
 
 
 def _design(frame: pd.DataFrame) -> pd.DataFrame:

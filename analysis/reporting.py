@@ -139,15 +139,16 @@ def _with_controls(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
 def _models(frame: pd.DataFrame, control: list[str], notes: list[str]) -> tuple[dict[str, Fit], Comparison | None]:
     """The regressions; what cannot be fitted becomes a note."""
     connectivity = connectivity_columns(frame)
-    factors = ("construction", "architecture", "dataset", *setting_columns(frame))
-    effects = [_effect(frame, factor) for factor in factors if frame[factor].nunique() > 1]
-    base = " + ".join(control) or "1"
-    full = " + ".join([*control, *connectivity]) or "1"
+    factors = [c for c in ("architecture", "dataset", *setting_columns(frame)) if frame[c].nunique() > 1]
+    design = [_effect(frame, factor) for factor in factors]
+    construction = [_effect(frame, "construction")] if frame["construction"].nunique() > 1 else []
+    base = " + ".join([*control, *design]) or "1"
+    full = " + ".join([*control, *design, *connectivity]) or "1"
     fits: dict[str, Fit] = {}
     for name, formula, model in (
         ("linear", full, "ols"),
-        ("linear, with construction, architecture and settings", " + ".join([full, *effects]), "ols"),
-        ("binomial, with construction, architecture and settings", " + ".join([full, *effects]), "binomial"),
+        ("linear, with construction", " + ".join([full, *construction]), "ols"),
+        ("binomial, with construction", " + ".join([full, *construction]), "binomial"),
     ):
         try:
             fits[name] = fit(frame, f"{OUTCOME} ~ {formula}", model=model)
@@ -179,4 +180,4 @@ def _predicted(
 
 def _effect(frame: pd.DataFrame, column: str) -> str:
     """A categorical term whose reference is the value with the most runs."""
-    return f"C({column}, Treatment({frame[column].mode()[0]!r}))"
+    return f"C({column}, Treatment({frame[column].mode().tolist()[0]!r}))"

@@ -14,7 +14,7 @@ def test_parts_come_when_they_are_used():
 
 
 def test_completion_shows_the_public_names_only():
-    assert dir(analysis) == sorted(analysis.__all__)
+    assert dir(analysis) == sorted([*analysis.__all__, "figures"])
 
 
 def test_no_module_hides_a_function():

@@ -1,13 +1,18 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 from html.parser import HTMLParser
 
+import numpy as np
+import pandas as pd
 import pytest
 
 import analysis
-from tests.analysis.conftest import simulated
+from analysis.frame import density_columns
+from tests.analysis.conftest import STUDY, simulated
 from topograph.errors import InsufficientDataError
+from trainers.study import measure_study, run_study
 
 
 class Checker(HTMLParser):
@@ -63,8 +68,8 @@ def test_what_it_found_is_also_there_to_use(made):
     assert {"pearson", "spearman", "partial", "within_cell"} == set(made.correlations["method"])
     assert set(made.fits) == {
         "linear",
-        "linear, with construction, architecture and settings",
-        "binomial, with construction, architecture and settings",
+        "linear, with construction",
+        "binomial, with construction",
     }
     assert made.comparison is not None
     assert made.prediction is not None
@@ -89,3 +94,30 @@ def test_poor_studies_get_words_not_a_traceback(tmp_path):
         analysis.report(frame.drop(columns="l1_normalized_gap"), tmp_path / "none.html")
     with pytest.raises(InsufficientDataError, match="same value"):
         analysis.report(frame.assign(test_accuracy=0.9), tmp_path / "flat.html")
+
+
+def test_topologies_without_metrics_are_said_and_can_be_measured_again(tmp_path):
+    path = tmp_path / "s.sqlite"
+    run_study(STUDY | {"metrics": ["sizes", "spectral"]}, path, workers=1, progress=False)
+    with sqlite3.connect(path) as connection:  # as if the measuring of one had been stopped
+        (lost,) = connection.execute("SELECT topology_id FROM recipes WHERE construction = 'random_regular'").fetchone()
+        connection.execute("DELETE FROM metrics WHERE topology_id = ?", (lost,))
+        connection.execute("UPDATE recipes SET unmeasured = 'MemoryError: <much>' WHERE topology_id = ?", (lost,))
+    frame = analysis.load_frame(path)
+    assert frame.attrs["unmeasured"] == {"MemoryError: <much>": 1}
+    analysis.report(frame, tmp_path / "r.html")
+    page = (tmp_path / "r.html").read_text()
+    assert "1 topologies: MemoryError: &lt;much&gt;" in page
+    measure_study(path, ["sizes", "spectral"], workers=1, progress=False)
+    whole = analysis.load_frame(path)
+    assert whole.attrs["unmeasured"] == {}
+    assert whole["l1_density"].notna().all()
+
+
+def test_depths_share_the_columns_that_all_have():
+    frame = simulated(0.01)
+    deep = frame.assign(architecture="64-30-30-10", topology_id=frame["topology_id"] + "d")
+    deep["l3_log_density"] = np.log(np.random.default_rng(0).uniform(size=len(deep)))
+    both = pd.concat([frame.assign(architecture="64-30-10"), deep], ignore_index=True)
+    assert density_columns(both) == ["l1_log_density"]
+    assert density_columns(deep) == ["l1_log_density", "l3_log_density"]

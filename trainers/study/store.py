@@ -173,6 +173,15 @@ class Store:
         with self._connection() as connection:
             return connection.execute(query).fetchall()
 
+    def unmeasured(self) -> list[tuple[str, int]]:
+        """Why topologies could not be measured, and how many; ``topograph study measure`` tries again."""
+        with self._connection() as connection:
+            rows = connection.execute(
+                "SELECT unmeasured, COUNT(DISTINCT topology_id) FROM recipes WHERE unmeasured IS NOT NULL "
+                "GROUP BY unmeasured ORDER BY 2 DESC"
+            )
+            return [(str(reason), int(count)) for reason, count in rows]
+
     def pace(self, last: int = 200) -> tuple[float, float]:
         """Networks an hour over the last so many, and hours left at that pace; NaN where it cannot be told."""
         with self._connection() as connection:

@@ -66,8 +66,11 @@ def specification(runs: int, epochs: int) -> dict:
     }
 
 
-def torment(folder: Path, kills: int, seed: int, runs: int, epochs: int) -> Tally:
-    """Kill parent or worker of one study so many times, let it end, and hold it against an undisturbed one."""
+def torment(folder: Path, kills: int, seed: int, runs: int, epochs: int, pause: float = 1.0) -> Tally:
+    """Kill parent or worker of one study so many times, let it end, and hold it against an undisturbed one.
+
+    Between kills lie ``pause`` seconds in the mean, and a start may be given up to three times that.
+    """
     draw = random.Random(seed)
     content, tally, started = specification(runs, epochs), Tally(), time.monotonic()
     spec, store = folder / "chaos.json", Store(folder / "chaos.sqlite")
@@ -82,8 +85,8 @@ def torment(folder: Path, kills: int, seed: int, runs: int, epochs: int) -> Tall
             tally.starts += 1
             if tally.starts == 1:
                 await_first(store)
-            time.sleep(draw.choice([0.0, 0.5, 1.5, 3.0]) * draw.random())
-        time.sleep(draw.expovariate(1.0))
+            time.sleep(pause * draw.choice([0.0, 0.5, 1.5, 3.0]) * draw.random())
+        time.sleep(pause * draw.expovariate(1.0))
         kind = draw.choice(["parent", "worker"])
         while kind == "worker" and not children(parent.pid) and parent.poll() is None:
             time.sleep(0.02)

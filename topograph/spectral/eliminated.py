@@ -15,6 +15,8 @@ import numpy as np
 from topograph.spectral.lane import Certified, Known, Lane, measured
 from topograph.spectral.operators import FullOperator, HalfOperator, product
 from topograph.spectral.pattern import Pattern, Vector
+from topograph.spectral.rotating import likely_gap
+from topograph.spectral.together import Running, alone
 
 _FIRST = 16  # steps after which λ2 is known well enough to be the μ
 
@@ -34,7 +36,7 @@ def is_worth_eliminating(pattern: Pattern) -> bool:
 
 
 class EliminatedLane:
-    r"""A lane at a fixed μ, begun again once λ2 is known well enough to be the μ.
+    r"""A lane at a fixed μ, begun again once λ2 is known well enough to be the μ; at once for a likely rotation.
 
     The interval is that of L itself. The Ritz vector y is completed by :math:`x = B y / (k - \lambda)`, and Rayleigh
     quotient and residual of (x, y) are computed from L. That only one eigenvalue of L lies between 0 and some ρ, as
@@ -60,7 +62,10 @@ class EliminatedLane:
         self.full = FullOperator(pattern, -1)
         self.null = Known(np.full(self.full.size, self.full.size**-0.5))
         self.products = self.seed = 0
-        self.lane = self._lane(_usual(self.degree, float(pattern.right.mean())), None)
+        likely = likely_gap(pattern)
+        self.is_likely = likely is not None
+        self.mu = _usual(self.degree, float(pattern.right.mean())) if likely is None else likely
+        self.lane = self._lane(self.mu, None)
 
     def _begin(self, mu: float) -> bool:
         """Start afresh, since the start must not know of the run that led to μ; False where μ is not below k."""
@@ -79,15 +84,20 @@ class EliminatedLane:
 
     def run(self, max_steps: int) -> Certified | None:
         """The value with its interval; None where the tolerance was not reached."""
-        self.lane.advance(min(_FIRST, self.lane.operator.size))
-        self.lane.look()
-        again = True
+        return alone(self.running(max_steps))
+
+    def running(self, max_steps: int) -> Running[Certified | None]:
+        """The same for who takes the steps along with those of others (`topograph.spectral.together`)."""
+        again = not self.is_likely
+        if again:
+            yield self.lane, min(_FIRST, self.lane.operator.size)
+            self.lane.look()
         while self.products < max_steps and self.lane.is_kept:
             if again and not self._begin(self._quotient(self.lane.theta, self.lane.ritz_vector())):
                 return None
-            if not self.lane.run(max_steps - self.products):
+            if not (yield from self.lane.running(max_steps - self.products)):
                 return None
-            found = self._finish()
+            found = yield from self._finish()
             if found is not None:
                 return found
             # what growth has shown loses more on the way to L than what the witness has seen
@@ -109,7 +119,7 @@ class EliminatedLane:
         x = image / (self.degree - self._quotient(form, y))
         return measured(self.full, self.null, np.concatenate([x, y]))
 
-    def _finish(self) -> Certified | None:
+    def _finish(self) -> Running[Certified | None]:
         """The interval of L from that of the lane, where it is narrow enough."""
         lane = self.lane
         y = lane.ritz_vector()
@@ -123,18 +133,18 @@ class EliminatedLane:
             if rho <= found.value:
                 return None
             if found.residual**2 > (rho - found.value) * width:
-                found = self._refined(y, found, 0.7 * (rho - found.value) * width)
+                found = yield from self._refined(y, found, 0.7 * (rho - found.value) * width)
             low = found.value - found.residual**2 / (rho - found.value)
         if not 0 < found.value - low <= width:
             return None
         products = self.products + lane.products
         return Certified(found.value, low - noise, found.value + noise, found.residual + noise, products)
 
-    def _refined(self, y: Vector, found: Known, enough: float) -> Known:
+    def _refined(self, y: Vector, found: Known, enough: float) -> Running[Known]:
         """What ``y`` was completed to, better by some steps from ``y``; its squared residual is to be ``enough``."""
         lane = self._lane(found.value, y)
         while found.residual**2 > enough and lane.steps < 60 and not lane.exhausted:
-            lane.advance(6)
+            yield lane, 6
             lane.look()
             if lane.residual**2 <= enough or lane.steps >= 60:
                 found = self._completed(lane.ritz_vector())

@@ -21,8 +21,15 @@ compiled = njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc"
 CANCELLED = 1e-6
 """A step whose squared norm falls below this share of what it was made of is made orthogonal again."""
 
+LANES = 4
+"""How many lanes share a pass: a value and a witness of each fill a line of the cache."""
+
+FULL, FOLLOWED = 1, 2
+"""Kinds of lanes: over both sides of the graph; with a second vector."""
+
 allocate: Any = cgutils.alloca_once_value
 
+_AHEAD = 1024  # indices: two kilobytes
 _ONE, _TWO, _THREE, _FOUR = np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(4)
 
 
@@ -126,76 +133,170 @@ def gather(indptr: Any, indices: Any, weights: Any, source: Any, out: Any, lo: i
         out[i] = _row_sum(indices, weights, indptr[i], indptr[i + 1], source)
 
 
-def _make_pair_row_sum(typing: Any, indices: Any, weights: Any, start: Any, stop: Any, source: Any, out: Any) -> Any:
-    """``out[:2]``: one row of a product with two vectors, whose entries alternate in ``source``.
+def _fetch_early(builder: Any, address: Any) -> None:
+    """Ask for what lies at ``address``, which may be past the end, before it is needed."""
+    byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
+    kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
+    fetch = builder.module.declare_intrinsic("llvm.prefetch", [byte], kind)
+    builder.call(fetch, [builder.bitcast(address, byte), number(0), number(3), number(1)])  # to read, to keep, data
 
-    One load brings both entries and one addition serves both, so that the second product is nearly free. Numba turns
+
+def _row_sums_of(width: int) -> Any:
+    """``out[:width]``: one row of a product with several vectors, whose entries alternate in ``source``.
+
+    One load brings all entries and one addition serves them all, so that further products are nearly free. Numba turns
     no such loop into vector instructions by itself, hence the instructions by hand. Four accumulators, as above.
     """
-    signature = types.void(indices, weights, types.uint64, types.uint64, source, out)
 
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        whole, pair = ir.IntType(64), ir.VectorType(ir.DoubleType(), 2)
+    def make(typing: Any, indices: Any, weights: Any, start: Any, stop: Any, source: Any, out: Any) -> Any:
+        signature = types.void(indices, weights, types.uint64, types.uint64, source, out)
 
-        def data(place: int) -> Any:
-            return context.make_array(signature.args[place])(context, builder, arguments[place]).data
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            whole, several = ir.IntType(64), ir.VectorType(ir.DoubleType(), width)
 
-        sums = [allocate(builder, ir.Constant(pair, [0.0, 0.0])) for _ in range(4)]
-        edge = allocate(builder, arguments[2])
+            def data(place: int) -> Any:
+                return context.make_array(signature.args[place])(context, builder, arguments[place]).data
 
-        def add(number: Any, total: Any) -> None:
-            index = builder.load(builder.gep(data(0), [number]))
-            if index.type.width < 64:
-                index = builder.zext(index, whole)
-            address = builder.gep(data(4), [builder.shl(index, whole(1))])
-            value = builder.load(builder.bitcast(address, pair.as_pointer()), align=8)
-            if not isinstance(weights, types.NoneType):
-                weight = builder.load(builder.gep(data(1), [number]))
-                both = ir.Constant(pair, ir.Undefined)
-                for half in range(2):
-                    both = builder.insert_element(both, weight, ir.IntType(32)(half))
-                value = builder.fmul(value, both)
-            builder.store(builder.fadd(builder.load(total), value), total)
+            sums = [allocate(builder, ir.Constant(several, [0.0] * width)) for _ in range(4)]
+            edge = allocate(builder, arguments[2])
 
-        for stride in (4, 1):
-            check, body, after = (builder.append_basic_block() for _ in range(3))
-            builder.branch(check)
-            builder.position_at_end(check)
-            here = builder.load(edge)
-            builder.cbranch(builder.icmp_unsigned("<=", builder.add(here, whole(stride)), arguments[3]), body, after)
-            builder.position_at_end(body)
-            for step in range(stride):
-                add(builder.add(here, whole(step)), sums[step])
-            builder.store(builder.add(here, whole(stride)), edge)
-            builder.branch(check)
-            builder.position_at_end(after)
-        first, second, third, fourth = (builder.load(total) for total in sums)
-        total = builder.fadd(builder.fadd(first, second), builder.fadd(third, fourth))
-        builder.store(total, builder.bitcast(data(5), pair.as_pointer()), align=8)
-        return context.get_dummy_value()
+            def add(number: Any, total: Any) -> None:
+                index = builder.load(builder.gep(data(0), [number]))
+                if index.type.width < 64:
+                    index = builder.zext(index, whole)
+                address = builder.gep(data(4), [builder.mul(index, whole(width))])
+                value = builder.load(builder.bitcast(address, several.as_pointer()), align=8)
+                if not isinstance(weights, types.NoneType):
+                    weight = builder.load(builder.gep(data(1), [number]))
+                    all_of_it = ir.Constant(several, ir.Undefined)
+                    for place in range(width):
+                        all_of_it = builder.insert_element(all_of_it, weight, ir.IntType(32)(place))
+                    value = builder.fmul(value, all_of_it)
+                builder.store(builder.fadd(builder.load(total), value), total)
 
-    return signature, generate
+            for stride in (4, 1):
+                check, body, after = (builder.append_basic_block() for _ in range(3))
+                builder.branch(check)
+                builder.position_at_end(check)
+                here = builder.load(edge)
+                is_inside = builder.icmp_unsigned("<=", builder.add(here, whole(stride)), arguments[3])
+                builder.cbranch(is_inside, body, after)
+                builder.position_at_end(body)
+                if indices.dtype.bitwidth == 16 and stride > 1:  # a large pattern, which streams from memory
+                    _fetch_early(builder, builder.gep(data(0), [builder.add(here, whole(_AHEAD))]))
+                for step in range(stride):
+                    add(builder.add(here, whole(step)), sums[step])
+                builder.store(builder.add(here, whole(stride)), edge)
+                builder.branch(check)
+                builder.position_at_end(after)
+            first, second, third, fourth = (builder.load(total) for total in sums)
+            total = builder.fadd(builder.fadd(first, second), builder.fadd(third, fourth))
+            builder.store(total, builder.bitcast(data(5), several.as_pointer()), align=8)
+            return context.get_dummy_value()
+
+        return signature, generate
+
+    return intrinsic(make)
 
 
-_pair_row_sum: Any = intrinsic(_make_pair_row_sum)
+_sums_of_2, _sums_of_4, _sums_of_8 = (_row_sums_of(width) for width in (2, 4, 8))
 
 
 @_product
-def gather_pair(indptr: Any, indices: Any, weights: Any, source: Any, out: Any, other: Any, lo: int, hi: int) -> None:
-    """Rows of the products with two vectors, into ``out`` and ``other``; ``source`` holds their entries in turn."""
+def gather_one(indptr: Any, indices: Any, weights: Any, source: Any, out: Any, other: Any, lo: int, hi: int) -> None:
+    """Rows of the products with the two vectors of one lane."""
     row = np.empty(2)
     for i in range(lo, hi):
-        _pair_row_sum(indices, weights, np.uint64(indptr[i]), np.uint64(indptr[i + 1]), source, row)
+        _sums_of_2(indices, weights, np.uint64(indptr[i]), np.uint64(indptr[i + 1]), source, row)
         out[i], other[i] = row[0], row[1]
 
 
+@_product
+def gather_two(indptr: Any, indices: Any, weights: Any, source: Any, out: Any, offset: int, lo: int, hi: int) -> None:
+    """The same for two lanes, into ``out[:, offset + lo : offset + hi]``."""
+    row = np.empty(4)
+    for i in range(lo, hi):
+        _sums_of_4(indices, weights, np.uint64(indptr[i]), np.uint64(indptr[i + 1]), source, row)
+        for place in range(4):
+            out[place, offset + i] = row[place]
+
+
+@_product
+def gather_four(indptr: Any, indices: Any, weights: Any, source: Any, out: Any, offset: int, lo: int, hi: int) -> None:
+    """The same for three or four lanes."""
+    row = np.empty(8)
+    for i in range(lo, hi):
+        _sums_of_8(indices, weights, np.uint64(indptr[i]), np.uint64(indptr[i + 1]), source, row)
+        for place in range(out.shape[0]):
+            out[place, offset + i] = row[place]
+
+
 @compiled
-def interleave(first: Any, second: Any, factor: Any, out: Any) -> None:
-    """The entries of two vectors in turn, each times its ``factor`` where there is one."""
-    for i in range(first.size):
-        scale = 1.0 if factor is None else factor[i]
-        out[2 * i] = scale * first[i]
-        out[2 * i + 1] = scale * second[i]
+def gather_lanes(indptr: Any, indices: Any, weights: Any, source: Any, out: Any, offset: int, lo: int, hi: int) -> None:
+    """Rows of the products with the vectors of all lanes, into ``out[:, offset + lo : offset + hi]``.
+
+    ``source`` is what `interleave` made of them.
+    """
+    if out.shape[0] == 2:
+        gather_one(indptr, indices, weights, source, out[0, offset:], out[1, offset:], lo, hi)
+    elif out.shape[0] == 4:
+        gather_two(indptr, indices, weights, source, out, offset, lo, hi)
+    else:
+        gather_four(indptr, indices, weights, source, out, offset, lo, hi)
+
+
+@compiled
+def interleave(first: Any, second: Any, factor: Any, out: Any, lane: int, lanes: int) -> None:
+    """The entries of a lane's two vectors to their places in ``out``, each times its ``factor`` where there is one."""
+    if factor.size and lanes == 1:
+        for i in range(first.size):
+            out[2 * i] = factor[i] * first[i]
+            out[2 * i + 1] = factor[i] * second[i]
+        return
+    if factor.size:
+        first, second = factor * first, factor * second
+    if lanes == 1:  # strides that the compiler knows
+        for i in range(first.size):
+            out[2 * i] = first[i]
+            out[2 * i + 1] = second[i]
+    elif lanes == 2:
+        into = out[2 * lane :]
+        for i in range(first.size):
+            into[4 * i] = first[i]
+            into[4 * i + 1] = second[i]
+    else:
+        into = out[2 * lane :]
+        for i in range(first.size):
+            into[8 * i] = first[i]
+            into[8 * i + 1] = second[i]
+
+
+@compiled
+def make_source(n: int) -> Any:
+    """Room for the entries of up to ``n`` nodes in all lanes; a node's own lie in one line of the cache."""
+    room = np.zeros(8 * n + 8)
+    return room[(-(room.ctypes.data // 8)) % 8 :]
+
+
+@compiled
+def spread_right(n: int, kinds: Any, vectors: Any, others: Any, source: Any) -> None:
+    """What the outputs hold, as the product with B reads it."""
+    lanes = kinds.size
+    none = np.empty(0)
+    for lane in range(lanes):
+        start = n if kinds[lane] & FULL else 0
+        interleave(vectors[lane][start:], others[lane][start:], none, source, lane, lanes)
+
+
+@compiled
+def spread_left(n: int, kinds: Any, vectors: Any, others: Any, factors: Any, totals: Any, source: Any) -> None:
+    """What the inputs hold, as the product with Bᵀ reads it: for half the graph, what the first product gave them."""
+    lanes = kinds.size
+    for lane in range(lanes):
+        if kinds[lane] & FULL:
+            interleave(vectors[lane][:n], others[lane][:n], factors[lane], source, lane, lanes)
+        else:
+            interleave(totals[2 * lane, :n], totals[2 * lane + 1, :n], factors[lane], source, lane, lanes)
 
 
 @compiled
@@ -356,15 +457,15 @@ def advance_full(
     ``other_work`` follow with the same coefficients; ``basis`` keeps both vectors of each step while it has rows.
     """
     n, m = indptr.size - 1, col_indptr.size - 1
-    total, other_total, source = np.empty(n + m), np.empty(n + m), np.empty(2 * max(n, m))
+    total, other_total, source, none = np.empty(n + m), np.empty(n + m), np.empty(2 * max(n, m)), np.empty(0)
     for j in range(first, first + steps):
         scale = 1.0 / betas[j]
         carry = betas[j] / betas[j - 1] if j > 0 else 0.0
         keep(basis, j, vector, other)
-        interleave(vector[n:], other[n:], None, source)
-        gather_pair(indptr, indices, weights, source, total, other_total, 0, n)
-        interleave(vector[:n], other[:n], None, source)
-        gather_pair(col_indptr, col_indices, col_weights, source, total[n:], other_total[n:], 0, m)
+        interleave(vector[n:], other[n:], none, source, 0, 1)
+        gather_one(indptr, indices, weights, source, total, other_total, 0, n)
+        interleave(vector[:n], other[:n], none, source, 0, 1)
+        gather_one(col_indptr, col_indices, col_weights, source, total[n:], other_total[n:], 0, m)
         a, p, q = finish_full(diagonal, sign, total, vector, work, known, scale, carry)
         alphas[j] = a
         norm = update(work, vector, known, a * scale, p - a * q, None, 0, n + m)
@@ -406,15 +507,15 @@ def advance_half(
     """The same on ``shift ± E Bᵀ F B``, over the outputs only."""
     n, m = indptr.size - 1, col_indptr.size - 1
     total, middle, other_total, other_middle = np.empty(m), np.empty(n), np.empty(m), np.empty(n)
-    source = np.empty(2 * max(n, m))
+    source, none = np.empty(2 * max(n, m)), np.empty(0)
     for j in range(first, first + steps):
         scale = 1.0 / betas[j]
         carry = betas[j] / betas[j - 1] if j > 0 else 0.0
         keep(basis, j, vector, other)
-        interleave(vector, other, None, source)
-        gather_pair(indptr, indices, weights, source, middle, other_middle, 0, n)
-        interleave(middle, other_middle, factor, source)
-        gather_pair(col_indptr, col_indices, col_weights, source, total, other_total, 0, m)
+        interleave(vector, other, none, source, 0, 1)
+        gather_one(indptr, indices, weights, source, middle, other_middle, 0, n)
+        interleave(middle, other_middle, factor, source, 0, 1)
+        gather_one(col_indptr, col_indices, col_weights, source, total, other_total, 0, m)
         a, p, q = finish_half(shift, sign, inverse, inner, total, vector, work, known, scale, carry)
         alphas[j] = a
         norm = update(work, vector, known, a * scale, p - a * q, inner, 0, m)
@@ -427,3 +528,118 @@ def advance_half(
         if betas[j + 1] <= 1e-14 * (abs(a) + (betas[j] if j > 0 else 0.0)):
             return j + 1
     return first + steps
+
+
+@compiled
+def finish_lane(
+    n: int,
+    kind: int,
+    terms: Any,
+    total: Any,
+    other_total: Any,
+    vector: Any,
+    work: Any,
+    other: Any,
+    other_work: Any,
+    known: Any,
+    alphas: Any,
+    betas: Any,
+    j: int,
+) -> bool:
+    """Step ``j`` of one lane, whose products are there; whether the Krylov space is exhausted."""
+    shift, inverse, inner = terms
+    scale = 1.0 / betas[j]
+    carry = betas[j] / betas[j - 1] if j > 0 else 0.0
+    before = betas[j] if j > 0 else 0.0
+    if kind & FULL:
+        a, p, q = finish_full(shift, -1.0, total, vector, work, known, scale, carry)
+        norm = update(work, vector, known, a * scale, p - a * q, None, 0, work.size)
+        if norm < CANCELLED * (a * a + before * before):
+            norm = cleanse(work, vector, known, scale, None)
+    else:
+        a, p, q = finish_half(shift, -1.0, inverse, inner, total[n:], vector, work, known, scale, carry)
+        norm = update(work, vector, known, a * scale, p - a * q, inner, 0, work.size)
+        if norm < CANCELLED * (a * a + before * before):
+            norm = cleanse(work, vector, known, scale, inner)
+    alphas[j] = a
+    betas[j + 1] = np.sqrt(norm)
+    if kind & FOLLOWED:
+        if kind & FULL:
+            share = follow_full(shift, -1.0, other_total, other, other_work, known, scale, carry, a)
+        else:
+            share = follow_half(shift, -1.0, inverse, inner, other_total[n:], other, other_work, known, scale, carry, a)
+        remove(other_work, known, share)
+    return bool(betas[j + 1] <= 1e-14 * (abs(a) + before))
+
+
+@compiled
+def finish_lanes(
+    n: int,
+    kinds: Any,
+    firsts: Any,
+    step: int,
+    terms: Any,
+    totals: Any,
+    vectors: Any,
+    works: Any,
+    others: Any,
+    other_works: Any,
+    knowns: Any,
+    bases: Any,
+    alphas: Any,
+    betas: Any,
+) -> bool:
+    """A step of every lane, whose products are there; whether any Krylov space is exhausted."""
+    shifts, inverses, inners = terms
+    is_exhausted = False
+    for lane in range(kinds.size):
+        j = firsts[lane] + step
+        keep(bases[lane], j, vectors[lane], others[lane])
+        is_exhausted |= finish_lane(
+            n, kinds[lane], (shifts[lane], inverses[lane], inners[lane]), totals[2 * lane], totals[2 * lane + 1],
+            vectors[lane], works[lane], others[lane], other_works[lane], knowns[lane], alphas[lane], betas[lane], j,
+        )  # fmt: skip
+    return is_exhausted
+
+
+@compiled
+def advance_lanes(
+    indptr: Any,
+    indices: Any,
+    weights: Any,
+    col_indptr: Any,
+    col_indices: Any,
+    col_weights: Any,
+    kinds: Any,
+    firsts: Any,
+    steps: int,
+    terms: Any,
+    factors: Any,
+    vectors: Any,
+    works: Any,
+    others: Any,
+    other_works: Any,
+    knowns: Any,
+    bases: Any,
+    alphas: Any,
+    betas: Any,
+) -> int:
+    """The same for several lanes, whose products share each pass; returns how many steps were taken.
+
+    Each argument from ``factors`` on, and each of ``terms``, has `LANES` entries, of which as many count as there are
+    ``kinds``. All stop where one of them has exhausted its Krylov space.
+    """
+    n, m = indptr.size - 1, col_indptr.size - 1
+    totals, source = np.empty((2 * kinds.size, n + m)), make_source(max(n, m))
+    for step in range(steps):
+        spread_right(n, kinds, vectors, others, source)
+        gather_lanes(indptr, indices, weights, source, totals, 0, 0, n)
+        spread_left(n, kinds, vectors, others, factors, totals, source)
+        gather_lanes(col_indptr, col_indices, col_weights, source, totals, n, 0, m)
+        is_exhausted = finish_lanes(
+            n, kinds, firsts, step, terms, totals, vectors, works, others, other_works, knowns, bases, alphas, betas
+        )
+        vectors, works, others, other_works = works, vectors, other_works, others
+        if is_exhausted:
+            return step + 1
+    return steps

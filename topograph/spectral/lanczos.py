@@ -17,14 +17,16 @@ from topograph.spectral.lane import Certified, Known, Lane
 from topograph.spectral.operators import FullOperator, HalfOperator
 from topograph.spectral.pattern import Vector
 from topograph.spectral.solver import Solver, Values
+from topograph.spectral.together import Running, alone, together
 
 _PATIENCE = 20_000  # steps before a lane is given up
 _FIRST_TRY = 500  # steps before another solver is asked
+_MANY = 2**25  # edges above which one quantity follows the other
 
 
 @dataclass(frozen=True)
 class LanczosSolver:
-    """One lane for each quantity (`topograph.spectral.lane.Lane`), the known eigenvector deflated.
+    """One lane for each quantity (`topograph.spectral.lane.Lane`), the known eigenvector deflated, all in step.
 
     The null vector of L and the top singular pair of the normalised B are known outright. The Perron vectors behind σ1
     and the largest Laplacian eigenvalue are found first, then kept out to reach the second ones: both are simple in a
@@ -46,31 +48,36 @@ class LanczosSolver:
         pattern = component.pattern
         if _is_constant(pattern.left) and _is_constant(pattern.right):
             return self._regular(component, wanted, tolerance)
-        values: dict[str, Estimate] = {}
+        runs: list[Running[Values]] = []
         if "connectivity" in wanted:
-            values["connectivity"] = self._connectivity(component, tolerance)
+            runs.append(self._connectivity(component, tolerance))
         if "normalized_gap" in wanted:
-            values["normalized_gap"] = self._normalized(component, tolerance)
+            runs.append(self._normalized(component, tolerance))
         if {"laplacian_max", "laplacian_second_max"} & set(wanted):
             start = np.concatenate([pattern.left, pattern.right])
             names = ("laplacian_max", "laplacian_second_max")
-            values |= self._pair(FullOperator(pattern, 1), start, names, component, wanted, tolerance, _negated)
+            runs.append(self._pair(FullOperator(pattern, 1), start, names, component, wanted, tolerance, _negated))
         if {"sigma1", "sigma2"} & set(wanted):
             operator = HalfOperator.gram(pattern)
-            values |= self._pair(
-                operator, pattern.right, ("sigma1", "sigma2"), component, wanted, tolerance, _root_of_negated
+            runs.append(
+                self._pair(
+                    operator, pattern.right, ("sigma1", "sigma2"), component, wanted, tolerance, _root_of_negated
+                )
             )
+        # the vectors of all of them at once would take a multiple of the memory of a large pattern
+        found = [alone(run) for run in runs] if pattern.n_edges > _MANY else together(runs)
+        values = {name: value for some in found for name, value in some.items()}
         return {name: values[name] for name in wanted}
 
-    def _connectivity(self, component: Component, tolerance: float) -> Estimate:
+    def _connectivity(self, component: Component, tolerance: float) -> Running[Values]:
         pattern = component.pattern
         for side in (pattern, pattern.transposed):
             if is_worth_eliminating(side):
-                found = EliminatedLane(side, tolerance).run(_FIRST_TRY)
+                found = yield from EliminatedLane(side, tolerance).running(_FIRST_TRY)
                 if found is not None:
-                    return _found(found)
+                    return {"connectivity": _found(found)}
         lane = Lane(FullOperator(pattern, -1), _constant(pattern.n_left + pattern.n_right), tolerance)
-        return self._finish(lane, component, "connectivity", _found)
+        return {"connectivity": (yield from self._finish(lane, component, "connectivity", _found))}
 
     def _pair(
         self,
@@ -81,11 +88,11 @@ class LanczosSolver:
         wanted: Collection[str],
         tolerance: float,
         read: Callable[[Certified], Estimate],
-    ) -> dict[str, Estimate]:
+    ) -> Running[Values]:
         """The largest eigenvalue, by its positive eigenvector, and with that deflated the second."""
         both = names[1] in wanted and operator.size > 1
         first = Lane(operator, None, tolerance, start=start)
-        values = {names[0]: self._finish(first, component, names[0], read)}
+        values = {names[0]: (yield from self._finish(first, component, names[0], read))}
         if names[1] in wanted:
             if not both:
                 values[names[1]] = Estimate.exact(0.0, self.name)
@@ -98,16 +105,16 @@ class LanczosSolver:
                     return min(abs(theta), max(theta - known.value, 1e-4 * abs(theta)))
 
                 lane = Lane(operator, known, tolerance, scale)
-                values[names[1]] = self._finish(lane, component, names[1], read)
+                values[names[1]] = yield from self._finish(lane, component, names[1], read)
         return values
 
-    def _normalized(self, component: Component, tolerance: float) -> Estimate:
+    def _normalized(self, component: Component, tolerance: float) -> Running[Values]:
         pattern = component.pattern
         if pattern.n_right == 1:
-            return Estimate.exact(1.0, self.name)
+            return {"normalized_gap": Estimate.exact(1.0, self.name)}
         known = Known(np.full(pattern.n_right, float(pattern.right.sum()) ** -0.5))
         lane = Lane(HalfOperator.normalized(pattern), known, tolerance, gap_scale)
-        return self._finish(lane, component, "normalized_gap", _gap)
+        return {"normalized_gap": (yield from self._finish(lane, component, "normalized_gap", _gap))}
 
     def _regular(self, component: Component, wanted: Collection[str], tolerance: float) -> Values:
         """Everything from κ = 1 − σ2² / (d_L d_R), both sides being regular."""
@@ -120,7 +127,7 @@ class LanczosSolver:
             "sigma1": Estimate.exact(math.sqrt(product), "closed_form"),
         }
         if set(wanted) - set(values):
-            gap = self._normalized(component, tolerance)
+            gap = alone(self._normalized(component, tolerance))["normalized_gap"]
 
             def root(x: float) -> float:  # x is the normalised gap, 1 − x the normalised σ2
                 return math.sqrt((left - right) ** 2 + 4 * product * (1 - x) ** 2)
@@ -137,15 +144,17 @@ class LanczosSolver:
             }
         return {name: values[name] for name in wanted}
 
-    def _finish(self, lane: Lane, component: Component, name: str, read: Callable[[Certified], Estimate]) -> Estimate:
+    def _finish(
+        self, lane: Lane, component: Component, name: str, read: Callable[[Certified], Estimate]
+    ) -> Running[Estimate]:
         """Run the lane to its certificate, by way of the rescuers where it is slow."""
-        if lane.run(_FIRST_TRY if self.rescue else _PATIENCE):
+        if (yield from lane.running(_FIRST_TRY if self.rescue else _PATIENCE)):
             return read(lane.result())
         for solver in self.rescue:
             estimate = solver.solve(component, [name], lane.tolerance)[name]
             if not estimate.is_failure:
                 return estimate
-        if not lane.is_hopeless and lane.run(_PATIENCE):
+        if not lane.is_hopeless and (yield from lane.running(_PATIENCE)):
             return read(lane.result())
         reached = read(lane.result())
         return Estimate.failed(

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import cast
 
 import numpy as np
 
 from topograph.spectral import tridiagonal as tri
-from topograph.spectral.operators import Operator, Track
+from topograph.spectral.operators import Operator, PatternOperator, Run, Track
 from topograph.spectral.pattern import Vector
+from topograph.spectral.together import Running, alone
 
 RISK = 1e-3
 """Probability, over the random starting vectors, that the worst conceivable spectrum escapes a certificate."""
@@ -133,6 +135,7 @@ class Lane:
         # and between two looks at a large graph there should be few: a look costs as much as 10⁵ edges
         self.first_chunk = 16 if start is None else 5
         self.least_chunk = 2 if start is not None or operator.cost > 200_000 else 4
+        self.slack = 6 if operator.cost <= 200_000 else 1  # steps too many that are cheaper than a pass of one's own
         size = operator.size
         self.known = known or Known(np.zeros(size))
         self.metric = np.ones(size) if operator.inner is None else operator.inner
@@ -175,9 +178,12 @@ class Lane:
 
     def run(self, max_steps: int) -> bool:
         """Take steps until a certificate holds; False when ``max_steps`` in all are not enough."""
+        return alone(self.running(max_steps))
+
+    def running(self, max_steps: int) -> Running[bool]:
+        """The same for who takes the steps along with those of others (`topograph.spectral.together`)."""
         while self.steps < max_steps and not self.exhausted:
-            count = min(self.next_chunk(), max_steps - self.steps)
-            self.advance(count)
+            yield self, min(self.next_chunk(), max_steps - self.steps)
             if self.check():
                 return True
         return self.check()
@@ -185,17 +191,29 @@ class Lane:
     def advance(self, count: int) -> None:
         """Take ``count`` steps."""
         wanted = self.steps + count
+        self._make_room(wanted)
+        self.settle(self.operator.advance(self.track, self.known.vector, self.alphas, self.betas, self.steps, count))
+        self.exhausted = self.exhausted or self.steps < wanted
+
+    def prepared(self, count: int) -> Run:
+        """What `topograph.spectral.operators.advance_runs` takes, with room for ``count`` steps; `settle` ends them."""
+        self._make_room(self.steps + count)
+        return Run(
+            cast(PatternOperator, self.operator), self.track, self.known.vector, self.alphas, self.betas, self.steps
+        )
+
+    def settle(self, reached: int) -> None:
+        """Note that there are ``reached`` steps now."""
+        k, alphas, betas = reached, self.alphas, self.betas
+        before = betas[k - 1] if k > 1 else 0.0
+        self.steps, self._certified, self.limit = k, None, None
+        self.exhausted = bool(betas[k] <= 1e-14 * (abs(alphas[k - 1]) + before))
+
+    def _make_room(self, wanted: int) -> None:
+        """Room for the coefficients, and for the vectors as long as they take no more memory than is allowed."""
         if wanted > self.alphas.size:
             self.alphas = np.concatenate([self.alphas, np.zeros(wanted)])
             self.betas = np.concatenate([self.betas, np.zeros(wanted)])
-        self._make_room(wanted)
-        reached = self.operator.advance(self.track, self.known.vector, self.alphas, self.betas, self.steps, count)
-        self.steps = reached
-        self.exhausted = reached < wanted or self.betas[reached] <= 1e-14 * abs(self.alphas[reached - 1])
-        self._certified = self.limit = None
-
-    def _make_room(self, wanted: int) -> None:
-        """Room for the vectors of all steps so far, as long as they take no more memory than is allowed."""
         basis = self.track.basis
         rows = len(basis)
         if rows >= wanted or rows < self.steps:

@@ -18,9 +18,9 @@ so by Perron and Frobenius its largest eigenvalue is simple and its eigenvector 
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -28,7 +28,7 @@ import numpy.typing as npt
 
 from topograph.spectral import kernels
 from topograph.spectral.pattern import Pattern, Vector
-from topograph.spectral.threads import Parts, run_parts, split_rows
+from topograph.spectral.threads import run_parts, split_rows
 
 ROUNDING = 8 * float(np.finfo(float).eps)
 """Allowance for the rounding of a product, relative to the norm of the matrix."""
@@ -46,6 +46,8 @@ class Track:
         A second pair that follows with the coefficients of the first.
     basis
         ``steps × 2 × size``: ``vector`` and ``other`` as every step found them, while there are rows for them.
+    is_followed
+        Whether there is a second pair; without it, ``other`` and ``other_work`` are zeros.
     """
 
     vector: Vector
@@ -53,13 +55,20 @@ class Track:
     other: Vector
     other_work: Vector
     basis: npt.NDArray[np.float64]
+    is_followed: bool = True
 
     @classmethod
     def of(cls, vector: Vector, other: Vector | None = None, rows: int = 0) -> Track:
         """The start of a run; without ``other`` only zeros follow."""
-        other = np.zeros(vector.size) if other is None else other.copy()
-        empty = np.zeros(vector.size)
-        return cls(vector.copy(), empty, other, empty.copy(), np.empty((rows, 2, vector.size)))
+        basis, empty = np.empty((rows, 2, vector.size)), np.zeros(vector.size)
+        if other is None:
+            return cls(vector.copy(), empty, np.zeros(vector.size), np.zeros(vector.size), basis, False)
+        return cls(vector.copy(), empty, other.copy(), np.zeros(vector.size), basis)
+
+    @property
+    def arrays(self) -> tuple[Vector, Vector, Vector, Vector, npt.NDArray[np.float64]]:
+        """All of them."""
+        return self.vector, self.work, self.other, self.other_work, self.basis
 
     def turn(self) -> None:
         """What one step does to the names of the vectors."""
@@ -99,6 +108,39 @@ class Operator(Protocol):
 
 
 @dataclass(frozen=True)
+class Terms:
+    """What the compiled steps know of an operator over a pattern.
+
+    Parameters
+    ----------
+    kind
+        `kernels.FULL`, or 0 for an operator over the outputs only.
+    diagonals
+        Shift, E, E⁻¹ and F of `HalfOperator`; all but the first empty for the full graph, and F empty where it is 1.
+    """
+
+    kind: int
+    diagonals: tuple[Vector, Vector, Vector, Vector]
+
+
+_NONE = np.empty(0)
+
+
+class PatternOperator(Operator, Protocol):
+    """An operator whose products are passes over a pattern, which several may share."""
+
+    @property
+    def pattern(self) -> Pattern:
+        """The pattern."""
+        ...
+
+    @property
+    def terms(self) -> Terms:
+        """What the compiled steps need."""
+        ...
+
+
+@dataclass(frozen=True)
 class FullOperator:
     """[[D_L, −B], [−Bᵀ, D_R]] for ``sign = -1``, and minus [[D_L, B], [Bᵀ, D_R]] for ``sign = 1``."""
 
@@ -123,37 +165,28 @@ class FullOperator:
         """See `Operator.cost`."""
         return self.pattern.n_edges
 
+    @cached_property
+    def terms(self) -> Terms:
+        """See `PatternOperator.terms`."""
+        return Terms(kernels.FULL, (self.diagonal, _NONE, _NONE, _NONE))
+
     def advance(self, track: Track, known: Vector, alphas: Vector, betas: Vector, first: int, steps: int) -> int:
         """See `Operator.advance`."""
-        rows, columns = self.pattern.by_rows, self.pattern.by_columns
-        parts = split_rows(self.pattern)
-        if parts is None:
-            return _turned(
-                track, first,
-                kernels.advance_full(
-                    *rows, *columns, self.diagonal, -1.0, track.vector, track.work, known,
-                    track.other, track.other_work, track.basis, alphas, betas, first, steps,
-                ),
-            )  # fmt: skip
-        n = self.pattern.n_left
-        totals = np.empty((2, self.size))
-
-        def product(v: Vector, other: Vector) -> Any:
-            _gather(parts[0], rows, v[n:], other[n:], None, totals[:, :n])
-            _gather(parts[1], columns, v[:n], other[:n], None, totals[:, n:])
-            return totals
-
-        return _advance(
-            product,
-            lambda *vectors: kernels.finish_full(self.diagonal, -1.0, *vectors),
-            lambda *vectors: kernels.follow_full(self.diagonal, -1.0, *vectors),
-            track, known, None, alphas, betas, first, steps,
+        if split_rows(self.pattern) is not None:
+            return first + advance_runs([Run(self, track, known, alphas, betas, first)], steps)
+        reached = kernels.advance_full(
+            *self.pattern.by_rows, *self.pattern.by_columns, self.diagonal, -1.0, track.vector, track.work, known,
+            track.other, track.other_work, track.basis, alphas, betas, first, steps,
         )  # fmt: skip
+        return _turned(track, first, reached)
 
 
 @dataclass(frozen=True)
 class HalfOperator:
-    """``shift − E Bᵀ F B`` over the outputs, self-adjoint in the inner product with weights E⁻¹; a diagonal shift."""
+    """``shift − E Bᵀ F B`` over the outputs, self-adjoint in the inner product with weights E⁻¹; a diagonal shift.
+
+    An empty ``factor`` is F = 1.
+    """
 
     pattern: Pattern
     factor: Vector = field(repr=False)
@@ -162,12 +195,17 @@ class HalfOperator:
     shift: Vector = field(repr=False)
     noise: float
 
+    @cached_property
+    def metric(self) -> Vector:
+        """The weights of the inner product."""
+        return np.ones(self.pattern.n_right) if self.inner is None else self.inner
+
     @classmethod
     def gram(cls, pattern: Pattern) -> HalfOperator:
         """−BᵀB."""
         ones = np.ones(pattern.n_right)
         noise = ROUNDING * float(pattern.left.max() * pattern.right.max())
-        return cls(pattern, np.ones(pattern.n_left), ones, None, np.zeros(pattern.n_right), noise)
+        return cls(pattern, _NONE, ones, None, np.zeros(pattern.n_right), noise)
 
     @classmethod
     def normalized(cls, pattern: Pattern) -> HalfOperator:
@@ -182,7 +220,7 @@ class HalfOperator:
         inner = k + pattern.right - mu
         shift = k * pattern.right / inner
         noise = 2 * ROUNDING * float(shift.max())
-        return cls(pattern, np.ones(pattern.n_left), 1.0 / inner, inner, shift, noise)
+        return cls(pattern, _NONE, 1.0 / inner, inner, shift, noise)
 
     @property
     def size(self) -> int:
@@ -194,32 +232,20 @@ class HalfOperator:
         """See `Operator.cost`."""
         return self.pattern.n_edges
 
+    @cached_property
+    def terms(self) -> Terms:
+        """See `PatternOperator.terms`."""
+        return Terms(0, (self.shift, self.inverse, self.metric, self.factor))
+
     def advance(self, track: Track, known: Vector, alphas: Vector, betas: Vector, first: int, steps: int) -> int:
         """See `Operator.advance`."""
-        rows, columns = self.pattern.by_rows, self.pattern.by_columns
-        inner = np.ones(self.size) if self.inner is None else self.inner
-        parts = split_rows(self.pattern)
-        if parts is None:
-            return _turned(
-                track, first,
-                kernels.advance_half(
-                    *rows, *columns, self.factor, self.inverse, inner, self.shift, -1.0, track.vector, track.work,
-                    known, track.other, track.other_work, track.basis, alphas, betas, first, steps,
-                ),
-            )  # fmt: skip
-        middles, totals = np.empty((2, self.pattern.n_left)), np.empty((2, self.size))
-
-        def product(v: Vector, other: Vector) -> Any:
-            _gather(parts[0], rows, v, other, None, middles)
-            _gather(parts[1], columns, middles[0], middles[1], self.factor, totals)
-            return totals
-
-        return _advance(
-            product,
-            lambda *vectors: kernels.finish_half(self.shift, -1.0, self.inverse, inner, *vectors),
-            lambda *vectors: kernels.follow_half(self.shift, -1.0, self.inverse, inner, *vectors),
-            track, known, inner, alphas, betas, first, steps,
+        if split_rows(self.pattern) is not None:
+            return first + advance_runs([Run(self, track, known, alphas, betas, first)], steps)
+        reached = kernels.advance_half(
+            *self.pattern.by_rows, *self.pattern.by_columns, self.factor, self.inverse, self.metric, self.shift, -1.0,
+            track.vector, track.work, known, track.other, track.other_work, track.basis, alphas, betas, first, steps,
         )  # fmt: skip
+        return _turned(track, first, reached)
 
 
 def _turned(track: Track, first: int, reached: int) -> int:
@@ -228,44 +254,61 @@ def _turned(track: Track, first: int, reached: int) -> int:
     return int(reached)
 
 
-def _gather(parts: Parts, matrix: Any, first: Vector, second: Vector, factor: Vector | None, out: Any) -> None:
-    """The products with two vectors, each entry times its ``factor`` where there is one, shared among threads."""
-    both = np.empty(2 * first.size)
-    kernels.interleave(first, second, factor, both)
-    run_parts([(kernels.gather_pair, *matrix, both, out[0], out[1], lo, hi) for lo, hi in parts])
+@dataclass(frozen=True)
+class Run:
+    """The Lanczos run of one lane: what `Operator.advance` takes."""
+
+    operator: PatternOperator
+    track: Track
+    known: Vector
+    alphas: Vector
+    betas: Vector
+    first: int
+
+    @property
+    def kind(self) -> int:
+        """See `kernels.FULL`."""
+        return self.operator.terms.kind | (kernels.FOLLOWED if self.track.is_followed else 0)
 
 
-def _advance(
-    product: Callable[[Vector, Vector], Any],
-    finish: Callable[..., Any],
-    follow: Callable[..., float],
-    track: Track,
-    known: Vector,
-    inner: Vector | None,
-    alphas: Vector,
-    betas: Vector,
-    first: int,
-    steps: int,
-) -> int:
-    """The loop of `kernels.advance_full` where each product is shared among threads."""
-    for j in range(first, first + steps):
-        scale = 1.0 / betas[j]
-        carry = betas[j] / betas[j - 1] if j else 0.0
-        vector, work, other, other_work = track.vector, track.work, track.other, track.other_work
-        kernels.keep(track.basis, j, vector, other)
-        totals = product(vector, other)
-        a, p, q = finish(totals[0], vector, work, known, scale, carry)
-        alphas[j] = a
-        norm = kernels.update(work, vector, known, a * scale, p - a * q, inner, 0, work.size)
-        if norm < kernels.CANCELLED * (a * a + (betas[j] ** 2 if j else 0.0)):
-            norm = kernels.cleanse(work, vector, known, scale, inner)
-        betas[j + 1] = math.sqrt(norm)
-        share = follow(totals[1], other, other_work, known, scale, carry, a)
-        kernels.remove(other_work, known, share)
-        track.turn()
-        if betas[j + 1] <= 1e-14 * (abs(a) + (betas[j] if j else 0.0)):
-            return j + 1
-    return first + steps
+def advance_runs(runs: Sequence[Run], steps: int) -> int:
+    """Up to ``steps`` steps of runs on one pattern, which share each pass over it; how many were taken.
+
+    They are fewer where one of the runs exhausts its Krylov space.
+    """
+    count, pattern = len(runs), runs[0].operator.pattern
+    padded = [*runs, *[runs[0]] * (kernels.LANES - count)]  # compiled code takes as many of each, whatever the count
+    vectors, works, others, other_works, bases = zip(*[run.track.arrays for run in padded], strict=True)
+    shifts, inverses, inners, factors = zip(*[run.operator.terms.diagonals for run in padded], strict=True)
+    knowns, alphas, betas = zip(*[(run.known, run.alphas, run.betas) for run in padded], strict=True)
+    diagonals, shared = (shifts, inverses, inners), (knowns, bases, alphas, betas)
+    kinds, firsts = np.array([run.kind for run in runs]), np.array([run.first for run in runs])
+    rows, columns, parts = pattern.by_rows, pattern.by_columns, split_rows(pattern)
+    taken = 0
+    if parts is None:
+        taken = int(
+            kernels.advance_lanes(
+                *rows, *columns, kinds, firsts, steps, diagonals, factors, vectors, works, others, other_works, *shared
+            )
+        )
+    else:  # the loop of `kernels.advance_lanes` where each product is shared among threads
+        n, m = pattern.n_left, pattern.n_right
+        totals, source = np.empty((2 * count, n + m)), kernels.make_source(max(n, m))
+        is_exhausted = False
+        while taken < steps and not is_exhausted:
+            kernels.spread_right(n, kinds, vectors, others, source)
+            run_parts([(kernels.gather_lanes, *rows, source, totals, 0, lo, hi) for lo, hi in parts[0]])
+            kernels.spread_left(n, kinds, vectors, others, factors, totals, source)
+            run_parts([(kernels.gather_lanes, *columns, source, totals, n, lo, hi) for lo, hi in parts[1]])
+            is_exhausted = kernels.finish_lanes(
+                n, kinds, firsts, taken, diagonals, totals, vectors, works, others, other_works, *shared
+            )
+            vectors, works, others, other_works = works, vectors, other_works, others
+            taken += 1
+    if taken % 2:
+        for run in runs:
+            run.track.turn()
+    return taken
 
 
 def product(matrix: tuple[Any, Any, Any], vector: Vector) -> Vector:

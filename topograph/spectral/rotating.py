@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from topograph.graph import BipartiteGraph, Indices
 from topograph.spectral.estimate import Estimate
-from topograph.spectral.pattern import Vector
+from topograph.spectral.pattern import Pattern, Vector
 from topograph.spectral.solver import Values
 
 _EPS = float(np.finfo(float).eps)
@@ -84,6 +84,25 @@ def _follows(rows: Indices, following: Indices, m: int) -> bool:
     return bool(
         (before[:, -1] == m - 1).all() and (after[:, 0] == 0).all() and (after[:, 1:] == before[:, :-1] + 1).all()
     )
+
+
+def likely_gap(pattern: Pattern) -> float | None:
+    """About λ2, below the degree, where the first inputs, and so perhaps all, are a rotation; None where they are not.
+
+    By the formula of `rotation_values`, which holds for a whole number of turns q, at q = n / m. Only a place to begin.
+    """
+    n, m = pattern.n_left, pattern.n_right
+    k = int(pattern.indptr[1])
+    rows = pattern.indices[: min(n, 4) * k].reshape(-1, k).astype(np.int64)
+    if pattern.weights is not None or len(rows) < 4 or not _follows(rows[:-1], rows[1:], m):
+        return None
+    base = np.zeros(m)
+    base[rows[0]] = 1.0
+    power = float(np.max(np.abs(np.fft.rfft(base)[1:]) ** 2))
+    q = n / m
+    top = (1 + q) * k
+    gap = 2 * q * (k * k - power) / (top + math.sqrt(((q - 1) * k) ** 2 + 4 * q * power))
+    return gap if 0 < gap < k else None
 
 
 def rotation_values(rotation: Rotation) -> Values:

@@ -9,7 +9,8 @@ import scipy.sparse as sp
 import topograph as tg
 from tests.topograph.spectral.families import reference
 from topograph.spectral import QUANTITIES, compute_spectrum
-from topograph.spectral.rotating import recognise_rotation
+from topograph.spectral.pattern import Pattern
+from topograph.spectral.rotating import likely_gap, recognise_rotation
 
 
 @pytest.mark.parametrize(("a", "b"), [(1, 1), (1, 2), (2, 1), (1, 7), (2, 2), (2, 5), (6, 6), (9, 4)])
@@ -66,3 +67,22 @@ def test_thousands_of_complete_pieces_are_one_pass():
     graph = tg.BipartiteGraph.from_mask(sp.eye_array(20_000, format="csr"))
     spectrum = compute_spectrum(graph)
     assert [spectrum[name].value for name in ("laplacian_gap", "laplacian_max", "sigma2")] == [2.0, 2.0, 1.0]
+
+
+def test_a_rotation_gives_away_about_where_its_gap_is():
+    """Exactly where the turns are whole; otherwise near; and a mask that only begins like one is not led astray."""
+    for n, m, k in ((120, 60, 7), (784, 300, 15)):
+        graph = tg.construct("regular_rotating", n, m, degree=k, seed=0)
+        true = reference(graph.to_mask(float))["algebraic_connectivity"]
+        assert likely_gap(Pattern.of(graph)) == pytest.approx(true, rel=1e-9 if n % m == 0 else 0.2)
+    random = tg.construct("random_regular", 784, 300, degree=15, seed=0)
+    assert likely_gap(Pattern.of(random)) is None
+    rows = random.to_mask()
+    rows[:4] = graph.to_mask()[:4]
+    misleading = tg.BipartiteGraph.from_mask(rows)
+    assert likely_gap(Pattern.of(misleading)) is not None
+    found = misleading.spectrum(quantities=["algebraic_connectivity"])["algebraic_connectivity"]
+    true = reference(rows.astype(float))["algebraic_connectivity"]
+    assert found.low <= true * (1 + 1e-11)
+    assert found.high >= true * (1 - 1e-11)
+    assert found.value == pytest.approx(true, rel=1e-8)

@@ -189,11 +189,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--runs", type=int, help="networks (default: twelve a kill)")
-    parser.add_argument("--epochs", type=int, default=40, help="of each, so that a network takes a while")
+    parser.add_argument("--runs", type=int, help="networks (default: six a kill)")
+    parser.add_argument("--epochs", type=int, default=160, help="of each, so that a network takes a while")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        tally = torment(Path(folder), options.kills, options.seed, options.runs or 12 * options.kills, options.epochs)
+        tally = torment(Path(folder), options.kills, options.seed, options.runs or 6 * options.kills, options.epochs)
     print(tally)
     return 1 if tally.faults else 0
 

@@ -55,15 +55,12 @@ class LanczosSolver:
             runs.append(self._normalized(component, tolerance))
         if {"laplacian_max", "laplacian_second_max"} & set(wanted):
             start = np.concatenate([pattern.left, pattern.right])
-            names = ("laplacian_max", "laplacian_second_max")
-            runs.append(self._pair(FullOperator(pattern, 1), start, names, component, wanted, tolerance, _negated))
+            names, read = ("laplacian_max", "laplacian_second_max"), _negated
+            runs.append(self._pair(FullOperator(pattern, 1), start, names, component, wanted, tolerance, read, _apart))
         if {"sigma1", "sigma2"} & set(wanted):
-            operator = HalfOperator.gram(pattern)
-            runs.append(
-                self._pair(
-                    operator, pattern.right, ("sigma1", "sigma2"), component, wanted, tolerance, _root_of_negated
-                )
-            )
+            operator, names = HalfOperator.gram(pattern), ("sigma1", "sigma2")
+            read, scale = _root_of_negated, _roots_apart
+            runs.append(self._pair(operator, pattern.right, names, component, wanted, tolerance, read, scale))
         # the vectors of all of them at once would take a multiple of the memory of a large pattern
         found = [alone(run) for run in runs] if pattern.n_edges > _MANY else together(runs)
         values = {name: value for some in found for name, value in some.items()}
@@ -88,10 +85,11 @@ class LanczosSolver:
         wanted: Collection[str],
         tolerance: float,
         read: Callable[[Certified], Estimate],
+        scale: Callable[[float, float], float],
     ) -> Running[Values]:
         """The largest eigenvalue, by its positive eigenvector, and with that deflated the second."""
         both = names[1] in wanted and operator.size > 1
-        first = Lane(operator, None, tolerance, start=start)
+        first = Lane(operator, None, tolerance, lambda theta: scale(theta, -math.inf), start=start)
         values = {names[0]: (yield from self._finish(first, component, names[0], read))}
         if names[1] in wanted:
             if not both:
@@ -100,11 +98,7 @@ class LanczosSolver:
                 values[names[1]] = values[names[0]]
             else:
                 known = first.as_known()
-
-                def scale(theta: float) -> float:  # the difference of the two is asked for as well
-                    return min(abs(theta), max(theta - known.value, 1e-4 * abs(theta)))
-
-                lane = Lane(operator, known, tolerance, scale)
+                lane = Lane(operator, known, tolerance, lambda theta: scale(theta, known.value))
                 values[names[1]] = yield from self._finish(lane, component, names[1], read)
         return values
 
@@ -176,6 +170,17 @@ def _negated(found: Certified) -> Estimate:
 
 def _root_of_negated(found: Certified) -> Estimate:
     return _negated(found).map(lambda x: math.sqrt(max(x, 0.0)), 0.5 / math.sqrt(max(-found.value, 1e-300)))
+
+
+def _apart(theta: float, first: float) -> float:
+    """What the tolerance refers to: the eigenvalue, or its distance from the ``first``, which is asked for as well."""
+    return min(abs(theta), max(theta - first, 1e-4 * abs(theta)))
+
+
+def _roots_apart(theta: float, first: float) -> float:
+    """The same where the roots of both are asked for: an error of σ² is one of 2 σ times that of σ."""
+    sigma = math.sqrt(abs(theta))
+    return 2 * sigma * min(sigma, max(math.sqrt(abs(first)) - sigma, 1e-4 * sigma))
 
 
 def _gap(found: Certified) -> Estimate:

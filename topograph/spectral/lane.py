@@ -17,8 +17,9 @@ from topograph.spectral.together import Running, alone
 RISK = 1e-3
 """Probability, over the random starting vectors, that the worst conceivable spectrum escapes a certificate."""
 
-_LEAST_NORMAL = RISK / 2 * math.sqrt(math.pi / 2)  # a standard normal number is smaller with probability RISK / 2
-_LEAST_SECOND = RISK / 2 * math.sqrt(2 / math.pi)  # and so is the smaller singular value of a 2 × 2 matrix of them
+_RISK_OF_GROWTH, _RISK_OF_WITNESS = 0.2 * RISK, 0.8 * RISK
+_LEAST_NORMAL = _RISK_OF_GROWTH * math.sqrt(math.pi / 2)  # a standard normal number is smaller with that probability
+_LEAST_DETERMINANT = _RISK_OF_WITNESS  # and so is, with its own, the determinant of a 2 × 2 matrix of them: Laplace's
 
 _KEPT = 2**28  # bytes of basis vectors; where the pattern is larger, as many as it has itself
 
@@ -78,8 +79,8 @@ def measured(operator: Operator, known: Known, vector: Vector) -> Known:
 class Lane:
     r"""Lanczos for the smallest eigenvalue off the known eigenvector, with a witness that follows.
 
-    Two certificates are tried, and the first that is as narrow as the tolerance asks ends the run. Each fails for at
-    most `RISK` / 2 of all seeds on the worst spectrum there could be.
+    Two certificates are tried, and the first that is as narrow as the tolerance asks ends the run. On the worst
+    spectrum there could be, growth fails for at most a fifth of `RISK` of all seeds and the witness for the rest of it.
 
     **Growth.** ``high`` is the Ritz value itself, which no smallest eigenvalue exceeds. ``low`` comes from the growth
     of the run's orthonormal polynomials (`topograph.spectral.tridiagonal`): no eigenvalue lies below it unless its
@@ -89,11 +90,12 @@ class Lane:
 
     **Witness.** Growth alone has to tell apart eigenvalues as close as the tolerance, which takes twice the steps that
     the value takes. So a second random vector follows the run with the same coefficients, and both are filtered by
-    one polynomial: :math:`Y = f(A)\,[a, b]`, f such that :math:`f(A)\,a` is the Ritz vector. All zeros of f are Ritz
-    values from the second on, so that :math:`|f(\mu)| \ge |f(\rho)|` for μ ≤ ρ below them. If A had two eigenvalues
-    up to ρ, with eigenvectors U, then :math:`\sigma_2(Y) \ge |f(\rho)|\,\sigma_2(U^T [a, b])`, where the last is the
-    smaller singular value of a 2 × 2 matrix of standard normal numbers: below t with probability at most
-    :math:`t\sqrt{\pi/2}`. Where σ2(Y) is less, because witness and Ritz vector are parallel, there is one eigenvalue up
+    one polynomial: :math:`y = f(A)\,a` is the Ritz vector, at the Ritz value θ, and :math:`z = f(A)\,b`. All zeros of f
+    are Ritz values from the second on, so that |f| falls up to the first of them. If A had two eigenvalues
+    :math:`\mu_1 \le \mu_2 \le \rho` below that zero, with eigenvectors U, then :math:`\mu_1 \le \theta`, and z would be
+    as far from the line of y as :math:`|f(\theta)\,f(\rho)|\,|\det U^T [a, b]|` at least, since that is the area which
+    the two span within U, and y has norm 1. The determinant of a 2 × 2 matrix of standard normal numbers has Laplace's
+    distribution: it is below t with probability at most t. Where z is closer to y than that, there is one eigenvalue up
     to ρ, and Temple's inequality holds: with the Rayleigh quotient θ of the Ritz vector and the norm r of its residual,
     both computed afresh from the vector, :math:`\theta - r^2 / (\rho - \theta) \le \lambda \le \theta`.
 
@@ -154,7 +156,7 @@ class Lane:
         self.track = Track.of(start, other)
         self.alphas, self.betas = np.zeros(64), np.zeros(65)
         self.betas[0] = math.sqrt(self._product(start, start))
-        self.apart = 2.0 * self.betas[0] / _LEAST_SECOND
+        self.apart = 2.0 * self.betas[0] ** 2 / _LEAST_DETERMINANT
         self.steps = self.asked = 0
         self.theta = self.second = math.inf
         self.exhausted = False
@@ -260,10 +262,8 @@ class Lane:
             return True
         if self.witness and self.is_kept and k > 2:
             self.second = float(tri.second_ritz_value(alphas, betas, k, self.theta))
-            gap = self.second - self.theta
-            excess = math.log(max(residual**2 / (0.5 * gap * width), 1e-300)) / 2
-            reached = abs(tri.filter_at(alphas, betas, k, coordinates, self.theta + 0.5 * gap))
-            excess = max(excess, math.log(max(self._farther * residual / gap * self.apart / reached, 1e-300)))
+            likely = self._farther * residual / (self.second - self.theta)
+            excess = self._missing(coordinates, residual**2 / width, likely)
             if excess <= 0:
                 excess = self._ask_witness(coordinates, width)
             self._ahead = (k, min(self._ahead[1], excess))
@@ -277,21 +277,32 @@ class Lane:
         apart = other - ritz * (self._product(ritz, other) / norm)
         distance = math.sqrt(self._product(apart, apart))
         self._farther = distance * (self.second - self.theta) / self.residual
-        least = self.apart * distance
         if abs(norm - 1.0) > 1e-6:  # orthogonality is lost
             return math.inf
+        missing = self._missing(coordinates, self.residual**2 / width, distance)
+        if missing > 0:
+            return missing
+        least = self._least_filter(coordinates, distance)
+        rho = float(tri.filtered_above(self.alphas, self.betas, k, coordinates, self.theta, self.second, least))
         self.asked += 1
         found = measured(self.operator, self.known, ritz)
         value, residual = found.value, found.residual
-        rho = float(tri.filtered_above(self.alphas, self.betas, k, coordinates, self.theta, self.second, least))
         if rho <= value or residual**2 > (rho - value) * width:
-            middle = 0.5 * (self.theta + self.second)
-            reached = abs(tri.filter_at(self.alphas, self.betas, k, coordinates, middle))
-            return max(math.log(least / max(reached, 1e-300)), 0.1)
+            return max(self._missing(coordinates, residual**2 / width, distance), 0.1)
         low = value - residual**2 / (rho - value)
         self._certified = Certified(value, low - self.noise, value + self.noise, residual + self.noise, self.products)
         self.limit = rho
         return 0.0
+
+    def _least_filter(self, coordinates: Vector, distance: float) -> float:
+        """What |f| must be at ρ for a witness at this ``distance`` from the Ritz vector; f(θ) is 1 / coordinates[0]."""
+        return float(self.apart * distance * max(abs(coordinates[0]), 1e-10))
+
+    def _missing(self, coordinates: Vector, gap: float, distance: float) -> float:
+        """By how many nats, at the best ρ, Temple's ``gap`` or the witness's ``distance`` falls short."""
+        least = self._least_filter(coordinates, distance)
+        run = self.alphas, self.betas, self.steps, coordinates, self.theta, self.second
+        return float(tri.shortfall(*run, gap, least))
 
     @property
     def is_hopeless(self) -> bool:

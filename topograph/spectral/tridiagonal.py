@@ -120,6 +120,29 @@ def filtered_above(
 
 
 @compiled
+def shortfall(
+    alphas: Any, betas: Any, k: int, coordinates: Any, theta: float, second: float, gap: float, least: float
+) -> float:
+    """How far, in nats, the best ρ is from having both a distance ``gap`` from ``theta`` and |f(ρ)| of ``least``.
+
+    A distance counts half: it is asked for by the square of a residual, which shrinks as fast as ``least``.
+    """
+    low, high = 0.0, 1.0
+    worse = 0.0
+    for _ in range(12):
+        middle = 0.5 * (low + high)
+        rho = theta + middle * (second - theta)
+        near = 0.5 * np.log(max(gap / (rho - theta), 1e-300))
+        faint = np.log(max(least / max(abs(filter_at(alphas, betas, k, coordinates, rho)), 1e-300), 1e-300))
+        worse = max(near, faint)
+        if near > faint:
+            low = middle
+        else:
+            high = middle
+    return float(worse)
+
+
+@compiled
 def growth(alphas: Any, betas: Any, k: int, mu: float) -> float:
     """``max_j |p_j(mu)|`` over j ≤ k for ``mu`` below every Ritz value; 0 when it is not below."""
     pivot = alphas[0] - mu

@@ -20,8 +20,12 @@ def gap_from(kappa: float) -> float:
 
 
 def gap_scale(kappa: float) -> float:
-    """What a relative tolerance on the gap is multiplied by to be a tolerance on κ: gap · dκ / dgap = 2 gap σ2."""
-    return 2 * gap_from(kappa) * math.sqrt(min(max(1 - kappa, 0.0), 1.0))
+    """What a relative tolerance on the gap, and on σ2, is multiplied by to be a tolerance on κ: dκ = 2 σ2 dσ2.
+
+    A σ2 below 0.01 has the tolerance of 0.01, since rounding leaves no more of it.
+    """
+    sigma = math.sqrt(min(max(1 - kappa, 0.0), 1.0))
+    return 2 * sigma * min(gap_from(kappa), max(sigma, 0.01))
 
 
 def gap_of_kappa(kappa: Estimate) -> Estimate:

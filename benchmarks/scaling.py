@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_limits
 
 import topograph as tg
 from trainers import TrainingConfig
-from trainers.numpy_sparse import kernels
+from trainers.numpy_sparse.connections import backward, forward
 from trainers.numpy_sparse.lanes import LANES
 from trainers.numpy_sparse.network import SparseNetwork
 from trainers.numpy_sparse.plan import Rule, gather_samples
@@ -77,15 +77,15 @@ def rates_of(net):
     def measure(kernel, *arguments):
         return best(lambda: [kernel(*arguments) for _ in range(times)]) / times
 
-    def backward(layer, update):
-        return measure(kernels._backward, net.plan, layer, net.state, net.work, inputs, RULE, 1, update)
+    def back(layer, update):
+        return measure(backward, net.plan, layer, net.state, net.work, inputs, RULE, 1, update)
 
-    forward = measure(kernels._forward, net.plan, 0, net.state, net.work.values, net.work.active, inputs)
-    gradient = backward(0, False)
-    update = max(backward(0, True) - gradient, 0) / edges * 1e9
-    rates = [2e-9 * edges * LANES / forward, 2e-9 * edges * LANES / gradient]
+    ahead = measure(forward, net.plan, 0, net.state, net.work.values, net.work.active, inputs)
+    gradient = back(0, False)
+    update = max(back(0, True) - gradient, 0) / edges * 1e9
+    rates = [2e-9 * edges * LANES / ahead, 2e-9 * edges * LANES / gradient]
     if net.topology[1].n_edges == edges:
-        rates.append(4e-9 * edges * LANES / backward(1, False))
+        rates.append(4e-9 * edges * LANES / back(1, False))
     return rates, update
 
 

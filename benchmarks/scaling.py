@@ -13,6 +13,7 @@ import time
 
 import numpy as np
 from threadpoolctl import threadpool_limits
+from timing import best
 
 import topograph as tg
 from trainers import TrainingConfig
@@ -23,17 +24,6 @@ from trainers.numpy_sparse.plan import Rule, gather_samples
 
 RULE = Rule(False, True, True, np.float32(0.01), np.float32(0.9), 0.999, np.float32(1e-8), np.float32(0))
 WIDE, BATCH = 4096, 128
-
-
-def best(work, repeats=7):
-    """Least processor time of several calls, after one."""
-    work()
-    times = []
-    for _ in range(repeats):
-        started = time.process_time()
-        work()
-        times.append(time.process_time() - started)
-    return min(times)
 
 
 def network(sizes, density, batch=BATCH):
@@ -52,7 +42,7 @@ def gemm(n, m, samples):
     rng = np.random.default_rng(0)
     a, b = rng.random((n, m), dtype=np.float32), rng.random((m, samples), dtype=np.float32)
     out = np.empty((n, samples), np.float32)
-    return 2e-9 * n * m * samples / best(lambda: np.matmul(a, b, out=out), 15)
+    return 2e-9 * n * m * samples / best(lambda: np.matmul(a, b, out=out), 16)[0]
 
 
 def show_kernels():
@@ -75,7 +65,7 @@ def rates_of(net):
     times = max(1, 5_000_000 // edges)
 
     def measure(kernel, *arguments):
-        return best(lambda: [kernel(*arguments) for _ in range(times)]) / times
+        return best(lambda: [kernel(*arguments) for _ in range(times)], 8)[0] / times
 
     def back(layer, update):
         return measure(backward, net.plan, layer, net.state, net.work, inputs, RULE, 1, update)
@@ -95,23 +85,24 @@ def show_steps():
     x, labels = rng.random((BATCH, WIDE), dtype=np.float32), rng.integers(0, WIDE, BATCH)
     weights = [rng.random((WIDE, WIDE), dtype=np.float32) for _ in range(2)]
     products = np.empty((WIDE, BATCH), np.float32), np.empty((WIDE, WIDE), np.float32)
+    other = np.empty_like(products[0])
 
     def dense_step():  # the five products of a step, and no activation, mask or update: less than any framework does
         a = x.T
         np.matmul(weights[0], a, out=products[0])
-        np.matmul(weights[1], products[0], out=products[0].copy())
+        np.matmul(weights[1], products[0], out=other)
         for _ in weights:
             np.matmul(products[0], products[0].T, out=products[1])
-        np.matmul(weights[1].T, products[0], out=products[0].copy())
+        np.matmul(weights[1].T, products[0], out=other)
 
-    dense = best(dense_step, 5)
+    dense, _ = best(dense_step, 6)
     print(
         f"\na step of {WIDE}-{WIDE}-{WIDE}, batch {BATCH}, one core; the products alone of a dense one: {dense:.3f} s"
     )
     samples, order = gather_samples(x), np.arange(BATCH)
     for density in (0.01, 0.05, 0.1, 0.2, 0.25):
         net = network([WIDE, WIDE, WIDE], density)
-        seconds = best(lambda net=net: net.train_epoch(samples, labels, order, 0.01, rng), 3)
+        seconds, _ = best(lambda net=net: net.train_epoch(samples, labels, order, 0.01, rng), 4)
         print(f"{density:6.0%} {seconds:8.4f} s, {dense / seconds:5.1f}× as fast")
 
 
@@ -124,7 +115,7 @@ def show_edges():
     for count in (1e4, 3e4, 1e5, 3e5, 1e6, 3e6, 1e7, 3e7, 1e8):
         net = network([side, side], count / side**2, LANES)
         edges.append(net.topology.n_edges)
-        seconds.append(best(lambda net=net: net.train_epoch(samples, labels, order, 0.01, rng), 5))
+        seconds.append(best(lambda net=net: net.train_epoch(samples, labels, order, 0.01, rng), 6)[0])
         print(f"{edges[-1]:12,d} edges {seconds[-1]:10.5f} s")
         del net
     # relative errors, so that the small ones count as much as the large

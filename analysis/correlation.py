@@ -11,7 +11,7 @@ import pandas as pd
 import scipy.sparse as sp
 from scipy import stats
 
-from analysis.frame import cell_columns
+from analysis.frame import cell_codes, cell_columns
 from analysis.guards import check_columns, complete_rows
 from topograph.checks import check_integer, check_real
 from topograph.errors import InsufficientDataError, InvalidParameterError
@@ -131,12 +131,11 @@ def correlate(
     for name in names:
         held = [column for column in controls if column != name]
         try:
-            data = complete_rows(frame, [outcome, name], groups)
+            data = complete_rows(frame.dropna(subset=held), [outcome, name], groups)
         except InsufficientDataError as error:
             reasons[name] = str(error)
             rows += [_row(name, method, frame) for method in methods]
             continue
-        data = frame.loc[data.index].dropna(subset=held)
         clusters = data[groups].astype("category").cat.codes.to_numpy()
         n_clusters = len(np.unique(clusters))
         for method in methods:
@@ -203,7 +202,7 @@ def _statistic(
         return lambda weights: spearman(y, x, weights)
     if method == "kendall":
         return lambda weights: kendall(y, x, weights)
-    codes = data.groupby(list(cells), sort=False).ngroup().to_numpy()
+    codes = cell_codes(data, cells)
     return lambda weights: within(y, x, codes, weights)
 
 
@@ -303,7 +302,7 @@ def _cluster_draws(clusters: npt.NDArray[np.int64], resamples: int, seed: int) -
 
 def _comparable(data: pd.DataFrame, cells: Sequence[str], groups: str) -> tuple[int, int]:
     """How many clusters share their cell with another, and how many such cells there are."""
-    sizes = data.groupby(list(cells), sort=False)[groups].nunique()
+    sizes = data.groupby(cell_codes(data, cells))[groups].nunique()
     return int(sizes[sizes > 1].sum()), int((sizes > 1).sum())
 
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import stats
 
-from analysis.frame import cell_columns
+from analysis.frame import cell_codes, cell_columns
 from analysis.guards import check_columns, complete_rows
 from topograph.checks import check_real
 from topograph.errors import InsufficientDataError, UnknownNameError
@@ -141,17 +141,15 @@ def effect(
             raise UnknownNameError.among("column", name, map(str, frame.columns))
     check_real("confidence", confidence, low=0, high=1, include_low=False, include_high=False)
     check_real("power", power, low=0, high=1, include_low=False, include_high=False)
-    complete = complete_rows(frame, [outcome, metric], groups)
-    data = frame.loc[complete.index]
-    codes = _cell_codes(data, cells)
-    spread = data.groupby(codes)[metric].transform(np.ptp)
+    data = complete_rows(frame, [outcome, metric], groups)
+    spread = data.groupby(cell_codes(data, cells))[metric].transform(np.ptp)
     data = data[spread > 1e-9 * data[metric].abs().max()]
     if data[groups].nunique() < 3:
         raise InsufficientDataError(
             f"{metric} varies within cells of equal {', '.join(cells)} in {data[groups].nunique()} topologies only, "
             "and at least 3 are needed: add constructions or topology seeds to the same degrees"
         )
-    codes = _cell_codes(data, cells)
+    codes = cell_codes(data, cells)
     clusters = data[groups].astype("category").cat.codes.to_numpy()
     x, y = (data[column].to_numpy(dtype=float) for column in (metric, outcome))
     slope, left_out = _slopes(x, y, codes, clusters)
@@ -179,12 +177,6 @@ def effect(
         confidence=confidence,
         power=power,
     )
-
-
-def _cell_codes(data: pd.DataFrame, cells: Sequence[str]) -> npt.NDArray[np.int64]:
-    if not cells:
-        return np.zeros(len(data), dtype=np.int64)
-    return np.asarray(data.groupby(list(cells), sort=False).ngroup())
 
 
 def _means(values: Vector, codes: npt.NDArray[np.int64]) -> Vector:

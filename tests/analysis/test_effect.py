@@ -70,6 +70,20 @@ def test_what_cannot_be_told_is_said():
         effect(frame.drop(columns="degrees"), "l1_normalized_gap")
 
 
+def test_a_setting_that_was_not_given_names_a_cell_too():
+    frame = simulated(0.01)
+    frame["dropout_hidden"] = np.where(frame["topology_seed"] % 2, 0.5, 0.0)
+    without = frame.assign(dropout_hidden=frame["dropout_hidden"].replace(0.0, np.nan))
+    found, expected = (effect(rows, "l1_normalized_gap") for rows in (without, frame))
+    assert found == expected
+    assert found.n == len(frame)
+    tables = [
+        correlate(rows, "test_accuracy", "l1_normalized_gap", methods=["within_cell"], resamples=100)
+        for rows in (without, frame)
+    ]
+    assert tables[0].equals(tables[1])
+
+
 def test_settings_that_vary_are_held_fixed():
     """Networks with dropout are worse and, here, better connected: comparing across settings would blame the gap."""
     frame = simulated(0.0)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import numpy as np
 import numpy.typing as npt
 
 from topograph.graph import BipartiteGraph
 from topograph.spectral.complete import complete_values
-from topograph.spectral.dispatch import assemble
+from topograph.spectral.dense import symmetric_eigenvalues
+from topograph.spectral.dispatch import NEEDS, assemble
 from topograph.spectral.estimate import Estimate
 from topograph.spectral.pattern import Vector
 from topograph.spectral.spectrum import Spectrum, check_quantities, compute_spectrum
@@ -29,10 +30,10 @@ def compute_spectra(
 ) -> list[Spectrum]:
     r"""The spectra of many graphs; those of one tiny shape that are left-regular are solved together.
 
-    For inputs that all have degree k, with the Gram matrix :math:`G = B^T B = V \Lambda V^T` of the m outputs, the
+    For inputs that all have degree k, with the Gram matrix :math:`G = B^T B = R R^T` of the m outputs, the
     Laplacian has the eigenvalues of the 2m × 2m matrix
 
-    .. math:: \begin{pmatrix} k I & -\Lambda^{1/2} V^T \\ -V \Lambda^{1/2} & D_R \end{pmatrix}
+    .. math:: \begin{pmatrix} k I & -R^T \\ -R & D_R \end{pmatrix}
 
     and k, n − m times more. One stacked call each for G, for this matrix and for the normalised G serves all graphs.
     Which are connected is seen from powers of G. All other graphs are passed to `compute_spectrum`, as are those
@@ -86,31 +87,27 @@ def _solve_together(graphs: list[BipartiteGraph], wanted: list[str]) -> dict[int
     if not regular:
         return {}
     degrees = np.array([graphs[place].n_edges // n for place in regular], dtype=np.float64)
-    gram = np.empty((len(regular), m, m))
-    starts = np.arange(n)[:, None] * m
-    for row, place in enumerate(regular):
-        cells = np.zeros((n, m))
-        cells.ravel()[starts + graphs[place].indices.reshape(n, -1)] = 1.0
-        np.matmul(cells.T, cells, out=gram[row])
-    chosen = _connected(gram)
-    if not chosen.any():
-        return {}
-    places = np.flatnonzero(chosen)
-    gram, degrees = gram[places], degrees[places]
-    values, vectors = np.linalg.eigh(gram)
-    kept = values > _LEAST_KEPT * values[:, -1:]
-    full = kept.all(axis=1)  # the others are singular, or nearly: let the exact path decide
-    right = np.einsum("gii->gi", gram)
-    laplacians = _laplacians(values, vectors, degrees, right)
-    spectra = np.linalg.eigvalsh(laplacians)
-    scaled = np.linalg.eigvalsh(gram / np.sqrt(right[:, :, None] * right[:, None, :]))
-    normalized = np.sqrt(np.maximum(scaled[:, -2] / degrees, 0.0))
-    answers: dict[int, Spectrum] = {}
-    for row in np.flatnonzero(full).tolist():
-        answers[regular[places[row]]] = _spectrum(
-            n, m, float(degrees[row]), values[row], spectra[row], float(normalized[row]), wanted
-        )
-    return answers
+    gram = np.stack([_gram(graphs[place]) for place in regular])
+    chosen = np.flatnonzero(_connected(gram))
+    gram, degrees = gram[chosen], degrees[chosen]
+    values = symmetric_eigenvalues(gram)
+    full = values[:, 0] > _LEAST_KEPT * values[:, -1]  # the others are singular, or nearly: let the exact path decide
+    gram, degrees, values = gram[full], degrees[full], values[full]
+    found = _values(n, gram, degrees, values, {need for name in wanted for need in NEEDS[name]})
+    places = [regular[place] for place in chosen[full].tolist()]
+    return {
+        place: Spectrum(assemble(wanted, [{name: estimates[row] for name, estimates in found.items()}], True))
+        for row, place in enumerate(places)
+    }
+
+
+def _gram(graph: BipartiteGraph) -> Vector:
+    """BᵀB of a left-regular graph; its numbers are small enough to be exact in single precision."""
+    n, m = graph.shape
+    cells = np.zeros(n * m, dtype=np.float32)
+    cells[(np.arange(n)[:, None] * m + graph.indices.reshape(n, -1)).ravel()] = 1.0
+    mask = cells.reshape(n, m)
+    return np.asarray(mask.T @ mask, dtype=np.float64)
 
 
 def _forest_of_stars(graph: BipartiteGraph, wanted: list[str]) -> Spectrum:
@@ -130,32 +127,43 @@ def _connected(gram: Vector) -> npt.NDArray[np.bool_]:
     return np.asarray((reach > 0).all(axis=(1, 2)) & (np.einsum("gii->gi", gram) > 0).all(axis=1))
 
 
-def _laplacians(values: Vector, vectors: Vector, degrees: Vector, right: Vector) -> Vector:
-    count, m = values.shape
+def _values(
+    n: int, gram: Vector, degrees: Vector, values: Vector, needed: Collection[str]
+) -> dict[str, list[Estimate]]:
+    """What is ``needed``, for each left-regular graph with this Gram matrix, which has these eigenvalues."""
+    m = gram.shape[1]
+    unit, right = 4 * _EPS * m**0.5, np.einsum("gii->gi", gram)
+    found: dict[str, list[Estimate]] = {}
+
+    def add(name: str, numbers: Vector, bounds: Vector) -> None:
+        if name in needed:
+            pairs = zip(numbers.tolist(), bounds.tolist(), strict=True)
+            found[name] = [Estimate(number, bound, "dense") for number, bound in pairs]
+
+    if {"sigma1", "sigma2"} & set(needed):
+        sigmas: Vector = np.sqrt(values[:, -2:])
+        rounding = unit * values[:, -1]
+        add("sigma1", sigmas[:, 1], rounding / sigmas[:, 1])
+        add("sigma2", sigmas[:, 0], rounding / sigmas[:, 0])
+    if {"connectivity", "laplacian_max", "laplacian_second_max"} & set(needed):
+        eigenvalues = symmetric_eigenvalues(_laplacians(gram, degrees, right))
+        # the square root turns an error of ε ‖G‖ in an eigenvalue g of G into one of ε ‖G‖ / 2 √g
+        bounds = unit * (eigenvalues[:, -1] + values[:, -1] / np.sqrt(values[:, 0]))
+        add("connectivity", eigenvalues[:, 1], bounds)
+        add("laplacian_max", eigenvalues[:, -1], bounds)
+        add("laplacian_second_max", np.maximum(eigenvalues[:, -2], degrees if n > m else 0.0), bounds)
+    if "normalized_gap" in needed:
+        scaled = symmetric_eigenvalues(gram / np.sqrt(right[:, :, None] * right[:, None, :]))
+        sigma = np.sqrt(np.maximum(scaled[:, -2] / degrees, 0.0))
+        add("normalized_gap", 1.0 - sigma, unit * (1 + 1 / sigma))
+    return found
+
+
+def _laplacians(gram: Vector, degrees: Vector, right: Vector) -> Vector:
+    count, m = right.shape
     laplacians = np.zeros((count, 2 * m, 2 * m))
     diagonal = np.arange(m)
     laplacians[:, diagonal, diagonal] = degrees[:, None]
     laplacians[:, m + diagonal, m + diagonal] = right
-    laplacians[:, m:, :m] = -vectors * np.sqrt(np.maximum(values, 0.0))[:, None, :]  # the lower triangle is read
+    laplacians[:, m:, :m] = -np.linalg.cholesky(gram)  # the lower triangle is read
     return laplacians
-
-
-def _spectrum(
-    n: int, m: int, degree: float, gram: Vector, eigenvalues: Vector, normalized: float, wanted: list[str]
-) -> Spectrum:
-    # the square root turns an error of ε ‖G‖ in an eigenvalue g of G into one of ε ‖G‖ / 2 √g
-    bound = 4 * _EPS * m**0.5 * (float(eigenvalues[-1]) + float(gram[-1]) / float(gram[0]) ** 0.5)
-    second = float(eigenvalues[-2])
-    if n > m:
-        second = max(second, degree)
-    sigma1, sigma2 = float(gram[-1]) ** 0.5, float(gram[-2]) ** 0.5
-    rounding = 4 * _EPS * m**0.5 * float(gram[-1])
-    values = {
-        "connectivity": Estimate(float(eigenvalues[1]), bound, "dense"),
-        "laplacian_max": Estimate(float(eigenvalues[-1]), bound, "dense"),
-        "laplacian_second_max": Estimate(second, bound, "dense"),
-        "sigma1": Estimate(sigma1, rounding / sigma1, "dense"),
-        "sigma2": Estimate(sigma2, rounding / sigma2, "dense"),
-        "normalized_gap": Estimate(1.0 - normalized, 4 * _EPS * m**0.5 * (1 + 1 / normalized), "dense"),
-    }
-    return Spectrum(assemble(wanted, [values], True))

@@ -64,17 +64,18 @@ def _laplacian_eigenvalues(matrix: Vector, left: Vector, right: Vector) -> Vecto
     degrees, counts = np.unique(left, return_counts=True)
     size = int(m + np.minimum(counts, m).sum())
     if size > 0.8 * (n + m):
-        return _eigenvalues(_laplacian(matrix, left, right))
+        return symmetric_eigenvalues(_laplacian(matrix, left, right))
     factors: list[Vector] = [
         np.asarray(np.linalg.qr(matrix[left == degree], mode="r")) if count > m else matrix[left == degree]
         for degree, count in zip(degrees, counts, strict=True)
     ]
     diagonal = np.repeat(degrees, [factor.shape[0] for factor in factors])
-    eigenvalues = _eigenvalues(_laplacian(np.concatenate(factors), diagonal, right))
+    eigenvalues = symmetric_eigenvalues(_laplacian(np.concatenate(factors), diagonal, right))
     return np.sort(np.concatenate([eigenvalues, np.repeat(degrees, np.minimum(np.maximum(counts - m, 0), 2))]))
 
 
-def _eigenvalues(matrix: Vector) -> Vector:
+def symmetric_eigenvalues(matrix: Vector) -> Vector:
+    """Of a symmetric matrix, or of a stack of them, in ascending order."""
     return np.asarray(np.linalg.eigvalsh(matrix), dtype=np.float64)
 
 

@@ -22,7 +22,7 @@ METHODS = ("auto", "closed_form", "dense", "lanczos", "inverse")
 _DENSE_ORDER = 200  # up to here one LAPACK call is the fastest and the safest answer
 _DENSE_RESCUE = 3000  # and up to here it is affordable where Lanczos is slow
 
-_NEEDS: Mapping[str, tuple[str, ...]] = {
+NEEDS: Mapping[str, tuple[str, ...]] = {
     "algebraic_connectivity": ("connectivity",),
     "laplacian_gap": ("connectivity",),
     "giant_connectivity": ("connectivity",),
@@ -35,6 +35,8 @@ _NEEDS: Mapping[str, tuple[str, ...]] = {
     "normalized_gap": ("normalized_gap",),
     "giant_normalized_gap": ("normalized_gap",),
 }
+"""What solvers are asked for, by quantity."""
+
 _ZERO_WITHOUT_EDGES = ("algebraic_connectivity", "sigma1", "sigma2", "adjacency_gap")
 
 
@@ -52,7 +54,7 @@ def estimate_all(
             return assemble(
                 wanted, [rotation_values(rotation)], rotation.n_components == 1, copies=rotation.n_components > 1
             )
-    needed = {need for name in wanted for need in _NEEDS[name]}
+    needed = {need for name in wanted for need in NEEDS[name]}
     if _is_connected(whole, method):
         return assemble(wanted, [choose(whole, method).solve(whole, needed, tolerance)], True)
     if wanted and set(wanted) <= {"algebraic_connectivity"}:
@@ -258,7 +260,7 @@ def check_method(method: str, quantities: Iterable[str]) -> None:
     """A method that cannot give all that is asked for is refused before any work."""
     if method != "inverse":
         return
-    beyond = [name for name in quantities if not set(_NEEDS[name]) <= {"connectivity", "normalized_gap"}]
+    beyond = [name for name in quantities if not set(NEEDS[name]) <= {"connectivity", "normalized_gap"}]
     if beyond:
         raise InvalidParameterError(
             f"method 'inverse' gives the smallest eigenvalues only, not {', '.join(beyond)}; name what it should "

@@ -1,8 +1,10 @@
 """Compiled kernels over a pattern: products without a data array, fused with the vector work of a Lanczos step.
 
-Numba is imported here and nowhere else, and this module only where a large graph asks for it, so that importing
-topograph stays quick. Index arrays are unsigned: a signed index costs a wrap-around check for every edge. Weights are
-``None`` for a pattern; Numba then compiles the product without them.
+Numba is imported here and nowhere else in this folder, and this module only where a large graph asks for it, so that
+importing topograph stays quick. Index arrays are unsigned: a signed index costs a wrap-around check for every edge.
+Weights are ``None`` for a pattern; Numba then compiles the product without them. Products and steps share one file
+because Numba's cache looks at a function's own file only: a step would go on with the product that it was compiled
+with.
 """
 
 from __future__ import annotations
@@ -31,68 +33,6 @@ allocate: Any = cgutils.alloca_once_value
 
 _AHEAD = 1024  # indices: two kilobytes
 _ONE, _TWO, _THREE, _FOUR = np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(4)
-
-
-@compiled
-def transpose(indptr: Any, indices: Any, n_right: int) -> Any:
-    """CSC of a CSR pattern by counting, inputs ascending within each output: ``(indptr, indices)``."""
-    starts = np.zeros(n_right + 1, indptr.dtype)
-    for e in range(indices.size):
-        starts[np.int64(indices[e]) + 1] += 1
-    for j in range(n_right):
-        starts[j + 1] += starts[j]
-    heads = starts[:-1].copy()
-    rows = np.empty(indices.size, indices.dtype)
-    for i in range(indptr.size - 1):
-        for e in range(np.int64(indptr[i]), np.int64(indptr[i + 1])):
-            j = indices[e]
-            rows[heads[j]] = i
-            heads[j] += 1
-    return starts, rows
-
-
-@compiled
-def transpose_data(indptr: Any, indices: Any, data: Any, starts: Any) -> Any:
-    """The data of the CSC whose ``starts`` `transpose` found."""
-    heads = starts[:-1].copy()
-    moved = np.empty(data.size, np.float64)
-    for i in range(indptr.size - 1):
-        for e in range(np.int64(indptr[i]), np.int64(indptr[i + 1])):
-            j = indices[e]
-            moved[heads[j]] = data[e]
-            heads[j] += 1
-    return moved
-
-
-@compiled
-def is_connected(indptr: Any, indices: Any, col_indptr: Any, col_indices: Any) -> bool:
-    """Breadth-first search that stops as soon as every node has been seen."""
-    n, m = indptr.size - 1, col_indptr.size - 1
-    seen_left, seen_right = np.zeros(n, np.uint8), np.zeros(m, np.uint8)
-    queue = np.empty(n + m, np.int64)
-    queue[0] = 0
-    seen_left[0] = 1
-    head, tail = 0, 1
-    while head < tail:
-        node = queue[head]
-        head += 1
-        if node < n:
-            for e in range(np.int64(indptr[node]), np.int64(indptr[node + 1])):
-                j = indices[e]
-                if seen_right[j] == 0:
-                    seen_right[j] = 1
-                    queue[tail] = n + np.int64(j)
-                    tail += 1
-        else:
-            for e in range(np.int64(col_indptr[node - n]), np.int64(col_indptr[node - n + 1])):
-                i = col_indices[e]
-                if seen_left[i] == 0:
-                    seen_left[i] = 1
-                    queue[tail] = np.int64(i)
-                    tail += 1
-        if tail == n + m:
-            return True
-    return False
 
 
 # products are compiled without leave to reorder: it makes LLVM use gather instructions, which are half as fast
@@ -422,115 +362,6 @@ def remove(work: Any, known: Any, share: float) -> None:
 
 
 @compiled
-def keep(basis: Any, place: int, vector: Any, other: Any) -> None:
-    """Row ``place`` of the stored basis, where it has one."""
-    if place < basis.shape[0]:
-        basis[place, 0] = vector
-        basis[place, 1] = other
-
-
-@compiled
-def advance_full(
-    indptr: Any,
-    indices: Any,
-    weights: Any,
-    col_indptr: Any,
-    col_indices: Any,
-    col_weights: Any,
-    diagonal: Any,
-    sign: float,
-    vector: Any,
-    work: Any,
-    known: Any,
-    other: Any,
-    other_work: Any,
-    basis: Any,
-    alphas: Any,
-    betas: Any,
-    first: int,
-    steps: int,
-) -> int:
-    """Lanczos steps ``first … first + steps - 1`` on [[D_L, ±B], [±Bᵀ, D_R]]; returns how many there are then.
-
-    The step j finds v_j = ``vector`` / ``betas[j]`` and, in ``work``, v_{j-1} times ``betas[j-1]``; the two arrays
-    change places after every step. Fewer steps are taken when the Krylov space is exhausted. ``other`` and
-    ``other_work`` follow with the same coefficients; ``basis`` keeps both vectors of each step while it has rows.
-    """
-    n, m = indptr.size - 1, col_indptr.size - 1
-    total, other_total, source, none = np.empty(n + m), np.empty(n + m), np.empty(2 * max(n, m)), np.empty(0)
-    for j in range(first, first + steps):
-        scale = 1.0 / betas[j]
-        carry = betas[j] / betas[j - 1] if j > 0 else 0.0
-        keep(basis, j, vector, other)
-        interleave(vector[n:], other[n:], none, source, 0, 1)
-        gather_one(indptr, indices, weights, source, total, other_total, 0, n)
-        interleave(vector[:n], other[:n], none, source, 0, 1)
-        gather_one(col_indptr, col_indices, col_weights, source, total[n:], other_total[n:], 0, m)
-        a, p, q = finish_full(diagonal, sign, total, vector, work, known, scale, carry)
-        alphas[j] = a
-        norm = update(work, vector, known, a * scale, p - a * q, None, 0, n + m)
-        if norm < CANCELLED * (a * a + (betas[j] * betas[j] if j > 0 else 0.0)):
-            norm = cleanse(work, vector, known, scale, None)
-        betas[j + 1] = np.sqrt(norm)
-        share = follow_full(diagonal, sign, other_total, other, other_work, known, scale, carry, a)
-        remove(other_work, known, share)
-        vector, work, other, other_work = work, vector, other_work, other
-        if betas[j + 1] <= 1e-14 * (abs(a) + (betas[j] if j > 0 else 0.0)):
-            return j + 1
-    return first + steps
-
-
-@compiled
-def advance_half(
-    indptr: Any,
-    indices: Any,
-    weights: Any,
-    col_indptr: Any,
-    col_indices: Any,
-    col_weights: Any,
-    factor: Any,
-    inverse: Any,
-    inner: Any,
-    shift: Any,
-    sign: float,
-    vector: Any,
-    work: Any,
-    known: Any,
-    other: Any,
-    other_work: Any,
-    basis: Any,
-    alphas: Any,
-    betas: Any,
-    first: int,
-    steps: int,
-) -> int:
-    """The same on ``shift ± E Bᵀ F B``, over the outputs only."""
-    n, m = indptr.size - 1, col_indptr.size - 1
-    total, middle, other_total, other_middle = np.empty(m), np.empty(n), np.empty(m), np.empty(n)
-    source, none = np.empty(2 * max(n, m)), np.empty(0)
-    for j in range(first, first + steps):
-        scale = 1.0 / betas[j]
-        carry = betas[j] / betas[j - 1] if j > 0 else 0.0
-        keep(basis, j, vector, other)
-        interleave(vector, other, none, source, 0, 1)
-        gather_one(indptr, indices, weights, source, middle, other_middle, 0, n)
-        interleave(middle, other_middle, factor, source, 0, 1)
-        gather_one(col_indptr, col_indices, col_weights, source, total, other_total, 0, m)
-        a, p, q = finish_half(shift, sign, inverse, inner, total, vector, work, known, scale, carry)
-        alphas[j] = a
-        norm = update(work, vector, known, a * scale, p - a * q, inner, 0, m)
-        if norm < CANCELLED * (a * a + (betas[j] * betas[j] if j > 0 else 0.0)):
-            norm = cleanse(work, vector, known, scale, inner)
-        betas[j + 1] = np.sqrt(norm)
-        share = follow_half(shift, sign, inverse, inner, other_total, other, other_work, known, scale, carry, a)
-        remove(other_work, known, share)
-        vector, work, other, other_work = work, vector, other_work, other
-        if betas[j + 1] <= 1e-14 * (abs(a) + (betas[j] if j > 0 else 0.0)):
-            return j + 1
-    return first + steps
-
-
-@compiled
 def finish_lane(
     n: int,
     kind: int,
@@ -542,11 +373,15 @@ def finish_lane(
     other: Any,
     other_work: Any,
     known: Any,
+    basis: Any,
     alphas: Any,
     betas: Any,
     j: int,
 ) -> bool:
     """Step ``j`` of one lane, whose products are there; whether the Krylov space is exhausted."""
+    if j < basis.shape[0]:
+        basis[j, 0] = vector
+        basis[j, 1] = other
     shift, inverse, inner = terms
     scale = 1.0 / betas[j]
     carry = betas[j] / betas[j - 1] if j > 0 else 0.0
@@ -573,6 +408,54 @@ def finish_lane(
 
 
 @compiled
+def advance_lane(
+    indptr: Any,
+    indices: Any,
+    weights: Any,
+    col_indptr: Any,
+    col_indices: Any,
+    col_weights: Any,
+    kind: int,
+    terms: Any,
+    factor: Any,
+    vector: Any,
+    work: Any,
+    other: Any,
+    other_work: Any,
+    basis: Any,
+    known: Any,
+    alphas: Any,
+    betas: Any,
+    first: int,
+    steps: int,
+) -> int:
+    """Lanczos steps ``first … first + steps - 1`` of one lane; returns how many were taken.
+
+    The step j finds v_j = ``vector`` / ``betas[j]`` and, in ``work``, v_{j-1} times ``betas[j-1]``; the two arrays
+    change places after every step. Fewer steps are taken when the Krylov space is exhausted. ``other`` and
+    ``other_work`` follow with the same coefficients; ``basis`` keeps both vectors of each step while it has rows.
+    """
+    n, m = indptr.size - 1, col_indptr.size - 1
+    totals, source, none = np.empty((2, n + m)), np.empty(2 * max(n, m)), np.empty(0)
+    right = n if kind & FULL else 0
+    for j in range(first, first + steps):
+        interleave(vector[right:], other[right:], none, source, 0, 1)
+        gather_one(indptr, indices, weights, source, totals[0], totals[1], 0, n)
+        if kind & FULL:
+            interleave(vector[:n], other[:n], none, source, 0, 1)
+        else:
+            interleave(totals[0, :n], totals[1, :n], factor, source, 0, 1)
+        gather_one(col_indptr, col_indices, col_weights, source, totals[0, n:], totals[1, n:], 0, m)
+        is_exhausted = finish_lane(
+            n, kind, terms, totals[0], totals[1], vector, work, other, other_work, known, basis, alphas, betas, j
+        )
+        vector, work, other, other_work = work, vector, other_work, other
+        if is_exhausted:
+            return j + 1 - first
+    return steps
+
+
+@compiled
 def finish_lanes(
     n: int,
     kinds: Any,
@@ -594,10 +477,10 @@ def finish_lanes(
     is_exhausted = False
     for lane in range(kinds.size):
         j = firsts[lane] + step
-        keep(bases[lane], j, vectors[lane], others[lane])
         is_exhausted |= finish_lane(
             n, kinds[lane], (shifts[lane], inverses[lane], inners[lane]), totals[2 * lane], totals[2 * lane + 1],
-            vectors[lane], works[lane], others[lane], other_works[lane], knowns[lane], alphas[lane], betas[lane], j,
+            vectors[lane], works[lane], others[lane], other_works[lane], knowns[lane], bases[lane], alphas[lane],
+            betas[lane], j,
         )  # fmt: skip
     return is_exhausted
 

@@ -28,7 +28,7 @@ import numpy.typing as npt
 
 from topograph.spectral import kernels
 from topograph.spectral.pattern import Pattern, Vector
-from topograph.spectral.threads import run_parts, split_rows
+from topograph.spectral.threads import Parts, run_parts, split_rows
 
 ROUNDING = 8 * float(np.finfo(float).eps)
 """Allowance for the rounding of a product, relative to the norm of the matrix."""
@@ -102,7 +102,7 @@ class Operator(Protocol):
     def advance(self, track: Track, known: Vector, alphas: Vector, betas: Vector, first: int, steps: int) -> int:
         """Steps ``first … first + steps − 1``, noted in ``alphas`` and ``betas``; how many there are then.
 
-        See `kernels.advance_full`. The track is turned once for every step.
+        See `kernels.advance_lane`. The track is turned once for every step.
         """
         ...
 
@@ -172,13 +172,7 @@ class FullOperator:
 
     def advance(self, track: Track, known: Vector, alphas: Vector, betas: Vector, first: int, steps: int) -> int:
         """See `Operator.advance`."""
-        if split_rows(self.pattern) is not None:
-            return first + advance_runs([Run(self, track, known, alphas, betas, first)], steps)
-        reached = kernels.advance_full(
-            *self.pattern.by_rows, *self.pattern.by_columns, self.diagonal, -1.0, track.vector, track.work, known,
-            track.other, track.other_work, track.basis, alphas, betas, first, steps,
-        )  # fmt: skip
-        return _turned(track, first, reached)
+        return first + advance_runs([Run(self, track, known, alphas, betas, first)], steps)
 
 
 @dataclass(frozen=True)
@@ -239,19 +233,7 @@ class HalfOperator:
 
     def advance(self, track: Track, known: Vector, alphas: Vector, betas: Vector, first: int, steps: int) -> int:
         """See `Operator.advance`."""
-        if split_rows(self.pattern) is not None:
-            return first + advance_runs([Run(self, track, known, alphas, betas, first)], steps)
-        reached = kernels.advance_half(
-            *self.pattern.by_rows, *self.pattern.by_columns, self.factor, self.inverse, self.metric, self.shift, -1.0,
-            track.vector, track.work, known, track.other, track.other_work, track.basis, alphas, betas, first, steps,
-        )  # fmt: skip
-        return _turned(track, first, reached)
-
-
-def _turned(track: Track, first: int, reached: int) -> int:
-    if (reached - first) % 2:
-        track.turn()
-    return int(reached)
+        return first + advance_runs([Run(self, track, known, alphas, betas, first)], steps)
 
 
 @dataclass(frozen=True)
@@ -276,39 +258,56 @@ def advance_runs(runs: Sequence[Run], steps: int) -> int:
 
     They are fewer where one of the runs exhausts its Krylov space.
     """
-    count, pattern = len(runs), runs[0].operator.pattern
-    padded = [*runs, *[runs[0]] * (kernels.LANES - count)]  # compiled code takes as many of each, whatever the count
-    vectors, works, others, other_works, bases = zip(*[run.track.arrays for run in padded], strict=True)
-    shifts, inverses, inners, factors = zip(*[run.operator.terms.diagonals for run in padded], strict=True)
-    knowns, alphas, betas = zip(*[(run.known, run.alphas, run.betas) for run in padded], strict=True)
-    diagonals, shared = (shifts, inverses, inners), (knowns, bases, alphas, betas)
-    kinds, firsts = np.array([run.kind for run in runs]), np.array([run.first for run in runs])
-    rows, columns, parts = pattern.by_rows, pattern.by_columns, split_rows(pattern)
-    taken = 0
-    if parts is None:
+    pattern = runs[0].operator.pattern
+    parts = split_rows(pattern)
+    if parts is not None:
+        taken = _advance_in_parts(runs, steps, parts)
+    elif len(runs) > 1:
+        taken = int(kernels.advance_lanes(*pattern.by_rows, *pattern.by_columns, *_kinds(runs), steps, *_padded(runs)))
+    else:
+        run, terms = runs[0], runs[0].operator.terms
         taken = int(
-            kernels.advance_lanes(
-                *rows, *columns, kinds, firsts, steps, diagonals, factors, vectors, works, others, other_works, *shared
+            kernels.advance_lane(
+                *pattern.by_rows, *pattern.by_columns, run.kind, terms.diagonals[:3], terms.diagonals[3],
+                *run.track.arrays, run.known, run.alphas, run.betas, run.first, steps,
             )
-        )
-    else:  # the loop of `kernels.advance_lanes` where each product is shared among threads
-        n, m = pattern.n_left, pattern.n_right
-        totals, source = np.empty((2 * count, n + m)), kernels.make_source(max(n, m))
-        is_exhausted = False
-        while taken < steps and not is_exhausted:
-            kernels.spread_right(n, kinds, vectors, others, source)
-            run_parts([(kernels.gather_lanes, *rows, source, totals, 0, lo, hi) for lo, hi in parts[0]])
-            kernels.spread_left(n, kinds, vectors, others, factors, totals, source)
-            run_parts([(kernels.gather_lanes, *columns, source, totals, n, lo, hi) for lo, hi in parts[1]])
-            is_exhausted = kernels.finish_lanes(
-                n, kinds, firsts, taken, diagonals, totals, vectors, works, others, other_works, *shared
-            )
-            vectors, works, others, other_works = works, vectors, other_works, others
-            taken += 1
+        )  # fmt: skip
     if taken % 2:
         for run in runs:
             run.track.turn()
     return taken
+
+
+def _kinds(runs: Sequence[Run]) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    return np.array([run.kind for run in runs]), np.array([run.first for run in runs])
+
+
+def _padded(runs: Sequence[Run]) -> tuple[Any, ...]:
+    """What `kernels.advance_lanes` takes of each run: as many of each, whatever the count."""
+    padded = [*runs, *[runs[0]] * (kernels.LANES - len(runs))]
+    vectors, works, others, other_works, bases = zip(*[run.track.arrays for run in padded], strict=True)
+    shifts, inverses, inners, factors = zip(*[run.operator.terms.diagonals for run in padded], strict=True)
+    knowns, alphas, betas = zip(*[(run.known, run.alphas, run.betas) for run in padded], strict=True)
+    return (shifts, inverses, inners), factors, vectors, works, others, other_works, knowns, bases, alphas, betas
+
+
+def _advance_in_parts(runs: Sequence[Run], steps: int, parts: tuple[Parts, Parts]) -> int:
+    """The loop of `kernels.advance_lanes`, each product shared among threads."""
+    pattern, (kinds, firsts) = runs[0].operator.pattern, _kinds(runs)
+    terms, factors, vectors, works, others, other_works, *rest = _padded(runs)
+    n, m = pattern.n_left, pattern.n_right
+    totals, source = np.empty((2 * len(runs), n + m)), kernels.make_source(max(n, m))
+    for step in range(steps):
+        kernels.spread_right(n, kinds, vectors, others, source)
+        run_parts([(kernels.gather_lanes, *pattern.by_rows, source, totals, 0, lo, hi) for lo, hi in parts[0]])
+        kernels.spread_left(n, kinds, vectors, others, factors, totals, source)
+        run_parts([(kernels.gather_lanes, *pattern.by_columns, source, totals, n, lo, hi) for lo, hi in parts[1]])
+        state = vectors, works, others, other_works
+        is_exhausted = kernels.finish_lanes(n, kinds, firsts, step, terms, totals, *state, *rest)
+        vectors, works, others, other_works = works, vectors, other_works, others
+        if is_exhausted:
+            return step + 1
+    return steps
 
 
 def product(matrix: tuple[Any, Any, Any], vector: Vector) -> Vector:

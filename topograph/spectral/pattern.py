@@ -39,7 +39,7 @@ class Pattern:
     @classmethod
     def of(cls, graph: BipartiteGraph, weights: Vector | None = None) -> Pattern:
         """The pattern of a graph; the columns are found by counting, in one pass."""
-        from topograph.spectral.kernels import transpose, transpose_data
+        from topograph.spectral.indices import transpose, transpose_data
 
         indptr, indices = _unsigned(graph.indptr), _unsigned(graph.indices)
         if indices.size >= _NARROW_FROM and max(graph.shape) <= 1 << 16:
@@ -81,7 +81,7 @@ class Pattern:
     @property
     def is_connected(self) -> bool:
         """Whether every node can be reached from every other; an isolated node cannot."""
-        from topograph.spectral.kernels import is_connected
+        from topograph.spectral.indices import is_connected
 
         if (np.diff(self.indptr) == 0).any() or (np.diff(self.col_indptr) == 0).any():
             return False

@@ -14,6 +14,7 @@ import pandas as pd
 
 from analysis.guards import is_constant
 from topograph.errors import InsufficientDataError, InvalidParameterError, StoreError, UnknownNameError
+from topograph.graph import BipartiteGraph
 from topograph.metrics import metric_table
 from trainers import TrainingConfig
 from trainers.study.store import Store
@@ -159,6 +160,19 @@ def cell_codes(frame: pd.DataFrame, cells: Sequence[str]) -> npt.NDArray[np.int6
     if not cells:
         return np.zeros(len(frame), dtype=np.int64)
     return np.asarray(frame.groupby(list(cells), sort=False, dropna=False).ngroup())
+
+
+def cell_families(codes: npt.NDArray[np.int64], clusters: npt.NDArray[np.int64]) -> int:
+    """How many families of cells there are: cells with a cluster in common, such as those of two settings, are one.
+
+    Comparing within cells takes one mean from the clusters of each family, whatever the number of its cells.
+
+    Examples
+    --------
+    >>> cell_families(np.array([0, 1, 0, 1, 2]), clusters=np.array([0, 0, 1, 1, 2]))
+    2
+    """
+    return BipartiteGraph.from_edges(np.unique(np.stack([clusters, codes], axis=1), axis=0)).n_components
 
 
 def layer_degrees(frame: pd.DataFrame, layer: int) -> pd.Series:

@@ -106,7 +106,7 @@ def predict_unseen(
     columns = list(dict.fromkeys(column for names in features.values() for column in names))
     check_columns(frame, [outcome, *columns])
     check_real("confidence", confidence, low=0, high=1, include_low=False, include_high=False)
-    check_integer("resamples", resamples, low=100)
+    resamples = check_integer("resamples", resamples, low=100)
     for column in (*held_out, groups):
         if column not in frame.columns:
             raise UnknownNameError.among("column", column, map(str, frame.columns))

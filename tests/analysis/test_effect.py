@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 import statsmodels.formula.api as smf
 
@@ -82,6 +83,21 @@ def test_a_setting_that_was_not_given_names_a_cell_too():
         for rows in (without, frame)
     ]
     assert tables[0].equals(tables[1])
+
+
+def test_more_settings_make_no_fewer_topologies():
+    """Each topology trained with four settings, which change nothing: what is known of it is what one setting tells."""
+    frame = simulated(0.01, clusters=12, runs=1)
+    many = pd.concat([frame.assign(dropout_hidden=0.1 * setting) for setting in range(4)], ignore_index=True)
+    one, four = effect(frame, "l1_normalized_gap"), effect(many, "l1_normalized_gap")
+    assert four.n_cells == 4 * one.n_cells
+    assert (four.low, four.high, four.per_cell) == pytest.approx((one.low, one.high, one.per_cell))
+    tables = [
+        correlate(rows, "test_accuracy", "l1_normalized_gap", methods=["within_cell"], resamples=100)
+        for rows in (frame, many)
+    ]
+    columns = ["estimate", "low", "high", "p_value"]
+    assert tables[1].loc[0, columns].tolist() == pytest.approx(tables[0].loc[0, columns].tolist(), rel=1e-6)
 
 
 def test_settings_that_vary_are_held_fixed():

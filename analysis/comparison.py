@@ -111,7 +111,8 @@ def compare(
     """
     if held_out not in frame.columns:
         raise UnknownNameError.among("column", held_out, map(str, frame.columns))
-    complete = frame.loc[frame.index.isin(fit(frame, full, groups=groups).result.model.data.row_labels)]
+    frame = frame.reset_index(drop=True)  # so that a label names one row
+    complete = frame.loc[fit(frame, full, groups=groups).result.model.data.row_labels]
     fits = [fit(complete, formula, groups=groups) for formula in (base, full)]
     terms = [list(model.coefficients.index) for model in fits]
     added = tuple(term for term in terms[1] if term not in terms[0])

@@ -11,7 +11,7 @@ import pandas as pd
 import scipy.sparse as sp
 from scipy import stats
 
-from analysis.frame import cell_columns
+from analysis.frame import cell_codes, cell_columns, cell_families
 from analysis.guards import check_columns, complete_rows
 from topograph.checks import check_integer, check_real
 from topograph.errors import InsufficientDataError, InvalidParameterError
@@ -53,8 +53,9 @@ def correlate(
 
     Runs on one topology are not independent, so whole topologies are drawn with replacement (cluster bootstrap). The
     standard error s of z = artanh r over the draws gives the interval tanh(z ± t·s) and the p-value of r = 0. With G
-    clusters, t is from Student's distribution on f = G − 2 − controls degrees of freedom (within cells: G − 1 − cells,
-    of those with more than one cluster), and s is multiplied by √(G/f), since the draws vary too little by that.
+    clusters, t is from Student's distribution on f = G − 2 − controls degrees of freedom, and s is multiplied by
+    √(G/f), since the draws vary too little by that. Within cells f = G − 1 − F, of the clusters that share a cell with
+    another: F is the number of families of cells, those with a cluster in common being one.
 
     Parameters
     ----------
@@ -110,7 +111,7 @@ def correlate(
     controls = [control] if isinstance(control, str) else list(control)
     check_columns(frame, [outcome, *names, *controls])
     check_real("confidence", confidence, low=0, high=1, include_low=False, include_high=False)
-    check_integer("resamples", resamples, low=100)
+    resamples = check_integer("resamples", resamples, low=100)
     cells = cell_columns(frame) if cells is None else cells
     has_cells = all(column in frame.columns for column in cells)
     if methods is None:
@@ -131,12 +132,11 @@ def correlate(
     for name in names:
         held = [column for column in controls if column != name]
         try:
-            data = complete_rows(frame, [outcome, name], groups)
+            data = complete_rows(frame.dropna(subset=held), [outcome, name], groups)
         except InsufficientDataError as error:
             reasons[name] = str(error)
             rows += [_row(name, method, frame) for method in methods]
             continue
-        data = frame.loc[data.index].dropna(subset=held)
         clusters = data[groups].astype("category").cat.codes.to_numpy()
         n_clusters = len(np.unique(clusters))
         for method in methods:
@@ -203,7 +203,7 @@ def _statistic(
         return lambda weights: spearman(y, x, weights)
     if method == "kendall":
         return lambda weights: kendall(y, x, weights)
-    codes = data.groupby(list(cells), sort=False).ngroup().to_numpy()
+    codes = cell_codes(data, cells)
     return lambda weights: within(y, x, codes, weights)
 
 
@@ -302,9 +302,13 @@ def _cluster_draws(clusters: npt.NDArray[np.int64], resamples: int, seed: int) -
 
 
 def _comparable(data: pd.DataFrame, cells: Sequence[str], groups: str) -> tuple[int, int]:
-    """How many clusters share their cell with another, and how many such cells there are."""
-    sizes = data.groupby(list(cells), sort=False)[groups].nunique()
-    return int(sizes[sizes > 1].sum()), int((sizes > 1).sum())
+    """How many clusters share a cell with another, and how many families of such cells there are."""
+    codes = cell_codes(data, cells)
+    shared = (data.groupby(codes)[groups].transform("nunique") > 1).to_numpy()
+    clusters = pd.factorize(data[groups][shared])[0]
+    if not shared.any():
+        return 0, 0
+    return len(np.unique(clusters)), cell_families(np.unique(codes[shared], return_inverse=True)[1], clusters)
 
 
 def _interval(

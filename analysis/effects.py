@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import stats
 
-from analysis.frame import cell_columns
+from analysis.frame import cell_codes, cell_columns, cell_families
 from analysis.guards import check_columns, complete_rows
 from topograph.checks import check_real
 from topograph.errors import InsufficientDataError, UnknownNameError
@@ -41,6 +41,8 @@ class Effect:
         How many times as many topologies would make an effect as large as ``points`` detectable; at most 1 when it is.
     n, n_clusters, n_cells
         Runs, topologies and cells that were compared: those in cells where the metric varies.
+    per_cell
+        Mean number of topologies in a cell; one that was trained with two settings is in two.
     confidence, power
         As asked for.
     """
@@ -57,6 +59,7 @@ class Effect:
     n: int
     n_clusters: int
     n_cells: int
+    per_cell: float
     confidence: float
     power: float
 
@@ -66,11 +69,10 @@ class Effect:
         return self.low > 0 or self.high < 0
 
     def __str__(self) -> str:
-        per_cell = self.n_clusters / self.n_cells
         start = (
             f"With degrees held fixed, one standard deviation of {self.metric} goes with {self.points:+.2f} points of "
             f"{self.outcome.replace('_', ' ')} ({100 * self.confidence:g} % CI {self.low:+.2f} … {self.high:+.2f}), "
-            f"{per_cell:.3g} topologies a cell: "
+            f"{self.per_cell:.3g} topologies a cell: "
         )
         if self.is_clear:
             return f"{start}distinguishable from zero."
@@ -99,8 +101,9 @@ def effect(
 
     The slope is that of least squares with a constant for each cell, β = Σ ẋẏ / Σ ẋ² over deviations from the cell
     means. Its standard error is the jackknife's over whole topologies, :math:`s^2 = \frac{C-1}{C} \sum_c
-    (\beta_{-c} - \beta)^2`, which stays honest when topologies are few; intervals use Student's t with C − 1 − (cells)
-    degrees of freedom, no fewer than 1. The smallest detectable effect is :math:`(t_{1-\alpha/2} + t_{power})\, s`.
+    (\beta_{-c} - \beta)^2`, which stays honest when topologies are few. Intervals use Student's t with C − 1 − F
+    degrees of freedom, no fewer than 1: F is the number of families of cells, those with a topology in common being
+    one. The smallest detectable effect is :math:`(t_{1-\alpha/2} + t_{power})\, s`.
 
     Parameters
     ----------
@@ -141,24 +144,22 @@ def effect(
             raise UnknownNameError.among("column", name, map(str, frame.columns))
     check_real("confidence", confidence, low=0, high=1, include_low=False, include_high=False)
     check_real("power", power, low=0, high=1, include_low=False, include_high=False)
-    complete = complete_rows(frame, [outcome, metric], groups)
-    data = frame.loc[complete.index]
-    codes = _cell_codes(data, cells)
-    spread = data.groupby(codes)[metric].transform(np.ptp)
+    data = complete_rows(frame, [outcome, metric], groups)
+    spread = data.groupby(cell_codes(data, cells))[metric].transform(np.ptp)
     data = data[spread > 1e-9 * data[metric].abs().max()]
     if data[groups].nunique() < 3:
         raise InsufficientDataError(
             f"{metric} varies within cells of equal {', '.join(cells)} in {data[groups].nunique()} topologies only, "
             "and at least 3 are needed: add constructions or topology seeds to the same degrees"
         )
-    codes = _cell_codes(data, cells)
+    codes = cell_codes(data, cells)
     clusters = data[groups].astype("category").cat.codes.to_numpy()
     x, y = (data[column].to_numpy(dtype=float) for column in (metric, outcome))
     slope, left_out = _slopes(x, y, codes, clusters)
     count = int(clusters.max()) + 1
     error = float(np.sqrt((count - 1) / count * np.square(left_out - slope).sum()))
     n_cells = int(codes.max()) + 1
-    freedom = max(1, count - 1 - n_cells)
+    freedom = max(1, count - 1 - cell_families(codes, clusters))
     sd = float(np.sqrt(np.square(x - _means(x, codes)[codes]).mean()))
     reach = float(stats.t.ppf(0.5 + confidence / 2, freedom))
     seen = (reach + float(stats.t.ppf(power, freedom))) * error
@@ -176,15 +177,10 @@ def effect(
         n=len(data),
         n_clusters=count,
         n_cells=n_cells,
+        per_cell=len(np.unique(np.stack([clusters, codes], axis=1), axis=0)) / n_cells,
         confidence=confidence,
         power=power,
     )
-
-
-def _cell_codes(data: pd.DataFrame, cells: Sequence[str]) -> npt.NDArray[np.int64]:
-    if not cells:
-        return np.zeros(len(data), dtype=np.int64)
-    return np.asarray(data.groupby(list(cells), sort=False).ngroup())
 
 
 def _means(values: Vector, codes: npt.NDArray[np.int64]) -> Vector:

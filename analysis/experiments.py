@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from analysis.effects import Effect, effect
-from analysis.frame import cell_columns
+from analysis.frame import cell_codes, cell_columns
 from topograph.errors import InsufficientDataError, UnknownNameError
 
 Vector = npt.NDArray[np.float64]
@@ -174,11 +174,11 @@ def _share(
 ) -> tuple[float, float, float]:
     """1 − spread(relabelled) / spread(as built), the spread being the variance between constructions within cells."""
     keys = [*cells, "construction", "as_built", groups]
-    topologies = frame.groupby(keys, sort=False, as_index=False)[outcome].mean()
+    topologies = frame.groupby(keys, sort=False, as_index=False, dropna=False)[outcome].mean()
     halves = []
     for _, half in topologies.groupby("as_built", sort=False):
-        arms = half.groupby([*cells, "construction"], sort=False).ngroup().to_numpy()
-        cell_of_arm = half.groupby(list(cells), sort=False).ngroup().to_numpy()[np.unique(arms, return_index=True)[1]]
+        arms = cell_codes(half, [*cells, "construction"])
+        cell_of_arm = cell_codes(half, cells)[np.unique(arms, return_index=True)[1]]
         halves.append((bool(half["as_built"].iloc[0]), half[outcome].to_numpy(dtype=float), arms, cell_of_arm))
     halves.sort(key=lambda half: not half[0])
     if len(halves) < 2:

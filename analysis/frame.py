@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from analysis.guards import is_constant
 from topograph.errors import InsufficientDataError, InvalidParameterError, StoreError, UnknownNameError
+from topograph.graph import BipartiteGraph
 from topograph.metrics import metric_table
 from trainers import TrainingConfig
 from trainers.study.store import Store
@@ -147,6 +149,43 @@ def cell_columns(frame: pd.DataFrame) -> tuple[str, ...]:
     return (*CELL, *setting_columns(frame))
 
 
+def cell_codes(frame: pd.DataFrame, cells: Sequence[str]) -> npt.NDArray[np.int64]:
+    """The number of the cell that each row is in, from 0; a setting that was not given is a value like any other.
+
+    Examples
+    --------
+    >>> cell_codes(pd.DataFrame({"degrees": ["4", "8", "4"], "clip": [1.0, None, None]}), ["degrees", "clip"]).tolist()
+    [0, 1, 2]
+    """
+    if not cells:
+        return np.zeros(len(frame), dtype=np.int64)
+    return np.asarray(frame.groupby(list(cells), sort=False, dropna=False).ngroup())
+
+
+def cell_families(codes: npt.NDArray[np.int64], clusters: npt.NDArray[np.int64]) -> int:
+    """How many families of cells there are: cells with a cluster in common, such as those of two settings, are one.
+
+    Comparing within cells takes one mean from the clusters of each family, whatever the number of its cells.
+
+    Examples
+    --------
+    >>> cell_families(np.array([0, 1, 0, 1, 2]), clusters=np.array([0, 0, 1, 1, 2]))
+    2
+    """
+    return BipartiteGraph.from_edges(np.unique(np.stack([clusters, codes], axis=1), axis=0)).n_components
+
+
+def layer_degrees(frame: pd.DataFrame, layer: int) -> pd.Series:
+    """The degree asked for of a layer pair, from 1; NaN where ``degrees`` says none.
+
+    Examples
+    --------
+    >>> layer_degrees(pd.DataFrame({"degrees": ["30-10", "row 1"]}), 2).tolist()
+    [10.0, nan]
+    """
+    return pd.to_numeric(frame["degrees"].str.split("-").str[layer - 1], errors="coerce").astype(float)
+
+
 def metric_columns(frame: pd.DataFrame) -> list[str]:
     """The columns that hold a metric of a layer or of the network."""
     known = set(metric_table().index) | {"log_density"}
@@ -208,8 +247,7 @@ def _from_store(source: Store) -> pd.DataFrame:
         raise _nothing_finished(source)
     table, reasons = source.metric_table()
     table = table.dropna(axis="columns", how="all")
-    values = table.iloc[table.index.get_indexer(done["topology_id"])].reset_index(drop=True)
-    values[~done["topology_id"].isin(table.index).to_numpy()] = np.nan
+    values = table.reindex(done["topology_id"]).reset_index(drop=True)
     settings = _settings(done["settings"])
     frame = _derived(pd.concat([done[list(KEYS)], settings, values], axis=1))
     frame = pd.concat([frame, source.weight_statistics().dropna(axis="columns", how="all")], axis=1)
@@ -235,6 +273,11 @@ def _foreign(table: pd.DataFrame, columns: Mapping[str, str]) -> pd.DataFrame:
             f"{', '.join(map(str, table.columns))}"
         )
     accuracy = pd.to_numeric(frame["test_accuracy"], errors="coerce")
+    words = frame["test_accuracy"][accuracy.isna() & frame["test_accuracy"].notna()]
+    if len(words):
+        raise InvalidParameterError(
+            f"test_accuracy must hold numbers, but {len(words)} rows do not, first {words.iloc[0]!r}"
+        )
     if accuracy.max() > 1 or accuracy.min() < 0:
         raise InvalidParameterError(
             f"test_accuracy must be a share in [0, 1], but runs from {accuracy.min():g} to {accuracy.max():g}; "

@@ -20,14 +20,14 @@ def check_columns(frame: pd.DataFrame, columns: Iterable[str]) -> None:
 
 
 def complete_rows(frame: pd.DataFrame, columns: Sequence[str], groups: str, least: int = 4) -> pd.DataFrame:
-    """The rows without a missing value in the columns.
+    """The rows of the frame without a missing value in the columns.
 
     Raises
     ------
     InsufficientDataError
         When fewer than ``least`` rows or fewer than three groups are left, or a column does not vary.
     """
-    rows = frame[list(dict.fromkeys([*columns, groups]))].dropna()
+    rows = frame.dropna(subset=list(dict.fromkeys([*columns, groups])))
     if len(rows) < least or rows[groups].nunique() < 3:
         missing = frame[list(columns)].isna().sum()
         lacking = ", ".join(f"{name} lacks {count}" for name, count in missing.items() if count)
@@ -44,6 +44,6 @@ def complete_rows(frame: pd.DataFrame, columns: Sequence[str], groups: str, leas
 
 
 def is_constant(values: pd.Series) -> bool:
-    """Whether the values differ by no more than rounding."""
+    """Whether the values differ by no more than rounding, or there are none."""
     numbers = values.to_numpy(dtype=float)
-    return bool(np.ptp(numbers) <= 1e-9 * max(1e-300, np.abs(numbers).max()))
+    return not numbers.size or bool(np.ptp(numbers) <= 1e-9 * max(1e-300, np.abs(numbers).max()))

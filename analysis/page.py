@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from analysis import figures
 from analysis.experiments import experiment
 from analysis.figures.style import label
-from analysis.frame import connectivity_columns, setting_columns
+from analysis.frame import connectivity_columns, layer_degrees, setting_columns
 from analysis.prediction import Prediction
 from analysis.regression import Fit
 from topograph.errors import InsufficientDataError
@@ -159,16 +159,16 @@ def _experiment_part(frame: pd.DataFrame) -> list[str]:
 def _prediction_part(prediction: Prediction | None) -> list[str]:
     if prediction is None:
         return []
-    picture = next(column for column in prediction.predictions if "/" in column)
+    held_out, learner, features = prediction.table.loc[0, ["held_out", "learner", "features"]]
     return [
         "<h2>Predicting what was never seen</h2>",
         "<p>Each construction (architecture, degree) in turn is held out and predicted from the others: "
-        "<code>analysis.predict_unseen</code>. <code>rmse_change</code> compares with density alone; below 0 is "
-        "better, and an interval on both sides of 0 settles nothing.</p>",
+        f"<code>analysis.predict_unseen</code>. <code>rmse_change</code> compares with {html.escape(features)} alone; "
+        "below 0 is better, and an interval on both sides of 0 settles nothing.</p>",
         _table(prediction.table.set_index(["held_out", "learner", "features"])),
         _figure(
-            partial(figures.predicted_against_seen, prediction, which=picture),
-            "Test accuracy predicted from density alone, each value while it was held out.",
+            partial(figures.predicted_against_seen, prediction, which=f"{held_out}/{learner}/{features}"),
+            f"Test accuracy predicted from {features} alone, each {held_out} while it was held out.",
         ),
     ]
 
@@ -182,6 +182,8 @@ def _study_figures(frame: pd.DataFrame, result: Report, control: list[str]) -> l
                 "Test accuracy of each construction, over all its degrees.",
             )
         )
+    has_degrees = layer_degrees(frame, 1).notna().any()
+    if has_degrees and frame["construction"].nunique() > 1:
         drawn.append(
             _figure(
                 partial(figures.accuracy_by_degree, frame),
@@ -212,16 +214,19 @@ def _study_figures(frame: pd.DataFrame, result: Report, control: list[str]) -> l
                 )
     for metric in connectivity_columns(frame):
         words = label(metric)
-        drawn += [
-            _figure(
-                partial(figures.metric_by_degree, frame, metric=metric),
-                f"The {words} of each construction against degree.",
-            ),
+        if has_degrees:
+            drawn.append(
+                _figure(
+                    partial(figures.metric_by_degree, frame, metric=metric),
+                    f"The {words} of each construction against degree.",
+                )
+            )
+        drawn.append(
             _figure(
                 partial(figures.accuracy_against_metric, frame, metric=metric),
                 f"Test accuracy against {words}, as it is: density rises along both axes.",
-            ),
-        ]
+            )
+        )
         if metric in result.effects:
             drawn.append(
                 _figure(

@@ -101,19 +101,19 @@ def predict_unseen(
     >>> bool(found.table["high"].iloc[1] < 0)
     True
     """
-    if not features:
-        raise InvalidParameterError("features must name at least one set of columns")
+    if not features or not all(features.values()):
+        raise InvalidParameterError(f"features must name at least one set of columns, none empty, but got {features!r}")
     columns = list(dict.fromkeys(column for names in features.values() for column in names))
     check_columns(frame, [outcome, *columns])
     check_real("confidence", confidence, low=0, high=1, include_low=False, include_high=False)
-    check_integer("resamples", resamples, low=100)
+    resamples = check_integer("resamples", resamples, low=100)
     for column in (*held_out, groups):
         if column not in frame.columns:
             raise UnknownNameError.among("column", column, map(str, frame.columns))
     for learner in learners:
         if learner not in LEARNERS:
             raise UnknownNameError.among("learner", learner, LEARNERS)
-    data = frame.dropna(subset=[outcome, *columns, *held_out]).reset_index(drop=True)
+    data = frame.dropna(subset=[outcome, *columns, *held_out, groups]).reset_index(drop=True)
     splitters = [column for column in held_out if data[column].nunique() > 1]
     if not splitters or len(data) < 10:
         raise InsufficientDataError(

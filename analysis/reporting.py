@@ -166,10 +166,11 @@ def _predicted(
     frame: pd.DataFrame, control: list[str], connectivity: list[str], metrics: list[str], notes: list[str]
 ) -> Prediction | None:
     whole = [name for name in metrics if frame[name].notna().all()]
+    held = "density and " if control else ""
     sets = {
         "density": control,
-        "density and connectivity": [*control, *connectivity],
-        "density and all metrics": [*control, *whole],
+        f"{held}connectivity": [*control, *connectivity],
+        f"{held}all metrics": [*control, *whole],
     }
     try:
         return predict_unseen(frame, {name: columns for name, columns in sets.items() if columns})

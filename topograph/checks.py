@@ -62,13 +62,14 @@ def check_real(
     ...
     topograph.errors.InvalidParameterError: momentum must be a number in [0, 1), but got momentum=1.5
     """
-    interval = f"{'[' if include_low else '('}{low:g}, {high:g}{']' if include_high else ')'}"
+    left, right = "[" if include_low and low > -math.inf else "(", "]" if include_high and high < math.inf else ")"
+    interval = f"{left}{low:g}, {high:g}{right}"
     problem = InvalidParameterError(f"{name} must be a number in {interval}, but got {name}={value!r}")
     if isinstance(value, (bool, np.bool_, str, bytes)):
         raise problem
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise problem from None
     above = number >= low if include_low else number > low
     below = number <= high if include_high else number < high
@@ -89,6 +90,22 @@ def check_choice(name: str, value: Any, allowed: Iterable[str]) -> str:
     if not isinstance(value, str) or value not in options:
         raise InvalidParameterError(f"{name} must be one of {', '.join(options)}, but got {name}={value!r}")
     return value
+
+
+def check_at_most_one(**given: Any) -> None:
+    """Refuse arguments that say the same thing in several ways; those that are None were not given.
+
+    Examples
+    --------
+    >>> check_at_most_one(degree=3, density=None, edges=12)
+    Traceback (most recent call last):
+    ...
+    topograph.errors.InvalidParameterError: give one of degree, density and edges, but got degree=3, edges=12
+    """
+    said = [f"{name}={value!r}" for name, value in given.items() if value is not None]
+    if len(said) > 1:
+        *names, last = given
+        raise InvalidParameterError(f"give one of {', '.join(names)} and {last}, but got {', '.join(said)}")
 
 
 def check_flag(name: str, value: Any) -> bool:

@@ -14,7 +14,8 @@ import numpy.typing as npt
 import scipy.sparse as sp
 from scipy.sparse import csgraph
 
-from topograph.checks import check_choice, check_integer
+from topograph.checks import check_choice
+from topograph.doors import LARGEST_SIDE, check_side, edge_pattern, igraph_pattern, matrix_pattern, networkx_pattern
 from topograph.errors import InvalidMaskError
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from topograph.spectral import Spectrum
 
 Indices = npt.NDArray[np.int32] | npt.NDArray[np.int64]
-_LARGEST_SIDE = 2**31 - 1
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -67,8 +67,8 @@ class BipartiteGraph:
     indices: Indices
 
     def __post_init__(self) -> None:
-        n_left = _check_side("n_left", self.n_left)
-        n_right = _check_side("n_right", self.n_right)
+        n_left = check_side("n_left", self.n_left)
+        n_right = check_side("n_right", self.n_right)
         indptr: npt.NDArray[Any] = np.asarray(self.indptr)
         indices: npt.NDArray[Any] = np.asarray(self.indices)
         if indptr.dtype.kind not in "iu" or indices.dtype.kind not in "iu":
@@ -90,7 +90,7 @@ class BipartiteGraph:
             rises[starts[(starts > 0) & (starts < indices.size)] - 1] = True
             if not rises.all():
                 raise InvalidMaskError("the outputs of each input must be strictly ascending, without duplicates")
-        dtype = np.int32 if indices.size < _LARGEST_SIDE else np.int64
+        dtype = np.int32 if indices.size < LARGEST_SIDE else np.int64
         for name, value in (("indptr", indptr), ("indices", indices)):
             object.__setattr__(self, name, _frozen(value, dtype))
         object.__setattr__(self, "n_left", n_left)
@@ -121,24 +121,7 @@ class BipartiteGraph:
         """
         if isinstance(mask, BipartiteGraph):
             return mask
-        matrix = mask if sp.issparse(mask) else _as_array(mask)
-        if matrix.ndim != 2:
-            raise InvalidMaskError(
-                f"a mask has two dimensions, inputs × outputs, but got shape {tuple(matrix.shape)}; "
-                "turn a convolution or a stack of masks into one matrix for each layer first"
-            )
-        if matrix.dtype.kind not in "biuf":
-            raise InvalidMaskError(f"a mask holds booleans, integers or floats, but got dtype {matrix.dtype}")
-        n_left, n_right = matrix.shape
-        if not sp.issparse(matrix):
-            _check_finite(matrix)
-            rows, columns = np.nonzero(matrix)
-            return cls(*_sides(n_left, n_right), _indptr(rows, n_left), columns)
-        csr = sp.csr_array(matrix, copy=True)  # so that the caller's matrix is not sorted or summed under their hands
-        csr.sum_duplicates()
-        _check_finite(csr.data)
-        csr.eliminate_zeros()
-        return cls(*_sides(n_left, n_right), csr.indptr, csr.indices)
+        return cls(*matrix_pattern(mask))
 
     @classmethod
     def from_edges(
@@ -158,36 +141,7 @@ class BipartiteGraph:
         >>> BipartiteGraph.from_edges([(0, 1), (1, 0)], 2, 3).to_mask().astype(int).tolist()
         [[0, 1, 0], [1, 0, 0]]
         """
-        pairs = np.asarray(edges if isinstance(edges, np.ndarray) else list(edges))  # type: ignore[arg-type]
-        if pairs.size == 0:
-            pairs = np.empty((0, 2), dtype=np.int64)
-        if pairs.ndim != 2 or pairs.shape[1] != 2 or pairs.dtype.kind not in "iu":
-            raise InvalidMaskError(
-                f"edges are pairs of whole numbers, shape (n_edges, 2), but got shape {pairs.shape} of {pairs.dtype}"
-            )
-        sides = []
-        for name, column, size in (("n_left", pairs[:, 0], n_left), ("n_right", pairs[:, 1], n_right)):
-            if size is None:
-                if not column.size:
-                    raise InvalidMaskError(f"{name} must be given when there are no edges")
-                size = int(column.max()) + 1
-            size = _check_side(name, size)
-            if column.size and (column.min() < 0 or column.max() >= size):
-                raise InvalidMaskError(
-                    f"edges must stay within 0..{size - 1} for {name}={size}, but got {column.min()}..{column.max()}"
-                )
-            sides.append(size)
-        rows, columns = pairs[:, 0].astype(np.int64), pairs[:, 1].astype(np.int64)
-        order = np.lexsort((columns, rows))
-        rows, columns = rows[order], columns[order]
-        repeated = (rows[1:] == rows[:-1]) & (columns[1:] == columns[:-1])
-        if repeated.any():
-            first = int(np.argmax(repeated))
-            raise InvalidMaskError(
-                f"{int(repeated.sum())} edges are given twice, first ({rows[first]}, {columns[first]}); "
-                "pass numpy.unique(edges, axis=0) to merge them"
-            )
-        return cls(sides[0], sides[1], _indptr(rows, sides[0]), columns)
+        return cls(*edge_pattern(edges, n_left, n_right))
 
     @classmethod
     def from_networkx(cls, graph: nx.Graph[Any], left: Iterable[Hashable] | None = None) -> BipartiteGraph:
@@ -202,34 +156,7 @@ class BipartiteGraph:
         left
             The left nodes, in the order wanted; needed when the attribute is missing.
         """
-        if graph.is_directed() or graph.is_multigraph():
-            raise InvalidMaskError(
-                f"need an undirected simple graph, but got {type(graph).__name__}; pass networkx.Graph(graph)"
-            )
-        if left is None:
-            side = dict(graph.nodes(data="bipartite"))
-            uncoloured = [node for node, value in side.items() if value not in (0, 1)]
-            if uncoloured:
-                raise InvalidMaskError(
-                    f"{len(uncoloured)} nodes have no attribute bipartite=0 or 1, first {uncoloured[0]!r}; "
-                    "set it, or pass left="
-                )
-            left_nodes = [node for node in graph if side[node] == 0]
-        else:
-            left_nodes = list(left)
-            unknown = [node for node in left_nodes if node not in graph]
-            if unknown:
-                raise InvalidMaskError(f"left names {len(unknown)} nodes that the graph lacks, first {unknown[0]!r}")
-        rows = {node: i for i, node in enumerate(left_nodes)}
-        if len(rows) != len(left_nodes):
-            raise InvalidMaskError("left names a node twice")
-        columns = {node: j for j, node in enumerate(node for node in graph if node not in rows)}
-        edges = np.empty((graph.number_of_edges(), 2), dtype=np.int64)
-        for e, (u, v) in enumerate(graph.edges()):
-            if (u in rows) == (v in rows):
-                raise InvalidMaskError(f"the edge {u!r} – {v!r} runs within one side; the graph is not bipartite so")
-            edges[e] = (rows[u], columns[v]) if u in rows else (rows[v], columns[u])
-        return cls.from_edges(edges, len(rows), len(columns))
+        return cls(*networkx_pattern(graph, left))
 
     @classmethod
     def from_igraph(cls, graph: igraph.Graph, left: Iterable[int] | None = None) -> BipartiteGraph:
@@ -242,30 +169,7 @@ class BipartiteGraph:
         left
             The left vertices, in the order wanted; needed when the attribute is missing.
         """
-        if graph.is_directed():
-            raise InvalidMaskError("need an undirected graph; pass graph.as_undirected()")
-        if left is None:
-            if "type" not in graph.vs.attributes():
-                raise InvalidMaskError("the vertices have no attribute 'type' (False left, True right); pass left=")
-            is_right = np.array(graph.vs["type"], dtype=bool)
-            left_nodes = np.flatnonzero(~is_right)
-        else:
-            left_nodes = np.fromiter(left, dtype=np.int64)
-            is_right = np.ones(graph.vcount(), dtype=bool)
-            if left_nodes.size and (left_nodes.min() < 0 or left_nodes.max() >= graph.vcount()):
-                raise InvalidMaskError(f"left must name vertices in 0..{graph.vcount() - 1}")
-            is_right[left_nodes] = False
-            if left_nodes.size != np.count_nonzero(~is_right):
-                raise InvalidMaskError("left names a vertex twice")
-        number = np.empty(graph.vcount(), dtype=np.int64)
-        number[left_nodes] = np.arange(left_nodes.size)
-        number[is_right] = np.arange(np.count_nonzero(is_right))
-        pairs = np.array(graph.get_edgelist(), dtype=np.int64).reshape(-1, 2)
-        if (is_right[pairs[:, 0]] == is_right[pairs[:, 1]]).any():
-            raise InvalidMaskError("an edge runs within one side; the graph is not bipartite so")
-        swapped = is_right[pairs[:, 0]]
-        pairs[swapped] = pairs[swapped][:, ::-1]
-        return cls.from_edges(number[pairs], left_nodes.size, int(np.count_nonzero(is_right)))
+        return cls(*igraph_pattern(graph, left))
 
     # ------------------------------------------------------------------ doors out
 
@@ -553,35 +457,6 @@ def _bipartite_adjacency(graph: BipartiteGraph) -> sp.csr_array:
     indptr = np.concatenate([graph.indptr, tail])
     data = np.ones(graph.n_edges, dtype=bool)
     return sp.csr_array((data, graph.indices + np.int32(graph.n_left), indptr), shape=(n, n))
-
-
-def _sides(n_left: int, n_right: int) -> tuple[int, int]:
-    return _check_side("n_left", n_left), _check_side("n_right", n_right)
-
-
-def _check_side(name: str, value: Any) -> int:
-    try:
-        return check_integer(name, value, low=1, high=_LARGEST_SIDE)
-    except ValueError as error:
-        raise InvalidMaskError(f"a layer pair has at least one node on each side: {error}") from None
-
-
-def _check_finite(values: npt.NDArray[Any]) -> None:
-    if values.dtype.kind == "f" and not np.isfinite(values).all():
-        bad = int(np.count_nonzero(~np.isfinite(values)))
-        raise InvalidMaskError(f"a mask cannot hold NaN or infinity, but {bad} entries do; repair the weights first")
-
-
-def _as_array(mask: Any) -> npt.NDArray[Any]:
-    try:
-        return np.asarray(mask)
-    except (TypeError, ValueError) as error:
-        raise InvalidMaskError(f"cannot read {type(mask).__name__} as a matrix: {error}") from error
-
-
-def _indptr(rows: npt.NDArray[np.int64], n_left: int) -> npt.NDArray[np.int64]:
-    """CSR row pointer of sorted row numbers."""
-    return np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=n_left))])
 
 
 def _frozen(values: npt.NDArray[Any], dtype: Any) -> Any:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import itertools
 import os
-import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,9 +13,10 @@ from typing import Any, overload
 
 import numpy as np
 
-from topograph.checks import Seed, check_generator, check_integer, check_real
+from topograph.checks import Seed, check_at_most_one, check_generator, check_integer, check_real
 from topograph.constructions import Construction, allocate_edges, construct, get_construction
 from topograph.errors import InvalidMaskError, InvalidParameterError, TopologyMismatchError
+from topograph.files import whole
 from topograph.graph import BipartiteGraph, html_table
 
 FORMAT = "topograph topology 1"
@@ -112,7 +112,8 @@ class Topology(Sequence[BipartiteGraph]):
         if len(sizes) < 2:
             raise InvalidParameterError(f"sizes must name at least two layers, inputs and outputs, but got {sizes}")
         pairs = len(sizes) - 1
-        names = [construction] * pairs if isinstance(construction, (str, Construction)) else list(construction)
+        alone = isinstance(construction, (str, Construction))
+        names = [construction] * pairs if alone else _as_list("construction", construction)
         per_layer = {
             "constructions": names,
             "degrees": _broadcast(degrees, pairs),
@@ -123,12 +124,9 @@ class Topology(Sequence[BipartiteGraph]):
                 raise InvalidParameterError(
                     f"sizes {sizes} make {pairs} layer pairs, but {what} has {len(values)}: {values}"
                 )
+        check_at_most_one(degrees=degrees, densities=densities, edges=edges, density=density)
         counts: list[int | None] = [None] * pairs
         if edges is not None or density is not None:
-            given = {"degrees": degrees, "densities": densities, "edges": edges, "density": density}
-            if sum(value is not None for value in given.values()) > 1:
-                shown = ", ".join(f"{key}={value}" for key, value in given.items() if value is not None)
-                raise InvalidParameterError(f"give one of degrees, densities, edges and density, but got {shown}")
             shapes = list(itertools.pairwise(sizes))
             if density is not None:
                 share = check_real("density", density, low=0, high=1, include_low=False)
@@ -212,13 +210,8 @@ class Topology(Sequence[BipartiteGraph]):
         arrays: dict[str, Any] = {"format": np.array(FORMAT), "sizes": np.array(self.sizes)}
         for number, graph in enumerate(self.graphs, start=1):
             arrays[f"indptr_{number}"], arrays[f"indices_{number}"] = graph.indptr, graph.indices
-        partial = target.with_name(target.name + ".partial")
-        try:
-            with partial.open("wb") as file:
-                np.savez_compressed(file, **arrays)
-            partial.replace(target)
-        finally:
-            partial.unlink(missing_ok=True)
+        with whole(target) as file:
+            np.savez_compressed(file, **arrays)
         return target
 
     @classmethod
@@ -245,7 +238,7 @@ class Topology(Sequence[BipartiteGraph]):
                     BipartiteGraph(n, m, archive[f"indptr_{i}"], archive[f"indices_{i}"])
                     for i, (n, m) in enumerate(itertools.pairwise(sizes), start=1)
                 )
-        except (OSError, ValueError, KeyError, TypeError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+        except Exception as error:  # a damaged archive raises whatever zipfile, zlib and NumPy stumble over
             if isinstance(error, InvalidMaskError) and str(path) in str(error):
                 raise
             raise InvalidMaskError(f"{path} is not a topology file: {type(error).__name__}: {error}") from error

@@ -9,8 +9,8 @@ import pandas as pd
 
 import topograph as tg
 from analysis.cli.arguments import one_or_each, setting
-from analysis.cli.printing import columns, metrics_across_layers, plain, say
-from topograph.errors import StoreError, UnknownNameError
+from analysis.cli.printing import columns, metrics_across_layers, plain, say, writing
+from topograph.errors import UnknownNameError
 
 _CATALOGUE = ("metric", "group", "range", "direction", "cost", "needs", "definition")
 
@@ -58,10 +58,8 @@ def build(options: argparse.Namespace) -> None:
         seed=options.seed,
         **dict(setting(text) for text in options.set),
     )
-    try:
+    with writing(options.out):
         path = topology.save(options.out)
-    except OSError as error:
-        raise StoreError(f"cannot write {options.out}: {error}") from error
     lines = [f"{topology!r} written to {path}"]
     lines += [f"  layer {number}: {graph!r}" for number, graph in enumerate(topology, start=1)]
     layers = [{"n_left": g.n_left, "n_right": g.n_right, "n_edges": g.n_edges, "density": g.density} for g in topology]
@@ -81,7 +79,8 @@ def measure(options: argparse.Namespace) -> None:
     if options.format == "parquet":
         if options.out is None:
             raise UnknownNameError("--format parquet needs --out FILE")
-        table.to_parquet(options.out, index=False)
+        with writing(options.out):
+            table.to_parquet(options.out, index=False)
         return
     if options.format == "csv":
         text = table.to_csv(index=False)
@@ -92,7 +91,8 @@ def measure(options: argparse.Namespace) -> None:
     if options.out is None:
         print(text, end="")
     else:
-        options.out.write_text(text, encoding="utf-8")
+        with writing(options.out):
+            options.out.write_text(text, encoding="utf-8")
 
 
 def _reading(options: argparse.Namespace) -> dict[str, Any]:
@@ -115,12 +115,16 @@ def train(options: argparse.Namespace) -> None:
 def report(options: argparse.Namespace) -> None:
     """``topograph report``."""
     import analysis
+    from analysis.frame import connectivity_columns
 
     frame = analysis.load_frame(options.store)
-    outcome = analysis.report(frame, options.out or options.store.with_suffix(".html"), metrics=options.metrics)
+    path = options.out or options.store.with_suffix(".html")
+    with writing(path):
+        outcome = analysis.report(frame, path, metrics=options.metrics)
     lines = [str(outcome)]
-    if frame["variant"].nunique() > 1:
-        lines.append(f"\n{analysis.experiment(frame)}")
+    connectivity = connectivity_columns(frame)
+    if connectivity and frame["variant"].nunique() > 1:
+        lines.append(f"\n{analysis.experiment(frame, connectivity[0])}")
     if outcome.comparison is not None:
         lines.append(f"\nDensity only against density and connectivity:\n{outcome.comparison!r}")
     lines.append(f"\nReport: {outcome.path.resolve()}")

@@ -5,17 +5,29 @@ from __future__ import annotations
 import argparse
 import json
 import math
-from collections.abc import Mapping, Sequence
-from pathlib import PurePath
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from topograph.errors import StoreError
+
 
 def say(options: argparse.Namespace, text: str, record: Any) -> None:
     """Print the text, or with ``--format json`` the record."""
     print(json.dumps(plain(record), indent=1, ensure_ascii=False) if options.format == "json" else text)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """What the system says of a file that cannot be written, as our error."""
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(f"cannot write {path}: {error}") from error
 
 
 def plain(value: Any) -> Any:

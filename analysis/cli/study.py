@@ -14,8 +14,8 @@ from typing import Any
 import pandas as pd
 
 from analysis.cli.arguments import n_bytes, words
-from analysis.cli.printing import say
-from topograph.errors import InvalidParameterError, StoreError
+from analysis.cli.printing import say, writing
+from topograph.errors import InvalidParameterError
 
 TABLES = ("frame", "runs", "metrics", "curves")
 
@@ -183,17 +183,16 @@ def _alive(writer: dict[str, Any]) -> bool:
 
 
 def _export(options: argparse.Namespace) -> None:
+    ending = options.out.suffix.lower()
+    if ending not in (".parquet", ".csv"):
+        raise InvalidParameterError(f"--out must end in .parquet or .csv, but got {options.out}")
     table = _tables(options.store, options.table)
-    try:
-        if options.out.suffix.lower() == ".parquet":
+    with writing(options.out):
+        if ending == ".parquet":
             table.attrs = {}
             table.to_parquet(options.out, index=False)
-        elif options.out.suffix.lower() == ".csv":
-            table.to_csv(options.out, index=False)
         else:
-            raise InvalidParameterError(f"--out must end in .parquet or .csv, but got {options.out}")
-    except OSError as error:
-        raise StoreError(f"cannot write {options.out}: {error}") from error
+            table.to_csv(options.out, index=False)
     say(options, f"{len(table)} rows written to {options.out}", {"rows": len(table), "path": options.out})
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 import seaborn as sns
 
 from analysis.figures.style import construction_order, given_or_new, label, legend_beside, markers, palette
-from analysis.frame import cell_columns
+from analysis.frame import cell_columns, layer_degrees
 from analysis.guards import check_columns
 from topograph.errors import InsufficientDataError, UnknownNameError
 
@@ -69,7 +69,7 @@ def accuracy_by_setting(
     degrees = frame["degrees"].str.split("-")
     ends = degrees.str[0] + "-" + degrees.str[-1] if setting == "architecture" else frame["degrees"]
     others = [frame[column] for column in cell_columns(frame) if column not in (setting, "degrees")]
-    tried = frame.groupby([frame["construction"], ends, *others])[setting].transform("nunique")
+    tried = frame.groupby([frame["construction"], ends, *others], dropna=False)[setting].transform("nunique")
     rows = frame[tried == frame[setting].nunique()]
     if rows.empty:
         raise InsufficientDataError(f"no construction and degrees were trained with every {setting}")
@@ -92,9 +92,11 @@ def _by_size(value: object) -> tuple[Any, ...]:
 
 def _curves(frame: pd.DataFrame, ax: Any, value: str, layer: int) -> Any:
     check_columns(frame, [value])
+    frame = frame.assign(degree=layer_degrees(frame, layer))
     dense = frame[frame["construction"] == "dense"]
-    sparse = frame[frame["construction"] != "dense"]
-    sparse = sparse.assign(degree=sparse["degrees"].str.split("-").str[layer - 1].astype(float))
+    sparse = frame[(frame["construction"] != "dense") & frame["degree"].notna()]
+    if dense.empty and sparse.empty:
+        raise InsufficientDataError(f"no run has a degree of layer {layer}: degrees look like 30-10, one a layer pair")
     if len(sparse):
         # degrees as categories: evenly spaced, so that the constructions' intervals can stand side by side
         _points(sparse, ax, "degree", value, None)

@@ -14,6 +14,7 @@ from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.spatial.distance import squareform
 
 from analysis.figures.style import construction_order, given_or_new, label, legend_beside, palette
+from analysis.frame import layer_degrees
 from analysis.guards import check_columns, is_constant
 from analysis.prediction import Prediction
 from topograph.errors import InsufficientDataError, UnknownNameError
@@ -38,8 +39,7 @@ def accuracy_by_construction(
     ax = given_or_new(ax)
     check_columns(frame, [outcome])
     if highest_degree is not None:
-        first = frame["degrees"].str.split("-").str[0].astype(float)
-        frame = frame[(first <= highest_degree) | (frame["construction"] == "dense")]
+        frame = frame[(layer_degrees(frame, 1) <= highest_degree) | (frame["construction"] == "dense")]
     if frame.empty:
         raise InsufficientDataError(f"no run has a first degree of at most {highest_degree}")
     names = construction_order(frame["construction"])
@@ -80,12 +80,10 @@ def accuracy_over_degrees(
         if construction not in set(sparse["construction"]):
             raise UnknownNameError.among("construction in this study", construction, set(sparse["construction"]))
         sparse = sparse[sparse["construction"] == construction]
-    degrees = sparse["degrees"].str.split("-", expand=True)
-    if degrees.shape[1] < 2 or sparse.empty:
+    first, second = layer_degrees(sparse, 1), layer_degrees(sparse, 2)
+    table = sparse[outcome].groupby([second, first]).mean().unstack().sort_index(ascending=False)
+    if table.empty:
         raise InsufficientDataError("a map over two degrees needs networks with at least two layer pairs")
-    table = pd.crosstab(
-        degrees[1].astype(float), degrees[0].astype(float), values=sparse[outcome], aggfunc="mean"
-    ).sort_index(ascending=False)
     sns.heatmap(
         table, cmap="cividis", annot=True, fmt=".3f", annot_kws={"size": 8}, cbar_kws={"label": label(outcome)}, ax=ax
     )

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import seaborn as sns
 
 from analysis.figures.style import construction_order, given_or_new, label, legend_beside, markers, palette
-from analysis.frame import cell_columns
+from analysis.frame import cell_codes, cell_columns
 from analysis.guards import check_columns
 
 
@@ -70,10 +71,7 @@ def partial_regression(
         left[name] = values - design @ weights
     rest = rows.assign(**left)
     _points(rest, ax, metric, outcome)
-    spread = left[metric] @ left[metric]
-    if spread > 0:
-        ends = np.array([left[metric].min(), left[metric].max()])
-        ax.plot(ends, ends * (left[metric] @ left[outcome]) / spread, color="0.2", linewidth=1.5)
+    _line(ax, left[metric], left[outcome])
     held = textwrap.fill("; ".join(label(name).replace(" ", "\N{NO-BREAK SPACE}") for name in control), 60)
     ax.set_xlabel(f"{label(metric)}: what is left after\n{held}")
     ax.set_ylabel(f"{label(outcome)}: what is left")
@@ -106,18 +104,21 @@ def within_cell_scatter(
     ax = given_or_new(ax)
     check_columns(frame, [metric, outcome])
     rows = frame.dropna(subset=[metric, outcome])
-    means = rows.groupby(list(cell_columns(frame) if cells is None else cells), sort=False)[
-        [metric, outcome]
-    ].transform("mean")
-    rest = rows.assign(**{name: rows[name] - means[name] for name in (metric, outcome)})
+    codes = cell_codes(rows, cell_columns(frame) if cells is None else cells)
+    rest = rows.assign(**{name: rows[name] - rows.groupby(codes)[name].transform("mean") for name in (metric, outcome)})
     _points(rest, ax, metric, outcome)
-    spread = float(rest[metric] @ rest[metric])
-    if spread > 0:
-        ends = np.array([rest[metric].min(), rest[metric].max()])
-        ax.plot(ends, ends * float(rest[metric] @ rest[outcome]) / spread, color="0.2", linewidth=1.5)
+    _line(ax, rest[metric].to_numpy(dtype=float), rest[outcome].to_numpy(dtype=float))
     ax.set_xlabel(f"{label(metric)}: deviation from the mean of its cell")
     ax.set_ylabel(f"{label(outcome)}: deviation")
     return ax
+
+
+def _line(ax: Any, x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]) -> None:
+    """The least-squares line through the origin, where there is one."""
+    spread = x @ x
+    if spread > 0:
+        ends = np.array([x.min(), x.max()])
+        ax.plot(ends, ends * (x @ y) / spread, color="0.2", linewidth=1.5)
 
 
 def _points(frame: pd.DataFrame, ax: Any, x: str, y: str) -> None:

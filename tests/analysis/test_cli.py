@@ -12,6 +12,7 @@ import pytest
 import topograph as tg
 from analysis.cli import main
 from topograph.metrics.registry import select_metrics
+from trainers.study import run_study
 
 SPEC = """
 name = "tiny"
@@ -86,6 +87,19 @@ def test_a_study_from_spec_to_report(tmp_path, capsys):
     assert page.stat().st_size > 10_000
 
 
+def test_a_report_on_variants_needs_no_certain_metric(tmp_path, capsys):
+    content = {
+        "grid": {"architectures": [64, 12, 10], "constructions": "regular_rotating", "degrees": [3, 6],
+                 "topology_seeds": [0, 1, 2], "variants": ["plain", "null"]},
+        "training": {"epochs": 1},
+        "metrics": ["density", "normalized_gap"],
+    }  # fmt: skip
+    store = tmp_path / "s.sqlite"
+    run_study(content, store, workers=1, progress=False)
+    assert main(["report", str(store)]) == 0
+    assert "By rewiring at fixed degrees" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -93,6 +107,8 @@ def test_a_study_from_spec_to_report(tmp_path, capsys):
         (["build", "desne", "--sizes", "4,4", "--out", "x.npz"], "did you mean 'dense'"),
         (["build", "random_edge", "--sizes", "4,4", "--degrees", "9", "--out", "x.npz"], "degree=9"),
         (["build", "dense", "--sizes", "4,4", "--out", "no/such/folder/x.npz"], "cannot write"),
+        (["measure", "mask.npy", "--out", "no/such/folder/x.txt"], "cannot write"),
+        (["measure", "mask.npy", "--format", "parquet", "--out", "no/such/folder/x.parquet"], "cannot write"),
         (["report", "nothing.sqlite"], "no such store"),
         (["study", "run", "nothing.toml"], "cannot be read"),
         (["study", "status", "nothing.sqlite"], "no such store"),
@@ -101,6 +117,7 @@ def test_a_study_from_spec_to_report(tmp_path, capsys):
 )
 def test_errors_are_one_line_and_exit_1(tmp_path, monkeypatch, capsys, arguments, words):
     monkeypatch.chdir(tmp_path)
+    np.save("mask.npy", np.eye(3))
     assert main(arguments) == 1
     error = capsys.readouterr().err
     assert error.startswith("topograph: ")

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from analysis import correlate, verdicts
+from analysis import compare, correlate, effect, verdicts
 from analysis.correlation import COLUMNS
 from tests.analysis.conftest import simulated
 from topograph.errors import InsufficientDataError, InvalidParameterError, UnknownNameError
@@ -69,9 +69,8 @@ def test_intervals_respect_clusters():
     copies = pd.concat([frame] * 10, ignore_index=True)
     one, ten = (by_method(correlate(f, "test_accuracy", "l1_normalized_gap", **ARGUMENTS)) for f in (frame, copies))
     assert ten.loc["partial", "low"] == pytest.approx(one.loc["partial", "low"], abs=1e-9)
-    naive = by_method(correlate(copies, "test_accuracy", "l1_normalized_gap", groups="row", **ARGUMENTS)
-                      if "row" in copies else correlate(copies.assign(row=range(len(copies))), "test_accuracy",
-                                                        "l1_normalized_gap", groups="row", **ARGUMENTS))  # fmt: skip
+    alone = copies.assign(row=range(len(copies)))
+    naive = by_method(correlate(alone, "test_accuracy", "l1_normalized_gap", groups="row", **ARGUMENTS))
     width = {name: t.loc["partial", "high"] - t.loc["partial", "low"] for name, t in (("c", ten), ("n", naive))}
     assert width["c"] > 2 * width["n"]
 
@@ -129,6 +128,27 @@ def test_bad_arguments_are_refused_in_words():
         correlate(frame.head(3), "test_accuracy", "l1_normalized_gap")
     with pytest.raises(InsufficientDataError, match="same value"):
         correlate(frame.assign(test_accuracy=0.5), "test_accuracy", "l1_normalized_gap")
+
+
+def test_a_control_that_is_never_known_leaves_nothing():
+    frame = simulated(0.01).assign(hole=np.nan)
+    table = correlate(frame, "test_accuracy", "l1_normalized_gap", control="hole", resamples=100)
+    assert table["estimate"].isna().all()
+    assert "0 complete rows" in table.attrs["reasons"]["l1_normalized_gap"]
+
+
+def test_studies_that_were_put_together_keep_their_rows():
+    """`pandas.concat` repeats the row labels; each row counts once all the same, and what is unknown stays out."""
+    first, second = simulated(0.02, seed=1), simulated(-0.01, seed=2, clusters=20)
+    second["topology_id"] += "'"
+    second.loc[3:9, "l1_normalized_gap"] = np.nan
+    both, numbered = pd.concat([first, second]), pd.concat([first, second], ignore_index=True)
+    tables = [correlate(frame, "test_accuracy", "l1_normalized_gap", **ARGUMENTS) for frame in (both, numbered)]
+    pd.testing.assert_frame_equal(*tables)
+    assert (tables[0]["n"] == 60 * 3 + 20 * 3 - 7).all()
+    assert effect(both, "l1_normalized_gap") == effect(numbered, "l1_normalized_gap")
+    formulas = "test_accuracy ~ l1_log_density", "test_accuracy ~ l1_log_density + l1_normalized_gap"
+    pd.testing.assert_frame_equal(compare(both, *formulas).folds, compare(numbered, *formulas).folds)
 
 
 def test_verdicts_use_no_causal_word():

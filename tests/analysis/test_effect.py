@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 import statsmodels.formula.api as smf
 
@@ -68,6 +69,35 @@ def test_what_cannot_be_told_is_said():
         effect(frame, "gap")
     with pytest.raises(UnknownNameError):
         effect(frame.drop(columns="degrees"), "l1_normalized_gap")
+
+
+def test_a_setting_that_was_not_given_names_a_cell_too():
+    frame = simulated(0.01)
+    frame["dropout_hidden"] = np.where(frame["topology_seed"] % 2, 0.5, 0.0)
+    without = frame.assign(dropout_hidden=frame["dropout_hidden"].replace(0.0, np.nan))
+    found, expected = (effect(rows, "l1_normalized_gap") for rows in (without, frame))
+    assert found == expected
+    assert found.n == len(frame)
+    tables = [
+        correlate(rows, "test_accuracy", "l1_normalized_gap", methods=["within_cell"], resamples=100)
+        for rows in (without, frame)
+    ]
+    assert tables[0].equals(tables[1])
+
+
+def test_more_settings_make_no_fewer_topologies():
+    """Each topology trained with four settings, which change nothing: what is known of it is what one setting tells."""
+    frame = simulated(0.01, clusters=12, runs=1)
+    many = pd.concat([frame.assign(dropout_hidden=0.1 * setting) for setting in range(4)], ignore_index=True)
+    one, four = effect(frame, "l1_normalized_gap"), effect(many, "l1_normalized_gap")
+    assert four.n_cells == 4 * one.n_cells
+    assert (four.low, four.high, four.per_cell) == pytest.approx((one.low, one.high, one.per_cell))
+    tables = [
+        correlate(rows, "test_accuracy", "l1_normalized_gap", methods=["within_cell"], resamples=100)
+        for rows in (frame, many)
+    ]
+    columns = ["estimate", "low", "high", "p_value"]
+    assert tables[1].loc[0, columns].tolist() == pytest.approx(tables[0].loc[0, columns].tolist(), rel=1e-6)
 
 
 def test_settings_that_vary_are_held_fixed():

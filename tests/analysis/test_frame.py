@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import sqlite3
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -103,3 +105,23 @@ def test_settings_that_vary_are_columns(tmp_path):
     assert frame["topology_id"].nunique() == 2
     assert "TrainingConfig" in analysis.describe_columns(frame).loc["dropout_hidden", "meaning"]
     assert "epochs" not in metric_columns(frame)
+
+
+def test_accuracies_that_are_no_numbers_are_refused():
+    with pytest.raises(InvalidParameterError, match=r"1 rows do not, first '91 %'"):
+        analysis.load_frame(pd.DataFrame({"test_accuracy": ["0.8", "91 %", None]}))
+    assert analysis.load_frame(pd.DataFrame({"test_accuracy": ["0.8", None]}))["test_accuracy"].isna().tolist() == [
+        0,
+        1,
+    ]
+
+
+def test_a_store_without_any_metric_still_has_its_runs(tmp_path):
+    content = {"grid": {"architectures": [64, 8, 10], "constructions": ["random_regular"], "degrees": [2, 4]}}
+    path = tmp_path / "s.sqlite"
+    run_study(content | {"training": {"epochs": 1}}, path, workers=1, progress=False)
+    with sqlite3.connect(path) as connection:  # as if nothing could be measured
+        connection.execute("DELETE FROM metrics")
+    frame = analysis.load_frame(path)
+    assert len(frame) == 2
+    assert metric_columns(frame) == []

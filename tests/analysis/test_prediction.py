@@ -44,10 +44,19 @@ def test_nothing_leaks_between_the_parts():
         predict_unseen(frame, {"mark": ["mark"]}, held_out=["half"], learners=["forest"])
 
 
+def test_a_run_of_no_known_topology_is_left_out():
+    frame = simulated(0.0)
+    frame.loc[:5, "topology_id"] = None
+    found = predict_unseen(frame, SETS, held_out=["construction"], learners=["ridge"])
+    assert len(found.predictions) == len(frame) - 6
+
+
 def test_bad_arguments_are_refused_in_words():
     frame = simulated(0.01)
     with pytest.raises(InvalidParameterError, match="at least one set"):
         predict_unseen(frame, {})
+    with pytest.raises(InvalidParameterError, match="none empty"):
+        predict_unseen(frame, {"nothing": []})
     with pytest.raises(UnknownNameError, match="learner"):
         predict_unseen(frame, SETS, learners=["lasso"])
     with pytest.raises(UnknownNameError, match="column"):

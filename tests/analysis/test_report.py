@@ -83,6 +83,20 @@ def test_other_peoples_numbers_work_too(tmp_path):
     assert (tmp_path / "r.html").exists()
 
 
+def test_a_table_without_degrees_or_density_has_a_report_that_says_so(tmp_path):
+    frame = simulated(0.02)
+    table = frame[["test_accuracy", "construction", "topology_id", "l1_normalized_gap"]]
+    table = analysis.load_frame(table.assign(l1_algebraic_connectivity=np.nan))
+    found = analysis.report(table, tmp_path / "r.html")
+    page = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert "against the degree" not in page
+    assert "predicted from connectivity alone, each construction while it was held out" in page
+    assert "from density" not in page
+    assert found.prediction.table["features"].tolist()[:2] == ["connectivity", "all metrics"]
+    with pytest.raises(InsufficientDataError, match="degrees look like 30-10"):
+        analysis.figures.accuracy_by_degree(table)
+
+
 def test_poor_studies_get_words_not_a_traceback(tmp_path):
     frame = simulated(0.02)
     one = analysis.report(frame.assign(construction="dense"), tmp_path / "one.html")

@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import topograph as tg
-from topograph.constructions import get_construction
 from topograph.constructions.rotating import fibonacci_offsets, long_short_offsets
 from topograph.errors import InvalidParameterError, UnknownNameError
 
@@ -39,13 +38,6 @@ def test_sweep_shape_and_determinism(name, n_left, n_right):
         pytest.skip("these sizes are not feasible for this construction")
     assert graph.shape == (n_left, n_right)
     assert graph == tg.construct(name, n_left, n_right, degree=degree_for(name, n_right), seed=4)
-    rule = get_construction(name)
-    if "left-regular" in rule.guarantees or "biregular" in rule.guarantees:
-        assert np.ptp(graph.left_degrees) == 0
-    if "biregular" in rule.guarantees:
-        assert np.ptp(graph.right_degrees) == 0
-    if "connected" in rule.guarantees:
-        assert graph.is_connected
 
 
 @given(SIZES, st.data())
@@ -170,7 +162,7 @@ def test_millions_of_edges_without_a_dense_array():
         ({"degree": True}, "whole number"),
         ({"density": 1.5}, "density"),
         ({"density": float("nan")}, "density"),
-        ({"degree": 2, "density": 0.1}, "not both"),
+        ({"degree": 2, "density": 0.1}, "give one of degree, density and edges"),
         ({}, "needs degree"),
         ({"degree": 2, "seed": -1}, "seed"),
         ({"degree": 2, "seed": "x"}, "seed"),

@@ -185,6 +185,9 @@ def test_bad_foreign_graphs_are_refused_in_words():
         BipartiteGraph.from_igraph(igraph.Graph(edges=[(0, 1)]))
     with pytest.raises(InvalidMaskError, match="within one side"):
         BipartiteGraph.from_igraph(igraph.Graph(edges=[(0, 1), (1, 2)]), left=[0, 1])
+    half_coloured = igraph.Graph(n=3, edges=[(0, 2)], vertex_attrs={"type": [False, None, True]})
+    with pytest.raises(InvalidMaskError, match="1 vertices have no attribute type=False or True, first 1"):
+        BipartiteGraph.from_igraph(half_coloured)
     with pytest.raises(InvalidMaskError, match="no giant"):
         BipartiteGraph.from_mask([[0]]).giant_component()
 

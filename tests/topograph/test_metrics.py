@@ -44,6 +44,7 @@ def test_sweep_range_and_reason(name, toy):
     found = evaluate(name, toy.graph)
     if math.isnan(found.value):
         assert found.reason
+        assert math.isnan(found.residual)
     else:
         assert found.reason is None
         assert metric.low - 1e-9 <= found.value <= metric.high + 1e-9

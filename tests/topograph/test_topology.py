@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from contextlib import suppress
+
 import numpy as np
 import pytest
 
@@ -45,8 +47,13 @@ def test_build_takes_a_construction_a_layer_and_densities():
         tg.Topology.build("dense", [4])
     with pytest.raises(InvalidParameterError, match="sequence"):
         tg.Topology.build("dense", 4)
+    with pytest.raises(InvalidParameterError, match="construction must be a sequence"):
+        tg.Topology.build(5, [4, 4], 2)
     with pytest.raises(UnknownNameError, match="Available"):
         tg.Topology.build("desne", [4, 4])
+    for given in ({"degrees": 2, "densities": 0.5}, {"degrees": 2, "edges": 8}, {"edges": 8, "density": 0.5}):
+        with pytest.raises(InvalidParameterError, match=f"but got {', '.join(f'{k}={v}' for k, v in given.items())}"):
+            tg.Topology.build("random_regular", [4, 4], **given)
 
 
 def test_layers_that_do_not_chain_are_named():
@@ -99,6 +106,13 @@ def test_broken_files_are_named_with_their_fault(tmp_path):
     np.savez(future, format=np.array("topograph topology 99"), sizes=np.array([1, 1]))
     with pytest.raises(InvalidMaskError, match="topology 99"):
         tg.Topology.load(future)
+    content, random = whole.read_bytes(), np.random.default_rng(0)
+    for _ in range(200):  # zipfile and zlib have errors of their own for each kind of damage
+        damaged = bytearray(content)
+        damaged[random.integers(len(content))] ^= 1 << random.integers(8)
+        cut.write_bytes(damaged)
+        with suppress(InvalidMaskError):
+            tg.Topology.load(cut)
     evil = tmp_path / "evil.npz"
     np.savez(evil, format=np.array([print], dtype=object), sizes=np.array([1, 1]), allow_pickle=True)
     with pytest.raises(InvalidMaskError, match=r"evil\.npz"):

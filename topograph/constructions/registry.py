@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from topograph.checks import Seed, check_choice, check_generator, check_integer, check_real
+from topograph.checks import Seed, check_at_most_one, check_choice, check_generator, check_integer, check_real
 from topograph.constructions.pattern import mix_rows
 from topograph.errors import InvalidParameterError, PluginError, UnknownNameError
 from topograph.graph import BipartiteGraph
@@ -282,11 +282,7 @@ def construct(
     """
     rule = get_construction(name)
     n_right = check_integer("n_right", n_right, low=1)
-    given = {"degree": degree, "density": density, "edges": edges}
-    given = {key: value for key, value in given.items() if value is not None}
-    if len(given) > 1:
-        shown = ", ".join(f"{key}={value}" for key, value in given.items())
-        raise InvalidParameterError(f"give degree, density or edges, not both: got {shown}")
+    check_at_most_one(degree=degree, density=density, edges=edges)
     generator = check_generator(seed)
     if edges is not None:
         return rule.build_edges(n_left, n_right, edges, generator, **options)

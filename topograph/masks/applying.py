@@ -44,6 +44,12 @@ def apply_masks(graphs: Mapping[str, BipartiteGraph], model: Any) -> tuple[str, 
     TopologyMismatchError
         When a graph does not have the layer's shape.
     """
+    if _is_keras(model):
+        from topograph.masks.keras_masking import fix_masks
+    elif hasattr(model, "named_modules"):
+        from topograph.masks.torch_masking import fix_masks
+    else:
+        raise InvalidParameterError(f"masks go onto a PyTorch module or a Keras model, but got {type(model).__name__}")
     entries = {entry.name: entry for entry in live_source(model).entries if entry.read is not None}
     masks: dict[str, Mask] = {}
     for name, graph in graphs.items():
@@ -54,12 +60,6 @@ def apply_masks(graphs: Mapping[str, BipartiteGraph], model: Any) -> tuple[str, 
         shape = np.shape(entry.read())
         mask = masks.setdefault(weight, np.ones(shape, dtype=bool))
         _lay(mask, graph, entry.layout, entry.name)
-    if hasattr(model, "named_modules") and not _is_keras(model):
-        from topograph.masks.torch_masking import fix_masks
-    elif _is_keras(model):
-        from topograph.masks.keras_masking import fix_masks
-    else:
-        raise InvalidParameterError(f"masks go onto a PyTorch module or a Keras model, but got {type(model).__name__}")
     fix_masks(model, masks)
     return tuple(masks)
 

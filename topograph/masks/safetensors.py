@@ -20,7 +20,7 @@ from topograph.masks.dtypes import KNOWN, decode, raw_dtype
 from topograph.masks.layout import IN_OUT, OUT_IN
 from topograph.masks.limits import check_shape, parse_json
 from topograph.masks.natural import natural
-from topograph.masks.source import Entry, Source
+from topograph.masks.source import Source
 from topograph.masks.state_dicts import Stored, state_entries
 from topograph.masks.writing import MASKS_FORMAT
 
@@ -35,7 +35,8 @@ class SafetensorsReader:
         """The tensors, in the natural order of their names: the format itself keeps none."""
         header = read_header(path)
         order, is_chain = header.order
-        yield Source(str(path), tuple(_entries({name: header.tensors[name] for name in order}, header)), is_chain)
+        tensors = {name: header.tensors[name] for name in order}
+        yield Source(str(path), tuple(state_entries(tensors, header.orientation)), is_chain)
 
 
 @dataclass(frozen=True)
@@ -70,10 +71,6 @@ class Header:
             if texts and sorted(order) == sorted(self.tensors):
                 return order, self.about.get("is_chain") == "true"
         return sorted(self.tensors, key=natural), False
-
-
-def _entries(tensors: Mapping[str, Stored], header: Header) -> Iterator[Entry]:
-    return state_entries(tensors, header.orientation)
 
 
 def read_header(path: Path) -> Header:

@@ -45,10 +45,8 @@ class TorchReader:
 
 def state_source(label: str, loaded: Any, name: str = "tensor", file_bytes: int | None = None) -> Source:
     """A state dict, a checkpoint that holds one, or a lone tensor, as a source."""
-    tensors = dict(_flatten(loaded, "", file_bytes)) if isinstance(loaded, Mapping) else {}
-    if not isinstance(loaded, Mapping):
-        tensors = dict(_flatten(loaded, name, file_bytes))
-    return Source(label, tuple(state_entries(tensors)))
+    tensors = _flatten(loaded, "" if isinstance(loaded, Mapping) else name, file_bytes)
+    return Source(label, tuple(state_entries(dict(tensors))))
 
 
 def _flatten(value: Any, name: str, file_bytes: int | None, depth: int = 0) -> Iterator[tuple[str, Stored]]:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
@@ -13,6 +12,7 @@ import numpy as np
 
 from topograph.checks import check_choice
 from topograph.errors import InvalidMaskError, InvalidParameterError
+from topograph.files import whole
 from topograph.graph import BipartiteGraph
 from topograph.masks.layout import IN_OUT, OUT_IN
 from topograph.masks.limits import check_nodes, parse_json
@@ -54,7 +54,7 @@ def save(masks: MaskSet | Topology, path: str | os.PathLike[str], *, orientation
     if target.suffix == ".npz" and isinstance(masks, Topology):
         return masks.save(target)
     mask_set = MaskSet.from_topology(masks) if isinstance(masks, Topology) else masks
-    with _whole(target) as file:
+    with whole(target) as file:
         if target.suffix == ".npz":
             np.savez_compressed(file, **_archive(mask_set))
         else:
@@ -113,14 +113,3 @@ def _write_safetensors(file: IO[bytes], masks: MaskSet, orientation: str) -> Non
     for graph in masks.values():
         mask = graph.to_mask()
         file.write(np.ascontiguousarray(mask if orientation == IN_OUT else mask.T).tobytes())
-
-
-@contextmanager
-def _whole(target: Path) -> Iterator[IO[bytes]]:
-    partial = target.with_name(target.name + ".partial")
-    try:
-        with partial.open("wb") as file:
-            yield file
-        partial.replace(target)
-    finally:
-        partial.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""The forms of a graph that walks need: its symmetric adjacency, its transpose, its igraph."""
+"""The forms of a graph that metrics need: its columns, its adjacency, normalised, igraph's, its giant component."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import scipy.sparse as sp
 
 from topograph.graph import BipartiteGraph
 from topograph.metrics.shared import shared
@@ -26,6 +27,16 @@ def adjacency(graph: BipartiteGraph) -> tuple[Indices, Indices]:
     col_indptr, col_indices = by_columns(graph)
     indptr = np.concatenate([graph.indptr, col_indptr[1:].astype(np.int64) + graph.n_edges])
     return indptr, np.concatenate([graph.indices + np.int64(graph.n_left), col_indices])
+
+
+def normalized(graph: BipartiteGraph) -> sp.csr_array:
+    """D_L^-½ B D_R^-½, with zeros for nodes without a connection."""
+    left, right = (
+        np.divide(1.0, np.sqrt(degrees), out=np.zeros(degrees.size), where=degrees > 0)
+        for degrees in (graph.left_degrees, graph.right_degrees)
+    )
+    data = np.repeat(left, graph.left_degrees) * right[graph.indices]
+    return sp.csr_array((data, graph.indices, graph.indptr), shape=graph.shape)
 
 
 @shared

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import scipy.sparse as sp
 
 from topograph.checks import check_choice
 from topograph.errors import TopologyMismatchError
 from topograph.graph import BipartiteGraph
+from topograph.metrics.adjacency import normalized
 from topograph.metrics.metric import Value
 from topograph.topology import Topology
 
@@ -22,6 +22,7 @@ _WILSON = "Wilson & Zhu (2008), A study of graph spectra for comparing graphs an
 _LARGEST_SPECTRUM = 4096  # of the smaller side: all singular values are needed, from a dense matrix
 
 Permutation = npt.NDArray[np.int64]
+Costs = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -114,15 +115,14 @@ def match_outputs(first: BipartiteGraph, second: BipartiteGraph, method: str = "
     return Matching(partners, distance, min(least, distance))
 
 
-def _differences(first: BipartiteGraph, second: BipartiteGraph) -> npt.NDArray[np.float32]:
-    shared = (first.biadjacency.T.astype(np.float32) @ second.biadjacency.astype(np.float32)).toarray()
-    union = first.right_degrees[:, None].astype(np.float32) + second.right_degrees[None, :] - shared
-    same = np.divide(shared, union, out=np.ones_like(shared), where=union > 0)
-    differences: npt.NDArray[np.float32] = 1 - same
+def _differences(first: BipartiteGraph, second: BipartiteGraph) -> Costs:
+    shared = (first.biadjacency.T.astype(np.float64) @ second.biadjacency.astype(np.float64)).toarray()
+    union = first.right_degrees[:, None] + second.right_degrees - shared
+    differences: Costs = np.divide(union - shared, union, out=np.zeros_like(union), where=union > 0)
     return differences
 
 
-def _closest_first(costs: npt.NDArray[np.float32]) -> Permutation:
+def _closest_first(costs: Costs) -> Permutation:
     size = len(costs)
     partners = np.full(size, -1, dtype=np.int64)
     taken = np.zeros(size, dtype=bool)
@@ -209,13 +209,7 @@ def _spectral_distance(first: Topology, second: Topology) -> Value:
 
 def _singular_values(graph: BipartiteGraph) -> npt.NDArray[np.float64]:
     """All singular values of D_L^-½ B D_R^-½, zeros for nodes without a connection included, largest first."""
-    left, right = (
-        np.divide(1.0, np.sqrt(degrees), out=np.zeros(degrees.size), where=degrees > 0)
-        for degrees in (graph.left_degrees, graph.right_degrees)
-    )
-    data = np.repeat(left, graph.left_degrees) * right[graph.indices]
-    matrix = sp.csr_array((data, graph.indices, graph.indptr), shape=graph.shape).toarray()
-    values: npt.NDArray[np.float64] = np.linalg.svd(matrix, compute_uv=False)
+    values: npt.NDArray[np.float64] = np.linalg.svd(normalized(graph).toarray(), compute_uv=False)
     return values
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -18,17 +18,8 @@ _SANEI = "Sanei-Mehri, Sariyüce & Tirthapura (2018), Butterfly counting in bipa
 _COST = "Σ d² over the nodes of a side"
 
 
-@dataclass(frozen=True)
-class _Overlaps:
-    butterflies: int
-    mean_left: float
-    mean_right: float
-
-
 @shared
 def _butterflies(graph: BipartiteGraph) -> int:
-    if "_shared" in graph.__dict__ and _overlaps in graph.__dict__["_shared"]:
-        return _overlaps(graph).butterflies
     rows, columns = (graph.indptr, graph.indices), by_columns(graph)
     # rows meet over the columns: from the side whose neighbours have the smaller squared degrees
     if (graph.right_degrees.astype(float) ** 2).sum() > (graph.left_degrees.astype(float) ** 2).sum():
@@ -36,14 +27,8 @@ def _butterflies(graph: BipartiteGraph) -> int:
     return _walk(rows, columns)[0]
 
 
-@shared
-def _overlaps(graph: BipartiteGraph) -> _Overlaps:
-    rows, columns = (graph.indptr, graph.indices), by_columns(graph)
-    butterflies, left = _walk(rows, columns)
-    return _Overlaps(butterflies, left, _walk(columns, rows)[1])
-
-
 def _walk(rows: tuple[np.ndarray, np.ndarray], columns: tuple[np.ndarray, np.ndarray]) -> tuple[int, float]:
+    """The number of 4-cycles, and the mean over the rows of their mean overlap."""
     from topograph.metrics.kernels import common_neighbours
 
     overlaps = np.zeros(rows[0].size - 1)
@@ -65,50 +50,41 @@ def _robins_alexander(graph: BipartiteGraph) -> Value:
 
 
 def _latapy(graph: BipartiteGraph) -> Value:
-    overlaps = _overlaps(graph)
-    return Value((overlaps.mean_left * graph.n_left + overlaps.mean_right * graph.n_right) / graph.n_nodes)
+    rows, columns = (graph.indptr, graph.indices), by_columns(graph)
+    left, right = _walk(rows, columns)[1], _walk(columns, rows)[1]
+    return Value((left * graph.n_left + right * graph.n_right) / graph.n_nodes)
 
+
+_motif = partial(Metric, low=0, group="motifs", network=True, fast=False)
 
 METRICS = (
-    Metric(
+    _motif(
         "n_butterflies",
         lambda g: Value(_butterflies(g)),
         "number of 4-cycles (butterflies): two inputs that share two outputs",
         r"\sum_{u < u'} \binom{(BB^T)_{uu'}}{2}",
-        0,
-        math.inf,
-        "motifs",
-        network=True,
+        high=math.inf,
         reference=_SANEI,
         integer=True,
         cost=_COST,
-        fast=False,
     ),
-    Metric(
+    _motif(
         "clustering_robins_alexander",
         _robins_alexander,
         "share of the paths of three connections that a fourth closes to a 4-cycle",
         r"4 C_4 / L_3",
-        0,
-        1,
-        "motifs",
-        network=True,
+        high=1,
         reference=_ROBINS,
         cost=_COST,
-        fast=False,
     ),
-    Metric(
+    _motif(
         "clustering_latapy",
         _latapy,
         "mean over all nodes of the mean overlap (intersection over union) of their neighbours with those of the nodes "
         "two steps away; 0 for a node without such",
         r"\frac{1}{N} \sum_u \frac{1}{|N_2(u)|} \sum_{w \in N_2(u)} \frac{|N(u) \cap N(w)|}{|N(u) \cup N(w)|}",
-        0,
-        1,
-        "motifs",
-        network=True,
+        high=1,
         reference=_LATAPY,
         cost="Σ d² over all nodes",
-        fast=False,
     ),
 )

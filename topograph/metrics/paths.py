@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -67,49 +68,33 @@ def _mean_path_sampled(graph: BipartiteGraph) -> Value:
     return Value(float(means.mean()), _DEVIATES * float(means.std(ddof=1)) * math.sqrt(left / _SAMPLE))
 
 
+_path = partial(Metric, low=1, high=math.inf, group="paths", network=True, direction="lower", fast=False)
+
 METRICS = (
-    Metric(
+    _path(
         "diameter",
         _diameter,
         "longest shortest path in the component with the most edges",
         r"\max_{u,v \in C} d(u, v)",
-        1,
-        math.inf,
-        "paths",
-        network=True,
         reference=_WATTS,
         integer=True,
-        direction="lower",
         cost="N E / 64",
-        fast=False,
     ),
-    Metric(
+    _path(
         "mean_path_length",
         _mean_path,
         "mean shortest path over all pairs of the component with the most edges",
         r"\frac{1}{|C| (|C| - 1)} \sum_{u \ne v \in C} d(u, v)",
-        1,
-        math.inf,
-        "paths",
-        network=True,
         reference=_WATTS,
-        direction="lower",
         cost="N E / 64",
-        fast=False,
     ),
-    Metric(
+    _path(
         "mean_path_length_sampled",
         _mean_path_sampled,
         f"mean_path_length from {_SAMPLE} nodes drawn with seed 0; the residual is half the 95 % confidence interval, "
         "and 0 where there are no more nodes than that",
         r"\frac{1}{|S|} \sum_{u \in S} \frac{1}{|C| - 1} \sum_{v \in C} d(u, v)",
-        1,
-        math.inf,
-        "paths",
-        network=True,
         reference=_THEN,
-        direction="lower",
         cost="8 E",
-        fast=False,
     ),
 )

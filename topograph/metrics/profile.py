@@ -88,7 +88,7 @@ def measure(
     reading = Reading.of(options)
     chosen = select_metrics(metrics)
     if workers is not None:
-        check_integer("workers", workers, low=1)
+        workers = check_integer("workers", workers, low=1)
     with_weights = any(metric.needs == "weights" for metric in chosen)
     records: list[Record] = []
     left_out: dict[str, str] = {}

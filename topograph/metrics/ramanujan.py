@@ -47,8 +47,15 @@ def _sigma(graph: BipartiteGraph, place: int) -> Estimate:
 
 
 def _gap(graph: BipartiteGraph) -> Value:
-    bound, second = ramanujan_bound(graph), _sigma(graph, 2)
-    return Value(bound.value - second.value, second.residual, bound.reason or second.reason)
+    return _over_second(ramanujan_bound(graph), graph)
+
+
+def _over_second(bound: Value, graph: BipartiteGraph) -> Value:
+    """A bound minus σ2."""
+    second = _sigma(graph, 2)
+    if bound.reason or second.reason:
+        return Value.undefined(str(bound.reason or second.reason))
+    return Value(bound.value - second.value, bound.residual + second.residual)
 
 
 def _over_bound(value: Value, bound: Value) -> Value:
@@ -67,11 +74,6 @@ def _sigma1_bound(graph: BipartiteGraph) -> Value:
         return Value.of(first)
     low, value, high = (2 * math.sqrt(max(end - 1, 0.0)) for end in (first.low, first.value, first.high))
     return Value(value, max(value - low, high - value))
-
-
-def _sigma1_gap(graph: BipartiteGraph) -> Value:
-    bound, second = _sigma1_bound(graph), _sigma(graph, 2)
-    return Value(bound.value - second.value, bound.residual + second.residual, bound.reason or second.reason)
 
 
 def _narc(graph: BipartiteGraph, times: int) -> Value:
@@ -149,7 +151,7 @@ METRICS = (
     ),
     Metric(
         "delta_s",
-        _sigma1_gap,
+        lambda g: _over_second(_sigma1_bound(g), g),
         "Δs: delta_s_bound minus σ2",
         r"2 \sqrt{\sigma_1(B) - 1} - \sigma_2(B)",
         -math.inf,

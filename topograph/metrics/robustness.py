@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import numpy as np
 
@@ -26,59 +27,45 @@ def _cores(graph: BipartiteGraph) -> tuple[int, float]:
     return largest, float(np.count_nonzero(numbers == largest)) / graph.n_nodes
 
 
+_robustness = partial(Metric, low=0, group="robustness", network=True, fast=False)
+
 METRICS = (
-    Metric(
+    _robustness(
         "core_number",
         lambda g: Value(_cores(g)[0]),
         "the largest k for which there is a k-core, in which every node has at least k neighbours (degeneracy)",
         r"\max \{k : C_k \ne \emptyset\}",
-        0,
-        math.inf,
-        "robustness",
-        network=True,
+        high=math.inf,
         reference=_SEIDMAN,
         integer=True,
         direction="higher",
-        fast=False,
     ),
-    Metric(
+    _robustness(
         "core_share",
         lambda g: Value(_cores(g)[1]),
         "share of the nodes in the core of the largest k",
         r"|C_{k_{\max}}| / (n + m)",
-        0,
-        1,
-        "robustness",
-        network=True,
+        high=1,
         reference=_SEIDMAN,
-        fast=False,
     ),
-    Metric(
+    _robustness(
         "n_bridges",
         lambda g: Value(len(as_igraph(g).bridges())),
         "number of connections whose loss would separate nodes that are connected now",
         r"|\{e : c(G - e) > c(G)\}|",
-        0,
-        math.inf,
-        "robustness",
-        network=True,
+        high=math.inf,
         reference=_TARJAN,
         integer=True,
         direction="lower",
-        fast=False,
     ),
-    Metric(
+    _robustness(
         "n_cut_nodes",
         lambda g: Value(len(as_igraph(g).articulation_points())),
         "number of nodes whose loss would separate others that are connected now",
         r"|\{v : c(G - v) > c(G)\}|",
-        0,
-        math.inf,
-        "robustness",
-        network=True,
+        high=math.inf,
         reference=_HOPCROFT,
         integer=True,
         direction="lower",
-        fast=False,
     ),
 )

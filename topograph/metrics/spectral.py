@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 from topograph.graph import BipartiteGraph
 from topograph.metrics.metric import Metric, Value
@@ -32,29 +33,7 @@ def _cheeger(bound: Callable[[float], float]) -> Callable[[BipartiteGraph], Valu
     return compute
 
 
-def _spectral(
-    name: str,
-    compute: Callable[[BipartiteGraph], Value],
-    summary: str,
-    formula: str,
-    reference: str,
-    high: float = math.inf,
-    direction: str = "higher",
-) -> Metric:
-    return Metric(
-        name,
-        compute,
-        summary,
-        formula,
-        0,
-        high,
-        "spectral",
-        network=True,
-        reference=reference,
-        direction=direction,
-        cost="spectrum",
-    )
-
+_spectral = partial(Metric, low=0, high=math.inf, group="spectral", network=True, direction="higher", cost="spectrum")
 
 METRICS = (
     _spectral(
@@ -62,28 +41,28 @@ METRICS = (
         _read("algebraic_connectivity"),
         "second smallest eigenvalue of the Laplacian, with multiplicity; 0 exactly when disconnected",
         r"\lambda_2(L),\ L = D - A",
-        _FIEDLER,
+        reference=_FIEDLER,
     ),
     _spectral(
         "laplacian_gap",
         _read("laplacian_gap"),
         "smallest non-zero eigenvalue of the Laplacian",
         r"\min \{\lambda > 0\}",
-        _FIEDLER,
+        reference=_FIEDLER,
     ),
     _spectral(
         "giant_connectivity",
         _read("giant_connectivity"),
         "algebraic connectivity of the component with the most edges",
         r"\lambda_2(L_{\mathrm{giant}})",
-        _FIEDLER,
+        reference=_FIEDLER,
     ),
     _spectral(
         "laplacian_max",
         _read("laplacian_max"),
         "largest non-zero eigenvalue of the Laplacian",
         r"\lambda_{\max}(L)",
-        _PAPER,
+        reference=_PAPER,
         direction="none",
     ),
     _spectral(
@@ -91,7 +70,7 @@ METRICS = (
         _read("laplacian_second_max"),
         "second largest non-zero eigenvalue of the Laplacian, with multiplicity",
         r"\lambda_{\max - 1}(L)",
-        _PAPER,
+        reference=_PAPER,
         direction="none",
     ),
     _spectral(
@@ -99,14 +78,14 @@ METRICS = (
         _read("adjacency_gap"),
         "difference of the two largest singular values of B",
         r"\sigma_1(B) - \sigma_2(B)",
-        _HOORY,
+        reference=_HOORY,
     ),
     _spectral(
         "normalized_gap",
         _read("normalized_gap"),
         "1 minus the second singular value of the normalised B, isolated nodes dropped; 0 when not connected otherwise",
         r"1 - \sigma_2(D_L^{-1/2} B D_R^{-1/2})",
-        _CHUNG,
+        reference=_CHUNG,
         high=1,
     ),
     _spectral(
@@ -114,7 +93,7 @@ METRICS = (
         _read("giant_normalized_gap"),
         "normalized_gap of the component with the most edges",
         r"1 - \sigma_2(D_L^{-1/2} B D_R^{-1/2})_{\mathrm{giant}}",
-        _CHUNG,
+        reference=_CHUNG,
         high=1,
     ),
     _spectral(
@@ -122,7 +101,7 @@ METRICS = (
         _cheeger(lambda gap: gap / 2),
         "the conductance (Cheeger constant) is at least this: half the normalized_gap",
         r"h \ge \gamma / 2,\ \gamma = 1 - \sigma_2",
-        _CHUNG,
+        reference=_CHUNG,
         high=0.5,
     ),
     _spectral(
@@ -130,7 +109,7 @@ METRICS = (
         _cheeger(lambda gap: math.sqrt(gap * (2 - gap))),
         "the conductance (Cheeger constant) is at most this, from the normalized_gap",
         r"h \le \sqrt{\gamma (2 - \gamma)},\ \gamma = 1 - \sigma_2",
-        _CHUNG,
+        reference=_CHUNG,
         high=1,
     ),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -83,60 +83,47 @@ def _relative_gap(weighted: WeightedGraph) -> Value:
     return Value(value, (gap.residual + value * first.residual) / first.value)
 
 
-def _metric(
-    name: str,
-    compute: Callable[[WeightedGraph], Value],
-    words: str,
-    formula: str,
-    reference: str,
-    high: float = math.inf,
-) -> Metric:
-    return Metric(
-        name,
-        compute,
-        words,
-        formula,
-        0,
-        high,
-        "weighted",
-        reference=reference,
-        direction="higher",
-        cost="a spectrum of its own",
-        needs="weights",
-        fast=False,
-    )
-
+_weighted = partial(
+    Metric,
+    low=0,
+    high=math.inf,
+    group="weighted",
+    direction="higher",
+    cost="a spectrum of its own",
+    needs="weights",
+    fast=False,
+)
 
 METRICS = (
-    _metric(
+    _weighted(
         "weighted_gap",
         _read("adjacency_gap"),
         "difference of the two largest singular values of |W|; not of the two largest |λ| of the bipartite adjacency, "
         "which are equal",
         r"\sigma_1(|W \odot M|) - \sigma_2(|W \odot M|)",
-        _HOANG,
+        reference=_HOANG,
     ),
-    _metric(
+    _weighted(
         "weighted_gap_relative",
         _relative_gap,
         "weighted_gap over the largest singular value of |W|: free of the scale of the weights",
         r"1 - \sigma_2(|W \odot M|) / \sigma_1(|W \odot M|)",
-        _HOANG,
+        reference=_HOANG,
         high=1,
     ),
-    _metric(
+    _weighted(
         "weighted_normalized_gap",
         _read("normalized_gap"),
         "1 minus the second singular value of |W| normalised by its sums of rows and columns, isolated nodes dropped",
         r"1 - \sigma_2(D_L^{-1/2} |W| D_R^{-1/2})",
-        _CHUNG,
+        reference=_CHUNG,
         high=1,
     ),
-    _metric(
+    _weighted(
         "weighted_connectivity",
         _read("algebraic_connectivity"),
         "algebraic connectivity with |W| as edge weights",
         r"\lambda_2(L),\ L = D - A,\ A_{ij} = |W_{ij}|",
-        _FIEDLER,
+        reference=_FIEDLER,
     ),
 )

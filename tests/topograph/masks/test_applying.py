@@ -112,6 +112,8 @@ def test_what_does_not_fit(torch):
         TOPOLOGY.apply_to(perceptron(torch), ["fc", "2"])
     with pytest.raises(InvalidParameterError, match="PyTorch module or a Keras model"):
         TOPOLOGY.apply_to({"a": np.ones((20, 15)), "b": np.ones((15, 5))})
+    with pytest.raises(InvalidParameterError, match="PyTorch module or a Keras model, but got ndarray"):
+        tg.MaskSet({"fc": TOPOLOGY[0]}).apply_to(np.ones((20, 15)))
     full = tg.MaskSet({"weight": tg.construct("dense", 4, 6)})
     with pytest.raises(TopologyMismatchError, match="edges between them"):
         full.apply_to(torch.nn.Conv1d(4, 6, 1, groups=2))

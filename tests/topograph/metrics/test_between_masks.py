@@ -62,6 +62,12 @@ def test_greedy_brackets_the_exact_distance():
         assert greedy["value"] - greedy["residual"] - 1e-6 <= exact["value"] <= greedy["value"] + 1e-6
 
 
+def test_an_exact_distance_is_exact():
+    first, second = (tg.BipartiteGraph.from_mask(mask) for mask in ([[1], [1], [0]], [[1], [1], [1]]))
+    matching = match_outputs(first, second)
+    assert matching.distance == matching.least == pytest.approx(1 / 3, rel=1e-15)
+
+
 def test_renumbered_neurons_are_recognised():
     """NNSTD and the spectrum are blind to the order of hidden neurons, layer after layer; edges are not."""
     random = np.random.default_rng(0)

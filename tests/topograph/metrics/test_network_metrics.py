@@ -74,18 +74,44 @@ def test_product_by_dense_matrices(topology, compute):
 
 def test_product_without_the_dense_matrix(monkeypatch, compute):
     topology = tg.Topology.build("random_regular", [120, 90, 70], [9, 9], seed=2)
-    dense = [compute(name, topology) for name in ("product_sigma1", "product_sigma2")]
-    monkeypatch.setattr("topograph.metrics.network._BLOCK", 8)
+    names = ("product_sigma1", "product_sigma2")
+    dense = [compute(name, topology) for name in names]
+    monkeypatch.setattr("topograph.metrics.product._DENSE", 8)
+    for turned in (topology, tg.Topology([graph.T for graph in reversed(topology)])):
+        again = tg.Topology(turned.graphs)
+        for name, value in zip(names, dense, strict=True):
+            found = compute(name, again)
+            assert found.value == pytest.approx(value.value, rel=1e-8)
+            assert found.residual < 1e-7
+    narrow = tg.Topology.build("dense", [30, 20, 2])  # too few for the sparse solver, whatever the size
+    assert compute("product_sigma1", narrow).value == pytest.approx(1)
+    assert compute("product_sigma2", narrow).value == pytest.approx(0, abs=1e-12)
+
+
+def test_products_and_paths_of_a_wide_network_need_no_square_of_its_width(compute):
+    """Outputs × outputs would be 320 GB."""
+    random = np.random.default_rng(0)
+    masks = [np.array([[1, 1, 0], [0, 1, 1]]), random.random((3, 200_000)) < 0.5]
+    topology = tg.Topology(masks)
+    paths = masks[0] @ masks[1]
+    scaled = [mask / np.sqrt(np.maximum(np.outer(mask.sum(axis=1), mask.sum(axis=0)), 1)) for mask in masks]
+    values = np.linalg.svd(scaled[0] @ scaled[1], compute_uv=False)
+    assert compute("product_sigma1", topology).value == pytest.approx(values[0])
+    assert compute("product_sigma2", topology).value == pytest.approx(values[1])
+    assert compute("reachability", topology).value == (paths > 0).mean()
+    assert compute("path_count_cv", topology).value == pytest.approx(paths.std() / paths.mean())
+
+
+def test_blocks_of_outputs_change_nothing(monkeypatch, compute):
+    topology = tg.Topology.build("random_edge", [40, 30, 150], [1, 3], seed=2)
+    names = ("reachability", "path_count_cv", "log_path_spread")
+    whole = [compute(name, topology).value for name in names]
+    assert whole[0] < 1
+    for room in ("reach", "path_counts"):
+        monkeypatch.setattr(f"topograph.metrics.{room}._BLOCK", 8)
     again = tg.Topology(topology.graphs)
-    for name, value in zip(("product_sigma1", "product_sigma2"), dense, strict=True):
-        found = compute(name, again)
-        assert found.value == pytest.approx(value.value, rel=1e-8)
-        assert found.residual < 1e-7
-    # paths in blocks of one output
-    for name in ("path_count_cv", "log_path_spread"):
-        assert compute(name, again).value == pytest.approx(
-            compute(name, tg.Topology(topology.graphs)).value, rel=1e-9, abs=1e-12
-        )
+    for name, value in zip(names, whole, strict=True):
+        assert compute(name, again).value == pytest.approx(value, rel=1e-9, abs=1e-12), name
 
 
 def test_no_overflow_at_any_depth(compute):

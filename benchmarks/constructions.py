@@ -1,6 +1,7 @@
 """Constructions side by side with the generators of networkx and igraph, and alone at ten million edges.
 
-Run ``python benchmarks/constructions.py``; it prints ratios (theirs / ours): the speed of the machine drops out.
+Run ``python benchmarks/constructions.py``; it prints ratios (theirs / ours) of processor time: the speed of the machine
+drops out.
 """
 
 from __future__ import annotations
@@ -8,13 +9,13 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 
 import igraph
 import networkx as nx
 import numpy as np
 from networkx.algorithms import bipartite
+from timing import best
 
 import topograph as tg
 
@@ -57,16 +58,6 @@ print(graph.n_edges, seconds, 1024 * (after - before) / graph.n_edges)
 """
 
 
-def best_of(task: Callable[[], object], repeats: int = 3) -> float:
-    task()
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        task()
-        times.append(time.perf_counter() - start)
-    return min(times)
-
-
 def rivals(n: int, m: int, k: int) -> list[tuple[str, Callable[[], object], str, Callable[[], object]]]:
     left = [k] * n
     right = np.bincount(np.arange(n * k) % m, minlength=m).tolist()
@@ -101,8 +92,8 @@ def main() -> None:
         for name, ours, other, theirs in rivals(n, m, k):
             if name in ("dense", "barabasi_albert") and n > 1000:  # networkx takes minutes there
                 continue
-            seconds = best_of(ours)
-            print(f"  {name:18} {1e3 * seconds:8.2f} ms   {best_of(theirs, 1) / seconds:8.1f} × {other}", flush=True)
+            seconds, _ = best(ours, 4)
+            print(f"  {name:18} {1e3 * seconds:8.2f} ms   {best(theirs, 2)[0] / seconds:8.1f} × {other}", flush=True)
     if quick:
         return
     print("\nten million edges, each in a process of its own", flush=True)

@@ -15,16 +15,13 @@ from __future__ import annotations
 
 import argparse
 import math
-import os
-import time
 import warnings
 from collections.abc import Callable
 from typing import Any
 
-for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(_variable, "1")
-if hasattr(os, "sched_setaffinity"):
-    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+from timing import best, fresh, use_one_core
+
+use_one_core()
 
 import numpy as np
 
@@ -111,20 +108,6 @@ PEERS: dict[str, tuple[Callable[[], dict[str, Peer]], Callable[[tg.BipartiteGrap
     "igraph": (igraph_peers, lambda graph: graph.to_igraph()),
     "scikit-network": (sknetwork_peers, symmetric),
 }
-
-
-def best(call: Callable[[], Any], repeats: int) -> tuple[float, Any]:
-    times = []
-    for _ in range(repeats):
-        start = time.process_time()
-        result = call()
-        times.append(time.process_time() - start)
-    return min(times), result
-
-
-def fresh(graph: tg.BipartiteGraph) -> tg.BipartiteGraph:
-    """The same mask, nothing cached."""
-    return tg.BipartiteGraph(graph.n_left, graph.n_right, graph.indptr, graph.indices)
 
 
 def against_peers(

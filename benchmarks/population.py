@@ -54,7 +54,7 @@ def bandwidth(device):
 def handwritten(topology, data, config, device):
     """One network as one writes it by hand."""
     peer = TorchMasked(topology, data, config)
-    for layer, number in zip(peer.layers, range(len(peer.masks)), strict=True):
+    for number, layer in enumerate(peer.layers):
         layer.to(device)
         peer.masks[number] = peer.masks[number].to(device)
     peer.x, peer.y = peer.x.to(device), peer.y.to(device)

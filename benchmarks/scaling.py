@@ -13,27 +13,17 @@ import time
 
 import numpy as np
 from threadpoolctl import threadpool_limits
+from timing import best
 
 import topograph as tg
 from trainers import TrainingConfig
-from trainers.numpy_sparse import kernels
+from trainers.numpy_sparse.connections import backward, forward
 from trainers.numpy_sparse.lanes import LANES
 from trainers.numpy_sparse.network import SparseNetwork
 from trainers.numpy_sparse.plan import Rule, gather_samples
 
 RULE = Rule(False, True, True, np.float32(0.01), np.float32(0.9), 0.999, np.float32(1e-8), np.float32(0))
 WIDE, BATCH = 4096, 128
-
-
-def best(work, repeats=7):
-    """Least processor time of several calls, after one."""
-    work()
-    times = []
-    for _ in range(repeats):
-        started = time.process_time()
-        work()
-        times.append(time.process_time() - started)
-    return min(times)
 
 
 def network(sizes, density, batch=BATCH):
@@ -52,7 +42,7 @@ def gemm(n, m, samples):
     rng = np.random.default_rng(0)
     a, b = rng.random((n, m), dtype=np.float32), rng.random((m, samples), dtype=np.float32)
     out = np.empty((n, samples), np.float32)
-    return 2e-9 * n * m * samples / best(lambda: np.matmul(a, b, out=out), 15)
+    return 2e-9 * n * m * samples / best(lambda: np.matmul(a, b, out=out), 16)[0]
 
 
 def show_kernels():
@@ -75,17 +65,17 @@ def rates_of(net):
     times = max(1, 5_000_000 // edges)
 
     def measure(kernel, *arguments):
-        return best(lambda: [kernel(*arguments) for _ in range(times)]) / times
+        return best(lambda: [kernel(*arguments) for _ in range(times)], 8)[0] / times
 
-    def backward(layer, update):
-        return measure(kernels._backward, net.plan, layer, net.state, net.work, inputs, RULE, 1, update)
+    def back(layer, update):
+        return measure(backward, net.plan, layer, net.state, net.work, inputs, RULE, 1, update)
 
-    forward = measure(kernels._forward, net.plan, 0, net.state, net.work.values, net.work.active, inputs)
-    gradient = backward(0, False)
-    update = max(backward(0, True) - gradient, 0) / edges * 1e9
-    rates = [2e-9 * edges * LANES / forward, 2e-9 * edges * LANES / gradient]
+    ahead = measure(forward, net.plan, 0, net.state, net.work.values, net.work.active, inputs)
+    gradient = back(0, False)
+    update = max(back(0, True) - gradient, 0) / edges * 1e9
+    rates = [2e-9 * edges * LANES / ahead, 2e-9 * edges * LANES / gradient]
     if net.topology[1].n_edges == edges:
-        rates.append(4e-9 * edges * LANES / backward(1, False))
+        rates.append(4e-9 * edges * LANES / back(1, False))
     return rates, update
 
 
@@ -95,23 +85,24 @@ def show_steps():
     x, labels = rng.random((BATCH, WIDE), dtype=np.float32), rng.integers(0, WIDE, BATCH)
     weights = [rng.random((WIDE, WIDE), dtype=np.float32) for _ in range(2)]
     products = np.empty((WIDE, BATCH), np.float32), np.empty((WIDE, WIDE), np.float32)
+    other = np.empty_like(products[0])
 
     def dense_step():  # the five products of a step, and no activation, mask or update: less than any framework does
         a = x.T
         np.matmul(weights[0], a, out=products[0])
-        np.matmul(weights[1], products[0], out=products[0].copy())
+        np.matmul(weights[1], products[0], out=other)
         for _ in weights:
             np.matmul(products[0], products[0].T, out=products[1])
-        np.matmul(weights[1].T, products[0], out=products[0].copy())
+        np.matmul(weights[1].T, products[0], out=other)
 
-    dense = best(dense_step, 5)
+    dense, _ = best(dense_step, 6)
     print(
         f"\na step of {WIDE}-{WIDE}-{WIDE}, batch {BATCH}, one core; the products alone of a dense one: {dense:.3f} s"
     )
     samples, order = gather_samples(x), np.arange(BATCH)
     for density in (0.01, 0.05, 0.1, 0.2, 0.25):
         net = network([WIDE, WIDE, WIDE], density)
-        seconds = best(lambda net=net: net.train_epoch(samples, labels, order, 0.01, rng), 3)
+        seconds, _ = best(lambda net=net: net.train_epoch(samples, labels, order, 0.01, rng), 4)
         print(f"{density:6.0%} {seconds:8.4f} s, {dense / seconds:5.1f}× as fast")
 
 
@@ -124,7 +115,7 @@ def show_edges():
     for count in (1e4, 3e4, 1e5, 3e5, 1e6, 3e6, 1e7, 3e7, 1e8):
         net = network([side, side], count / side**2, LANES)
         edges.append(net.topology.n_edges)
-        seconds.append(best(lambda net=net: net.train_epoch(samples, labels, order, 0.01, rng), 5))
+        seconds.append(best(lambda net=net: net.train_epoch(samples, labels, order, 0.01, rng), 6)[0])
         print(f"{edges[-1]:12,d} edges {seconds[-1]:10.5f} s")
         del net
     # relative errors, so that the small ones count as much as the large

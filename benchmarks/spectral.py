@@ -24,10 +24,9 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(_variable, "1")
-if hasattr(os, "sched_setaffinity"):
-    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+from timing import best, fresh, use_one_core
+
+use_one_core()
 
 import numpy as np
 import scipy.linalg
@@ -186,20 +185,6 @@ ROWS = (
         slow=True,
     ),
 )
-
-
-def best(call: Callable[[], object], repeats: int) -> tuple[float, object]:
-    times = []
-    for _ in range(repeats):
-        start = time.process_time()
-        result = call()
-        times.append(time.process_time() - start)
-    return min(times), result
-
-
-def fresh(graph: tg.BipartiteGraph) -> tg.BipartiteGraph:
-    """The same mask, nothing cached."""
-    return tg.BipartiteGraph(graph.n_left, graph.n_right, graph.indptr, graph.indices)
 
 
 def ours_best(graph: tg.BipartiteGraph, quantities: tuple[str, ...], repeats: int) -> float:

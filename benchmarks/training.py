@@ -14,6 +14,7 @@ import argparse
 import time
 
 import numpy as np
+import torch
 from threadpoolctl import threadpool_limits
 from training_peers import PEERS, Ours
 
@@ -46,6 +47,7 @@ def main():
     parser.add_argument("--degrees", type=int, nargs="+", default=[30, 3])
     arguments = parser.parse_args()
     threadpool_limits(1)
+    torch.set_num_threads(1)
     data, config = load_dataset("mnist"), TrainingConfig.paper()
     for degree in arguments.degrees:
         compare(degree, data, config, arguments.epochs)

@@ -65,7 +65,6 @@ class TorchMasked(Peer):
     def start(self):
         import torch
 
-        torch.set_num_threads(1)
         self.torch = torch
         self.x = torch.from_numpy(self.data.x_train.copy())
         self.y = torch.nn.functional.one_hot(torch.from_numpy(self.data.y_train.copy())).float()
@@ -145,9 +144,6 @@ class KerasMasked(Peer):
 
     def start(self):
         import keras
-        import torch
-
-        torch.set_num_threads(1)
 
         class MaskedDense(keras.layers.Dense):
             def __init__(self, mask, **options):

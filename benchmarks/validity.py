@@ -86,9 +86,7 @@ def main() -> None:
         print(
             f"\n{options.studies} studies, {options.clusters} topologies × {options.runs} trainings, effect {effect:g}"
         )
-        print(
-            table.rename(columns={"claims": "claims an effect %", "covers": "95 % interval holds the truth %"}).round(1)
-        )
+        print(table.round(1))
     detectable = [
         analysis.effect(simulate(0.0, options.clusters, options.runs, 10**6 + seed), "metric") for seed in range(100)
     ]

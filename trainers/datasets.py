@@ -58,9 +58,14 @@ class Dataset:
                 )
             if not np.isfinite(x).all():
                 raise InvalidDatasetError(f"{self.name}: x_{part} holds NaN or infinity")
-            labels = y.astype(np.int64)
-            if (labels != y).any() or labels.min() < 0:
-                raise InvalidDatasetError(f"{self.name}: y_{part} must hold whole numbers from 0, but got {y.min()}…")
+            with np.errstate(invalid="ignore"):  # NaN and infinity are no labels: they differ from whatever they become
+                labels = y.astype(np.int64)
+            wrong = (labels != y) | (labels < 0)
+            if wrong.any():
+                raise InvalidDatasetError(
+                    f"{self.name}: y_{part} must hold whole numbers from 0, "
+                    f"but got {y[wrong][0]} as number {wrong.argmax()}"
+                )
             for field, value in ((f"x_{part}", x), (f"y_{part}", labels)):
                 # nobody else must be able to change it; what is whole and read-only is not copied
                 shared = value.base is not None or (value.flags.writeable and value is getattr(self, field))
@@ -243,10 +248,13 @@ def _fetch(name: str, stem: str) -> Path:
     except (OSError, ValueError) as error:
         raise DatasetNotFoundError(f"{name}: {stem}.gz could not be fetched from {base}: {error}") from error
     # the content is checked, not its packing: the same images have been gzipped more than once
-    found = hashlib.sha256(_read_bytes(path)).hexdigest()
-    if found != hashes[stem]:
-        path.unlink()
-        raise InvalidDatasetError(f"{name}: {stem}.gz from {base} has SHA-256 {found} unzipped, not {hashes[stem]}")
+    try:
+        found = hashlib.sha256(_read_bytes(path)).hexdigest()
+        if found != hashes[stem]:
+            raise InvalidDatasetError(f"{name}: {stem}.gz from {base} has SHA-256 {found} unzipped, not {hashes[stem]}")
+    except InvalidDatasetError:
+        path.unlink()  # else it would be found in the cache from now on
+        raise
     return path
 
 

@@ -38,7 +38,17 @@ class Trainer(Protocol):
     name: str
 
     def train(self, topology: Topology, dataset: Dataset, config: TrainingConfig) -> TrainingResult:
-        """Train a network with the connections of ``topology`` and report how well it does."""
+        """Train a network with the connections of ``topology`` and report how well it does.
+
+        Raises
+        ------
+        UnsupportedSettingError
+            When it does not offer a setting; the message names it.
+        TopologyMismatchError
+            When the topology's ends do not match the data.
+        TrainingDivergedError
+            When the loss or a weight becomes NaN or infinite; the message names the epoch.
+        """
         ...
 
 

@@ -40,6 +40,10 @@ def get_trainer(trainer: str | Trainer) -> Trainer:
     'numpy'
     """
     if not isinstance(trainer, str):
+        if isinstance(trainer, type):
+            raise PluginError(
+                f"a trainer is an object, but got the class {trainer.__name__}: give {trainer.__name__}()"
+            )
         if isinstance(trainer, Trainer):
             return trainer
         raise PluginError(f"a trainer has a name and a method train, but {type(trainer).__name__} does not")

@@ -40,7 +40,8 @@ class EarlyStopping:
 
 def diverged(loss: float, epoch: int, config: TrainingConfig, where: str = "") -> TrainingDivergedError:
     """The error for a loss or weight that is not finite after epoch number ``epoch`` (from 0)."""
+    what = "a weight became NaN or infinite" if math.isfinite(loss) else f"the loss became {loss}"
     return TrainingDivergedError(
-        f"the loss became {loss} in epoch {epoch + 1} of {config.epochs}; {where}lower learning_rate "
+        f"{what} in epoch {epoch + 1} of {config.epochs}; {where}lower learning_rate "
         f"(now {learning_rate_at(epoch, config):g}) or momentum (now {config.momentum:g})"
     )

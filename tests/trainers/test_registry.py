@@ -8,8 +8,8 @@ import pytest
 
 import analysis
 from analysis.cli import main
-from topograph.errors import MissingDependencyError, PluginError
-from trainers import available_trainers, describe_trainers, get_trainer, registry
+from topograph.errors import MissingDependencyError, PluginError, UnknownNameError
+from trainers import Trainer, available_trainers, describe_trainers, get_trainer, registry
 from trainers.study import run_study
 
 
@@ -54,6 +54,18 @@ def test_what_cannot_be_used_is_listed_with_the_reason(capsys):
     for name in ("broken", "gone", "odd"):
         with pytest.raises(PluginError, match=name):
             get_trainer(name)
+
+
+def test_an_object_that_is_a_trainer_passes_and_nothing_else():
+    trainer = get_trainer("numpy")
+    assert isinstance(trainer, Trainer)
+    assert get_trainer(trainer) is trainer
+    with pytest.raises(UnknownNameError, match=r"unknown trainer 'nunpy'; did you mean 'numpy'"):
+        get_trainer("nunpy")
+    with pytest.raises(PluginError, match="name and a method train"):
+        get_trainer(42)
+    with pytest.raises(PluginError, match=r"got the class NumpyTrainer: give NumpyTrainer\(\)"):
+        get_trainer(type(trainer))
 
 
 def test_without_frameworks_the_built_ins_are_listed_with_what_to_install(monkeypatch):

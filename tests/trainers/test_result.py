@@ -32,6 +32,14 @@ def test_the_round_trip_through_json_is_exact(result):
     pd.testing.assert_frame_equal(again.weight_stats, result.weight_stats)
 
 
+def test_it_shows_itself(result):
+    assert "test accuracy" in repr(result)
+    assert "2 epochs" in repr(result)
+    assert "<table>" in result._repr_html_()
+    assert list(result.weight_stats.columns) == ["min", "max", "mean", "std"]
+    assert result.weight_stats.loc["l2", "max"] == result.weights[1].data.max()
+
+
 def test_without_weights_the_statistics_stay(result):
     again = TrainingResult.from_record(json.loads(json.dumps(result.to_record(), allow_nan=False)))
     assert again.weights == again.biases == ()

@@ -47,17 +47,7 @@ class KerasTrainer:
         check_installed()
 
     def train(self, topology: Topology, dataset: Dataset, config: TrainingConfig) -> TrainingResult:
-        """See `trainers.protocol.Trainer`.
-
-        Raises
-        ------
-        TopologyMismatchError
-            When the topology's ends do not match the data.
-        TrainingDivergedError
-            When the loss becomes NaN or infinite; the message names the epoch.
-        UnsupportedSettingError
-            When Keras runs on a backend that cannot train, such as ``"numpy"``.
-        """
+        """See `trainers.protocol.Trainer`; a backend of Keras that cannot train is refused as a setting is."""
         keras = import_keras()
         backend = keras.config.backend()
         check_offered(self.name, config, _offered(backend))

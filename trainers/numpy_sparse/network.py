@@ -14,21 +14,22 @@ from numba import config as _numba_config
 from topograph.topology import Topology
 from trainers.config import TrainingConfig
 from trainers.initialization import initial_weights
-from trainers.numpy_sparse import kernels
+from trainers.numpy_sparse import epochs, neurons
 from trainers.numpy_sparse.lanes import LANES
 from trainers.numpy_sparse.plan import Float, Rule, Samples, Setting, State, Work, arrange, frozen, lanes
 from trainers.numpy_sparse.team import Team
+from trainers.result import sparse_weights
 
 _ACTIVATIONS = {
-    "sigmoid": kernels.SIGMOID,
-    "tanh": kernels.TANH,
-    "relu": kernels.RELU,
-    "leaky_relu": kernels.LEAKY_RELU,
-    "linear": kernels.LINEAR,
-    "softmax": kernels.SOFTMAX,
+    "sigmoid": neurons.SIGMOID,
+    "tanh": neurons.TANH,
+    "relu": neurons.RELU,
+    "leaky_relu": neurons.LEAKY_RELU,
+    "linear": neurons.LINEAR,
+    "softmax": neurons.SOFTMAX,
 }
 _numba: Any = _numba_config
-_LOSSES = {"mse": kernels.MSE, "cross_entropy": kernels.CROSS_ENTROPY}
+_LOSSES = {"mse": neurons.MSE, "cross_entropy": neurons.CROSS_ENTROPY}
 _ADAM_DECAY, _ADAM_EPSILON = 0.999, 1e-8
 _LARGE = 1_000_000  # connections that are worth a second thread
 
@@ -117,7 +118,7 @@ class SparseNetwork:
             epsilon=kind(_ADAM_EPSILON),
             weight_decay=kind(self.config.weight_decay),
         )
-        pass_over = kernels.train_epoch if self._team is None else self._team.train_epoch
+        pass_over = epochs.train_epoch if self._team is None else self._team.train_epoch
         loss, correct, self._steps = pass_over(
             self.plan, self.state, self.work, self._setting, rule, samples, frozen(labels), frozen(order),
             self.config.batch_size, self._steps, dropout,
@@ -127,14 +128,14 @@ class SparseNetwork:
     def predict(self, samples: Samples, order: npt.NDArray[np.int64]) -> Float:
         """Outputs for the samples of ``order``, shape ``(len(order), n_classes)``."""
         outputs = np.empty((len(order), self.topology.sizes[-1]), self._dtype)
-        kernels.predict(self.plan, self.state, self.work, self._setting, samples, frozen(order), outputs)
+        epochs.predict(self.plan, self.state, self.work, self._setting, samples, frozen(order), outputs)
         return outputs
 
     def evaluate(
         self, samples: Samples, labels: npt.NDArray[np.int64], order: npt.NDArray[np.int64]
     ) -> tuple[float, float]:
         """The mean loss over the samples of ``order``, and the accuracy."""
-        loss, correct = kernels.evaluate(
+        loss, correct = epochs.evaluate(
             self.plan, self.state, self.work, self._setting, samples, frozen(labels), frozen(order)
         )
         return loss / len(order), correct / len(order)
@@ -167,18 +168,12 @@ class SparseNetwork:
 
     def weights(self) -> tuple[sp.csr_array, ...]:
         """The weights of each layer, inputs × outputs, every connection stored."""
-        return tuple(
-            sp.csr_array((values, graph.indices, graph.indptr), shape=graph.shape)
-            for graph, values in zip(self.topology, self.in_edge_order(self.state.weights), strict=True)
-        )
+        in_edge_order = [self.state.weights[self._edges(layer)][place] for layer, place in enumerate(self._places)]
+        return sparse_weights(self.topology, in_edge_order)
 
     def biases(self) -> tuple[Float, ...]:
         """The biases of each layer."""
         return tuple(bias.copy() for bias in self._biases())
-
-    def in_edge_order(self, values: Float) -> list[Float]:
-        """Values on the connections, as the walk has them, layer by layer in the order of ``graph.edges()``."""
-        return [values[self._edges(layer)][place] for layer, place in enumerate(self._places)]
 
     def _biases(self) -> list[Float]:
         ends = np.cumsum(self.topology.sizes)

@@ -3,6 +3,8 @@
 Neurons are numbered through, inputs first; so are connections, layer by layer. Within a layer one side *owns* the
 connections: a segment holds an owner's connections to one block of neurons of the other side, blocks so small that
 their rows stay in the first cache. Segments are ordered by block, then owner.
+
+Importing this module imports numba, so it is imported on first use only.
 """
 
 from __future__ import annotations
@@ -14,6 +16,8 @@ import numpy.typing as npt
 
 from topograph.graph import BipartiteGraph
 from topograph.topology import Topology
+from trainers.numpy_sparse.arranging import compress, count_nonzero, sort_edges
+from trainers.numpy_sparse.lanes import LANES
 
 Float = npt.NDArray[np.floating[Any]]
 Unsigned = npt.NDArray[np.unsignedinteger[Any]]
@@ -106,9 +110,6 @@ def arrange(topology: Topology, itemsize: int, skip_inputs: bool) -> tuple[Plan,
         Whether the inputs own the first layer's connections, so that inputs that are 0 can be passed over. In the
         other layers they do where the outputs are few: those stay in cache while the inputs' gradients are summed.
     """
-    from trainers.numpy_sparse import kernels
-    from trainers.numpy_sparse.lanes import LANES
-
     unsigned: Any = np.uint32 if topology.n_edges < 2**32 else np.uint64
     rows: list[list[int]] = []
     first_neuron = first_edge = first_segment = 0
@@ -121,7 +122,7 @@ def arrange(topology: Topology, itemsize: int, skip_inputs: bool) -> tuple[Plan,
         starts = np.zeros(owners * blocks + 1, dtype=unsigned)
         other = np.empty(graph.n_edges, dtype=np.uint32)
         place = np.empty(graph.n_edges, dtype=unsigned)
-        kernels.arrange(graph.indptr, graph.indices, by_input, block, owners, starts, other, place)
+        sort_edges(graph.indptr, graph.indices, by_input, block, owners, starts, other, place)
         first_output = first_neuron + graph.n_left
         other += np.uint32(first_output if by_input else first_neuron)
         whole = by_input and graph.density == 1 and blocks == 1
@@ -147,8 +148,6 @@ def block_size(graph: BipartiteGraph, others: int, cached: int) -> int:
 
 def lanes(neurons: int, dtype: np.dtype[Any]) -> Float:
     """Zeros, a row a neuron, that begin with a cache line: a row that straddles lines costs twice as much."""
-    from trainers.numpy_sparse.lanes import LANES
-
     row = LANES * dtype.itemsize
     memory = np.zeros((neurons + 1) * row, np.uint8)
     offset = -memory.ctypes.data % row
@@ -164,14 +163,12 @@ def frozen(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 def gather_samples(x: npt.NDArray[np.float32]) -> Samples:
     """Samples in rows, kept as they are or, where at least half of the entries are 0, as those that are not."""
-    from trainers.numpy_sparse import kernels
-
     x = frozen(x)
-    counts = kernels.count_nonzero(x)
+    counts = count_nonzero(x)
     features = np.uint16 if x.shape[1] <= 2**16 else np.uint32
     if counts.sum() > x.size / 2:
         return Samples(False, x, np.zeros(1, np.int64), np.zeros(0, features), np.zeros(0, np.float32))
     starts = np.concatenate([[0], np.cumsum(counts)])
     samples = Samples(True, x[:0], starts, np.empty(starts[-1], features), np.empty(starts[-1], np.float32))
-    kernels.compress(x, samples.starts, samples.features, samples.entries)
+    compress(x, samples.starts, samples.features, samples.entries)
     return samples

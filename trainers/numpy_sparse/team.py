@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from trainers.numpy_sparse import kernels
+from trainers.numpy_sparse import epochs
 from trainers.numpy_sparse.plan import Plan, Rule, Samples, Setting, State, Work, lanes
 
 
@@ -48,24 +48,24 @@ class Team:
         labels: npt.NDArray[np.int64], order: npt.NDArray[np.int64], batch: int, step: int,
         generator: np.random.Generator,
     ) -> tuple[float, int, int]:  # fmt: skip
-        """As `kernels.train_epoch`."""
+        """As `epochs.train_epoch`."""
         threads, summed, correct = self._threads, 0.0, 0
         bounds = np.linspace(0, len(state.weights), threads + 1).astype(int)
         with ThreadPoolExecutor(threads) as pool:
             for begin in range(0, len(order), batch):
                 chosen = order[begin : begin + batch]
                 step += 1
-                kernels.draw(plan, work, setting, generator, len(chosen))
+                epochs.draw(plan, work, setting, generator, len(chosen))
 
                 def learn(worker: int, chosen: Any = chosen) -> tuple[float, int]:
-                    found: tuple[float, int] = kernels.accumulate(
+                    found: tuple[float, int] = epochs.accumulate(
                         plan, self._states[worker], self._works[worker], setting, rule, samples, labels, chosen,
                         worker, threads,
                     )  # fmt: skip
                     return found
 
                 def update(worker: int, step: int = step) -> None:
-                    kernels.absorb(state, self._edge_gradients, bounds[worker], bounds[worker + 1], rule, step)
+                    epochs.absorb(state, self._edge_gradients, bounds[worker], bounds[worker + 1], rule, step)
 
                 for loss, right in pool.map(learn, range(threads)):
                     summed += loss
@@ -73,5 +73,5 @@ class Team:
                 if not np.isfinite(summed):
                     break
                 list(pool.map(update, range(threads)))
-                kernels.absorb_biases(state, self._bias_gradients, rule, step)
+                epochs.absorb_biases(state, self._bias_gradients, rule, step)
         return summed, correct, step

@@ -31,15 +31,7 @@ class NumpyTrainer:
     name = "numpy"
 
     def train(self, topology: Topology, dataset: Dataset, config: TrainingConfig) -> TrainingResult:
-        """See `trainers.protocol.Trainer`.
-
-        Raises
-        ------
-        TopologyMismatchError
-            When the topology's ends do not match the data.
-        TrainingDivergedError
-            When the loss becomes NaN or infinite; the message names the epoch and the layer.
-        """
+        """See `trainers.protocol.Trainer`; what diverged names the layer too."""
         check_offered(self.name, config, EVERYTHING)
         check_fit(topology, dataset)
         started = time.perf_counter()

@@ -57,15 +57,7 @@ class PyTorchTrainer:
         self.name = "pytorch" if mode == "masked" else "pytorch_sparse"
 
     def train(self, topology: Topology, dataset: Dataset, config: TrainingConfig) -> TrainingResult:
-        """See `trainers.protocol.Trainer`.
-
-        Raises
-        ------
-        TopologyMismatchError
-            When the topology's ends do not match the data.
-        TrainingDivergedError
-            When the loss becomes NaN or infinite; the message names the epoch.
-        """
+        """See `trainers.protocol.Trainer`."""
         (found,) = self.train_many([topology], dataset, [config])
         if isinstance(found, TrainingError):
             raise found

@@ -44,7 +44,10 @@ def expand(value: Any) -> list[Any]:
 
 def unique(values: Iterable[Any]) -> tuple[Any, ...]:
     """The values, each once, in order."""
-    return tuple(dict.fromkeys(values))
+    try:
+        return tuple(dict.fromkeys(values))
+    except TypeError:
+        raise SpecFault("must be one value, a list or a range: lists and tables cannot stand within it") from None
 
 
 def _range(entry: Mapping[str, Any]) -> list[float]:
@@ -73,6 +76,9 @@ def _range(entry: Mapping[str, Any]) -> list[float]:
             values = [first + (last - first) * share for share in shares]
     else:
         step = check_real("step", entry.get("step", 1), low=0, include_low=False)
+        whole = [entry["from"], entry["to"], entry.get("step", 1)]
+        if all(isinstance(number, int) for number in whole):  # seeds may have more digits than a float
+            return list(range(whole[0], whole[1] + 1, whole[2]))
         values = [first + step * i for i in range(math.floor((last - first) / step + 1e-9) + 1)]
     return [_tidy(value) for value in values]
 

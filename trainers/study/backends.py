@@ -117,7 +117,10 @@ class Inline(Executor):
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """Call the function."""
         future: Future[Any] = Future()
-        future.set_result(fn(*args, **kwargs))
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except Exception as error:
+            future.set_exception(error)
         return future
 
 
@@ -150,7 +153,7 @@ def execute_confined(jobs: Sequence[Job], timeout: float | None, memory: int | N
         cell = Cell(memory, first=(warm, (tuple(data), tuple(data.values()))))
         _OWN.cell, _OWN.memory = cell, memory
     try:
-        return cell.call(execute, (jobs,), None if timeout is None else timeout * len(jobs))  # type: ignore[no-any-return]
+        return cell.call(execute, (jobs,), timeout)  # type: ignore[no-any-return]
     except Exception:
         cell.kill()
         _OWN.cell = None

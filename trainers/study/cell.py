@@ -59,7 +59,7 @@ class Cell:
     >>> cell = Cell()
     >>> cell.call(pow, (2, 10))
     1024
-    >>> cell.close()
+    >>> cell.kill()
     """
 
     def __init__(
@@ -114,10 +114,6 @@ class Cell:
         if good:
             return value
         raise value
-
-    def close(self) -> None:
-        """Let the process end; what it is doing is not waited for."""
-        self.kill()
 
     def kill(self) -> None:
         """End the process at once."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from topograph.checks import check_integer
 from topograph.metrics.registry import select_metrics
 from trainers.datasets import Dataset, load_dataset
 from trainers.registry import get_trainer
@@ -87,8 +88,9 @@ def estimate_study(
 
     Raises
     ------
-    SpecError
+    SpecError, InvalidParameterError
     """
+    workers = available_cores() if workers is None else check_integer("workers", workers, low=1)
     spec = read_spec(spec)
     data = describe_data(spec)
     runs = list(plan_runs(spec, data))
@@ -113,7 +115,7 @@ def estimate_study(
         pending=len(pending),
         sampled=sampled,
         seconds=seconds,
-        workers=available_cores() if workers is None else workers,
+        workers=workers,
     )
 
 
@@ -138,7 +140,7 @@ def _group_seconds(runs: Sequence[Run], data: Dataset, metrics: Sequence[str]) -
 def _timed(run: Run, data: Dataset, metrics: Sequence[str]) -> tuple[float, float, float]:
     """Seconds to make and measure the topology, to set a training up and look at its result, and for an epoch."""
     started = time.perf_counter()
-    topology = replace(run.recipe).build()
+    topology = run.recipe.build()
     profile(topology, metrics)
     making = time.perf_counter() - started
     trainer, config = get_trainer(run.condition.trainer), run.condition.config(run.seed)

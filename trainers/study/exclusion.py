@@ -7,7 +7,7 @@ from typing import Any
 
 from trainers.config import TrainingConfig
 from trainers.study.axes import expand
-from trainers.study.faults import Path, SpecFault, check_keys
+from trainers.study.faults import Path, SpecFault, at, check_keys
 from trainers.study.reading import AXES, SETTINGS, Wanted, in_plural, read_axis
 from trainers.study.recipe import Recipe
 
@@ -32,10 +32,10 @@ class Exclusion:
         check_keys(content, (*AXES, *SETTINGS), path)
         self.path = path
         self.hits = 0
-        self._accepted = {
-            key: read_axis(key, value, (*path, key)) if key in AXES else tuple(expand(value))
-            for key, value in content.items()
-        }
+        self._accepted: dict[str, tuple[Any, ...]] = {}
+        for key, value in content.items():
+            with at((*path, key)):
+                self._accepted[key] = read_axis(key, value, (*path, key)) if key in AXES else tuple(expand(value))
 
     def __call__(self, choice: Mapping[str, Any]) -> bool:
         """Whether a combination is left out."""

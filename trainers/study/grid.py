@@ -109,10 +109,8 @@ class Grid:
         construction: Choice = choice["constructions"]
         sizes: tuple[int, ...] = choice["architectures"]
         dense = construction.name == "dense"
-        degrees = None if dense or wanted is None else wanted.degrees(construction.name, sizes)
         variant = PLAIN if dense else choice["variants"]
-        if degrees is not None:
-            self._check_fit(construction.name, sizes, degrees, wanted)
+        degrees = None if dense or wanted is None else self._degrees(construction.name, sizes, wanted)
         recipe = Recipe(construction.name, sizes, degrees, 0, variant, construction.options)
         drawn = variant.random or get_construction(construction.name).random
         seeds = [
@@ -132,26 +130,20 @@ class Grid:
             config = _config(tuple((name, choice[name]) for name in SETTINGS if name in choice))
         return Point(recipe, choice["datasets"], choice["trainers"], config, unique(seeds))
 
-    def _check_fit(
-        self, construction: str, sizes: tuple[int, ...], degrees: tuple[float, ...], wanted: Wanted | None
-    ) -> None:
-        key = (*self.path, wanted.kind if wanted else "degrees")
-        widths = sizes[1:]
-        if len(degrees) != len(widths):
-            raise SpecFault(
-                f"architecture {list(sizes)} has {len(widths)} layer pairs, but {list(degrees)} names {len(degrees)}; "
-                "put it into a [[grid]] of its own, or let architectures and degrees walk together: "
-                'zip = ["architectures", "degrees"]',
-                key,
-            )
+    def _degrees(self, construction: str, sizes: tuple[int, ...], wanted: Wanted) -> tuple[float, ...]:
+        """The degrees that are wanted, if they fit."""
+        key = (*self.path, wanted.kind)
+        with at(key):
+            degrees = wanted.degrees(construction, sizes)
         real = get_construction(construction).real_degree
-        for degree, width in zip(degrees, widths, strict=True):
+        for degree, width in zip(degrees, sizes[1:], strict=True):
             if not 0 < degree <= width or (degree != int(degree) and not real):
                 raise SpecFault(
                     f"degree {degree:g} does not fit {construction} in architecture {list(sizes)}: need 1 to {width}, "
                     "a whole number unless the construction takes others",
                     key,
                 )
+        return degrees
 
 
 @lru_cache(maxsize=1024)

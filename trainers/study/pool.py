@@ -104,7 +104,7 @@ class CellPool(Executor):
             try:
                 result = self._cells[index].call(function, arguments, self._timeout)
             except (CellDiedError, CellLimitError) as error:
-                if not self._closing:
+                if self._queue or not self._closing:  # what is queued is still to be done
                     self._cells[index] = self._new()
                 future.set_exception(error)
             except BaseException as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, fields
@@ -55,10 +56,23 @@ class Wanted:
         return self.values if isinstance(self.values, tuple) else (self.values,) * pairs
 
     def degrees(self, construction: str, sizes: tuple[int, ...]) -> tuple[float, ...]:
-        """The degrees that a construction is asked for in an architecture."""
-        values = self.each(len(sizes) - 1)
+        """The degrees that a construction is asked for in an architecture.
+
+        Raises
+        ------
+        SpecError
+            When there are more or fewer values than layer pairs.
+        """
+        pairs = len(sizes) - 1
+        values = self.each(pairs)
+        if len(values) != pairs:
+            raise SpecFault(
+                f"architecture {list(sizes)} has {pairs} layer pairs, but {list(values)} names {len(values)}; put it "
+                f"into a [[grid]] of its own, or let architectures and {self.kind} walk together: "
+                f'zip = ["architectures", "{self.kind}"]'
+            )
         if self.kind == "densities":
-            values = tuple(share * size for share, size in zip(values, sizes[1:], strict=False))
+            values = tuple(share * size for share, size in zip(values, sizes[1:], strict=True))
             if not get_construction(construction).real_degree:
                 values = tuple(max(1, round(degree)) for degree in values)
         return tuple(int(degree) if degree == int(degree) else degree for degree in values)
@@ -92,14 +106,15 @@ def read_settings(content: Any, path: Path) -> dict[str, tuple[Any, ...]]:
     check_keys(content, SETTINGS, path, "training setting")
     settings = {}
     for name, value in content.items():
-        values = expand(value)
-        if not values:
-            raise SpecFault("must not be empty", (*path, name))
-        for one in values:
-            # a value that only another setting makes wrong is judged in its combinations
-            with at((*path, name)), suppress(UnsupportedSettingError):
-                TrainingConfig(**{name: one})
-        settings[name] = unique(values)
+        with at((*path, name)):
+            values = expand(value)
+            if not values:
+                raise SpecFault("must not be empty")
+            for one in values:
+                # a value that only another setting makes wrong is judged in its combinations
+                with suppress(UnsupportedSettingError):
+                    TrainingConfig(**{name: one})
+            settings[name] = unique(values)
     return settings
 
 
@@ -172,8 +187,8 @@ def _wanted(kind: str, value: Any) -> list[Wanted]:
     result = []
     for entry in expand(value):
         numbers = list(entry) if isinstance(entry, (list, tuple)) else [entry]
-        if not numbers or not all(isinstance(n, (int, float)) and not isinstance(n, bool) for n in numbers):
-            raise SpecFault(f"must hold numbers, or lists with one for each layer pair, but got {entry!r}")
+        if not numbers or not all(type(n) in (int, float) and math.isfinite(n) for n in numbers):
+            raise SpecFault(f"must hold finite numbers, or lists with one for each layer pair, but got {entry!r}")
         if kind == "densities" and not all(0 < share <= 1 for share in numbers):
             raise SpecFault(f"must be in (0, 1], but got {entry!r}")
         result.append(Wanted(kind, tuple(numbers) if isinstance(entry, (list, tuple)) else entry))

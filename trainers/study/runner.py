@@ -286,7 +286,8 @@ def _with_workers(
 ) -> Tally:
     """As `_do`, with workers only where there is something to do."""
     names = [metric.name for metric in select_metrics(metrics)]
-    if not runs and _complete(writer, names) + len(writer.unmeasurable()) >= len(writer.measured()):
+    given_up, wanted = writer.unmeasurable(), set(names)
+    if not runs and all(wanted <= known or recipe in given_up for recipe, known in writer.measured().items()):
         return Tally()
     with given.backend(datasets, trainers) as backend:
         return _do(writer, backend, given, name, runs, metrics)

@@ -71,13 +71,13 @@ class Variant:
         metric = entry.get("metric", cls.metric)
         number = isinstance(target, (int, float)) and not isinstance(target, bool)
         if target not in ("max", "min") and not (number and target >= 0):
-            raise SpecError(f"variants: rewire must be 'max', 'min' or a value of the metric, but got {target!r}")
+            raise SpecError(f"rewire must be 'max', 'min' or a value of the metric, but got {target!r}")
         if metric not in _METRICS:
-            raise SpecError(f"variants: {UnknownNameError.among('metric to aim at', metric, _METRICS)}")
+            raise SpecError(str(UnknownNameError.among("metric to aim at", metric, _METRICS)))
         try:
             steps = check_integer("steps", entry.get("steps", cls.steps), low=1)
         except TopographError as error:
-            raise SpecError(f"variants: {error}") from error
+            raise SpecError(str(error)) from error
         return cls("rewired", target, metric, steps)
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import platform
 import time
 import traceback
@@ -147,20 +148,24 @@ def _train(jobs: Sequence[Job], topologies: Sequence[Any]) -> Sequence[Any]:
                 raise RuntimeError(f"train_many was asked for {len(jobs)} networks, but returned {len(together)}")
             return together  # type: ignore[no-any-return]
         return [trainer.train(topologies[0], data, configs[0])]
-    except Exception as error:  # whatever a trainer raises must not end the study
+    except (Exception, SystemExit) as error:  # whatever a trainer raises must not end the study
         return [error] * len(jobs)
 
 
 def _outcome(job: Job, made: Outcome, result: Any, seconds: float) -> Outcome:
     done: dict[str, Any] = {**vars(made), "seconds": seconds}
     if isinstance(result, TrainingResult):
-        done["record"] = result.to_record()
-        done["weights"] = pack_weights(result) if job.keep_weights else None
-    elif isinstance(result, BaseException):
+        try:
+            record = result.to_record()
+            json.dumps(record)  # what cannot be written down fails here, alone, and not in the store
+            done |= {"record": record, "weights": pack_weights(result) if job.keep_weights else None}
+        except Exception as error:
+            result = error
+    elif not isinstance(result, BaseException) and result is not _UNTRAINED:
+        done["reason"] = f"the trainer returned no TrainingResult, but {type(result).__name__}"
+    if isinstance(result, BaseException):
         failed = _failed(result)
         done |= {"reason": failed.reason, "traceback": failed.traceback}
-    elif result is not _UNTRAINED:
-        done["reason"] = f"the trainer returned no TrainingResult, but {type(result).__name__}"
     return Outcome(**done)
 
 

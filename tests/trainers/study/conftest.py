@@ -6,6 +6,18 @@ import pytest
 
 from topograph.plugins import registered
 
+SMALL = {
+    "name": "small",
+    "grid": {
+        "datasets": "digits",
+        "architectures": [64, 12, 10],
+        "constructions": ["random_regular", "regular_rotating", "dense"],
+        "degrees": [2, [4, 10]],
+        "topology_seeds": [0, 1],
+        "training_seeds": [0, 1],
+    },
+    "training": {"epochs": 1, "learning_rate": 0.1},
+}
 TRAINERS = ("toy", "sleepy", "many")
 
 
@@ -17,6 +29,11 @@ def install_toys(folder):
     lines = [f"{name} = tests.trainers.study.toy_trainers:{name.capitalize()}Trainer\n" for name in TRAINERS]
     (info / "entry_points.txt").write_text("[topograph.trainers]\n" + "".join(lines))
     return folder
+
+
+def changed(**grid):
+    """`SMALL` with another grid."""
+    return {**SMALL, "grid": {**SMALL["grid"], **grid}}
 
 
 @pytest.fixture

@@ -9,14 +9,14 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
 from tests.trainers.study import toy_trainers as toys_of
 from tests.trainers.study.conftest import TOPOLOGIES, toy_study
-from topograph.errors import WorkerError
+from topograph.errors import StoreError, WorkerError
 from trainers.study import Store, run_study
 
 pytest.importorskip("distributed", reason="needs the extra [dask]")
@@ -68,8 +68,9 @@ def waited(store, number):
     """Wait until so many networks are done."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
-        if store.path.exists() and store.counts()["done"] >= number:
-            return
+        with suppress(StoreError):  # there is a moment in which its file has no tables yet
+            if store.counts()["done"] >= number:
+                return
         time.sleep(0.05)
     raise AssertionError("the study does not come along")
 

@@ -37,6 +37,10 @@ def study(tmp_path, content, name="s.sqlite", **means):
         (toys_of.HUNGRY, {"memory": 1 << 30}, "MiB of memory, more than the 1024 MiB allowed"),
         (toys_of.RAISE, {}, "TrainingDivergedError: the loss of epoch 1 is nan"),
         (toys_of.NOTHING, {}, "no TrainingResult, but NoneType"),
+        (toys_of.EXIT, {}, "SystemExit: 0"),
+        (toys_of.EXIT, {"workers": 1}, "SystemExit: 0"),
+        (toys_of.UNWRITABLE, {}, "TypeError: Object of type object is not JSON serializable"),
+        (toys_of.UNWRITABLE, {"workers": 1}, "TypeError: Object of type object is not JSON serializable"),
     ],
 )
 def test_one_bad_run_ends_alone(tmp_path, seed, means, words):
@@ -53,6 +57,18 @@ def test_one_bad_run_ends_alone(tmp_path, seed, means, words):
         assert len(failed["traceback"]) > len(words)
     assert failed["attempts"] == (3 if seed in (toys_of.CRASH, toys_of.SEGFAULT) else 1)
     assert set(runs.loc[runs["status"] == "done", "attempts"]) == {1}
+
+
+def test_one_worker_survives_an_error_of_the_call_itself_as_two_do(tmp_path, monkeypatch):
+    def broken(jobs):
+        if jobs[0].seed == 1:
+            raise LookupError("a package that is not installed")
+        return worker_module.execute(jobs)
+
+    monkeypatch.setattr("trainers.study.backends.execute", broken)
+    outcome, runs = study(tmp_path, toy_study(), workers=1)
+    assert (outcome.trained, outcome.failed) == (TOPOLOGIES, TOPOLOGIES)
+    assert set(runs.loc[runs["status"] == "failed", "reason"]) == {"LookupError: a package that is not installed"}
 
 
 def test_what_a_trainer_prints_disturbs_nothing(tmp_path, capfd):
@@ -186,6 +202,24 @@ def test_a_metric_that_fails_costs_no_training(tmp_path, monkeypatch):
     assert measure_study(store.path, ["sizes"], workers=1) == TOPOLOGIES
 
 
+def test_a_topology_that_another_list_of_metrics_failed_for_hides_no_other(tmp_path, monkeypatch):
+    def some(degrees, metrics):
+        content = toy_study(seeds=(0,), metrics=metrics)
+        content["grid"] |= {"constructions": "regular_rotating", "degrees": degrees}
+        return content
+
+    def broken(*args):
+        raise ArithmeticError("no such luck")
+
+    study(tmp_path, some([2], ["sizes"]), workers=1)
+    with monkeypatch.context() as patch:
+        patch.setattr(worker_module, "profile", broken)
+        assert measure_study(tmp_path / "s.sqlite", ["normalized_gap"], workers=1) == 0
+    study(tmp_path, some([3], ["n_edges"]), workers=1)
+    study(tmp_path, some([2, 3], ["sizes"]), workers=1)
+    assert Store(tmp_path / "s.sqlite").metric_table()[0]["l1_density"].notna().tolist() == [True, True]
+
+
 def test_retry_needs_no_spec(tmp_path):
     study(tmp_path, toy_study(seeds=(0, toys_of.RAISE)), workers=1)
     outcome = retry_study(tmp_path / "s.sqlite", workers=1)
@@ -311,7 +345,7 @@ def test_a_cell_says_what_it_died_of():
     with pytest.raises(ZeroDivisionError):
         cell.call(divmod, (1, 0))
     assert cell.call(divmod, (7, 2)) == (3, 1)
-    cell.close()
+    cell.kill()
 
 
 def test_cells_have_one_thread_each():
@@ -326,6 +360,10 @@ def test_a_pool_finishes_what_is_queued_or_drops_it():
     assert [future.result() for future in futures] == [2**i for i in range(20)]
     with pytest.raises(RuntimeError, match="shut down"):
         pool.submit(pow, 2, 2)
+    with CellPool(1) as pool:
+        first, *rest = [pool.submit(os._exit, 3), pool.submit(pow, 2, 10), pool.submit(pow, 2, 11)]
+    assert isinstance(first.exception(), CellDiedError)
+    assert [future.result() for future in rest] == [1024, 2048]
     pool = CellPool(1)
     futures = [pool.submit(time.sleep, 60) for _ in range(3)]
     time.sleep(0.2)

@@ -11,31 +11,16 @@ from pathlib import Path
 
 import pytest
 
+from tests.trainers.study.conftest import SMALL, changed
 from topograph.errors import SpecError, StoreError
 from trainers.study import Store, StudySpec, run_study
 from trainers.study.plan import plan_runs
 from trainers.study.worker import execute
 
 ROOT = Path(__file__).parents[3]
-SMALL = {
-    "name": "small",
-    "grid": {
-        "datasets": "digits",
-        "architectures": [64, 12, 10],
-        "constructions": ["random_regular", "regular_rotating", "dense"],
-        "degrees": [2, [4, 10]],
-        "topology_seeds": [0, 1],
-        "training_seeds": [0, 1],
-    },
-    "training": {"epochs": 1, "learning_rate": 0.1},
-}
 # random_regular 2 degrees × 2 topologies, regular_rotating 2, dense 1; two trainings of each
 SMALL_RUNS = (4 + 2 + 1) * 2
 FIXED = ["run_id", "topology_id", "construction", "degrees", "topology_seed", "seed", "test_accuracy", "correct"]
-
-
-def changed(**grid):
-    return {**SMALL, "grid": {**SMALL["grid"], **grid}}
 
 
 def test_a_study_runs_once_and_only_once(tmp_path):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.trainers.study.conftest import SMALL, changed
 from topograph.errors import SpecError
 from trainers.study import StudySpec, run_study
 from trainers.study.axes import expand
@@ -12,22 +13,6 @@ from trainers.study.faults import find_line
 from trainers.study.recipe import Recipe
 
 ROOT = Path(__file__).parents[3]
-SMALL = {
-    "name": "small",
-    "grid": {
-        "datasets": "digits",
-        "architectures": [64, 12, 10],
-        "constructions": ["random_regular", "regular_rotating", "dense"],
-        "degrees": [2, [4, 10]],
-        "topology_seeds": [0, 1],
-        "training_seeds": [0, 1],
-    },
-    "training": {"epochs": 1, "learning_rate": 0.1},
-}
-
-
-def changed(**grid):
-    return {**SMALL, "grid": {**SMALL["grid"], **grid}}
 
 
 def without(*keys):
@@ -159,6 +144,7 @@ def test_degrees_densities_and_several_architectures():
         ({"from": 0, "to": 3}, [0, 1, 2, 3]),
         ({"from": 0.1, "to": 0.5, "step": 0.2}, [0.1, 0.3, 0.5]),
         ({"from": 1, "to": 100, "factor": 3}, [1, 3, 9, 27, 81]),
+        ({"from": 10**16 + 1, "to": 10**16 + 5, "step": 2}, [10**16 + 1, 10**16 + 3, 10**16 + 5]),
         ({"from": 1, "to": 64, "factor": 2}, [1, 2, 4, 8, 16, 32, 64]),
         ({"from": 0, "to": 1, "count": 3}, [0, 0.5, 1]),
         ({"from": 2, "to": 9, "count": 1}, [2]),
@@ -195,9 +181,13 @@ def test_recipes_are_records_too():
         (changed(degrees=[2.5]), "whole number"),
         (changed(degrees=[[1, 2, 3]]), "2 layer pairs"),
         (changed(degrees=["two"]), "numbers"),
+        (changed(degrees=[float("nan")]), r"\[grid\] degrees: must hold finite numbers"),
+        (changed(degrees=[float("inf")]), "finite numbers"),
+        (changed(densities=[[0.5, 0.2, 0.1]]), r"\[grid\] densities: .*2 layer pairs, but .* names 3"),
         (changed(degrees=[]), "empty"),
         (changed(degrees={"from": 1, "to": 5, "stepp": 2}), "a range is"),
         (changed(degrees={"from": 5, "to": 1}), "upwards"),
+        (changed(constructions=[{"name": "watts_strogatz", "beta": [[1]]}]), "constructions: .*cannot stand within"),
         (changed(degrees={"from": 0, "to": 5, "factor": 2}), "from must be"),
         (changed(densities=[1.5]), r"\(0, 1\]"),
         (changed(architectures=[64]), "two sizes"),
@@ -214,11 +204,15 @@ def test_recipes_are_records_too():
         ({**SMALL, "training": {"dropout": 0.5}}, "did you mean 'dropout_"),
         ({**SMALL, "training": {"epochs": [1, 0]}}, r"\[training\] epochs: .*epochs=0"),
         ({**SMALL, "training": {"epochs": []}}, "empty"),
+        ({**SMALL, "training": {"epochs": {"from": 1, "to": "9"}}}, r"\[training\] epochs: to must be a number"),
+        ({**SMALL, "training": {"epochs": {"from": 1}}}, r"\[training\] epochs: a range is"),
         ({**SMALL, "training": {"seed": 1}}, "training_seeds"),
         ({**SMALL, "training": 3}, "table of settings"),
         ({**SMALL, "training": {"loss": "cross_entropy", "output_activation": ["softmax", "linear"]}}, "softmax"),
         ({**SMALL, "metrics": ["gap"]}, "unknown metric"),
+        ({**SMALL, "metrics": [["sizes"]]}, "metrics: .*cannot stand within"),
         ({**SMALL, "exclude": [{}]}, "which combinations"),
+        ({**SMALL, "exclude": [{"epochs": {"from": 1}}]}, r"\[\[exclude\]\] 1, epochs: a range is"),
         ({**SMALL, "exclude": [{"constuction": "dense"}]}, "did you mean 'constructions'"),
         ({**SMALL, "exclude": [{"construction": "dense"}, {"epochs": 7}]}, r"\[\[exclude\]\] 2: .*excludes nothing"),
         ({**SMALL, "exclude": [{"epochs": 1}]}, "nothing is left"),

@@ -5,7 +5,9 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
+import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +16,7 @@ from topograph.errors import TrainingDivergedError
 from trainers.protocol import check_stack
 from trainers.result import TrainingResult, sparse_weights
 
-HANG, CRASH, HUNGRY, SEGFAULT, RAISE, NOTHING, NOISY = range(101, 108)
+HANG, CRASH, HUNGRY, SEGFAULT, RAISE, NOTHING, NOISY, EXIT, UNWRITABLE = range(101, 110)
 
 
 def toy_result(topology, config, name="toy", seconds=0.0):
@@ -58,7 +60,10 @@ class ToyTrainer:
             return None
         elif config.seed == NOISY:
             print("this must not come between the replies\n" * 5000)
-        return toy_result(topology, config)
+        elif config.seed == EXIT:
+            sys.exit(0)
+        result = toy_result(topology, config)
+        return replace(result, device=object()) if config.seed == UNWRITABLE else result
 
 
 class SleepyTrainer:

@@ -1,0 +1,177 @@
+"""The compiled walks over connections: forward, backward, and the optimizer's step, in time ∝ edges.
+
+They are written with `Lanes`. Index arrays are unsigned: with signed ones numba checks every index for wrap-around.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from trainers.numpy_sparse.compiling import compiled
+from trainers.numpy_sparse.lanes import dot, load, scaled, spread, store, total
+from trainers.numpy_sparse.plan import (
+    BLOCKS,
+    BY_INPUT,
+    BY_OUTPUT,
+    FIRST_INPUT,
+    FIRST_OUTPUT,
+    FIRST_SEGMENT,
+    INPUTS,
+    KIND,
+    OUTPUTS,
+    WHOLE,
+    Float,
+    Plan,
+    Rule,
+    State,
+    Work,
+)
+
+_ONE, _TWO, _THREE = np.uint64(1), np.uint64(2), np.uint64(3)
+_CHUNK = 64  # owners whose connections are updated while their gradients are still in cache
+
+
+@compiled
+def forward(plan: Plan, layer: int, state: State, values: Float, active: Any, n_active: int) -> None:
+    """z_j = b_j + Σ over the inputs i of output j of w_ij x_i, into the rows of the outputs."""
+    starts, other, weights, table = plan.starts, plan.other, state.weights, plan.layers[layer]
+    first_in, first_out = table[FIRST_INPUT], table[FIRST_OUTPUT]
+    if table[KIND] == WHOLE:
+        _forward_whole(table, starts[table[FIRST_SEGMENT]], state, values, active, n_active if layer == 0 else -1)
+        return
+    if table[KIND] == BY_INPUT:
+        for j in range(first_out, first_out + table[OUTPUTS]):
+            store(values, j, spread(values, state.bias[j]))
+        for block in range(table[BLOCKS]):
+            base = table[FIRST_SEGMENT] + block * table[INPUTS]
+            for number in range(n_active if layer == 0 else table[INPUTS]):
+                i = active[number] if layer == 0 else number
+                x = load(values, first_in + i)
+                for e in range(starts[base + i], starts[base + i + 1]):
+                    store(values, other[e], scaled(weights[e], x, load(values, other[e])))
+        return
+    for block in range(table[BLOCKS]):
+        base = table[FIRST_SEGMENT] + block * table[OUTPUTS]
+        for own in range(table[OUTPUTS]):
+            j = first_out + own
+            row = spread(values, state.bias[j]) if block == 0 else load(values, j)
+            for e in range(starts[base + own], starts[base + own + 1]):
+                row = scaled(weights[e], load(values, other[e]), row)
+            store(values, j, row)
+
+
+@compiled
+def _forward_whole(table: Any, start: Any, state: State, values: Float, active: Any, n_active: int) -> None:
+    """As `forward`, where every input has every output: four outputs share what is read of an input.
+
+    The inputs are the ``n_active`` ones of ``active``, or all of them where that is negative.
+    """
+    weights, outputs = state.weights, np.uint64(table[OUTPUTS])
+    first_in, first_out, grouped = table[FIRST_INPUT], table[FIRST_OUTPUT], table[OUTPUTS] - table[OUTPUTS] % 4
+    for j in range(0, grouped, 4):
+        a, b = spread(values, state.bias[first_out + j]), spread(values, state.bias[first_out + j + 1])
+        c, d = spread(values, state.bias[first_out + j + 2]), spread(values, state.bias[first_out + j + 3])
+        for number in range(n_active if n_active >= 0 else table[INPUTS]):
+            i = active[number] if n_active >= 0 else number
+            x, e = load(values, first_in + i), np.uint64(start) + np.uint64(i) * outputs + np.uint64(j)
+            a, b = scaled(weights[e], x, a), scaled(weights[e + _ONE], x, b)
+            c, d = scaled(weights[e + _TWO], x, c), scaled(weights[e + _THREE], x, d)
+        store(values, first_out + j, a)
+        store(values, first_out + j + 1, b)
+        store(values, first_out + j + 2, c)
+        store(values, first_out + j + 3, d)
+    for j in range(grouped, table[OUTPUTS]):
+        a = spread(values, state.bias[first_out + j])
+        for number in range(n_active if n_active >= 0 else table[INPUTS]):
+            i = active[number] if n_active >= 0 else number
+            e = np.uint64(start) + np.uint64(i) * outputs + np.uint64(j)
+            a = scaled(weights[e], load(values, first_in + i), a)
+        store(values, first_out + j, a)
+
+
+@compiled
+def backward(
+    plan: Plan, layer: int, state: State, work: Work, n_active: int, rule: Rule, step: int, update: bool
+) -> None:
+    """Gradient on the edges and biases; for all but the first layer on the inputs' values too; then the update.
+
+    The edge (i, j) gets g += Σ over samples of x_i δ_j, and never anything else of the n × m products.
+    """
+    starts, other, weights, table = plan.starts, plan.other, state.weights, plan.layers[layer]
+    values, deltas, gradient = work.values, work.deltas, state.gradient
+    first_in, first_out, by_input = table[FIRST_INPUT], table[FIRST_OUTPUT], table[KIND] != BY_OUTPUT
+    owners = table[INPUTS] if by_input else table[OUTPUTS]
+    if layer > 0:
+        deltas[first_in : first_in + table[INPUTS]] = 0
+    for block in range(table[BLOCKS]):
+        base, number = table[FIRST_SEGMENT] + block * owners, 0
+        for begin in range(0, owners, _CHUNK):
+            end = min(begin + _CHUNK, owners)
+            if by_input and layer > 0:
+                for own in range(begin, end):
+                    row, back = load(values, first_in + own), load(deltas, first_in + own)
+                    for e in range(starts[base + own], starts[base + own + 1]):
+                        far = load(deltas, other[e])
+                        gradient[e] += dot(row, far)
+                        back = scaled(weights[e], far, back)
+                    store(deltas, first_in + own, back)
+            elif by_input:
+                while number < n_active and work.active[number] < end:
+                    i = work.active[number]
+                    row = load(values, i)
+                    for e in range(starts[base + i], starts[base + i + 1]):
+                        gradient[e] += dot(row, load(deltas, other[e]))
+                    number += 1
+            else:
+                for own in range(begin, end):
+                    row = load(deltas, first_out + own)
+                    if layer > 0:
+                        for e in range(starts[base + own], starts[base + own + 1]):
+                            gradient[e] += dot(row, load(values, other[e]))
+                            store(deltas, other[e], scaled(weights[e], row, load(deltas, other[e])))
+                    else:
+                        for e in range(starts[base + own], starts[base + own + 1]):
+                            gradient[e] += dot(row, load(values, other[e]))
+            if update:
+                descend(
+                    weights, gradient, state.velocity, state.second,
+                    starts[base + begin], starts[base + end], rule, rule.weight_decay, step,
+                )  # fmt: skip
+    if rule.bias:
+        for j in range(first_out, first_out + table[OUTPUTS]):
+            state.bias_gradient[j] += total(load(deltas, j))
+        if update:
+            descend(
+                state.bias, state.bias_gradient, state.bias_velocity, state.bias_second,
+                first_out, first_out + table[OUTPUTS], rule, rule.weight_decay * 0, step,
+            )  # fmt: skip
+
+
+@compiled
+def descend(
+    weights: Any, gradient: Any, velocity: Any, second: Any, begin: Any, end: Any, rule: Rule, decay: Any, step: int
+) -> None:
+    """Step against the gradient and set it back to 0; momentum and Adam live on the same edges, and only there."""
+    zero, one = gradient.dtype.type(0), gradient.dtype.type(1)
+    rate, mu = rule.rate, rule.momentum
+    if rule.adam:
+        kind = gradient.dtype.type
+        beta, rest = kind(rule.second), kind(1 - rule.second)  # 1 − 0.999 is taken before it is rounded
+        rate = kind(rate / (1 - float(mu) ** step))
+        scale = kind(1 / math.sqrt(1 - rule.second**step))
+        for e in range(begin, end):
+            g = gradient[e] + decay * weights[e]
+            m = mu * velocity[e] + (one - mu) * g
+            v = beta * second[e] + rest * g * g
+            velocity[e], second[e], gradient[e] = m, v, zero
+            weights[e] -= rate * m / (np.sqrt(v) * scale + rule.epsilon)
+        return
+    ahead, direct = (mu, rate) if rule.nesterov else (one, zero)
+    for e in range(begin, end):
+        g = gradient[e] + decay * weights[e]
+        v = mu * velocity[e] - rate * g
+        velocity[e], gradient[e] = v, zero
+        weights[e] += ahead * v - direct * g

@@ -12,7 +12,14 @@ from typing import Any
 import numba
 
 # sums may be reordered and fused; NaN and infinity keep their meaning, so that divergence is seen
-_jit: Any = numba.njit(cache=True, fastmath={"reassoc", "contract", "nsz"}, nogil=True, error_model="numpy")
+_OPTIONS: dict[str, Any] = {"fastmath": {"reassoc", "contract", "nsz"}, "nogil": True, "error_model": "numpy"}
+
+part: Any = numba.njit(forceinline=True, **_OPTIONS)
+"""For what only compiled functions call: it becomes a part of each of them.
+
+Without that, a process may run the copy that another function was compiled with, which rounds in another order: which
+copy it is depends on what else was compiled in this process, and what was read from the disk.
+"""
 
 
 def compiled(function: Callable[..., Any]) -> Any:
@@ -21,7 +28,7 @@ def compiled(function: Callable[..., Any]) -> Any:
     Machine code holds what the function calls, wherever that stands; numba looks for changes in the function's own file
     only. So its stamp of that file becomes one of all files of the folder.
     """
-    dispatcher = _jit(function)
+    dispatcher = numba.njit(cache=True, **_OPTIONS)(function)
     with suppress(AttributeError):  # where nothing is compiled or kept on disk, there is no stamp
         dispatcher._cache._cache_file._source_stamp = _stamp(Path(function.__code__.co_filename).parent)
     return dispatcher

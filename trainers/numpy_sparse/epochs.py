@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from trainers.numpy_sparse.compiling import compiled
+from trainers.numpy_sparse.compiling import compiled, part
 from trainers.numpy_sparse.connections import backward, descend, forward
 from trainers.numpy_sparse.lanes import LANES, prefetch, spread, store
 from trainers.numpy_sparse.neurons import activate, differentiate, drop, take_loss
@@ -135,7 +135,7 @@ def predict(plan: Plan, state: State, work: Work, setting: Setting, samples: Sam
     _clear(work, n_active)
 
 
-@compiled
+@part
 def _learn(
     plan: Plan, state: State, work: Work, setting: Setting, rule: Rule, labels: Any, chosen: Any,
     batch: int, lane: int, n_active: int, step: int, update: bool,
@@ -161,7 +161,7 @@ def _learn(
     return loss, correct
 
 
-@compiled
+@part
 def _propagate(plan: Plan, state: State, work: Work, setting: Setting, n_active: int, lane: int, count: int) -> None:
     """Values of all neurons from those of the inputs; dropout where ``count`` samples are given to drop from."""
     for layer in range(plan.layers.shape[0]):
@@ -189,7 +189,7 @@ def draw(plan: Plan, work: Work, setting: Setting, generator: Any, count: int) -
                     work.kept[i, s] = generator.random(dtype=np.float32) >= np.float32(rate)
 
 
-@compiled
+@part
 def _fill(work: Work, samples: Samples, chosen: Any, n_active: int) -> int:
     """Put a tile of samples into the rows of the inputs; list the inputs that are not 0 for all of them.
 
@@ -223,7 +223,7 @@ def _fill(work: Work, samples: Samples, chosen: Any, n_active: int) -> int:
     return inputs
 
 
-@compiled
+@part
 def _fetch(samples: Samples, chosen: Any) -> None:
     """Ask for the entries of samples that are needed soon: they lie anywhere in memory."""
     if samples.sparse:
@@ -235,7 +235,7 @@ def _fetch(samples: Samples, chosen: Any) -> None:
                 prefetch(samples.features, k)
 
 
-@compiled
+@part
 def _clear(work: Work, n_active: int) -> None:
     """Leave the rows of the inputs as they were found: 0."""
     for number in range(n_active):

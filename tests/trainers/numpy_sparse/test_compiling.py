@@ -33,3 +33,15 @@ def test_the_cache_notices_a_change_in_another_file(tmp_path):
         )
         found.append(run(code, tmp_path, NUMBA_CACHE_DIR=str(tmp_path / "cache"), PYTHONDONTWRITEBYTECODE="1"))
     assert found == [["2", "0"], ["2", "1"], ["3", "0"]]
+
+
+def test_a_process_that_compiles_has_the_bits_of_one_that_reads_what_was_compiled(tmp_path):
+    code = (
+        "import topograph as tg; from trainers import TrainingConfig, get_trainer, load_dataset\n"
+        "topology = tg.Topology.build('random_regular', [64, 32, 10], [8, 10], seed=0)\n"
+        "config = TrainingConfig(epochs=2, learning_rate=0.3)\n"
+        "result = get_trainer('numpy').train(topology, load_dataset('digits'), config)\n"
+        "print(*(weights.data.tobytes().hex() for weights in result.weights))"
+    )
+    first, second = (run(code, tmp_path, NUMBA_CACHE_DIR=str(tmp_path / "cache")) for _ in range(2))
+    assert first == second

@@ -14,12 +14,14 @@ import numba
 # sums may be reordered and fused; NaN and infinity keep their meaning, so that divergence is seen
 _OPTIONS: dict[str, Any] = {"fastmath": {"reassoc", "contract", "nsz"}, "nogil": True, "error_model": "numpy"}
 
-part: Any = numba.njit(forceinline=True, **_OPTIONS)
-"""For what only compiled functions call: it becomes a part of each of them.
 
-Without that, a process may run the copy that another function was compiled with, which rounds in another order: which
-copy it is depends on what else was compiled in this process, and what was read from the disk.
-"""
+def part(function: Callable[..., Any]) -> Any:
+    """For what only compiled functions call: it becomes a part of each of them.
+
+    Without that, a process may run the copy that another function was compiled with, which rounds in another order:
+    which copy it is depends on what else was compiled in this process, and what was read from the disk.
+    """
+    return numba.njit(forceinline=True, **_OPTIONS)(function)
 
 
 def compiled(function: Callable[..., Any]) -> Any:

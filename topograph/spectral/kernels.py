@@ -288,16 +288,16 @@ def finish_half(
 
 
 @compiled
-def update(work: Any, mine: Any, known: Any, a: float, c: float, inner: Any, lo: int, hi: int) -> float:
+def update(work: Any, mine: Any, known: Any, a: float, c: float, inner: Any) -> float:
     """``work ← work − a mine − c known``; returns its squared norm."""
     norm = 0.0
     if inner is None:
-        for i in range(lo, hi):
+        for i in range(work.size):
             w = work[i] - a * mine[i] - c * known[i]
             work[i] = w
             norm += w * w
     else:
-        for i in range(lo, hi):
+        for i in range(work.size):
             w = work[i] - a * mine[i] - c * known[i]
             work[i] = w
             norm += inner[i] * w * w
@@ -315,7 +315,7 @@ def cleanse(work: Any, mine: Any, known: Any, scale: float, inner: Any) -> float
         metric = 1.0 if inner is None else inner[i]
         a += metric * scale * mine[i] * work[i]
         c += metric * known[i] * work[i]
-    return update(work, mine, known, a * scale, c, inner, 0, work.size)
+    return update(work, mine, known, a * scale, c, inner)
 
 
 @compiled
@@ -388,12 +388,12 @@ def finish_lane(
     before = betas[j] if j > 0 else 0.0
     if kind & FULL:
         a, p, q = finish_full(shift, -1.0, total, vector, work, known, scale, carry)
-        norm = update(work, vector, known, a * scale, p - a * q, None, 0, work.size)
+        norm = update(work, vector, known, a * scale, p - a * q, None)
         if norm < CANCELLED * (a * a + before * before):
             norm = cleanse(work, vector, known, scale, None)
     else:
         a, p, q = finish_half(shift, -1.0, inverse, inner, total[n:], vector, work, known, scale, carry)
-        norm = update(work, vector, known, a * scale, p - a * q, inner, 0, work.size)
+        norm = update(work, vector, known, a * scale, p - a * q, inner)
         if norm < CANCELLED * (a * a + before * before):
             norm = cleanse(work, vector, known, scale, inner)
     alphas[j] = a

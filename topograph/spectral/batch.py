@@ -102,12 +102,12 @@ def _solve_together(graphs: list[BipartiteGraph], wanted: list[str]) -> dict[int
 
 
 def _gram(graph: BipartiteGraph) -> Vector:
-    """BᵀB of a left-regular graph; its numbers are small enough to be exact in single precision."""
+    """BᵀB of a left-regular graph."""
     n, m = graph.shape
-    cells = np.zeros(n * m, dtype=np.float32)
+    cells = np.zeros(n * m)
     cells[(np.arange(n)[:, None] * m + graph.indices.reshape(n, -1)).ravel()] = 1.0
     mask = cells.reshape(n, m)
-    return np.asarray(mask.T @ mask, dtype=np.float64)
+    return np.asarray(mask.T @ mask)
 
 
 def _forest_of_stars(graph: BipartiteGraph, wanted: list[str]) -> Spectrum:

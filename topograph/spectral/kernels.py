@@ -240,18 +240,16 @@ def spread_left(n: int, kinds: Any, vectors: Any, others: Any, factors: Any, tot
 
 
 @compiled
-def finish_full(
-    diagonal: Any, sign: float, total: Any, mine: Any, work: Any, known: Any, scale: float, carry: float
-) -> Any:
-    """A Lanczos step of [[D_L, ±B], [±Bᵀ, D_R]], whose products are in ``total``.
+def finish_full(diagonal: Any, total: Any, mine: Any, work: Any, known: Any, scale: float, carry: float) -> Any:
+    """A Lanczos step of [[D_L, −B], [−Bᵀ, D_R]], whose products are in ``total``.
 
-    ``work ← scale (D mine ± total) − carry work``. Returns ⟨v, w⟩, ⟨u, w⟩ and ⟨u, v⟩ with v = ``scale mine``, w the new
+    ``work ← scale (D mine − total) − carry work``. Returns ⟨v, w⟩, ⟨u, w⟩ and ⟨u, v⟩ with v = ``scale mine``, w the new
     ``work``, u = ``known``.
     """
     a = p = q = 0.0
     for i in range(work.size):
         x = scale * mine[i]
-        w = diagonal[i] * x + sign * scale * total[i] - carry * work[i]
+        w = diagonal[i] * x - scale * total[i] - carry * work[i]
         work[i] = w
         a += x * w
         p += known[i] * w
@@ -262,7 +260,6 @@ def finish_full(
 @compiled
 def finish_half(
     shift: Any,
-    sign: float,
     inverse: Any,
     inner: Any,
     total: Any,
@@ -272,14 +269,14 @@ def finish_half(
     scale: float,
     carry: float,
 ) -> Any:
-    """A Lanczos step of ``shift ± E Bᵀ F B``: ``total`` holds Bᵀ F B ``mine``, ``inverse`` E.
+    """A Lanczos step of ``shift − E Bᵀ F B``: ``total`` holds Bᵀ F B ``mine``, ``inverse`` E.
 
     The operator is self-adjoint in the inner product with weights ``inner``, and so are the sums returned.
     """
     a = p = q = 0.0
     for i in range(work.size):
         x = scale * mine[i]
-        w = shift[i] * x + sign * scale * inverse[i] * total[i] - carry * work[i]
+        w = shift[i] * x - scale * inverse[i] * total[i] - carry * work[i]
         work[i] = w
         a += inner[i] * x * w
         p += inner[i] * known[i] * w
@@ -320,12 +317,12 @@ def cleanse(work: Any, mine: Any, known: Any, scale: float, inner: Any) -> float
 
 @compiled
 def follow_full(
-    diagonal: Any, sign: float, total: Any, mine: Any, work: Any, known: Any, scale: float, carry: float, a: float
+    diagonal: Any, total: Any, mine: Any, work: Any, known: Any, scale: float, carry: float, a: float
 ) -> float:
     """The step of `finish_full` and `update` for a vector that takes ``a`` from another; returns ⟨u, w⟩."""
     p = 0.0
     for i in range(work.size):
-        w = scale * ((diagonal[i] - a) * mine[i] + sign * total[i]) - carry * work[i]
+        w = scale * ((diagonal[i] - a) * mine[i] - total[i]) - carry * work[i]
         work[i] = w
         p += known[i] * w
     return p
@@ -334,7 +331,6 @@ def follow_full(
 @compiled
 def follow_half(
     shift: Any,
-    sign: float,
     inverse: Any,
     inner: Any,
     total: Any,
@@ -348,7 +344,7 @@ def follow_half(
     """The step of `finish_half` and `update` for a vector that takes ``a`` from another; returns ⟨u, w⟩."""
     p = 0.0
     for i in range(work.size):
-        w = scale * ((shift[i] - a) * mine[i] + sign * inverse[i] * total[i]) - carry * work[i]
+        w = scale * ((shift[i] - a) * mine[i] - inverse[i] * total[i]) - carry * work[i]
         work[i] = w
         p += inner[i] * known[i] * w
     return p
@@ -387,12 +383,12 @@ def finish_lane(
     carry = betas[j] / betas[j - 1] if j > 0 else 0.0
     before = betas[j] if j > 0 else 0.0
     if kind & FULL:
-        a, p, q = finish_full(shift, -1.0, total, vector, work, known, scale, carry)
+        a, p, q = finish_full(shift, total, vector, work, known, scale, carry)
         norm = update(work, vector, known, a * scale, p - a * q, None)
         if norm < CANCELLED * (a * a + before * before):
             norm = cleanse(work, vector, known, scale, None)
     else:
-        a, p, q = finish_half(shift, -1.0, inverse, inner, total[n:], vector, work, known, scale, carry)
+        a, p, q = finish_half(shift, inverse, inner, total[n:], vector, work, known, scale, carry)
         norm = update(work, vector, known, a * scale, p - a * q, inner)
         if norm < CANCELLED * (a * a + before * before):
             norm = cleanse(work, vector, known, scale, inner)
@@ -400,9 +396,9 @@ def finish_lane(
     betas[j + 1] = np.sqrt(norm)
     if kind & FOLLOWED:
         if kind & FULL:
-            share = follow_full(shift, -1.0, other_total, other, other_work, known, scale, carry, a)
+            share = follow_full(shift, other_total, other, other_work, known, scale, carry, a)
         else:
-            share = follow_half(shift, -1.0, inverse, inner, other_total[n:], other, other_work, known, scale, carry, a)
+            share = follow_half(shift, inverse, inner, other_total[n:], other, other_work, known, scale, carry, a)
         remove(other_work, known, share)
     return bool(betas[j + 1] <= 1e-14 * (abs(a) + before))
 

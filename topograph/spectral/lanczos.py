@@ -151,10 +151,11 @@ class LanczosSolver:
         if not lane.is_hopeless and (yield from lane.running(_PATIENCE)):
             return read(lane.result())
         reached = read(lane.result())
+        inverse = " or method='inverse'" if name in ("connectivity", "normalized_gap") else ""
         return Estimate.failed(
             f"{name} is near {reached.value:.9g} after {lane.steps} steps, but its interval [{reached.low:.9g}, "
             f"{reached.high:.9g}] is wider than the tolerance {lane.tolerance:g} asks; loosen tolerance=, or use "
-            "method='dense' or method='inverse'",
+            f"method='dense'{inverse}",
             self.name,
             lane.steps,
         )

@@ -66,6 +66,10 @@ def test_what_cannot_be_reached_is_an_error_or_a_reason(monkeypatch):
     assert np.isnan(estimate.value)
     assert estimate.is_failure
     assert "30 steps" in estimate.reason
+    assert "method='inverse'" in estimate.reason
+    other = compute_spectrum(graph, quantities=["sigma2"], method="lanczos", on_failure="nan")["sigma2"]
+    assert other.is_failure
+    assert "inverse" not in other.reason  # which has the smallest eigenvalues only
 
 
 def test_a_method_that_does_not_apply_says_so():

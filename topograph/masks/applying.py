@@ -45,9 +45,9 @@ def apply_masks(graphs: Mapping[str, BipartiteGraph], model: Any) -> tuple[str, 
         When a graph does not have the layer's shape.
     """
     if _is_keras(model):
-        from topograph.masks.keras_masking import fix_masks
+        from topograph.masks.keras.masking import fix_masks
     elif hasattr(model, "named_modules"):
-        from topograph.masks.torch_masking import fix_masks
+        from topograph.masks.torch.masking import fix_masks
     else:
         raise InvalidParameterError(f"masks go onto a PyTorch module or a Keras model, but got {type(model).__name__}")
     entries = {entry.name: entry for entry in live_source(model).entries if entry.read is not None}
@@ -85,25 +85,6 @@ def match_layers(
             f"{len(names)}: {', '.join(names)}; name as many with layers=[…]"
         )
     return dict(zip(names, chain, strict=True))
-
-
-def mask_tensor(graph: BipartiteGraph, layout: Layout, shape: tuple[int, ...]) -> Mask:
-    """The mask of a graph in the orientation of a tensor: ``layout.blocks`` backwards.
-
-    Raises
-    ------
-    TopologyMismatchError
-        When the graph has another shape, or edges between groups.
-
-    Examples
-    --------
-    >>> from topograph.masks.layout import torch_layout
-    >>> mask_tensor(BipartiteGraph.from_mask([[1, 0, 0], [1, 1, 0]]), torch_layout(2), (3, 2)).astype(int).tolist()
-    [[1, 1], [0, 1], [0, 0]]
-    """
-    mask = np.ones(shape, dtype=bool)
-    _lay(mask, graph, layout, "the layer")
-    return mask
 
 
 def _lay(mask: Mask, graph: BipartiteGraph, layout: Layout, name: str) -> None:

@@ -13,9 +13,9 @@ import scipy.sparse as sp
 
 from topograph.errors import InvalidMaskError, InvalidParameterError
 from topograph.graph import BipartiteGraph
-from topograph.masks.edges import NON_ZERO, EdgeRule, check_numbers, largest
+from topograph.masks.edge_rule import NON_ZERO, EdgeRule, check_numbers, largest
 from topograph.masks.layout import OUT_IN, Layout, layout_of
-from topograph.masks.reading import Reading
+from topograph.masks.options import Reading
 from topograph.masks.source import Entry, Source, faults_of
 from topograph.masks.unfold import block_graph, check_sides, over_taps, unrolled_graph
 

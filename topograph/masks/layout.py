@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -117,6 +118,19 @@ def keras_layout(
     words = f"taps × {words}" if taps else words
     side = "inputs" if depthwise else "outputs"
     return Layout(words, (ndim - 2,), (ndim - 1,), taps, (), groups, side, (), geometry)
+
+
+def einsum_layout(equation: Any, shape: tuple[int, ...]) -> Layout:
+    """``"abc,cde->abde"``: contracted letters are inputs, new ones outputs, shared ones number groups."""
+    match = re.fullmatch(r"([a-zA-Z.]+),([a-zA-Z]+)->([a-zA-Z.]+)", str(equation).replace(" ", ""))
+    if match is None or len(match[2]) != len(shape):
+        return keras_layout(len(shape))
+    entering, kernel, leaving = match.groups()
+    axes: dict[str, list[int]] = {"inputs": [], "outputs": [], "batch": []}
+    for axis, letter in enumerate(kernel):
+        role = "outputs" if letter not in entering else "inputs" if letter not in leaving else "batch"
+        axes[role].append(axis)
+    return Layout(f"einsum {equation}", tuple(axes["inputs"]), tuple(axes["outputs"]), batch=tuple(axes["batch"]))
 
 
 def layout_of(orientation: str, ndim: int, geometry: Geometry | None = None) -> Layout:

@@ -13,11 +13,11 @@ import scipy.sparse as sp
 
 from topograph.errors import InvalidMaskError
 from topograph.graph import BipartiteGraph
-from topograph.masks.folders import open_folder
+from topograph.masks.formats.registry import reader_for
+from topograph.masks.formats.safetensors_folder import open_folder
 from topograph.masks.layers import read_layers
 from topograph.masks.maskset import MaskSet, mask_set_source
-from topograph.masks.reader import reader_for
-from topograph.masks.reading import Reading, ReadingOptions
+from topograph.masks.options import Reading, ReadingOptions
 from topograph.masks.source import Entry, Source, array_entry, faults_of, graph_entry
 from topograph.topology import Topology
 
@@ -98,11 +98,11 @@ def live_source(source: Any) -> Source:
     packages = {part.__module__.split(".")[0] for part in type(source).__mro__}
     # before PyTorch: on that backend a Keras model is a module, too
     if packages & {"keras", "tf_keras"} and hasattr(source, "layers"):
-        from topograph.masks.keras_models import model_source
+        from topograph.masks.keras.models import model_source
 
         return model_source(source)
     if "torch" in packages and hasattr(source, "named_modules"):
-        from topograph.masks.torch_modules import module_source
+        from topograph.masks.torch.modules import module_source
 
         return module_source(source)
     if isinstance(source, Mapping):
@@ -112,7 +112,7 @@ def live_source(source: Any) -> Source:
     if isinstance(source, BipartiteGraph):
         return Source("the graph", (graph_entry("graph", source),))
     if "torch" in packages:
-        from topograph.masks.torch_tensors import tensor_values
+        from topograph.masks.torch.tensors import tensor_values
 
         source = tensor_values(source)
     return Source("the mask", (_matrix_entry("graph", source),))
@@ -120,7 +120,7 @@ def live_source(source: Any) -> Source:
 
 def _mapping_source(arrays: Mapping[Any, Any]) -> Source:
     if any(part.__module__.split(".")[0] == "torch" for value in arrays.values() for part in type(value).__mro__):
-        from topograph.masks.torch_files import state_source
+        from topograph.masks.torch.checkpoints import state_source
 
         return state_source("the state dict", arrays)
     return Source("the mapping", tuple(_matrix_entry(str(name), array) for name, array in arrays.items()))

@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
-import numpy as np
-import scipy.sparse as sp
-
-from topograph.masks.layout import OUT_IN, Layout, layout_of, torch_layout
+from topograph.masks.layout import OUT_IN, layout_of
 from topograph.masks.source import Entry
-
-LSTM_GATES = ("input", "forget", "cell", "output")
-GRU_GATES = ("reset", "update", "new")
-ATTENTION = ("query", "key", "value")
+from topograph.masks.weights import ATTENTION, GRU_GATES, LSTM_GATES, Describe, Part, Stored, Weight, gate_parts, paired
 
 _PARAMETRIZED = re.compile(r"(?P<module>.*?)(?P<dot>\.?)parametrizations\.(?P<weight>[^.]+)\.(?P<rest>.+)")
 _RECURRENT = re.compile(r"(?P<prefix>.*)weight_(?P<kind>ih|hh|hr)_l(?P<layer>\d+)(?P<way>_reverse)?")
@@ -24,39 +17,6 @@ _EMBEDDING = re.compile(r"(^|[._/])(\w*embed\w*|wte|wpe|pos_encoding|relative_at
 _MAYBE_DEPTHWISE = "if this is depthwise, pass geometry=Geometry(groups=…)"
 _LEARNED_INPUT = re.compile(r"embed|token|query_tokens|latents|prompt", re.IGNORECASE)
 _EXPERTS = re.compile(r"(^|[._])experts?([._]|$)")
-
-
-@dataclass(frozen=True)
-class Stored:
-    """One tensor of a state dict: its shape, and the way to its values."""
-
-    shape: tuple[int, ...]
-    read: Callable[[], Any]
-    problem: str = ""
-
-
-Part = tuple[str, Layout]
-"""The end of a layer's name, and the layout of its piece of the tensor."""
-Describe = Callable[[str, tuple[int, ...]], "Sequence[Part] | str | None"]
-"""What a live model knows of a tensor: its parts, a reason to set it aside, or None for nothing."""
-
-
-@dataclass(frozen=True)
-class Weight:
-    """One weight under the name that the network knows it by, with its mask if it has one."""
-
-    name: str
-    values: Stored
-    mask: Stored | None = None
-    note: str = ""
-
-    def entry(self, suffix: str, layout: Layout | None, set_aside: str = "") -> Entry:
-        """The entry for the whole weight, or for the part of it whose name ends so."""
-        name = self.name + suffix
-        if self.mask is None:
-            return Entry(name, self.values.read, layout, set_aside, note=self.note)
-        values, mask = self.values.read, self.mask.read
-        return Entry(name, mask, layout, set_aside, weights=lambda: _masked(values(), mask()), note=self.note)
 
 
 def state_entries(
@@ -85,61 +45,6 @@ def state_entries(
             item = replace(item, note=f"{item.note}; {_MAYBE_DEPTHWISE}".removeprefix("; "))
         for suffix, layout in parts:
             yield item.entry(suffix, layout, aside)
-
-
-def _masked(values: Any, mask: Any) -> Any:
-    if sp.issparse(values) or sp.issparse(mask):
-        return sp.csr_array(values).multiply(sp.csr_array(mask) != 0)
-    return np.where(mask != 0, values, np.zeros((), dtype=values.dtype))
-
-
-def paired(
-    tensors: Mapping[str, Stored],
-    mask_names: Callable[[str, Mapping[str, Stored]], Iterator[str]],
-    plain_name: Callable[[str], str],
-    hopeless: Callable[[str], str],
-) -> Iterator[Weight | Entry]:
-    """Join weights with their masks; whatever cannot be a weight comes with the reason.
-
-    Parameters
-    ----------
-    tensors
-        Name → tensor.
-    mask_names
-        Names that the mask of the tensor of a name may have.
-    plain_name
-        The name without the marks of pruning.
-    hopeless
-        Why a tensor of this name is never a weight; empty when it may be one.
-    """
-    mask_of = {}
-    for name, stored in tensors.items():
-        if len(stored.shape) >= 2 and not stored.problem:
-            partners = (mask for mask in mask_names(name, tensors) if _is_mask(tensors.get(mask), stored))
-            mask_of[name] = next(partners, "")
-    used = set(mask_of.values())
-    for name, stored in tensors.items():
-        if name in used:
-            continue
-        count = len(stored.shape)
-        reason = hopeless(name) or stored.problem
-        if not reason and count < 2:
-            what = "bias: " if name.endswith("bias") else ""
-            reason = f"{what}has {count} dimension{'s' * (count != 1)}, a mask has two or more"
-        if not reason and 0 in stored.shape:
-            reason = f"is empty: shape {stored.shape}"
-        if reason:
-            yield Entry.left_out(name, reason)
-        elif mask_of[name]:
-            yield Weight(plain_name(name), stored, tensors[mask_of[name]], f"edges of the mask {mask_of[name]}")
-        elif "parametrizations" in name:
-            yield Weight(plain_name(name), stored, note=f"read from {name}: the parametrization itself is code")
-        else:
-            yield Weight(plain_name(name), stored)
-
-
-def _is_mask(mask: Stored | None, weight: Stored) -> bool:
-    return mask is not None and mask.shape == weight.shape and not mask.problem
 
 
 def _hopeless(name: str) -> str:
@@ -210,15 +115,3 @@ def _gates(state: tuple[int, ...] | None) -> tuple[str, ...]:
     if state is None or not state[1] or state[0] % state[1]:
         return ()
     return {4: LSTM_GATES, 3: GRU_GATES}.get(state[0] // state[1], ())
-
-
-def gate_parts(shape: Sequence[int], gates: Sequence[str]) -> list[Part]:
-    """One part for each gate along the outputs of an outputs × inputs weight."""
-    layout = torch_layout(2)
-    if not gates or shape[0] % len(gates):
-        return [("", layout)]
-    step = shape[0] // len(gates)
-    return [
-        (f":{gate}", replace(layout, part=(slice(number * step, (number + 1) * step),)))
-        for number, gate in enumerate(gates)
-    ]

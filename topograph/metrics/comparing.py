@@ -12,7 +12,7 @@ from topograph.graph import BipartiteGraph
 from topograph.masks.layers import read_layers
 from topograph.masks.loading import open_source
 from topograph.masks.maskset import MaskSet
-from topograph.masks.reading import Reading, ReadingOptions
+from topograph.masks.options import Reading, ReadingOptions
 from topograph.metrics.between import COMPARISONS, Comparison
 from topograph.metrics.metric import Value
 from topograph.metrics.profile import LONG_COLUMNS, wide_table

@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from topograph.errors import MissingDependencyError
-from topograph.masks.packages import require
+from topograph.packages import require
 
 _OURS = ("torch", "jax")
 

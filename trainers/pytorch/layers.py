@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from topograph.graph import BipartiteGraph
-from topograph.masks.packages import require
+from topograph.packages import require
 
 torch: Any = require("torch", "torch")
 

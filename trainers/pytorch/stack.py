@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from topograph.masks.packages import require
+from topograph.packages import require
 from topograph.topology import Topology
 from trainers.config import TrainingConfig
 from trainers.initialization import initial_weights

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from topograph.errors import TrainingError
-from topograph.masks.packages import require
+from topograph.packages import require
 from topograph.topology import Topology
 from trainers.config import TrainingConfig
 from trainers.datasets import Dataset

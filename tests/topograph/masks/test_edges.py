@@ -5,7 +5,7 @@ import pytest
 
 import topograph as tg
 from topograph.errors import InvalidMaskError, InvalidParameterError
-from topograph.masks.edges import largest
+from topograph.masks.edge_rule import largest
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "int8", "int64"])

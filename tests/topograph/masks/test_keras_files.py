@@ -53,7 +53,7 @@ def test_bare_list_of_layers(tmp_path):
     ],
 )
 def test_einsum(equation, shape, expected):
-    from topograph.masks.keras_layers import KerasLayer, weight_parts
+    from topograph.masks.keras.layers import KerasLayer, weight_parts
 
     ((_, layout),) = weight_parts(KerasLayer("EinsumDense", {"equation": equation}), "e/kernel", shape)
     groups, inputs, taps, outputs = layout.blocks(np.ones(shape)).shape

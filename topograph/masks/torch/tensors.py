@@ -9,8 +9,8 @@ from typing import Any
 import scipy.sparse as sp
 
 from topograph.masks.limits import check_expansion, check_nodes
-from topograph.masks.packages import require
-from topograph.masks.state_dicts import Stored
+from topograph.masks.weights import Stored
+from topograph.packages import require
 
 
 def stored_tensor(tensor: Any, file_bytes: int | None = None) -> Stored:

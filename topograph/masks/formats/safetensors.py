@@ -17,12 +17,13 @@ import numpy.typing as npt
 
 from topograph.errors import InvalidMaskError
 from topograph.masks.dtypes import KNOWN, decode, raw_dtype
+from topograph.masks.formats.mask_set_file import MASKS_FORMAT
 from topograph.masks.layout import IN_OUT, OUT_IN
 from topograph.masks.limits import check_shape, parse_json
-from topograph.masks.natural import natural
+from topograph.masks.name_order import natural
 from topograph.masks.source import Source
-from topograph.masks.state_dicts import Stored, state_entries
-from topograph.masks.writing import MASKS_FORMAT
+from topograph.masks.state_dicts import state_entries
+from topograph.masks.weights import Stored
 
 _IN_OUT_FORMATS = ("np", "flax", "jax", "tf")
 

@@ -1,4 +1,4 @@
-"""NumPy and SciPy files: ``.npy``, ``.npz``; among them our own topologies and mask sets."""
+"""``.npz``: named NumPy arrays, a SciPy sparse matrix, or one of our own topologies and mask sets."""
 
 from __future__ import annotations
 
@@ -7,31 +7,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 
 from topograph.errors import InvalidMaskError
-from topograph.masks.limits import check_bytes, check_nodes, check_shape, check_zip
+from topograph.masks.formats.mask_set_file import MASKS_FORMAT, masks_from_archive
+from topograph.masks.formats.npy import check_header
+from topograph.masks.limits import check_nodes, check_zip
 from topograph.masks.maskset import MaskSet, mask_set_source
 from topograph.masks.source import Entry, Source, array_entry
-from topograph.masks.writing import MASKS_FORMAT, masks_from_archive
 from topograph.topology import FORMAT as TOPOLOGY_FORMAT
 from topograph.topology import Topology
 
 _SPARSE_KEYS = frozenset({"format", "shape", "data"})
-
-
-class NpyReader:
-    """One array, inputs × outputs."""
-
-    @contextmanager
-    def open(self, path: Path) -> Iterator[Source]:
-        """The array, under the file's name."""
-        with path.open("rb") as file:
-            shape, _ = _check_header(path.name, file, path.stat().st_size)
-        yield Source(str(path), (array_entry(path.stem, shape, partial(np.load, path, allow_pickle=False)),))
 
 
 class NpzReader:
@@ -72,7 +62,7 @@ def _headers(archive: zipfile.ZipFile) -> Iterator[tuple[str, str | tuple[int, .
             yield name, "is no array"
             continue
         with archive.open(info) as file:
-            shape, dtype = _check_header(info.filename, file, info.file_size)
+            shape, dtype = check_header(info.filename, file, info.file_size)
         yield name, f"holds {dtype}, no numbers" if dtype.kind not in "biufUS" else shape
 
 
@@ -83,20 +73,6 @@ def _member(archive: zipfile.ZipFile, name: str) -> Any:
 
 def _text(archive: zipfile.ZipFile, name: str) -> str:
     return str(_member(archive, name))
-
-
-def _check_header(what: str, file: IO[bytes], size: int) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    """Read an array's header and compare what it claims with what is there."""
-    version = np.lib.format.read_magic(file)
-    read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}.get(version)
-    if read is None:
-        raise InvalidMaskError(f"{what} is in version {version} of the npy format, but 1.0 and 2.0 can be read")
-    shape, _, dtype = read(file)
-    if dtype.hasobject:
-        raise InvalidMaskError(f"{what} holds Python objects, a pickle that is not executed; save numbers instead")
-    shape = check_shape(shape)
-    check_bytes(what, shape, dtype.itemsize, size - file.tell())
-    return shape, dtype
 
 
 def _read_sparse(path: Path) -> Any:

@@ -1,38 +1,23 @@
-"""ONNX models: initializers, oriented by the node that uses them."""
+"""ONNX graphs: initializers, oriented by the node that uses them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from topograph.errors import InvalidMaskError, InvalidParameterError
 from topograph.masks.geometry import Geometry
-from topograph.masks.keras_layers import einsum_layout
-from topograph.masks.layout import Layout, keras_layout, torch_layout
-from topograph.masks.onnx_tensors import sparse_initializer, stored_initializer
-from topograph.masks.packages import require
-from topograph.masks.source import Entry, Source
-from topograph.masks.state_dicts import Part, Stored, Weight
+from topograph.masks.layout import Layout, einsum_layout, keras_layout, torch_layout
+from topograph.masks.onnx.tensors import sparse_initializer, stored_initializer
+from topograph.masks.source import Entry
+from topograph.masks.weights import Part, Stored, Weight
 
 _GATES = {"LSTM": ("input", "output", "forget", "cell"), "GRU": ("update", "reset", "new"), "RNN": ()}
 _WEIGHT_INPUT = {"QLinearMatMul": 3, "QLinearConv": 3}
 _PASSES_THROUGH = ("Identity", "Cast", "DequantizeLinear", "QuantizeLinear")
 _AUTO_PAD = {b"SAME_UPPER": "same", b"SAME_LOWER": "same_lower", b"VALID": "valid"}
-
-
-class OnnxReader:
-    """An ONNX model. Weights kept beside it are read only from its own folder."""
-
-    @contextmanager
-    def open(self, path: Path) -> Iterator[Source]:
-        """Every initializer, in the order in which the nodes use them."""
-        onnx = require("onnx", "onnx")
-        model = onnx.load_model(str(path), load_external_data=False)
-        entries = [entry for graph in _graphs(model.graph) for entry in _entries(graph, path.parent)]
-        yield Source(str(path), tuple(_unique(entries)))
 
 
 @dataclass(frozen=True)
@@ -43,6 +28,19 @@ class _Value:
     stored: Stored
     turned: bool = False
     mask: Stored | None = None
+
+
+def model_entries(model: Any, folder: Path) -> list[Entry]:
+    """Every initializer of a model, in the order in which the nodes use them.
+
+    Parameters
+    ----------
+    model
+        The parsed ``ModelProto``.
+    folder
+        The only folder from which external data is read.
+    """
+    return list(_unique([entry for graph in _graphs(model.graph) for entry in _entries(graph, folder)]))
 
 
 def _graphs(graph: Any) -> Iterator[Any]:

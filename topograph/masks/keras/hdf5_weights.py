@@ -1,70 +1,30 @@
-"""Keras files, read with zip and HDF5 alone: the configuration is data, and no class in it is ever built."""
+"""Keras weights in HDF5, read with HDF5 alone: the configuration is data, and no class in it is ever built."""
 
 from __future__ import annotations
 
 import math
-import zipfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from topograph.errors import InvalidMaskError
 from topograph.masks.dtypes import decode, raw_dtype
-from topograph.masks.keras_layers import KerasLayer, guess_kind, layers_of_config, owner_of, weight_parts
-from topograph.masks.limits import check_expansion, check_zip, member_file, parse_json
-from topograph.masks.natural import natural
-from topograph.masks.packages import require
-from topograph.masks.source import Entry, Source
-from topograph.masks.state_dicts import Stored, paired
+from topograph.masks.keras.layers import KerasLayer, guess_kind, owner_of
+from topograph.masks.keras.variables import keras_entries
+from topograph.masks.limits import check_expansion
+from topograph.masks.name_order import natural
+from topograph.masks.source import Entry
+from topograph.masks.weights import Stored
+from topograph.packages import require
 
-_WEIGHTS, _CONFIG = "model.weights.h5", "config.json"
 _OPAQUE = {"bfloat16": "BF16", "float8_e4m3fn": "F8_E4M3", "float8_e5m2": "F8_E5M2"}
 _MOST_OBJECTS = 200_000
 
 
-class KerasReader:
-    """A ``.keras`` archive: the configuration as JSON, the weights as HDF5."""
-
-    @contextmanager
-    def open(self, path: Path) -> Iterator[Source]:
-        """The weights by the names that the model gives them, in its order."""
-        h5py = require("h5py", "keras")
-        with ExitStack() as stack:
-            archive = stack.enter_context(zipfile.ZipFile(path))
-            check_zip(archive, path)
-            names = archive.namelist()
-            if _WEIGHTS not in names:
-                raise InvalidMaskError(f"has no {_WEIGHTS}, so it is no Keras archive")
-            config = parse_json(archive.read(_CONFIG), f"the member {_CONFIG}") if _CONFIG in names else {}
-            member = stack.enter_context(member_file(archive, _WEIGHTS))
-            file = stack.enter_context(h5py.File(member, "r"))
-            size = archive.getinfo(_WEIGHTS).file_size
-            yield Source(str(path), tuple(_entries(file, layers_of_config(config), size)))
-
-
-class HdfReader:
-    """A ``.h5`` file: a whole model of the older format, or weights of either."""
-
-    @contextmanager
-    def open(self, path: Path) -> Iterator[Source]:
-        """The weights by the names that the model gives them, in its order where the file tells it."""
-        h5py = require("h5py", "keras")
-        size = path.stat().st_size
-        with h5py.File(path, "r") as file:
-            config = _attribute(file, "model_config", size)
-            model = (
-                parse_json(config if isinstance(config, bytes) else str(config).encode(), "model_config")
-                if config
-                else {}
-            )
-            yield Source(str(path), tuple(_entries(file, layers_of_config(model), size)))
-
-
-def _entries(file: Any, layers: dict[str, KerasLayer], size: int) -> Iterator[Entry]:
+def hdf5_entries(file: Any, layers: dict[str, KerasLayer], size: int) -> Iterator[Entry]:
+    """Every array of a file, in the order of the layers where that is known."""
     h5py = require("h5py", "keras")
     ordered = bool(layers)
     found: dict[str, Stored] = {}
@@ -90,40 +50,6 @@ def _entries(file: Any, layers: dict[str, KerasLayer], size: int) -> Iterator[En
     yield from links
 
 
-def keras_entries(variables: Mapping[str, Stored], layers: Mapping[str, KerasLayer]) -> Iterator[Entry]:
-    """Entries for a model's variables, named by their paths, in the order of its layers."""
-    places = {path: owner_of(path, layers)[0] for path in variables}
-    ordered = sorted(variables, key=lambda path: (places[path], [] if layers else natural(path)))
-    for item in paired({path: variables[path] for path in ordered}, _mask_names, _plain_name, _hopeless):
-        if isinstance(item, Entry):
-            yield item
-            continue
-        parts = weight_parts(owner_of(item.name, layers)[1], item.name, item.values.shape)
-        if isinstance(parts, str):
-            yield item.entry("", None, parts)
-        else:
-            for suffix, layout in parts:
-                yield item.entry(suffix, layout)
-
-
-def _mask_names(path: str, variables: Mapping[str, Stored]) -> Iterator[str]:
-    """Names that the mask of a kernel may have: beside it, or where a pruning wrapper keeps it."""
-    layer, _, weight = path.rpartition("/")
-    stem, colon, number = weight.partition(":")
-    if "kernel" in stem and "mask" not in stem:
-        above, _, own = layer.rpartition("/")
-        for folder in (layer, above, f"prune_low_magnitude_{own}"):
-            yield from (f"{folder}/{name}{colon}{number}" for name in ("mask", f"{stem}_mask"))
-
-
-def _plain_name(path: str) -> str:
-    return path.partition(":")[0]
-
-
-def _hopeless(path: str) -> str:
-    return "is the optimizer's state" if path.startswith(("optimizer/", "optimizer_weights/")) else ""
-
-
 def _variable_path(file: Any, name: str, layers: dict[str, KerasLayer], size: int) -> str:
     """The path that the model knows a variable by; newer files number variables, an attribute names their group."""
     parts = name.split("/")
@@ -136,7 +62,7 @@ def _variable_path(file: Any, name: str, layers: dict[str, KerasLayer], size: in
     for part in parts[:-2]:
         prefix.append(part)
         group = file.get("/".join([*prefix, "vars"]))
-        given = None if group is None or prefix == ["optimizer"] else _attribute(group, "name", size)
+        given = None if group is None or prefix == ["optimizer"] else text_attribute(group, "name", size)
         if given is not None:
             path.append(given.decode("utf-8") if isinstance(given, bytes) else str(given))
         elif part != "layers":
@@ -156,7 +82,7 @@ def _without_model(parts: Sequence[str], layer: str, layers: Mapping[str, KerasL
     return parts
 
 
-def _attribute(item: Any, name: str, size: int) -> Any:
+def text_attribute(item: Any, name: str, size: int) -> Any:
     """A text attribute; None when there is none."""
     if name not in item.attrs:
         return None
@@ -187,7 +113,7 @@ def _stored(dataset: Any, size: int) -> Stored:
 
 def _opaque(dataset: Any, size: int) -> str | None:
     """The number format of an array that HDF5 has no type for: Keras writes its name beside it."""
-    name = _attribute(dataset, "dtype", size) if dataset.dtype.kind == "V" else None
+    name = text_attribute(dataset, "dtype", size) if dataset.dtype.kind == "V" else None
     found = _OPAQUE.get(name) if isinstance(name, str) else None
     return found if found and raw_dtype(found).itemsize == dataset.dtype.itemsize else None
 

@@ -11,21 +11,21 @@ from topograph.errors import InvalidMaskError
 from topograph.masks.source import Source
 
 _MODULES = {
-    ".npy": "numpy_files:NpyReader",
-    ".npz": "numpy_files:NpzReader",
+    ".npy": "npy:NpyReader",
+    ".npz": "npz:NpzReader",
     ".mtx": "matrix_market:MatrixMarketReader",
-    ".csv": "edge_lists:EdgeListReader",
-    ".tsv": "edge_lists:EdgeListReader",
+    ".csv": "edge_list:EdgeListReader",
+    ".tsv": "edge_list:EdgeListReader",
     ".safetensors": "safetensors:SafetensorsReader",
-    ".pt": "torch_files:TorchReader",
-    ".pth": "torch_files:TorchReader",
-    ".bin": "torch_files:TorchReader",
-    ".ckpt": "torch_files:TorchReader",
-    ".tar": "torch_files:TorchReader",
-    ".keras": "keras_files:KerasReader",
-    ".h5": "keras_files:HdfReader",
-    ".hdf5": "keras_files:HdfReader",
-    ".onnx": "onnx_files:OnnxReader",
+    ".pt": "pytorch:TorchReader",
+    ".pth": "pytorch:TorchReader",
+    ".bin": "pytorch:TorchReader",
+    ".ckpt": "pytorch:TorchReader",
+    ".tar": "pytorch:TorchReader",
+    ".keras": "keras_archive:KerasReader",
+    ".h5": "hdf5:HdfReader",
+    ".hdf5": "hdf5:HdfReader",
+    ".onnx": "onnx:OnnxReader",
 }
 
 
@@ -39,11 +39,6 @@ class Reader(Protocol):
     def open(self, path: Path) -> AbstractContextManager[Source]:
         """The file's layers and the rest; open for as long as the context lasts."""
         ...
-
-
-def readable_suffixes() -> tuple[str, ...]:
-    """File endings that can be read."""
-    return tuple(_MODULES)
 
 
 def reader_for(path: Path) -> Reader:
@@ -66,4 +61,4 @@ def reader_for(path: Path) -> Reader:
             f"{path}: cannot read files ending in {path.suffix or 'nothing'!r}; can read {', '.join(_MODULES)}, and "
             "folders of safetensors"
         ) from None
-    return cast(Reader, getattr(import_module(f"topograph.masks.{module}"), name)())
+    return cast(Reader, getattr(import_module(f"topograph.masks.formats.{module}"), name)())

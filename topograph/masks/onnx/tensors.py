@@ -13,7 +13,7 @@ import scipy.sparse as sp
 from topograph.errors import InvalidMaskError
 from topograph.masks.dtypes import decode, raw_dtype
 from topograph.masks.limits import check_nodes, check_shape, inside
-from topograph.masks.state_dicts import Stored
+from topograph.masks.weights import Stored
 
 # number of the data type → (our name for it, the field that holds it when it is not raw bytes)
 _TYPES = {

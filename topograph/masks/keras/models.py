@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from topograph.masks.keras_files import keras_entries
-from topograph.masks.keras_layers import KerasLayer, layers_of_config
+from topograph.masks.keras.layers import KerasLayer, layers_of_config
+from topograph.masks.keras.variables import keras_entries
 from topograph.masks.source import Source
-from topograph.masks.state_dicts import Stored
+from topograph.masks.weights import Stored
 
 
 def model_source(model: Any) -> Source:
@@ -56,7 +56,7 @@ def _config(layer: Any) -> Any:
 def _values(variable: Any) -> Any:
     value = variable.value
     if hasattr(value, "detach"):  # the PyTorch backend
-        from topograph.masks.torch_tensors import tensor_values
+        from topograph.masks.torch.tensors import tensor_values
 
         return tensor_values(value)
     values = np.asarray(value)

@@ -7,11 +7,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from topograph.errors import InvalidMaskError
+from topograph.masks.formats.safetensors import Header, read_header
 from topograph.masks.limits import inside, parse_json
-from topograph.masks.natural import natural
-from topograph.masks.safetensors import Header, read_header
+from topograph.masks.name_order import natural
 from topograph.masks.source import Source, faults_of
-from topograph.masks.state_dicts import Stored, state_entries
+from topograph.masks.state_dicts import state_entries
+from topograph.masks.weights import Stored
 
 _INDEX = ".safetensors.index.json"
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from topograph.errors import InvalidMaskError, InvalidParameterError
 from topograph.masks.geometry import Geometry
-from topograph.masks.layout import Layout, keras_layout
-from topograph.masks.state_dicts import Part
+from topograph.masks.layout import Layout, einsum_layout, keras_layout
+from topograph.masks.weights import Part
 
 _GATES = {"LSTM": ("input", "forget", "cell", "output"), "GRU": ("update", "reset", "new")}
 _NAMES: dict[str, tuple[str, ...]] = {
@@ -224,16 +224,3 @@ def _geometry(layer: KerasLayer, dimensions: int) -> Geometry:
         )
     except (InvalidParameterError, TypeError):
         return Geometry()
-
-
-def einsum_layout(equation: Any, shape: tuple[int, ...]) -> Layout:
-    """``"abc,cde->abde"``: contracted letters are inputs, new ones outputs, shared ones number groups."""
-    match = re.fullmatch(r"([a-zA-Z.]+),([a-zA-Z]+)->([a-zA-Z.]+)", str(equation).replace(" ", ""))
-    if match is None or len(match[2]) != len(shape):
-        return keras_layout(len(shape))
-    entering, kernel, leaving = match.groups()
-    axes: dict[str, list[int]] = {"inputs": [], "outputs": [], "batch": []}
-    for axis, letter in enumerate(kernel):
-        role = "outputs" if letter not in entering else "inputs" if letter not in leaving else "batch"
-        axes[role].append(axis)
-    return Layout(f"einsum {equation}", tuple(axes["inputs"]), tuple(axes["outputs"]), batch=tuple(axes["batch"]))

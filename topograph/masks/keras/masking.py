@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from topograph.masks.applying import Mask
-from topograph.masks.keras_models import variable_path
-from topograph.masks.packages import require
+from topograph.masks.keras.models import variable_path
+from topograph.packages import require
 
 
 class FixedMask:

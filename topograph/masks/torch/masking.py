@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 from topograph.masks.applying import Mask
-from topograph.masks.packages import require
+from topograph.packages import require
 
 
 def fix_masks(model: Any, masks: Mapping[str, Mask]) -> None:

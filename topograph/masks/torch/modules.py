@@ -10,10 +10,11 @@ from typing import Any
 
 from topograph.masks.geometry import Geometry
 from topograph.masks.layout import keras_layout, torch_layout
-from topograph.masks.packages import require
 from topograph.masks.source import Entry, Source
-from topograph.masks.state_dicts import ATTENTION, GRU_GATES, LSTM_GATES, Part, Stored, gate_parts, state_entries
-from topograph.masks.torch_tensors import stored_tensor, tensor_values
+from topograph.masks.state_dicts import state_entries
+from topograph.masks.torch.tensors import stored_tensor, tensor_values
+from topograph.masks.weights import ATTENTION, GRU_GATES, LSTM_GATES, Part, Stored, gate_parts
+from topograph.packages import require
 
 Parts = Sequence[Part] | str | None
 

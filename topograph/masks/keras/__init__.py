@@ -1,0 +1,1 @@
+"""Keras: live models, their configuration and weights, and masks put on them."""

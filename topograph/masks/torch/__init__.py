@@ -1,0 +1,1 @@
+"""PyTorch: live modules, their tensors, and masks put on them."""

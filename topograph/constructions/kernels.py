@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+
+from topograph.compiling import compiled, part
 
 Integers = npt.NDArray[Any]
 State = npt.NDArray[np.uint64]
@@ -27,7 +28,7 @@ def stream(generator: np.random.Generator) -> State:
     return generator.integers(2**64, size=1, dtype=np.uint64)
 
 
-@njit(cache=True, inline="always")
+@part
 def _below(state: State, bound: int) -> int:
     """A number in 0 … bound−1."""
     state[0] += _INCREMENT
@@ -38,7 +39,7 @@ def _below(state: State, bound: int) -> int:
     return int(np.float64(z >> _S11) * (1.0 / 9007199254740992.0) * bound)
 
 
-@njit(cache=True)
+@compiled
 def _holds(columns: Integers, low: int, high: int, value: int) -> bool:
     """Whether the ascending columns[low:high] hold ``value``."""
     while low < high:
@@ -52,7 +53,7 @@ def _holds(columns: Integers, low: int, high: int, value: int) -> bool:
     return False
 
 
-@njit(cache=True)
+@compiled
 def _replace(columns: Integers, low: int, high: int, place: int, value: int) -> None:
     """Put ``value`` for columns[place], keeping columns[low:high] ascending."""
     while place + 1 < high and columns[place + 1] < value:
@@ -64,7 +65,7 @@ def _replace(columns: Integers, low: int, high: int, place: int, value: int) -> 
     columns[place] = value
 
 
-@njit(cache=True)
+@compiled
 def _try_swap(indptr: Integers, rows: Integers, columns: Integers, e: int, f: int) -> bool:
     """Edges (a, b) and (c, d) become (a, d) and (c, b), where both are new."""
     a, c, b, d = rows[e], rows[f], columns[e], columns[f]
@@ -77,7 +78,7 @@ def _try_swap(indptr: Integers, rows: Integers, columns: Integers, e: int, f: in
     return True
 
 
-@njit(cache=True)
+@compiled
 def swap_edges(indptr: Integers, rows: Integers, columns: Integers, proposals: int, state: State) -> int:
     """Propose swaps of two uniformly drawn edges, in place; returns how many were possible."""
     done = 0
@@ -87,7 +88,7 @@ def swap_edges(indptr: Integers, rows: Integers, columns: Integers, proposals: i
     return done
 
 
-@njit(cache=True)
+@compiled
 def repair(indptr: Integers, rows: Integers, columns: Integers, state: State) -> None:
     """Swap every repeated edge of a multigraph with ascending rows away, in place."""
     found = True
@@ -102,9 +103,9 @@ def repair(indptr: Integers, rows: Integers, columns: Integers, state: State) ->
                     break
 
 
-@njit(cache=True)
+@compiled
 def attach_preferentially(degrees: Integers, n_right: int, tokens: int, total: int, state: State) -> Integers:
-    """Outputs chosen by each input in turn, with probability proportional to ``tokens`` plus their connections.
+    """Outputs chosen by each input in turn, with probability proportional to ``tokens`` plus their degree.
 
     A choice already made by the same input is drawn again, so that ``degrees[i]`` outputs are distinct.
     """

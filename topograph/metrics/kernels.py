@@ -1,6 +1,6 @@
 """Compiled kernels for what walks over pairs of nodes: common neighbours, distances, reachability.
 
-Numba is imported here and in `topograph.spectral.kernels` only, and this module only by a metric that needs it.
+Importing this module imports numba, so only metrics that need it import it.
 """
 
 from __future__ import annotations
@@ -8,12 +8,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 
-compiled = njit(cache=True, nogil=True, error_model="numpy")
+from topograph.compiling import compiled
 
 WORDS = 8
-"""Words of 64 bits that are walked together: so many nodes are searched from at once."""
+"""Words of 64 bits that are walked together: one breadth-first search starts from that many nodes at once."""
 
 
 @compiled

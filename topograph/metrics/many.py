@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from topograph.cores import available_cores
 from topograph.graph import BipartiteGraph
 from topograph.metrics.metric import Metric, Value
 from topograph.metrics.registry import get_metric
 from topograph.metrics.weighted import WeightedGraph
 from topograph.spectral import compute_spectra
-from topograph.spectral.threads import n_cores
 
 Record = tuple[str, str, float, float, str | None]
 
@@ -90,7 +90,7 @@ def measure_stream(
         Processes; None begins alone, and calls in one a core when much remains after two seconds.
     """
     chunks = _chunks(items)
-    most = n_cores() if workers is None else workers
+    most = available_cores() if workers is None else workers
     inside = multiprocessing.current_process().name != "MainProcess"  # a study's worker is one of many already
     if most == 1 or (workers is None and inside):
         for chunk in chunks:

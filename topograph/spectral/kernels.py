@@ -13,12 +13,13 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir  # type: ignore[import-untyped]
-from numba import njit, types
+from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-# sums may be reordered (needed for SIMD), but NaN and infinity keep their meaning
-compiled = njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "arcp", "nsz"})
+from topograph.compiling import compiled as exact
+from topograph.compiling import part
+from topograph.compiling import reordered as compiled
 
 CANCELLED = 1e-6
 """A step whose squared norm falls below this share of what it was made of is made orthogonal again."""
@@ -36,8 +37,7 @@ _ONE, _TWO, _THREE, _FOUR = np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(
 
 
 # products are compiled without leave to reorder: it makes LLVM use gather instructions, which are half as fast
-_product = njit(cache=True, nogil=True, error_model="numpy")
-_inlined = njit(inline="always", error_model="numpy")
+_product, _inlined = exact, part
 
 
 @_inlined

@@ -1,4 +1,4 @@
-"""Both cores on large graphs: rows are shared among threads, which the kernels let run side by side."""
+"""Threads for large graphs: each takes a range of rows, and compiled code lets them run side by side."""
 
 from __future__ import annotations
 
@@ -11,23 +11,19 @@ from typing import Any
 
 import numpy as np
 
+from topograph.cores import available_cores
 from topograph.spectral.pattern import Pattern
 
-_EDGES = 1_000_000  # below this handing out the work costs more than it saves
+_EDGES = 1_000_000  # below this, handing out work costs more than it saves
 
 Parts = list[tuple[int, int]]
 
 
-def n_cores() -> int:
-    """Processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def split_rows(pattern: Pattern) -> tuple[Parts, Parts] | None:
-    """Ranges of inputs and of outputs with about equally many edges, one a core; None where one thread is best."""
-    if pattern.n_edges < _EDGES or n_cores() == 1:
+    """Ranges of inputs and of outputs, one per core, with about equally many edges; None where one thread is best."""
+    if pattern.n_edges < _EDGES or available_cores() == 1:
         return None
-    cores = n_cores()
+    cores = available_cores()
     return _ranges(pattern.indptr, cores), _ranges(pattern.col_indptr, cores)
 
 
@@ -45,6 +41,6 @@ def _ranges(indptr: Any, count: int) -> Parts:
 
 
 @cache
-def _pool(process: int) -> ThreadPoolExecutor:  # one a process: threads do not survive a fork
+def _pool(process: int) -> ThreadPoolExecutor:  # one pool per process: threads do not survive a fork
     del process
-    return ThreadPoolExecutor(max_workers=max(n_cores() - 1, 1), thread_name_prefix="topograph-spectral")
+    return ThreadPoolExecutor(max_workers=max(available_cores() - 1, 1), thread_name_prefix="topograph-spectral")

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from trainers.numpy_sparse.compiling import compiled
+from topograph.compiling import reordered
 
 
-@compiled
+@reordered
 def sort_edges(
     indptr: Any, indices: Any, by_input: bool, block: int, owners: int, starts: Any, other: Any, place: Any
 ) -> None:
@@ -39,7 +39,7 @@ def sort_edges(
                 starts[segment + 1] += starts[segment]
 
 
-@compiled
+@reordered
 def count_nonzero(rows: Any) -> Any:
     """Number of entries of each row that are not 0."""
     counts = np.zeros(rows.shape[0], np.int64)
@@ -51,7 +51,7 @@ def count_nonzero(rows: Any) -> Any:
     return counts
 
 
-@compiled
+@reordered
 def compress(rows: Any, starts: Any, features: Any, entries: Any) -> None:
     """Write the features and entries that are not 0, row after row."""
     for row in range(rows.shape[0]):

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from trainers.numpy_sparse.compiling import part
+from topograph.compiling import reordered_part
 from trainers.numpy_sparse.lanes import dot, load, scaled, spread, store, total
 from trainers.numpy_sparse.plan import (
     BLOCKS,
@@ -34,7 +34,7 @@ _ONE, _TWO, _THREE = np.uint64(1), np.uint64(2), np.uint64(3)
 _CHUNK = 64  # owners whose connections are updated while their gradients are still in cache
 
 
-@part
+@reordered_part
 def forward(plan: Plan, layer: int, state: State, values: Float, active: Any, n_active: int) -> None:
     """z_j = b_j + Σ over the inputs i of output j of w_ij x_i, into the rows of the outputs."""
     starts, other, weights, table = plan.starts, plan.other, state.weights, plan.layers[layer]
@@ -63,7 +63,7 @@ def forward(plan: Plan, layer: int, state: State, values: Float, active: Any, n_
             store(values, j, row)
 
 
-@part
+@reordered_part
 def _forward_whole(table: Any, start: Any, state: State, values: Float, active: Any, n_active: int) -> None:
     """As `forward`, where every input has every output: four outputs share what is read of an input.
 
@@ -92,7 +92,7 @@ def _forward_whole(table: Any, start: Any, state: State, values: Float, active: 
         store(values, first_out + j, a)
 
 
-@part
+@reordered_part
 def backward(
     plan: Plan, layer: int, state: State, work: Work, n_active: int, rule: Rule, step: int, update: bool
 ) -> None:
@@ -150,7 +150,7 @@ def backward(
             )  # fmt: skip
 
 
-@part
+@reordered_part
 def descend(
     weights: Any, gradient: Any, velocity: Any, second: Any, begin: Any, end: Any, rule: Rule, decay: Any, step: int
 ) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from trainers.numpy_sparse.compiling import compiled, part
+from topograph.compiling import reordered, reordered_part
 from trainers.numpy_sparse.connections import backward, descend, forward
 from trainers.numpy_sparse.lanes import LANES, prefetch, spread, store
 from trainers.numpy_sparse.neurons import activate, differentiate, drop, take_loss
@@ -32,7 +32,7 @@ from trainers.numpy_sparse.plan import (
 _COLUMNS = 64  # features copied at a time, so that the copies' rows stay in cache
 
 
-@compiled
+@reordered
 def train_epoch(
     plan: Plan, state: State, work: Work, setting: Setting, rule: Rule, samples: Samples, labels: Any, order: Any,
     batch: int, step: int, generator: Any,
@@ -62,7 +62,7 @@ def train_epoch(
     return summed, correct, step
 
 
-@compiled
+@reordered
 def accumulate(
     plan: Plan, state: State, work: Work, setting: Setting, rule: Rule, samples: Samples, labels: Any, chosen: Any,
     first: int, stride: int,
@@ -79,7 +79,7 @@ def accumulate(
     return summed, correct
 
 
-@compiled
+@reordered
 def absorb(state: State, others: Any, begin: int, end: int, rule: Rule, step: int) -> None:
     """Add the other workers' gradients, one row each, on some of the edges, and step."""
     for worker in range(others.shape[0]):
@@ -89,7 +89,7 @@ def absorb(state: State, others: Any, begin: int, end: int, rule: Rule, step: in
     descend(state.weights, state.gradient, state.velocity, state.second, begin, end, rule, rule.weight_decay, step)
 
 
-@compiled
+@reordered
 def absorb_biases(state: State, others: Any, rule: Rule, step: int) -> None:
     """The same for all biases, which are few."""
     for worker in range(others.shape[0]):
@@ -102,7 +102,7 @@ def absorb_biases(state: State, others: Any, rule: Rule, step: int) -> None:
     )  # fmt: skip
 
 
-@compiled
+@reordered
 def evaluate(
     plan: Plan, state: State, work: Work, setting: Setting, samples: Samples, labels: Any, order: Any
 ) -> tuple[float, int]:
@@ -121,7 +121,7 @@ def evaluate(
     return summed, correct
 
 
-@compiled
+@reordered
 def predict(plan: Plan, state: State, work: Work, setting: Setting, samples: Samples, order: Any, outputs: Any) -> None:
     """Outputs of the samples of ``order``, one row each."""
     table, n_active = plan.layers[plan.layers.shape[0] - 1], 0
@@ -135,7 +135,7 @@ def predict(plan: Plan, state: State, work: Work, setting: Setting, samples: Sam
     _clear(work, n_active)
 
 
-@part
+@reordered_part
 def _learn(
     plan: Plan, state: State, work: Work, setting: Setting, rule: Rule, labels: Any, chosen: Any,
     batch: int, lane: int, n_active: int, step: int, update: bool,
@@ -161,7 +161,7 @@ def _learn(
     return loss, correct
 
 
-@part
+@reordered_part
 def _propagate(plan: Plan, state: State, work: Work, setting: Setting, n_active: int, lane: int, count: int) -> None:
     """Values of all neurons from those of the inputs; dropout where ``count`` samples are given to drop from."""
     for layer in range(plan.layers.shape[0]):
@@ -177,7 +177,7 @@ def _propagate(plan: Plan, state: State, work: Work, setting: Setting, n_active:
         activate(work.values, table[FIRST_OUTPUT], table[FIRST_OUTPUT] + table[OUTPUTS], activation)
 
 
-@compiled
+@reordered
 def draw(plan: Plan, work: Work, setting: Setting, generator: Any, count: int) -> None:
     """Which neurons stay, layer by layer, neuron by neuron, sample by sample: as `dropout_mask` draws them."""
     for layer in range(plan.layers.shape[0]):
@@ -189,7 +189,7 @@ def draw(plan: Plan, work: Work, setting: Setting, generator: Any, count: int) -
                     work.kept[i, s] = generator.random(dtype=np.float32) >= np.float32(rate)
 
 
-@part
+@reordered_part
 def _fill(work: Work, samples: Samples, chosen: Any, n_active: int) -> int:
     """Put a tile of samples into the rows of the inputs; list the inputs that are not 0 for all of them.
 
@@ -223,7 +223,7 @@ def _fill(work: Work, samples: Samples, chosen: Any, n_active: int) -> int:
     return inputs
 
 
-@part
+@reordered_part
 def _fetch(samples: Samples, chosen: Any) -> None:
     """Ask for the entries of samples that are needed soon: they lie anywhere in memory."""
     if samples.sparse:
@@ -235,7 +235,7 @@ def _fetch(samples: Samples, chosen: Any) -> None:
                 prefetch(samples.features, k)
 
 
-@part
+@reordered_part
 def _clear(work: Work, n_active: int) -> None:
     """Leave the rows of the inputs as they were found: 0."""
     for number in range(n_active):

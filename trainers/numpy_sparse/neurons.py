@@ -12,7 +12,7 @@ import numba
 import numpy as np
 from numba.extending import overload
 
-from trainers.numpy_sparse.compiling import part
+from topograph.compiling import reordered_part
 from trainers.numpy_sparse.lanes import LANES, power_of_two
 from trainers.numpy_sparse.plan import Float, Setting
 
@@ -21,7 +21,7 @@ MSE, CROSS_ENTROPY = range(2)
 LEAK = 0.01
 
 
-@part
+@reordered_part
 def activate(values: Float, begin: int, end: int, activation: int) -> None:
     """Pre-activations to values, in place; softmax over the neurons of each sample."""
     y = values[begin:end].reshape(-1)
@@ -50,7 +50,7 @@ def activate(values: Float, begin: int, end: int, activation: int) -> None:
                 values[j, s] /= whole
 
 
-@part
+@reordered_part
 def differentiate(values: Float, deltas: Float, begin: int, end: int, activation: int) -> None:
     """Gradients at the values to gradients at the pre-activations, in place."""
     y, d = values[begin:end].reshape(-1), deltas[begin:end].reshape(-1)
@@ -76,7 +76,7 @@ def differentiate(values: Float, deltas: Float, begin: int, end: int, activation
                 deltas[j, s] = values[j, s] * (deltas[j, s] - mean)
 
 
-@part
+@reordered_part
 def take_loss(
     values: Float, deltas: Float, begin: int, end: int, labels: Any, chosen: Any, batch: int, setting: Setting
 ) -> tuple[float, int]:
@@ -105,7 +105,7 @@ def take_loss(
     return summed, correct
 
 
-@part
+@reordered_part
 def _largest(values: Float, begin: int, end: int, s: int) -> int:
     """The row of the first of the outputs that are largest for sample ``s``."""
     best = begin
@@ -115,7 +115,7 @@ def _largest(values: Float, begin: int, end: int, s: int) -> int:
     return best
 
 
-@part
+@reordered_part
 def drop(values: Float, kept: Any, begin: int, end: int, lane: int, count: int, factor: Any) -> None:
     """Neurons that are kept times a factor, the others 0, for ``count`` samples of a batch from number ``lane``."""
     for i in range(begin, end):

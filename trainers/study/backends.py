@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import sys
 import threading
 from collections.abc import Callable, Sequence
@@ -11,6 +10,7 @@ from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
 from typing import Any
 
 from topograph.checks import check_integer, check_real
+from topograph.cores import available_cores
 from topograph.errors import InvalidParameterError, TopographError, WorkerError
 from trainers.study.cell import Cell, CellDiedError
 from trainers.study.pool import CellPool
@@ -174,8 +174,3 @@ def check_limits(timeout: float | None, memory: int | None) -> tuple[float | Non
         if not sys.platform.startswith("linux"):
             raise InvalidParameterError(f"memory={memory} can be kept to on Linux only; leave it out here")
     return timeout, memory
-
-
-def available_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

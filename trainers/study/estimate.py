@@ -13,10 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from topograph.checks import check_integer
+from topograph.cores import available_cores
 from topograph.metrics.registry import select_metrics
 from trainers.datasets import Dataset, load_dataset
 from trainers.registry import get_trainer
-from trainers.study.backends import available_cores
 from trainers.study.plan import Run, describe_data, plan_runs
 from trainers.study.progress import duration
 from trainers.study.recipe import Recipe

@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
 from topograph.checks import check_integer
+from topograph.cores import available_cores
 from topograph.errors import InvalidParameterError
 from topograph.metrics.registry import select_metrics
 from trainers.study.agenda import Agenda
-from trainers.study.backends import Backend, available_cores, check_limits, foreign_backend, local_backend
+from trainers.study.backends import Backend, check_limits, foreign_backend, local_backend
 from trainers.study.engine import Tally, drive
 from trainers.study.plan import DataFacts, check_fit, describe_data, plan_id, plan_runs, study_meta
 from trainers.study.progress import Progress

@@ -1,0 +1,36 @@
+"""The cache of compiled code on disk."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+def run(code, folder, **environment):
+    paths = os.pathsep.join([str(folder), str(ROOT)])
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": paths, **environment},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout.split()
+
+
+def test_the_cache_notices_a_change_in_another_file(tmp_path):
+    """Numba alone goes on with machine code that contains an earlier version of a neighbour."""
+    (tmp_path / "caller.py").write_text(
+        "from topograph.compiling import compiled\nimport callee\n\n\n"
+        "@compiled\ndef call(x):\n    return callee.answer(x)\n"
+    )
+    code = "from caller import call; print(call(1), sum(call.stats.cache_hits.values()))"
+    printed = []
+    for number in (1, 1, 2):
+        (tmp_path / "callee.py").write_text(
+            f"from topograph.compiling import compiled\n\n\n@compiled\ndef answer(x):\n    return x + {number}\n"
+        )
+        printed.append(run(code, tmp_path, NUMBA_CACHE_DIR=str(tmp_path / "cache"), PYTHONDONTWRITEBYTECODE="1"))
+    assert printed == [["2", "0"], ["2", "1"], ["3", "0"]]

@@ -312,7 +312,7 @@ def cleanse(work: Any, mine: Any, known: Any, scale: float, inner: Any) -> float
         metric = 1.0 if inner is None else inner[i]
         a += metric * scale * mine[i] * work[i]
         c += metric * known[i] * work[i]
-    return update(work, mine, known, a * scale, c, inner)
+    return float(update(work, mine, known, a * scale, c, inner))
 
 
 @compiled

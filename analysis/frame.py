@@ -15,7 +15,7 @@ import pandas as pd
 from analysis.guards import is_constant
 from topograph.errors import InsufficientDataError, InvalidParameterError, StoreError, UnknownNameError
 from topograph.graph import BipartiteGraph
-from topograph.metrics import metric_table
+from topograph.metrics import describe_metrics
 from trainers import TrainingConfig
 from trainers.study.store import Store
 
@@ -113,7 +113,7 @@ def describe_columns(frame: pd.DataFrame | None = None) -> pd.DataFrame:
     >>> print(describe_columns().loc["l1_density", "meaning"])
     share of possible connections that exist
     """
-    catalogue = metric_table()["definition"].to_dict() | _DERIVED_WORDS
+    catalogue = describe_metrics()["summary"].to_dict() | _DERIVED_WORDS
     if frame is None:
         names = [*_KEY_WORDS, "test_accuracy_logit", *(f"l1_{name}" for name in catalogue), *_network(catalogue)]
     else:
@@ -188,7 +188,7 @@ def layer_degrees(frame: pd.DataFrame, layer: int) -> pd.Series:
 
 def metric_columns(frame: pd.DataFrame) -> list[str]:
     """The columns that hold a metric of a layer or of the network."""
-    known = set(metric_table().index) | {"log_density"}
+    known = set(describe_metrics().index) | {"log_density"}
     return [
         column
         for column in map(str, frame.columns)

@@ -15,8 +15,8 @@ from analysis.diagnostics import cluster_influence, condition_number, lone_terms
 from analysis.guards import check_columns, is_constant
 from analysis.models import MODELS, Fitted
 from topograph.checks import check_choice, check_real
+from topograph.display import html_table
 from topograph.errors import InsufficientDataError, InvalidParameterError, UnknownNameError
-from topograph.graph import html_table
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,7 +20,7 @@ from analysis.prediction import Prediction, predict_unseen
 from analysis.regression import Fit, fit
 from analysis.words import verdict, verdicts
 from topograph.errors import InsufficientDataError, TopographError
-from topograph.metrics import metric_table
+from topograph.metrics import describe_metrics
 
 OUTCOME = "test_accuracy"
 
@@ -104,7 +104,7 @@ def report(frame: pd.DataFrame, path: str | os.PathLike[str], *, metrics: Sequen
 
 def default_metrics(frame: pd.DataFrame) -> list[str]:
     """Metric columns that say something besides size and density, vary, and are mostly defined."""
-    groups = metric_table()["group"]
+    groups = describe_metrics()["group"]
     wanted = {name for name, group in groups.items() if group not in ("sizes", "degrees")}
     wanted |= {"left_degree_std", "right_degree_std"}
     chosen: list[str] = []

@@ -15,7 +15,7 @@ import pandas as pd
 
 from analysis.cli.parser import make_parser
 from topograph.constructions import describe_constructions
-from topograph.metrics import comparison_table, metric_table
+from topograph.metrics import describe_comparisons, describe_metrics
 
 
 def write_pages(folder: Path, notebooks: Path) -> None:
@@ -38,14 +38,14 @@ def readme(text: str) -> str:
 
 
 def _construction_rows() -> str:
-    rows = [(f"`{name}`", row["row"]) for name, row in describe_constructions().iterrows()]
+    rows = [(f"`{name}`", row["summary"]) for name, row in describe_constructions().iterrows()]
     return _markdown(("construction", "the outputs of input i (all sums modulo m)"), rows)
 
 
 def _metric_groups() -> str:
-    groups = metric_table().groupby("group", sort=False)
+    groups = describe_metrics().groupby("group", sort=False)
     rows = [(f"`{group}`", ", ".join(f"`{name}`" for name in table.index)) for group, table in groups]
-    rows.append(("`compare_masks`", ", ".join(f"`{name}`" for name in comparison_table().index)))
+    rows.append(("`compare_masks`", ", ".join(f"`{name}`" for name in describe_comparisons().index)))
     return _markdown(("group", "metrics"), rows)
 
 
@@ -53,7 +53,7 @@ def constructions() -> str:
     """One row a construction."""
     table = describe_constructions()
     rows = [
-        (f"`{name}`", row["row"], row["guarantees"], row["parameters"] or "", row["reference"])
+        (f"`{name}`", row["summary"], row["guarantees"], row["parameters"] or "", row["reference"])
         for name, row in table.iterrows()
     ]
     return _markdown(("construction", "the outputs of input i", "guarantees", "options", "source"), rows)
@@ -62,9 +62,9 @@ def constructions() -> str:
 def metrics() -> str:
     """One table a group, those that compare two masks last."""
     parts = []
-    for group, table in metric_table().groupby("group", sort=False):
+    for group, table in describe_metrics().groupby("group", sort=False):
         parts.append(f"## {group}\n\n{_metrics(table)}")
-    parts.append(f"## comparing two masks\n\n{_metrics(comparison_table())}")
+    parts.append(f"## comparing two masks\n\n{_metrics(describe_comparisons())}")
     return "\n\n".join(parts)
 
 
@@ -72,7 +72,7 @@ def _metrics(table: pd.DataFrame) -> str:
     rows = [
         (
             f"`{name}`",
-            row["definition"] + (f" *({row['reference']})*" if row["reference"] else ""),
+            row["summary"] + (f" *({row['reference']})*" if row["reference"] else ""),
             f"${row['formula']}$",
             row["range"],
             row["cost"],

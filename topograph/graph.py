@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import html
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,7 +13,9 @@ import numpy.typing as npt
 import scipy.sparse as sp
 from scipy.sparse import csgraph
 
+from topograph.caching import cache_of
 from topograph.checks import check_choice
+from topograph.display import html_table
 from topograph.doors import LARGEST_SIDE, check_side, edge_pattern, igraph_pattern, matrix_pattern, networkx_pattern
 from topograph.errors import InvalidMaskError
 
@@ -268,12 +269,19 @@ class BipartiteGraph:
         table = pd.DataFrame.from_dict(rows, orient="index")
         return table.astype({"nodes": int, "min": int, "max": int, "isolated": int})
 
-    @cached_property
+    @property
     def component_labels(self) -> npt.NDArray[np.int64]:
         """The connected component of each node, inputs first, shape ``(n_nodes,)``, numbered from 0."""
-        _, found = csgraph.connected_components(_bipartite_adjacency(self), directed=False)
-        labels: npt.NDArray[np.int64] = _frozen(found, np.int64)
-        return labels
+        if not self.has_component_labels:
+            _, labels = csgraph.connected_components(_bipartite_adjacency(self), directed=False)
+            cache_of(self)["component_labels"] = _frozen(labels, np.int64)
+        cached: npt.NDArray[np.int64] = cache_of(self)["component_labels"]
+        return cached
+
+    @property
+    def has_component_labels(self) -> bool:
+        """Whether the components have been searched for already."""
+        return "component_labels" in cache_of(self)
 
     @property
     def n_components(self) -> int:
@@ -332,33 +340,31 @@ class BipartiteGraph:
         if options:
             return compute_spectrum(self, on_failure=on_failure, **options)
         check_choice("on_failure", on_failure, ["raise", "nan"])
-        return self._spectrum.require_all() if on_failure == "raise" else self._spectrum
+        if not self.has_spectrum:
+            self.keep_spectrum(compute_spectrum(self, on_failure="nan"))
+        spectrum: Spectrum = cache_of(self)["spectrum"]
+        return spectrum.require_all() if on_failure == "raise" else spectrum
 
     @property
     def has_spectrum(self) -> bool:
-        """Whether the spectrum that `spectrum` keeps is there already."""
-        return "_spectrum" in self.__dict__
+        """Whether the spectrum that `spectrum` keeps has been computed already."""
+        return "spectrum" in cache_of(self)
 
     def keep_spectrum(self, spectrum: Spectrum) -> None:
         """Keep a spectrum of this graph that was computed together with others; see `compute_spectra`."""
-        self.__dict__["_spectrum"] = spectrum
-
-    @cached_property
-    def _spectrum(self) -> Spectrum:
-        from topograph.spectral import compute_spectrum
-
-        return compute_spectrum(self, on_failure="nan")
+        cache_of(self)["spectrum"] = spectrum
 
     def _estimate(self, quantity: str) -> float:
-        """One quantity without the others, unless the whole spectrum is there already; kept as well."""
+        """One quantity without the others, unless the whole spectrum has been computed already; kept as well."""
         from topograph.spectral import Estimate, compute_spectrum
 
-        kept: dict[str, Estimate] = self.__dict__.setdefault("_estimates", {})
-        if "_spectrum" in self.__dict__:
-            return self._spectrum[quantity].require()
-        if quantity not in kept:
-            kept[quantity] = compute_spectrum(self, quantities=[quantity], on_failure="nan")[quantity]
-        return kept[quantity].require()
+        if self.has_spectrum:
+            return self.spectrum(on_failure="nan")[quantity].require()
+        cache = cache_of(self)
+        if quantity not in cache:
+            cache[quantity] = compute_spectrum(self, quantities=[quantity], on_failure="nan")[quantity]
+        estimate: Estimate = cache[quantity]
+        return estimate.require()
 
     def algebraic_connectivity(self) -> float:
         """Second smallest eigenvalue of the Laplacian of the ``n_left + n_right`` node graph, with multiplicity.
@@ -438,16 +444,6 @@ class BipartiteGraph:
             ("connected", connected),
         ]
         return html_table("BipartiteGraph", rows)
-
-
-def html_table(title: str, rows: Iterable[tuple[str, str]]) -> str:
-    """A small two-column table for Jupyter, escaped."""
-    body = "".join(
-        f"<tr><th style='text-align:left'>{html.escape(key)}</th>"
-        f"<td style='text-align:left'>{html.escape(value)}</td></tr>"
-        for key, value in rows
-    )
-    return f"<table><caption>{html.escape(title)}</caption>{body}</table>"
 
 
 def _bipartite_adjacency(graph: BipartiteGraph) -> sp.csr_array:

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
+from collections.abc import Iterator
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from types import ModuleType
+from typing import Any, TypeVar
 
 from topograph.errors import MissingDependencyError, PluginError
+
+Named = TypeVar("Named")
+"""A class of plug-ins whose objects have a ``name``."""
+_OURS = "topograph"  # the entry point of what this package brings; it comes first
 
 
 @cache
@@ -34,3 +42,47 @@ def load_plugin(entry: EntryPoint) -> Any:
         raise PluginError(
             f"the plug-in {entry.name!r}{source} ({entry.value}) could not be loaded: {type(error).__name__}: {error}"
         ) from error
+
+
+@cache
+def named_plugins(group: str, kind: type[Named]) -> dict[str, Named]:
+    """Everything of one class that is registered under a group, by its own name: ours first, then by entry point.
+
+    An entry point names one object, a sequence of them, or a module or package: then all objects of the class that
+    it and its modules hold.
+
+    Raises
+    ------
+    PluginError
+        When a plug-in cannot be loaded, holds something else, or names what exists already.
+    """
+    plugins: dict[str, Named] = {}
+    entries = registered(group)
+    for entry in sorted(entries.values(), key=lambda entry: (entry.name != _OURS, entry.name)):
+        for plugin in _objects(entry, kind):
+            name: str = plugin.name  # type: ignore[attr-defined]
+            if plugins.setdefault(name, plugin) is not plugin:
+                raise PluginError(
+                    f"the plug-in {entry.name!r} ({entry.value}) names a {kind.__name__.lower()} {name!r}, which "
+                    "exists already; give it another name"
+                )
+    return plugins
+
+
+def _objects(entry: EntryPoint, kind: type[Named]) -> Iterator[Named]:
+    loaded = load_plugin(entry)
+    if isinstance(loaded, ModuleType):
+        for module in (loaded, *_submodules(loaded)):
+            yield from (value for value in vars(module).values() if isinstance(value, kind))
+        return
+    for value in [loaded] if isinstance(loaded, kind) or not isinstance(loaded, (list, tuple)) else loaded:
+        if not isinstance(value, kind):
+            raise PluginError(
+                f"the plug-in {entry.name!r} ({entry.value}) holds {value!r}, which is not a {kind.__name__}"
+            )
+        yield value
+
+
+def _submodules(package: ModuleType) -> Iterator[ModuleType]:
+    for found in pkgutil.iter_modules(getattr(package, "__path__", ()), package.__name__ + "."):
+        yield importlib.import_module(found.name)

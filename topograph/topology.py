@@ -15,9 +15,10 @@ import numpy as np
 
 from topograph.checks import Seed, check_at_most_one, check_generator, check_integer, check_real
 from topograph.constructions import Construction, allocate_edges, construct, get_construction
+from topograph.display import html_table
 from topograph.errors import InvalidMaskError, InvalidParameterError, TopologyMismatchError
 from topograph.files import whole
-from topograph.graph import BipartiteGraph, html_table
+from topograph.graph import BipartiteGraph
 
 FORMAT = "topograph topology 1"
 

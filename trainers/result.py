@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 import scipy.sparse as sp
 
-from topograph.graph import html_table
+from topograph.display import html_table
 from topograph.topology import Topology
 from trainers.config import TrainingConfig
 

@@ -12,7 +12,7 @@ from analysis.cli.arguments import one_or_each, setting
 from analysis.cli.printing import columns, metrics_across_layers, plain, say, writing
 from topograph.errors import UnknownNameError
 
-_CATALOGUE = ("metric", "group", "range", "direction", "cost", "needs", "definition")
+_CATALOGUE = ("metric", "group", "range", "direction", "cost", "needs", "summary")
 
 
 def list_names(options: argparse.Namespace) -> None:
@@ -23,16 +23,16 @@ def list_names(options: argparse.Namespace) -> None:
         table = describe_constructions()
         lines = []
         for name, row in table.iterrows():
-            lines.append(f"{name}\n    {row['row']}")
+            lines.append(f"{name}\n    {row['summary']}")
             said = ("parameters", "guarantees", "connected", "reference")
             lines += [f"    {key}: {row[key]}" for key in said if row[key]]
-        say(options, "\n".join(lines), table.reset_index(names="construction"))
+        say(options, "\n".join(lines), table.reset_index())
     elif options.what == "metrics":
-        from topograph.metrics import metric_table
+        from topograph.metrics import describe_metrics
 
-        table = metric_table().reset_index()
+        table = describe_metrics().reset_index()
         rows = list(table[list(_CATALOGUE)].itertuples(index=False, name=None))
-        say(options, columns(("metric", "group", "range", "better", "cost", "needs", "definition"), rows), table)
+        say(options, columns(("metric", "group", "range", "direction", "cost", "needs", "summary"), rows), table)
     elif options.what == "trainers":
         from trainers import describe_trainers
 

@@ -161,7 +161,7 @@ def test_every_command_speaks_json(tmp_path, monkeypatch, capsys):
         assert main([*arguments, "--format", "json"]) == 0
         return json.loads(capsys.readouterr().out)
 
-    assert {"construction": "dense", "row": "all outputs"}.items() <= answer("list", "constructions")[4].items()
+    assert {"construction": "dense", "summary": "all outputs"}.items() <= answer("list", "constructions")[4].items()
     assert "formula" in answer("list", "metrics")[0]
     assert {"trainer": "numpy", "missing": ""} in answer("list", "trainers")
     assert {"dataset": "digits"} in answer("list", "datasets")

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import topograph as tg
-from topograph.constructions.rotating import fibonacci_offsets, long_short_offsets
+from topograph.constructions.families.rotating import fibonacci_offsets, long_short_offsets
 from topograph.errors import InvalidParameterError, UnknownNameError
 
 PAPER_SIX = (

@@ -14,7 +14,7 @@ from hypothesis.extra import numpy as npst
 import topograph as tg
 from tests.toys import TOYS
 from topograph.errors import InvalidMaskError, UnknownNameError
-from topograph.metrics import WeightedGraph, get_metric, metric_table
+from topograph.metrics import WeightedGraph, describe_metrics, get_metric
 from topograph.metrics.registry import select_metrics
 
 ALL = tg.available_metrics()
@@ -125,9 +125,9 @@ def test_whole_numbers_stay_whole():
 
 
 def test_the_catalogue_documents_every_metric():
-    table = metric_table()
+    table = describe_metrics()
     assert list(table.index) == list(ALL)
-    assert table["definition"].str.len().min() > 5
+    assert table["summary"].str.len().min() > 5
     assert table["formula"].str.len().min() > 0
     assert table["cost"].str.len().min() > 0
     themes = set(table["group"]) - {"sizes", "degrees", "structure"}

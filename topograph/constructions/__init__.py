@@ -1,6 +1,7 @@
 """Seeded rules that make a `BipartiteGraph` from sizes and a degree; one family a file."""
 
 from topograph.constructions.allocation import ALLOCATIONS, allocate_edges
+from topograph.constructions.guarantees import Guarantee
 from topograph.constructions.registry import (
     Connected,
     Construction,
@@ -15,6 +16,7 @@ __all__ = [
     "ALLOCATIONS",
     "Connected",
     "Construction",
+    "Guarantee",
     "allocate_edges",
     "available_constructions",
     "construct",

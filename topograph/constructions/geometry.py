@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from topograph.constructions.number_theory import inverses, quadratic_residues
-from topograph.constructions.pattern import from_equal_rows, rotate
+from topograph.constructions.rows import from_equal_rows, rotate
 from topograph.graph import BipartiteGraph
 
 Integers = npt.NDArray[np.int64]

@@ -1,34 +1,41 @@
-"""`construct` and the registry of constructions behind it."""
+"""`construct` and the registry of constructions behind it.
+
+An entry point of the group ``topograph.constructions`` names a `Construction`, a sequence of them, or a module or
+package that holds them. Ours is one of these, the package `topograph.constructions.families`.
+"""
 
 from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from topograph.checks import Seed, check_at_most_one, check_choice, check_generator, check_integer, check_real
-from topograph.constructions.pattern import mix_rows
-from topograph.errors import InvalidParameterError, PluginError, UnknownNameError
+from topograph.constructions.guarantees import Guarantee
+from topograph.constructions.rows import mix_rows
+from topograph.errors import InvalidParameterError, UnknownNameError
 from topograph.graph import BipartiteGraph
-from topograph.plugins import load_plugin, registered
+from topograph.plugins import named_plugins
 
 if TYPE_CHECKING:
     import pandas as pd
 
 GROUP = "topograph.constructions"
-CONTROLS = {
+SIZED_BY = {
     "rows": "a whole degree for each input; any number of edges, by rows whose degrees differ by one",
     "total": "any number of edges, exactly",
     "fixed": "only certain sizes and degrees, exactly; the error names the nearest",
     "expected": "the number of edges is random, and its expectation is given",
 }
-"""How finely a construction lets its number of edges be chosen."""
+"""How the number of edges of a construction can be chosen."""
 
 Rule = Callable[..., BipartiteGraph]
+Example = tuple[int, int, Mapping[str, Any]]
+"""Sizes that a construction can make, with the keyword arguments of `construct`: ``(n_left, n_right, options)``."""
 
 
 @dataclass(frozen=True)
@@ -57,45 +64,56 @@ class Construction:
         The name it is looked up by.
     rule
         ``rule(n_left, n_right, degree, generator, **options)``; it may rely on checked arguments.
-    row
+    summary
         In words: the outputs of input i.
     guarantees
-        What holds for every graph it makes, such as ``"left-regular"``.
+        What holds for every graph it makes: a `Guarantee` is a sentence and a check, such as
+        `topograph.constructions.guarantees.LEFT_REGULAR`. The tests check them on many graphs of every construction.
     reference
         Where it comes from.
     random
         Whether the seed matters.
-    control
-        How its number of edges can be chosen: a key of `CONTROLS`. All but ``"rows"`` take a fractional (mean) degree.
+    sized_by
+        How its number of edges can be chosen: a key of `SIZED_BY`. All but ``"rows"`` take a fractional (mean) degree.
     implied_degree
         Whether the degree may be left out, because sizes and options determine it; the rule then gets None.
     connected
         When its graphs are certainly connected; None when nothing is promised.
+    examples
+        Sizes and options that it can make. The tests build them; where ``sized_by`` is ``"fixed"`` they try nothing
+        else, so at least one is needed.
     """
 
     name: str
     rule: Rule
-    row: str
-    guarantees: tuple[str, ...]
+    _: KW_ONLY
+    summary: str
+    guarantees: tuple[Guarantee, ...]
     reference: str
     random: bool = False
-    control: str = "rows"
+    sized_by: str = "rows"
     implied_degree: bool = False
     connected: Connected | None = None
+    examples: tuple[Example, ...] = ()
 
     def __post_init__(self) -> None:
-        check_choice("control", self.control, CONTROLS)
+        check_choice("sized_by", self.sized_by, SIZED_BY)
+        if self.sized_by == "fixed" and not self.examples:
+            raise InvalidParameterError(
+                f"the construction {self.name!r} makes only certain sizes, so it needs examples= of sizes it can make, "
+                'such as examples=((8, 8, {"degree": 2}),)'
+            )
 
     @property
     def real_degree(self) -> bool:
         """Whether the degree is a mean, and may be fractional."""
-        return self.control != "rows"
+        return self.sized_by != "rows"
 
     @property
     def parameters(self) -> dict[str, Any]:
         """The options it takes besides sizes, degree and seed, with their defaults."""
-        found = list(inspect.signature(self.rule).parameters.values())[4:]
-        return {parameter.name: parameter.default for parameter in found}
+        options = list(inspect.signature(self.rule).parameters.values())[4:]
+        return {parameter.name: parameter.default for parameter in options}
 
     @property
     def options(self) -> tuple[str, ...]:
@@ -116,11 +134,11 @@ class Construction:
                 raise InvalidParameterError(
                     f"{self.name} needs degree= (1 to {n_right}), density= (0 to 1) or edges= (1 to {n_left * n_right})"
                 )
-        elif self.control == "rows":
+        elif self.sized_by == "rows":
             degree = check_integer("degree", degree, low=1, high=n_right)
         else:
             degree = check_real("degree", degree, low=0, high=n_right)
-            if self.control == "fixed" and abs(degree - round(degree)) < 1e-9 * n_right:
+            if self.sized_by == "fixed" and abs(degree - round(degree)) < 1e-9 * n_right:
                 degree = round(degree)  # 0.07 · 300 is not quite 21
         return self.rule(n_left, n_right, degree, generator, **options)
 
@@ -135,12 +153,12 @@ class Construction:
         n_left = check_integer("n_left", n_left, low=1)
         n_right = check_integer("n_right", n_right, low=1)
         edges = check_integer("edges", edges, low=1, high=n_left * n_right)
-        if self.control == "expected":
+        if self.sized_by == "expected":
             raise InvalidParameterError(
                 f"{self.name} has a random number of edges, so edges={edges} cannot be promised; "
-                "use erdos_renyi for exactly so many, or give degree= or density="
+                "use erdos_renyi for an exact number, or give degree= or density="
             )
-        if self.control != "rows":
+        if self.sized_by != "rows":
             graph = self.build(n_left, n_right, edges / n_left, generator, **options)
             if graph.n_edges != edges:
                 raise InvalidParameterError(
@@ -158,18 +176,30 @@ class Construction:
 def construction(
     name: str,
     *,
-    row: str,
-    guarantees: tuple[str, ...],
+    summary: str,
+    guarantees: tuple[Guarantee, ...],
     reference: str,
     random: bool = False,
-    control: str = "rows",
+    sized_by: str = "rows",
     implied_degree: bool = False,
     connected: Connected | None = None,
+    examples: tuple[Example, ...] = (),
 ) -> Callable[[Rule], Construction]:
     """Turn a rule into a `Construction`, ready for the entry-point group ``topograph.constructions``."""
 
     def wrap(rule: Rule) -> Construction:
-        return Construction(name, rule, row, guarantees, reference, random, control, implied_degree, connected)
+        return Construction(
+            name,
+            rule,
+            summary=summary,
+            guarantees=guarantees,
+            reference=reference,
+            random=random,
+            sized_by=sized_by,
+            implied_degree=implied_degree,
+            connected=connected,
+            examples=examples,
+        )
 
     return wrap
 
@@ -182,14 +212,14 @@ def available_constructions() -> tuple[str, ...]:
     >>> "fibonacci_rotating" in available_constructions()
     True
     """
-    return tuple(sorted(registered(GROUP)))
+    return tuple(sorted(named_plugins(GROUP, Construction)))
 
 
 def describe_constructions() -> pd.DataFrame:
-    """What each registered construction does and promises: one row each, indexed by name.
+    """What each registered construction does and promises: one row per construction, indexed by name.
 
-    Columns: ``row`` (the outputs of input i), ``parameters`` (options with their defaults), ``control`` (see
-    `CONTROLS`), ``random``, ``guarantees``, ``connected`` (for which sizes and degrees; empty when nothing is
+    Columns: ``summary`` (the outputs of input i), ``parameters`` (options with their defaults), ``sized_by`` (see
+    `SIZED_BY`), ``random``, ``guarantees``, ``connected`` (for which sizes and degrees; empty when nothing is
     promised), ``reference``.
 
     Examples
@@ -199,20 +229,19 @@ def describe_constructions() -> pd.DataFrame:
     """
     import pandas as pd
 
-    found = [get_construction(name) for name in available_constructions()]
     rows = {
-        entry.name: {
-            "row": entry.row,
-            "parameters": ", ".join(f"{name}={value!r}" for name, value in entry.parameters.items()),
-            "control": entry.control,
-            "random": entry.random,
-            "guarantees": "; ".join(entry.guarantees),
-            "connected": entry.connected.when if entry.connected else "",
-            "reference": entry.reference,
+        rule.name: {
+            "summary": rule.summary,
+            "parameters": ", ".join(f"{name}={value!r}" for name, value in rule.parameters.items()),
+            "sized_by": rule.sized_by,
+            "random": rule.random,
+            "guarantees": "; ".join(guarantee.text for guarantee in rule.guarantees),
+            "connected": rule.connected.when if rule.connected else "",
+            "reference": rule.reference,
         }
-        for entry in found
+        for rule in (get_construction(name) for name in available_constructions())
     }
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("name")
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("construction")
 
 
 def get_construction(name: str | Construction) -> Construction:
@@ -225,13 +254,11 @@ def get_construction(name: str | Construction) -> Construction:
     """
     if isinstance(name, Construction):
         return name
-    entries = registered(GROUP)
-    if name not in entries:
-        raise UnknownNameError.among("construction", name, entries)
-    found = load_plugin(entries[name])
-    if not isinstance(found, Construction):
-        raise PluginError(f"the plug-in {name!r} ({entries[name].value}) is not a Construction, but {type(found)}")
-    return found
+    constructions = named_plugins(GROUP, Construction)
+    if name not in constructions:
+        raise UnknownNameError.among("construction", name, constructions)
+    rule: Construction = constructions[name]
+    return rule
 
 
 def construct(
@@ -288,6 +315,6 @@ def construct(
         return rule.build_edges(n_left, n_right, edges, generator, **options)
     if density is not None:
         degree = check_real("density", density, low=0, high=1, include_low=False) * n_right
-        if rule.control == "rows":
+        if rule.sized_by == "rows":
             degree = max(1, round(degree))
     return rule.build(n_left, n_right, degree, generator, **options)

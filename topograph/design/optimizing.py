@@ -147,7 +147,7 @@ def _candidates(
     found = []
     for name in available_constructions():
         try:
-            if get_construction(name).control == "expected":
+            if get_construction(name).sized_by == "expected":
                 continue
             graph = construct(name, n_left, n_right, edges=edges, seed=seed)
             value = quantity.value(graph)

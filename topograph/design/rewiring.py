@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, overload
 import numpy as np
 
 from topograph.checks import Seed, check_choice, check_generator, check_integer, check_real
+from topograph.design.disconnecting import fall_apart
 from topograph.design.quantities import get_quantity
 from topograph.design.search import Search, Step
-from topograph.design.splitting import fall_apart
 from topograph.errors import InvalidParameterError
 from topograph.graph import BipartiteGraph
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from topograph.display import html_table
 from topograph.errors import InvalidMaskError, TopologyMismatchError, UnknownNameError
-from topograph.graph import BipartiteGraph, html_table
+from topograph.graph import BipartiteGraph
 from topograph.masks.layers import Layer
 from topograph.masks.source import Entry, Source, graph_entry
 from topograph.topology import Topology

@@ -1,9 +1,9 @@
-"""Named functions of a graph, each with a formula, a range and a reference; one theme a file."""
+"""Named functions of a graph, each with a formula, a range and a reference; one theme per file."""
 
-from topograph.metrics.comparing import compare_masks, comparison_table
+from topograph.metrics.comparing import compare_masks
+from topograph.metrics.measuring import measure
 from topograph.metrics.metric import Metric, Value
-from topograph.metrics.profile import measure
-from topograph.metrics.registry import available_metrics, get_metric, metric_table
+from topograph.metrics.registry import available_metrics, describe_comparisons, describe_metrics, get_metric
 from topograph.metrics.weighted import WeightedGraph
 
 __all__ = [
@@ -12,8 +12,8 @@ __all__ = [
     "WeightedGraph",
     "available_metrics",
     "compare_masks",
-    "comparison_table",
+    "describe_comparisons",
+    "describe_metrics",
     "get_metric",
     "measure",
-    "metric_table",
 ]

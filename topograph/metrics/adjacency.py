@@ -8,20 +8,20 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from topograph.caching import computed_once
 from topograph.graph import BipartiteGraph
-from topograph.metrics.shared import shared
 
 Indices = npt.NDArray[Any]
 
 
-@shared
+@computed_once
 def by_columns(graph: BipartiteGraph) -> tuple[Indices, Indices]:
     """CSC of the biadjacency: ``(indptr, indices)``, the inputs of each output."""
     csc = graph.biadjacency.tocsc()
     return csc.indptr, csc.indices
 
 
-@shared
+@computed_once
 def adjacency(graph: BipartiteGraph) -> tuple[Indices, Indices]:
     """CSR of the adjacency of all nodes, inputs first: ``(indptr, indices)``."""
     col_indptr, col_indices = by_columns(graph)
@@ -39,7 +39,7 @@ def normalized(graph: BipartiteGraph) -> sp.csr_array:
     return sp.csr_array((data, graph.indices, graph.indptr), shape=graph.shape)
 
 
-@shared
+@computed_once
 def as_igraph(graph: BipartiteGraph) -> Any:
     """The graph for igraph, without attributes; igraph reads the edges from the array's own memory."""
     import igraph
@@ -48,7 +48,7 @@ def as_igraph(graph: BipartiteGraph) -> Any:
     return igraph.Graph(n=graph.n_nodes, edges=memoryview(edges.data) if edges.size else [])
 
 
-@shared
+@computed_once
 def giant(graph: BipartiteGraph) -> BipartiteGraph:
     """The component with the most edges; the graph itself where it is connected."""
     return graph if graph.is_connected else graph.giant_component()

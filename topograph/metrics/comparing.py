@@ -7,18 +7,15 @@ from typing import Any, Unpack
 
 import pandas as pd
 
-from topograph.errors import InvalidMaskError, InvalidParameterError, TopologyMismatchError, UnknownNameError
+from topograph.errors import InvalidMaskError, TopologyMismatchError
 from topograph.graph import BipartiteGraph
 from topograph.masks.layers import read_layers
 from topograph.masks.loading import open_source
 from topograph.masks.maskset import MaskSet
 from topograph.masks.options import Reading, ReadingOptions
-from topograph.metrics.between import COMPARISONS, Comparison
-from topograph.metrics.metric import Value
-from topograph.metrics.profile import LONG_COLUMNS, wide_table
+from topograph.metrics.measuring import LONG_COLUMNS, wide_table
+from topograph.metrics.registry import select_comparisons
 from topograph.topology import Topology
-
-_BY_NAME = {comparison.name: comparison for comparison in COMPARISONS}
 
 
 def compare_masks(
@@ -37,18 +34,18 @@ def compare_masks(
         Whatever `topograph.load` or `topograph.measure` reads: masks, graphs, topologies, models, paths. Layers are
         compared by name; two sources of one layer each are compared whatever its name.
     metrics
-        Names among those of `comparison_table`, or ``"all"``. By default the quick ones, linear in the edges:
-        ``overlap``, ``jaccard``, ``hamming``, ``density_distance``, ``degree_distance``. By name: ``nnstd`` (matches
-        neurons optimally, m³ for m neurons a layer), ``nnstd_greedy`` (m² log m), ``spectral_distance``.
+        Names among those of `describe_comparisons`, or ``"fast"``, ``"all"``. By default the fast ones, linear in the
+        edges: ``overlap``, ``jaccard``, ``hamming``, ``density_distance``, ``degree_distance``. By name: ``nnstd``
+        (matches neurons optimally, m³ for m neurons per layer), ``nnstd_greedy`` (m² log m), ``spectral_distance``.
     long
-        A tidy table instead: one row a layer and metric, with residual and reason.
+        A tidy table instead: one row per layer and metric, with residual and reason.
     **options
         How both sources are read: the fields of `topograph.masks.Reading`.
 
     Returns
     -------
     pandas.DataFrame
-        One row a layer, compared alone, and, for two topologies, a row ``"network"``; one column a metric, and
+        One row per layer, compared alone, and, for two topologies, a row ``"network"``; one column per metric, and
         ``reason``.
 
     Raises
@@ -64,7 +61,7 @@ def compare_masks(
     layer
     graph      1.0    0.667
     """
-    chosen = _select(metrics)
+    chosen = select_comparisons(metrics)
     reading = Reading.of(options)
     one, other = _read(first, reading), _read(second, reading)
     rows: list[tuple[str, Topology, Topology]] = []
@@ -80,50 +77,13 @@ def compare_masks(
     records = []
     for name, mine_chain, their_chain in rows:
         for comparison in chosen:
-            value: Value = comparison.compute(mine_chain, their_chain)
+            value = comparison.compute(mine_chain, their_chain)
             records.append((name, comparison.name, value.value, value.residual, value.reason))
     if long:
         table = pd.DataFrame(records, columns=list(LONG_COLUMNS))
         table.attrs["conventions"] = {comparison.name: comparison.summary for comparison in chosen}
         return table
     return wide_table(records, [comparison.name for comparison in chosen])
-
-
-def comparison_table() -> pd.DataFrame:
-    """The catalogue of what `compare_masks` computes: one row a metric.
-
-    Examples
-    --------
-    >>> comparison_table().loc["nnstd", ["range", "cost"]].tolist()
-    ['[0, 1]', 'E m + m³ a layer']
-    """
-    rows = [
-        {
-            "metric": c.name,
-            "definition": c.summary,
-            "formula": c.formula,
-            "range": f"[{c.low:g}, {c.high:g}]",
-            "cost": c.cost,
-            "default": c.quick,
-            "reference": c.reference,
-        }
-        for c in COMPARISONS
-    ]
-    return pd.DataFrame(rows).set_index("metric")
-
-
-def _select(names: str | Iterable[str] | None) -> list[Comparison]:
-    if names is None:
-        return [comparison for comparison in COMPARISONS if comparison.quick]
-    chosen: dict[str, Comparison] = {}
-    for name in [names] if isinstance(names, str) else names:
-        if name != "all" and name not in _BY_NAME:
-            raise UnknownNameError.among("comparison", name, [*_BY_NAME, "all"])
-        for comparison in COMPARISONS if name == "all" else [_BY_NAME[name]]:
-            chosen[comparison.name] = comparison
-    if not chosen:
-        raise InvalidParameterError(f"metrics must name at least one of: {', '.join(_BY_NAME)}")
-    return list(chosen.values())
 
 
 def _read(source: Any, reading: Reading) -> MaskSet:

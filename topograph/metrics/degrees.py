@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from topograph.caching import computed_once
 from topograph.graph import BipartiteGraph
 from topograph.metrics.metric import Metric, Value
-from topograph.metrics.shared import shared
 
 Counts = npt.NDArray[np.int64]
 
@@ -24,12 +24,12 @@ _GINI = "Gini (1912), Variabilità e mutabilità"
 # short, and its sums are exact in integers.
 
 
-@shared
+@computed_once
 def _left(graph: BipartiteGraph) -> Counts:
     return np.bincount(graph.left_degrees)
 
 
-@shared
+@computed_once
 def _right(graph: BipartiteGraph) -> Counts:
     return np.bincount(graph.right_degrees)
 
@@ -145,17 +145,17 @@ def _isolated(side: str) -> Metric:
     return Metric(
         f"isolated_{side}",
         lambda g: Value(int(histogram(g)[0])),
-        f"number of {'inputs' if side == 'left' else 'outputs'} without a connection",
-        r"|\{v : d_v = 0\}|",
-        0,
-        math.inf,
-        "degrees",
+        summary=f"number of {'inputs' if side == 'left' else 'outputs'} without a connection",
+        formula=r"|\{v : d_v = 0\}|",
+        low=0,
+        high=math.inf,
+        group="degrees",
         integer=True,
         direction="lower",
     )
 
 
-@shared
+@computed_once
 def _edge_moments(graph: BipartiteGraph) -> tuple[int, int, int, int, int]:
     """Sums over the edges (u, v) of d_u, d_v, d_u², d_v² and d_u·d_v: exact in integers."""
     left, right = graph.left_degrees, graph.right_degrees
@@ -202,23 +202,25 @@ METRICS = (
     Metric(
         "degree_assortativity",
         _assortativity,
-        "correlation of the degrees at the two ends of an edge, each edge taken both ways: between sides of unequal "
-        "mean degree it is negative",
-        r"\mathrm{corr}_{(u,v), (v,u) \in E}(d_u, d_v)",
-        -1,
-        1,
-        "degrees",
+        summary=(
+            "correlation of the degrees at the two ends of an edge, each edge taken both ways: between sides of "
+            "unequal mean degree it is negative"
+        ),
+        formula=r"\mathrm{corr}_{(u,v), (v,u) \in E}(d_u, d_v)",
+        low=-1,
+        high=1,
+        group="degrees",
         network=True,
         reference=_NEWMAN,
     ),
     Metric(
         "degree_correlation",
         _correlation,
-        "correlation over the edges of the input's degree with the output's",
-        r"\mathrm{corr}_{(u,v) \in E}(d_u, d_v)",
-        -1,
-        1,
-        "degrees",
+        summary="correlation over the edges of the input's degree with the output's",
+        formula=r"\mathrm{corr}_{(u,v) \in E}(d_u, d_v)",
+        low=-1,
+        high=1,
+        group="degrees",
         reference=_NEWMAN,
     ),
 )

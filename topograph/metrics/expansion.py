@@ -141,31 +141,40 @@ METRICS = (
     Metric(
         "vertex_expansion",
         _vertex_expansion,
-        "least number of outputs that a set of at most half of the inputs reaches, over its size: the smallest over "
-        "random and greedily grown sets; the truth is at most the residual below",
-        r"\min_{1 \le |S| \le \lceil n/2 \rceil} |N(S)| / |S|",
-        0,
-        math.inf,
-        "expansion",
+        summary=(
+            "least number of outputs that a set of at most half of the inputs reaches, over its size: the "
+            "smallest over random and greedily grown sets; the truth is at most the residual below"
+        ),
+        formula=r"\min_{1 \le |S| \le \lceil n/2 \rceil} |N(S)| / |S|",
+        low=0,
+        high=math.inf,
+        group="expansion",
         reference=f"{_TANNER}; {_HOORY}",
         direction="higher",
         cost="spectrum + 80 E + n²",
+        reads_spectrum=True,
         fast=False,
     ),
     Metric(
         "mixing_discrepancy",
         _mixing,
-        "how far the connections between two sets are from what their degrees let expect: the largest over sets cut "
-        "from rough singular vectors; the truth is at most the residual above, by the expander mixing lemma",
-        r"\max_{S, T} \frac{|E(S,T) - \mathrm{vol}(S) \mathrm{vol}(T) / |E||}"
-        r"{\sqrt{\mathrm{vol}(S) \mathrm{vol}(\bar S) \mathrm{vol}(T) \mathrm{vol}(\bar T)} / |E|}",
-        0,
-        1,
-        "expansion",
+        summary=(
+            "how far the connections between two sets are from what their degrees let expect: the largest over "
+            "sets cut from rough singular vectors; the truth is at most the residual above, by the expander "
+            "mixing lemma"
+        ),
+        formula=(
+            r"\max_{S, T} \frac{|E(S,T) - \mathrm{vol}(S) \mathrm{vol}(T) / |E||}"
+            r"{\sqrt{\mathrm{vol}(S) \mathrm{vol}(\bar S) \mathrm{vol}(T) \mathrm{vol}(\bar T)} / |E|}"
+        ),
+        low=0,
+        high=1,
+        group="expansion",
         network=True,
         reference=f"{_CHUNG}; {_HOORY}",
         direction="lower",
         cost="spectrum + 130 E",
+        reads_spectrum=True,
         fast=False,
     ),
 )

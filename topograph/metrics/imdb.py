@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from topograph.caching import computed_once
 from topograph.graph import BipartiteGraph
 from topograph.metrics.metric import Metric, Value
 from topograph.metrics.ramanujan import mean_degrees
-from topograph.metrics.shared import shared
 from topograph.spectral import Estimate, compute_spectrum
 
 _HOANG = (
@@ -39,7 +39,7 @@ class _Piece:
     second: Estimate
 
 
-@shared
+@computed_once
 def _pieces(graph: BipartiteGraph) -> list[_Piece]:
     pieces = []
     every_output = np.ones(graph.n_right, dtype=bool)
@@ -82,11 +82,11 @@ def _imdb(name: str, least_inputs: int, over_bound: bool, words: str, formula: s
     return Metric(
         name,
         _mean(least_inputs, over_bound),
-        words,
-        formula,
-        -math.inf,
-        1 if over_bound else math.inf,
-        "imdb",
+        summary=words,
+        formula=formula,
+        low=-math.inf,
+        high=1 if over_bound else math.inf,
+        group="imdb",
         reference=reference,
         direction="higher",
         cost="a spectrum for each left degree",

@@ -1,16 +1,15 @@
-"""`Metric` and `Value`: a named function of a graph, and what it returns."""
+"""`Metric` and `Value`: a named function of a graph, a network or two masks, and what it returns."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import KW_ONLY, dataclass
 
 from topograph.checks import check_choice
 from topograph.spectral import Estimate
 
-NEEDS = ("graph", "weights", "chain")
+NEEDS = ("graph", "weights", "chain", "pair")
 DIRECTIONS = ("higher", "lower", "none")
 
 
@@ -51,17 +50,17 @@ class Value:
 
 @dataclass(frozen=True)
 class Metric:
-    """A named function of a graph, of a graph with weights, or of a chain of graphs.
+    """A named function of a graph, of a graph with weights, of a chain of graphs, or of two chains.
 
     Parameters
     ----------
     name
         The column it fills.
     compute
-        ``compute(graph) -> Value`` for a `BipartiteGraph`; by ``needs`` it gets a `WeightedGraph` or a `Topology`
-        instead.
+        ``compute(graph) -> Value`` for a `BipartiteGraph`; by ``needs`` it gets a `WeightedGraph`, a `Topology`, or two
+        topologies of equal sizes instead.
     summary
-        The definition in words.
+        The definition in words, one sentence without a full stop.
     formula
         The definition in LaTeX.
     low, high
@@ -77,22 +76,35 @@ class Metric:
     direction
         Which values mean better connected: ``"higher"``, ``"lower"`` or, where neither can be said, ``"none"``.
     cost
-        What it takes, with n inputs, m outputs, N = n + m nodes, E edges and degrees d; ``"spectrum"`` where it reads
+        The time it takes, with n inputs, m outputs, N = n + m nodes, E edges and degrees d; ``"spectrum"`` stands for
         the spectrum that many metrics share.
+    reads_spectrum
+        Whether it reads ``graph.spectrum()``, which `measure` then computes for many graphs at once.
     needs
-        ``"graph"`` (the pattern is enough), ``"weights"``, or ``"chain"`` (a whole `Topology`).
+        ``"graph"`` (the pattern is enough), ``"weights"``, ``"chain"`` (a whole `Topology`), or ``"pair"`` (two masks
+        of one shape: a comparison, which `compare_masks` computes).
     fast
-        Whether it belongs to the group ``"fast"``, which `measure` computes when nothing is asked for: at most linear
-        in the edges beyond the shared spectrum. A metric that needs weights or a chain never does.
+        Whether it belongs to the group ``"fast"``, which `measure` and `compare_masks` compute by default: at most
+        linear in the edges beyond the shared spectrum. A metric that needs weights or a chain never does.
 
     Examples
     --------
-    >>> Metric("edges", lambda g: Value(g.n_edges), "number of connections", "|E|", 0, math.inf, "mine").is_fast
-    True
+    >>> edges = Metric(
+    ...     "edges",
+    ...     lambda graph: Value(graph.n_edges),
+    ...     summary="number of edges",
+    ...     formula="|E|",
+    ...     low=0,
+    ...     high=math.inf,
+    ...     group="mine",
+    ... )
+    >>> edges.is_fast, edges.range
+    (True, '[0, ∞)')
     """
 
     name: str
-    compute: Callable[[Any], Value]
+    compute: Callable[..., Value]
+    _: KW_ONLY
     summary: str
     formula: str
     low: float
@@ -103,6 +115,7 @@ class Metric:
     integer: bool = False
     direction: str = "none"
     cost: str = "E"
+    reads_spectrum: bool = False
     needs: str = "graph"
     fast: bool = True
 
@@ -113,7 +126,7 @@ class Metric:
     @property
     def is_fast(self) -> bool:
         """Whether the group ``"fast"`` holds it."""
-        return self.fast and self.needs == "graph"
+        return self.fast and self.needs in ("graph", "pair")
 
     @property
     def range(self) -> str:

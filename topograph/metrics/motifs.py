@@ -7,10 +7,10 @@ from functools import partial
 
 import numpy as np
 
+from topograph.caching import computed_once
 from topograph.graph import BipartiteGraph
 from topograph.metrics.adjacency import by_columns
 from topograph.metrics.metric import Metric, Value
-from topograph.metrics.shared import shared
 
 _ROBINS = "Robins & Alexander (2004), Small worlds among interlocking directors"
 _LATAPY = "Latapy, Magnien & Del Vecchio (2008), Basic notions for the analysis of large two-mode networks"
@@ -18,7 +18,7 @@ _SANEI = "Sanei-Mehri, Sariyüce & Tirthapura (2018), Butterfly counting in bipa
 _COST = "Σ d² over the nodes of a side"
 
 
-@shared
+@computed_once
 def _butterflies(graph: BipartiteGraph) -> int:
     rows, columns = (graph.indptr, graph.indices), by_columns(graph)
     # rows meet over the columns: from the side whose neighbours have the smaller squared degrees
@@ -61,8 +61,8 @@ METRICS = (
     _motif(
         "n_butterflies",
         lambda g: Value(_butterflies(g)),
-        "number of 4-cycles (butterflies): two inputs that share two outputs",
-        r"\sum_{u < u'} \binom{(BB^T)_{uu'}}{2}",
+        summary="number of 4-cycles (butterflies): two inputs that share two outputs",
+        formula=r"\sum_{u < u'} \binom{(BB^T)_{uu'}}{2}",
         high=math.inf,
         reference=_SANEI,
         integer=True,
@@ -71,8 +71,8 @@ METRICS = (
     _motif(
         "clustering_robins_alexander",
         _robins_alexander,
-        "share of the paths of three connections that a fourth closes to a 4-cycle",
-        r"4 C_4 / L_3",
+        summary="share of the paths of three connections that a fourth closes to a 4-cycle",
+        formula=r"4 C_4 / L_3",
         high=1,
         reference=_ROBINS,
         cost=_COST,
@@ -80,9 +80,11 @@ METRICS = (
     _motif(
         "clustering_latapy",
         _latapy,
-        "mean over all nodes of the mean overlap (intersection over union) of their neighbours with those of the nodes "
-        "two steps away; 0 for a node without such",
-        r"\frac{1}{N} \sum_u \frac{1}{|N_2(u)|} \sum_{w \in N_2(u)} \frac{|N(u) \cap N(w)|}{|N(u) \cup N(w)|}",
+        summary=(
+            "mean over all nodes of the mean overlap (intersection over union) of their neighbours with those of "
+            "the nodes two steps away; 0 for a node without such"
+        ),
+        formula=r"\frac{1}{N} \sum_u \frac{1}{|N_2(u)|} \sum_{w \in N_2(u)} \frac{|N(u) \cap N(w)|}{|N(u) \cup N(w)|}",
         high=1,
         reference=_LATAPY,
         cost="Σ d² over all nodes",

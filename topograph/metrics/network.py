@@ -29,8 +29,8 @@ METRICS = (
     _chain(
         "reachability",
         lambda t: Value(connected_pairs(t) / (t.sizes[0] * t.sizes[-1])),
-        "share of the input-output pairs that a path connects",
-        r"|\{(i, o) : P_{io} > 0\}| / (n_0 n_L),\ P = B_1 \cdots B_L",
+        summary="share of the input-output pairs that a path connects",
+        formula=r"|\{(i, o) : P_{io} > 0\}| / (n_0 n_L),\ P = B_1 \cdots B_L",
         high=1,
         reference=_CUNEGATTI,
         direction="higher",
@@ -39,8 +39,8 @@ METRICS = (
     _chain(
         "log_path_count",
         log_path_count,
-        "natural logarithm of the number of paths from all inputs to all outputs",
-        r"\ln \sum_{i,o} P_{io},\ P = B_1 \cdots B_L",
+        summary="natural logarithm of the number of paths from all inputs to all outputs",
+        formula=r"\ln \sum_{i,o} P_{io},\ P = B_1 \cdots B_L",
         high=math.inf,
         reference=_RADIX,
         direction="higher",
@@ -48,9 +48,11 @@ METRICS = (
     _chain(
         "path_count_cv",
         path_count_cv,
-        "coefficient of variation of the number of paths over all input-output pairs, those without a path included; 0 "
-        "exactly where every pair has equally many (the symmetry of RadiX-Net)",
-        r"\mathrm{std}(P_{io}) / \mathrm{mean}(P_{io})",
+        summary=(
+            "coefficient of variation of the number of paths over all input-output pairs, those without a path "
+            "included; 0 exactly where every pair has equally many (the symmetry of RadiX-Net)"
+        ),
+        formula=r"\mathrm{std}(P_{io}) / \mathrm{mean}(P_{io})",
         high=math.inf,
         reference=_RADIX,
         direction="lower",
@@ -59,8 +61,8 @@ METRICS = (
     _chain(
         "log_path_spread",
         log_path_spread,
-        "standard deviation of the logarithm of the number of paths, over the pairs that have one",
-        r"\mathrm{std}_{P_{io} > 0}(\ln P_{io})",
+        summary="standard deviation of the logarithm of the number of paths, over the pairs that have one",
+        formula=r"\mathrm{std}_{P_{io} > 0}(\ln P_{io})",
         high=math.inf,
         reference=_RADIX,
         direction="lower",
@@ -69,8 +71,8 @@ METRICS = (
     _chain(
         "effective_density",
         lambda t: Value(effective(t).n_edges / sum(graph.n_left * graph.n_right for graph in t)),
-        "share of the possible connections that exist and lie on a path from an input to an output",
-        r"|E_{\mathrm{eff}}| / \sum_l n_{l-1} n_l",
+        summary="share of the possible connections that exist and lie on a path from an input to an output",
+        formula=r"|E_{\mathrm{eff}}| / \sum_l n_{l-1} n_l",
         high=1,
         reference=_VYSOGORETS,
         direction="higher",
@@ -78,9 +80,11 @@ METRICS = (
     _chain(
         "removable_connections",
         lambda t: Value(t.n_edges - effective(t).n_edges),
-        "number of connections on no path from an input to an output: they can be removed without changing what the "
-        "network computes but for biases",
-        r"|E| - |E_{\mathrm{eff}}|",
+        summary=(
+            "number of connections on no path from an input to an output: they can be removed without changing "
+            "what the network computes but for biases"
+        ),
+        formula=r"|E| - |E_{\mathrm{eff}}|",
         high=math.inf,
         reference=_CUNEGATTI,
         direction="lower",
@@ -89,8 +93,8 @@ METRICS = (
     _chain(
         "dead_neurons",
         hidden_neurons(lambda incoming, outgoing: (incoming == 0) & (outgoing == 0)),
-        "number of hidden neurons without any connection",
-        r"|\{v : d^{in}_v = d^{out}_v = 0\}|",
+        summary="number of hidden neurons without any connection",
+        formula=r"|\{v : d^{in}_v = d^{out}_v = 0\}|",
         high=math.inf,
         reference=_CUNEGATTI,
         direction="lower",
@@ -99,8 +103,8 @@ METRICS = (
     _chain(
         "source_neurons",
         hidden_neurons(lambda incoming, outgoing: (incoming == 0) & (outgoing > 0)),
-        "number of hidden neurons with outgoing connections only: they pass on their bias",
-        r"|\{v : d^{in}_v = 0 < d^{out}_v\}|",
+        summary="number of hidden neurons with outgoing connections only: they pass on their bias",
+        formula=r"|\{v : d^{in}_v = 0 < d^{out}_v\}|",
         high=math.inf,
         reference=_CUNEGATTI,
         direction="lower",
@@ -109,8 +113,8 @@ METRICS = (
     _chain(
         "sink_neurons",
         hidden_neurons(lambda incoming, outgoing: (incoming > 0) & (outgoing == 0)),
-        "number of hidden neurons with incoming connections only: nobody reads them",
-        r"|\{v : d^{out}_v = 0 < d^{in}_v\}|",
+        summary="number of hidden neurons with incoming connections only: nobody reads them",
+        formula=r"|\{v : d^{out}_v = 0 < d^{in}_v\}|",
         high=math.inf,
         reference=_CUNEGATTI,
         direction="lower",
@@ -119,8 +123,11 @@ METRICS = (
     _chain(
         "inactive_neurons",
         lambda t: Value(sum(int(np.count_nonzero(~active)) for active in effective(t).hidden)),
-        "number of hidden neurons on no path from an input to an output: dead, sources, sinks and what hangs on them",
-        r"|\{v : v \notin \text{any path}\}|",
+        summary=(
+            "number of hidden neurons on no path from an input to an output: dead, sources, sinks and "
+            "neurons that depend on them"
+        ),
+        formula=r"|\{v : v \notin \text{any path}\}|",
         high=math.inf,
         reference=_VYSOGORETS,
         direction="lower",
@@ -129,8 +136,8 @@ METRICS = (
     _chain(
         "collapsed_layers",
         lambda t: Value(sum(graph.n_edges == 0 for graph in t)),
-        "number of layer pairs without any connection (layer collapse)",
-        r"|\{l : |E_l| = 0\}|",
+        summary="number of layer pairs without any connection (layer collapse)",
+        formula=r"|\{l : |E_l| = 0\}|",
         high=math.inf,
         reference=_TANAKA,
         direction="lower",
@@ -139,9 +146,11 @@ METRICS = (
     _chain(
         "product_sigma1",
         lambda t: product_values(t)[0],
-        "largest singular value of the product of the normalised biadjacencies; 1 where each layer takes up the "
-        "degrees in the proportions that the one before hands on, 0 without a path",
-        r"\sigma_1(\tilde B_1 \cdots \tilde B_L),\ \tilde B = D_L^{-1/2} B D_R^{-1/2}",
+        summary=(
+            "largest singular value of the product of the normalised biadjacencies; 1 where each layer takes up the "
+            "degrees in the proportions that the one before hands on, 0 without a path"
+        ),
+        formula=r"\sigma_1(\tilde B_1 \cdots \tilde B_L),\ \tilde B = D_L^{-1/2} B D_R^{-1/2}",
         high=1,
         reference=_CHUNG,
         direction="higher",
@@ -150,8 +159,11 @@ METRICS = (
     _chain(
         "product_sigma2",
         lambda t: product_values(t)[1],
-        "second largest singular value of the product of the normalised biadjacencies; small where the network mixes",
-        r"\sigma_2(\tilde B_1 \cdots \tilde B_L)",
+        summary=(
+            "second largest singular value of the product of the normalised biadjacencies; small where the "
+            "network mixes"
+        ),
+        formula=r"\sigma_2(\tilde B_1 \cdots \tilde B_L)",
         high=1,
         reference=_CHUNG,
         direction="lower",

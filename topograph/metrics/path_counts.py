@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from topograph.caching import computed_once
 from topograph.metrics.metric import Value
 from topograph.metrics.reach import connected_pairs
-from topograph.metrics.shared import shared
 
 if TYPE_CHECKING:
     from topograph.topology import Topology
@@ -28,7 +28,7 @@ class _PathCounts:
     log_std: float
 
 
-@shared
+@computed_once
 def _path_counts(topology: Topology) -> _PathCounts:
     """Counts as floats with an exponent of its own for each output: powers of two, so scaling rounds nothing."""
     *earlier, last = topology

@@ -9,10 +9,10 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
+from topograph.caching import computed_once
 from topograph.graph import BipartiteGraph
 from topograph.metrics.adjacency import adjacency, giant
 from topograph.metrics.metric import Metric, Value
-from topograph.metrics.shared import shared
 
 _WATTS = "Watts & Strogatz (1998), Collective dynamics of 'small-world' networks"
 _THEN = "Then et al. (2014), The more the merrier: efficient multi-source graph traversal"
@@ -37,7 +37,7 @@ def _search(graph: BipartiteGraph, sources: npt.NDArray[np.int64]) -> _Distances
     return _Distances(np.trim_zeros(counts, "b"), sums / (graph.n_nodes - 1))
 
 
-@shared
+@computed_once
 def _all_pairs(graph: BipartiteGraph) -> _Distances:
     part = giant(graph)
     return _search(part, np.arange(part.n_nodes))
@@ -74,8 +74,8 @@ METRICS = (
     _path(
         "diameter",
         _diameter,
-        "longest shortest path in the component with the most edges",
-        r"\max_{u,v \in C} d(u, v)",
+        summary="longest shortest path in the component with the most edges",
+        formula=r"\max_{u,v \in C} d(u, v)",
         reference=_WATTS,
         integer=True,
         cost="N E / 64",
@@ -83,17 +83,19 @@ METRICS = (
     _path(
         "mean_path_length",
         _mean_path,
-        "mean shortest path over all pairs of the component with the most edges",
-        r"\frac{1}{|C| (|C| - 1)} \sum_{u \ne v \in C} d(u, v)",
+        summary="mean shortest path over all pairs of the component with the most edges",
+        formula=r"\frac{1}{|C| (|C| - 1)} \sum_{u \ne v \in C} d(u, v)",
         reference=_WATTS,
         cost="N E / 64",
     ),
     _path(
         "mean_path_length_sampled",
         _mean_path_sampled,
-        f"mean_path_length from {_SAMPLE} nodes drawn with seed 0; the residual is half the 95 % confidence interval, "
-        "and 0 where there are no more nodes than that",
-        r"\frac{1}{|S|} \sum_{u \in S} \frac{1}{|C| - 1} \sum_{v \in C} d(u, v)",
+        summary=(
+            f"mean_path_length from {_SAMPLE} nodes drawn with seed 0; the residual is half the 95 % confidence "
+            "interval, and 0 where there are no more nodes than that"
+        ),
+        formula=r"\frac{1}{|S|} \sum_{u \in S} \frac{1}{|C| - 1} \sum_{v \in C} d(u, v)",
         reference=_THEN,
         cost="8 E",
     ),

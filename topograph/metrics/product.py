@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from topograph.caching import computed_once
 from topograph.metrics.adjacency import normalized
 from topograph.metrics.metric import Value
-from topograph.metrics.shared import shared
 
 if TYPE_CHECKING:
     from topograph.topology import Topology
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _DENSE = 1 << 22  # numbers that a dense product may hold
 
 
-@shared
+@computed_once
 def product_values(topology: Topology) -> tuple[Value, Value]:
     """The two largest singular values of the product of the normalised biadjacencies."""
     matrices = [normalized(graph) for graph in topology]

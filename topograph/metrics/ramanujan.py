@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import math
 
+from topograph.caching import computed_once
 from topograph.graph import BipartiteGraph
 from topograph.metrics.metric import Metric, Value
-from topograph.metrics.shared import shared
 from topograph.spectral import Estimate
 
 _PAL = "Pal et al. (2022), A study on the Ramanujan graph property of winning lottery tickets"
@@ -19,7 +19,7 @@ _HOANG = (
 )
 
 
-@shared
+@computed_once
 def ramanujan_bound(graph: BipartiteGraph) -> Value:
     """√(d_L − 1) + √(d_R − 1) with mean degrees over the nodes that have a connection.
 
@@ -95,93 +95,107 @@ METRICS = (
     Metric(
         "ramanujan_bound",
         ramanujan_bound,
-        "what σ2 is at most in a Ramanujan graph of these mean degrees (nodes with a connection)",
-        r"\sqrt{\bar d_L - 1} + \sqrt{\bar d_R - 1}",
-        0,
-        math.inf,
-        "ramanujan",
+        summary="what σ2 is at most in a Ramanujan graph of these mean degrees (nodes with a connection)",
+        formula=r"\sqrt{\bar d_L - 1} + \sqrt{\bar d_R - 1}",
+        low=0,
+        high=math.inf,
+        group="ramanujan",
         reference=_HOANG,
     ),
     Metric(
         "ramanujan_gap",
         _gap,
-        "Δr: Ramanujan bound minus σ2; positive where the graph is better than the bound",
-        r"\sqrt{\bar d_L - 1} + \sqrt{\bar d_R - 1} - \sigma_2(B)",
-        -math.inf,
-        math.inf,
-        "ramanujan",
+        summary="Δr: Ramanujan bound minus σ2; positive where the graph is better than the bound",
+        formula=r"\sqrt{\bar d_L - 1} + \sqrt{\bar d_R - 1} - \sigma_2(B)",
+        low=-math.inf,
+        high=math.inf,
+        group="ramanujan",
         reference=f"{_PAL}; {_HOANG}",
         direction="higher",
         cost="spectrum",
+        reads_spectrum=True,
     ),
     Metric(
         "ramanujan_gap_normalized",
         lambda g: _over_bound(_gap(g), ramanujan_bound(g)),
-        "Δr over the Ramanujan bound: 1 minus ramanujan_ratio",
-        r"1 - \sigma_2(B) / (\sqrt{\bar d_L - 1} + \sqrt{\bar d_R - 1})",
-        -math.inf,
-        1,
-        "ramanujan",
+        summary="Δr over the Ramanujan bound: 1 minus ramanujan_ratio",
+        formula=r"1 - \sigma_2(B) / (\sqrt{\bar d_L - 1} + \sqrt{\bar d_R - 1})",
+        low=-math.inf,
+        high=1,
+        group="ramanujan",
         reference=_HOANG,
         direction="higher",
         cost="spectrum",
+        reads_spectrum=True,
     ),
     Metric(
         "ramanujan_ratio",
         lambda g: _over_bound(Value.of(_sigma(g, 2)), ramanujan_bound(g)),
-        "σ2 over the Ramanujan bound; at most 1 where the graph is Ramanujan",
-        r"\sigma_2(B) / (\sqrt{\bar d_L - 1} + \sqrt{\bar d_R - 1})",
-        0,
-        math.inf,
-        "ramanujan",
+        summary="σ2 over the Ramanujan bound; at most 1 where the graph is Ramanujan",
+        formula=r"\sigma_2(B) / (\sqrt{\bar d_L - 1} + \sqrt{\bar d_R - 1})",
+        low=0,
+        high=math.inf,
+        group="ramanujan",
         reference=_HOANG,
         direction="lower",
         cost="spectrum",
+        reads_spectrum=True,
     ),
     Metric(
         "delta_s_bound",
         _sigma1_bound,
-        "the bound of Δs, from σ1 instead of the degrees; it disagrees with ramanujan_bound even on biregular graphs",
-        r"2 \sqrt{\sigma_1(B) - 1}",
-        0,
-        math.inf,
-        "ramanujan",
+        summary=(
+            "the bound of Δs, from σ1 instead of the degrees; it disagrees with ramanujan_bound even on biregular"
+            " graphs"
+        ),
+        formula=r"2 \sqrt{\sigma_1(B) - 1}",
+        low=0,
+        high=math.inf,
+        group="ramanujan",
         reference=_HOANG,
         cost="spectrum",
+        reads_spectrum=True,
     ),
     Metric(
         "delta_s",
         lambda g: _over_second(_sigma1_bound(g), g),
-        "Δs: delta_s_bound minus σ2",
-        r"2 \sqrt{\sigma_1(B) - 1} - \sigma_2(B)",
-        -math.inf,
-        math.inf,
-        "ramanujan",
+        summary="Δs: delta_s_bound minus σ2",
+        formula=r"2 \sqrt{\sigma_1(B) - 1} - \sigma_2(B)",
+        low=-math.inf,
+        high=math.inf,
+        group="ramanujan",
         reference=_HOANG,
         direction="higher",
         cost="spectrum",
+        reads_spectrum=True,
     ),
     Metric(
         "narc_hoang",
         lambda g: _narc(g, 2),
-        "NaRC as published, with every edge counted twice; L and R are the inputs and outputs with a connection",
-        r"\frac{(\sigma_2^2/4 + 1)\sqrt{LR} - |2|E| - \frac{\bar d_L}{m} LR|}{nm}",
-        -math.inf,
-        math.inf,
-        "ramanujan",
+        summary=(
+            "NaRC as published, with every edge counted twice; L and R are the inputs and outputs with a connection"
+        ),
+        formula=r"\frac{(\sigma_2^2/4 + 1)\sqrt{LR} - |2|E| - \frac{\bar d_L}{m} LR|}{nm}",
+        low=-math.inf,
+        high=math.inf,
+        group="ramanujan",
         reference=_HOANG,
         cost="spectrum",
+        reads_spectrum=True,
     ),
     Metric(
         "narc_corrected",
         lambda g: _narc(g, 1),
-        "NaRC with every edge counted once, as the expander mixing lemma has it; the discrepancy that it subtracts "
-        "is 0 where every output has a connection",
-        r"\frac{(\sigma_2^2/4 + 1)\sqrt{LR} - ||E| - \frac{\bar d_L}{m} LR|}{nm}",
-        -math.inf,
-        math.inf,
-        "ramanujan",
+        summary=(
+            "NaRC with every edge counted once, as the expander mixing lemma has it; the discrepancy that it subtracts "
+            "is 0 where every output has a connection"
+        ),
+        formula=r"\frac{(\sigma_2^2/4 + 1)\sqrt{LR} - ||E| - \frac{\bar d_L}{m} LR|}{nm}",
+        low=-math.inf,
+        high=math.inf,
+        group="ramanujan",
         reference=_HOANG,
         cost="spectrum",
+        reads_spectrum=True,
     ),
 )

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from topograph.caching import computed_once
 from topograph.metrics.metric import Value
-from topograph.metrics.shared import shared
 
 if TYPE_CHECKING:
     from topograph.graph import BipartiteGraph
@@ -30,7 +30,7 @@ class Effective:
     hidden: tuple[Flags, ...]
 
 
-@shared
+@computed_once
 def effective(topology: Topology) -> Effective:
     """What is reached from some input, and reaches some output."""
     ahead: list[Flags] = [np.ones(topology.sizes[0], dtype=bool)]  # neurons that some input reaches
@@ -58,7 +58,7 @@ def _reaching(graph: BipartiteGraph, chosen: Flags) -> Flags:
     return np.asarray(running[graph.indptr[1:]] > running[graph.indptr[:-1]])
 
 
-@shared
+@computed_once
 def connected_pairs(topology: Topology) -> int:
     """Input-output pairs with a path between them: sets of outputs as bits, united layer by layer."""
     from topograph.metrics.kernels import unite_rows

@@ -1,42 +1,31 @@
 """The registry of metrics: built-in and plugged in, through the entry-point group ``topograph.metrics``.
 
-An entry point names a `Metric`, or a sequence of them.
+An entry point names a `Metric`, a sequence of them, or a module that holds them. Columns have the order of the entry
+points, ours first, and of the sequence: that of ours is `topograph.metrics.themes`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import cache
+from typing import Any
 
 import pandas as pd
 
-from topograph.errors import InvalidParameterError, PluginError, UnknownNameError
+from topograph.errors import InvalidParameterError, UnknownNameError
 from topograph.metrics.metric import Metric
-from topograph.plugins import load_plugin, registered
+from topograph.plugins import named_plugins
 
 GROUP = "topograph.metrics"
-# the order of columns; other themes follow by name
-_THEMES = (
-    "sizes", "degrees", "structure", "spectral", "ramanujan", "imdb", "expansion", "weighted",
-    "paths", "motifs", "robustness", "communities", "network",
-)  # fmt: skip
 
 
-@cache
 def _metrics() -> dict[str, Metric]:
-    found: dict[str, Metric] = {}
-    entries = registered(GROUP)
-    for theme in sorted(entries, key=lambda name: (_THEMES.index(name) if name in _THEMES else len(_THEMES), name)):
-        loaded = load_plugin(entries[theme])
-        for metric in [loaded] if isinstance(loaded, Metric) else list(loaded):
-            if not isinstance(metric, Metric):
-                raise PluginError(
-                    f"the plug-in {theme!r} ({entries[theme].value}) holds {metric!r}, which is no Metric"
-                )
-            if metric.name in found:
-                raise PluginError(f"the plug-in {theme!r} names a metric {metric.name!r}, which exists already")
-            found[metric.name] = metric
-    return found
+    """The metrics of one graph or network, by name."""
+    return {name: metric for name, metric in named_plugins(GROUP, Metric).items() if metric.needs != "pair"}
+
+
+def _comparisons() -> dict[str, Metric]:
+    """The metrics of two masks, by name."""
+    return {name: metric for name, metric in named_plugins(GROUP, Metric).items() if metric.needs == "pair"}
 
 
 def available_metrics() -> tuple[str, ...]:
@@ -89,30 +78,65 @@ def select_metrics(names: str | Iterable[str] | None) -> list[Metric]:
     return list(chosen.values())
 
 
-def metric_table() -> pd.DataFrame:
-    """The catalogue: one row a metric, with its definition, formula, range, direction, cost, needs and source.
+def select_comparisons(names: str | Iterable[str] | None) -> list[Metric]:
+    """Comparisons of two masks by name, in the order asked for, each once; ``"fast"`` for None, ``"all"`` for all.
+
+    Examples
+    --------
+    >>> [comparison.name for comparison in select_comparisons(["nnstd", "overlap"])]
+    ['nnstd', 'overlap']
+    """
+    everything = _comparisons()
+    chosen: dict[str, Metric] = {}
+    for name in ["fast"] if names is None else [names] if isinstance(names, str) else names:
+        group = [c for c in everything.values() if name in ("all", c.name) or (name == "fast" and c.is_fast)]
+        if not group:
+            raise UnknownNameError.among("comparison", name, [*everything, "all", "fast"])
+        chosen |= {comparison.name: comparison for comparison in group}
+    if not chosen:
+        raise InvalidParameterError(f"metrics must name at least one of: {', '.join(everything)}")
+    return list(chosen.values())
+
+
+def describe_metrics() -> pd.DataFrame:
+    """The catalogue: one row per metric, with its summary, formula, range, direction, cost, needs and source.
 
     ``topograph list metrics`` prints it, and the documentation is made from it.
 
     Examples
     --------
-    >>> metric_table().loc["normalized_gap", ["group", "range", "direction", "cost", "needs"]].tolist()
+    >>> describe_metrics().loc["normalized_gap", ["group", "range", "direction", "cost", "needs"]].tolist()
     ['spectral', '[0, 1]', 'higher', 'spectrum', 'graph']
     """
-    rows = [
+    return _catalogue(_metrics().values(), "metric")
+
+
+def describe_comparisons() -> pd.DataFrame:
+    """The catalogue of what `compare_masks` computes: one row per comparison, with the columns of `describe_metrics`.
+
+    Examples
+    --------
+    >>> describe_comparisons().loc["nnstd", ["range", "cost"]].tolist()
+    ['[0, 1]', 'E m + m³ per layer']
+    """
+    return _catalogue(_comparisons().values(), "comparison")
+
+
+def _catalogue(metrics: Iterable[Metric], index: str) -> pd.DataFrame:
+    rows: list[dict[str, Any]] = [
         {
-            "metric": m.name,
+            index: m.name,
             "group": m.group,
-            "definition": m.summary,
+            "summary": m.summary,
             "formula": m.formula,
             "range": m.range,
             "direction": m.direction,
             "cost": m.cost,
             "needs": m.needs,
             "fast": m.is_fast,
-            "network": m.network or m.needs == "chain",
+            "network": m.network or m.needs in ("chain", "pair"),
             "reference": m.reference,
         }
-        for m in _metrics().values()
+        for m in metrics
     ]
-    return pd.DataFrame(rows).set_index("metric")
+    return pd.DataFrame(rows).set_index(index)

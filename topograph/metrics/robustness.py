@@ -7,17 +7,17 @@ from functools import partial
 
 import numpy as np
 
+from topograph.caching import computed_once
 from topograph.graph import BipartiteGraph
 from topograph.metrics.adjacency import adjacency, as_igraph
 from topograph.metrics.metric import Metric, Value
-from topograph.metrics.shared import shared
 
 _SEIDMAN = "Seidman (1983), Network structure and minimum degree"
 _TARJAN = "Tarjan (1974), A note on finding the bridges of a graph"
 _HOPCROFT = "Hopcroft & Tarjan (1973), Efficient algorithms for graph manipulation"
 
 
-@shared
+@computed_once
 def _cores(graph: BipartiteGraph) -> tuple[int, float]:
     """The largest core number, and the share of the nodes that have it."""
     from topograph.metrics.kernels import core_numbers
@@ -33,8 +33,8 @@ METRICS = (
     _robustness(
         "core_number",
         lambda g: Value(_cores(g)[0]),
-        "the largest k for which there is a k-core, in which every node has at least k neighbours (degeneracy)",
-        r"\max \{k : C_k \ne \emptyset\}",
+        summary="the largest k for which there is a k-core, in which every node has at least k neighbours (degeneracy)",
+        formula=r"\max \{k : C_k \ne \emptyset\}",
         high=math.inf,
         reference=_SEIDMAN,
         integer=True,
@@ -43,16 +43,16 @@ METRICS = (
     _robustness(
         "core_share",
         lambda g: Value(_cores(g)[1]),
-        "share of the nodes in the core of the largest k",
-        r"|C_{k_{\max}}| / (n + m)",
+        summary="share of the nodes in the core of the largest k",
+        formula=r"|C_{k_{\max}}| / (n + m)",
         high=1,
         reference=_SEIDMAN,
     ),
     _robustness(
         "n_bridges",
         lambda g: Value(len(as_igraph(g).bridges())),
-        "number of connections whose loss would separate nodes that are connected now",
-        r"|\{e : c(G - e) > c(G)\}|",
+        summary="number of connections whose loss would separate nodes that are connected now",
+        formula=r"|\{e : c(G - e) > c(G)\}|",
         high=math.inf,
         reference=_TARJAN,
         integer=True,
@@ -61,8 +61,8 @@ METRICS = (
     _robustness(
         "n_cut_nodes",
         lambda g: Value(len(as_igraph(g).articulation_points())),
-        "number of nodes whose loss would separate others that are connected now",
-        r"|\{v : c(G - v) > c(G)\}|",
+        summary="number of nodes whose loss would separate others that are connected now",
+        formula=r"|\{v : c(G - v) > c(G)\}|",
         high=math.inf,
         reference=_HOPCROFT,
         integer=True,

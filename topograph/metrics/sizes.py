@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 from topograph.metrics.metric import Metric, Value
 
+_size = partial(Metric, high=math.inf, group="sizes", integer=True)
+
 METRICS = (
-    Metric("n_left", lambda g: Value(g.n_left), "number of inputs", "n", 1, math.inf, "sizes", integer=True),
-    Metric("n_right", lambda g: Value(g.n_right), "number of outputs", "m", 1, math.inf, "sizes", integer=True),
+    _size("n_left", lambda g: Value(g.n_left), summary="number of inputs", formula="n", low=1),
+    _size("n_right", lambda g: Value(g.n_right), summary="number of outputs", formula="m", low=1),
+    _size("n_edges", lambda g: Value(g.n_edges), summary="number of edges", formula="|E|", low=0, network=True),
     Metric(
-        "n_edges",
-        lambda g: Value(g.n_edges),
-        "number of connections",
-        "|E|",
-        0,
-        math.inf,
-        "sizes",
-        network=True,
-        integer=True,
-    ),
-    Metric(
-        "density", lambda g: Value(g.density), "share of possible connections that exist", r"|E| / (nm)", 0, 1, "sizes"
+        "density",
+        lambda g: Value(g.density),
+        summary="share of the possible edges that exist",
+        formula=r"|E| / (nm)",
+        low=0,
+        high=1,
+        group="sizes",
     ),
 )

@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from topograph.caching import computed_once
 from topograph.graph import BipartiteGraph
 from topograph.metrics.adjacency import by_columns
 from topograph.metrics.metric import Metric, Value
-from topograph.metrics.shared import shared
 
 _GRAY = "Gray, Radford & Kingma (2017), GPU kernels for block-sparse weights"
 
 
-@shared
+@computed_once
 def _component_sizes(graph: BipartiteGraph) -> npt.NDArray[np.int64]:
     if graph.has_spectrum and graph.spectrum(on_failure="nan")["algebraic_connectivity"].low > 0:
         return np.array([graph.n_nodes])  # certainly connected: the search is spared where thousands are measured
@@ -62,11 +62,11 @@ METRICS = (
     Metric(
         "n_components",
         lambda g: Value(_component_sizes(g).size),
-        "number of connected components; an isolated node is one",
-        "c",
-        1,
-        math.inf,
-        "structure",
+        summary="number of connected components; an isolated node is one",
+        formula="c",
+        low=1,
+        high=math.inf,
+        group="structure",
         network=True,
         integer=True,
         direction="lower",
@@ -74,33 +74,33 @@ METRICS = (
     Metric(
         "giant_share",
         lambda g: Value(int(_component_sizes(g).max()) / g.n_nodes),
-        "share of the nodes in the component with the most nodes",
-        r"\max_C |C| / (n + m)",
-        0,
-        1,
-        "structure",
+        summary="share of the nodes in the component with the most nodes",
+        formula=r"\max_C |C| / (n + m)",
+        low=0,
+        high=1,
+        group="structure",
         network=True,
         direction="higher",
     ),
     Metric(
         "block_rows",
         _block_rows,
-        "p where the mask is a Kronecker product A ⊗ 1 with the largest blocks of p × q ones; 1 without blocks",
-        r"\max \{p : B = A \otimes 1_{p \times q}\}",
-        1,
-        math.inf,
-        "blocks",
+        summary="p where the mask is a Kronecker product A ⊗ 1 with the largest blocks of p × q ones; 1 without blocks",
+        formula=r"\max \{p : B = A \otimes 1_{p \times q}\}",
+        low=1,
+        high=math.inf,
+        group="blocks",
         reference=_GRAY,
         integer=True,
     ),
     Metric(
         "block_columns",
         _block_columns,
-        "q where the mask is a Kronecker product A ⊗ 1 with the largest blocks of p × q ones; 1 without blocks",
-        r"\max \{q : B = A \otimes 1_{p \times q}\}",
-        1,
-        math.inf,
-        "blocks",
+        summary="q where the mask is a Kronecker product A ⊗ 1 with the largest blocks of p × q ones; 1 without blocks",
+        formula=r"\max \{q : B = A \otimes 1_{p \times q}\}",
+        low=1,
+        high=math.inf,
+        group="blocks",
         reference=_GRAY,
         integer=True,
     ),

@@ -98,32 +98,37 @@ METRICS = (
     _weighted(
         "weighted_gap",
         _read("adjacency_gap"),
-        "difference of the two largest singular values of |W|; not of the two largest |λ| of the bipartite adjacency, "
-        "which are equal",
-        r"\sigma_1(|W \odot M|) - \sigma_2(|W \odot M|)",
+        summary=(
+            "difference of the two largest singular values of |W|; not of the two largest |λ| of the bipartite "
+            "adjacency, which are equal"
+        ),
+        formula=r"\sigma_1(|W \odot M|) - \sigma_2(|W \odot M|)",
         reference=_HOANG,
     ),
     _weighted(
         "weighted_gap_relative",
         _relative_gap,
-        "weighted_gap over the largest singular value of |W|: free of the scale of the weights",
-        r"1 - \sigma_2(|W \odot M|) / \sigma_1(|W \odot M|)",
+        summary="weighted_gap over the largest singular value of |W|: free of the scale of the weights",
+        formula=r"1 - \sigma_2(|W \odot M|) / \sigma_1(|W \odot M|)",
         reference=_HOANG,
         high=1,
     ),
     _weighted(
         "weighted_normalized_gap",
         _read("normalized_gap"),
-        "1 minus the second singular value of |W| normalised by its sums of rows and columns, isolated nodes dropped",
-        r"1 - \sigma_2(D_L^{-1/2} |W| D_R^{-1/2})",
+        summary=(
+            "1 minus the second singular value of |W| normalised by its sums of rows and columns, isolated nodes "
+            "dropped"
+        ),
+        formula=r"1 - \sigma_2(D_L^{-1/2} |W| D_R^{-1/2})",
         reference=_CHUNG,
         high=1,
     ),
     _weighted(
         "weighted_connectivity",
         _read("algebraic_connectivity"),
-        "algebraic connectivity with |W| as edge weights",
-        r"\lambda_2(L),\ L = D - A,\ A_{ij} = |W_{ij}|",
+        summary="algebraic connectivity with |W| as edge weights",
+        formula=r"\lambda_2(L),\ L = D - A,\ A_{ij} = |W_{ij}|",
         reference=_FIEDLER,
     ),
 )

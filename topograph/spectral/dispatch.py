@@ -123,7 +123,7 @@ class InverseRescue:
 
 def _is_connected(whole: Component, method: str) -> bool:
     graph = whole.graph
-    if "component_labels" in graph.__dict__:
+    if graph.has_component_labels:
         return graph.is_connected
     if whole.is_complete:
         return True

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from topograph import construct
+from topograph.constructions.families.ramanujan import explicit_graphs
 from topograph.constructions.geometry import net, paley_design, projective_space, quadrangle
 from topograph.constructions.lps import lps_graph
-from topograph.constructions.pattern import complement, uniform_cells
-from topograph.constructions.ramanujan import explicit_graphs
+from topograph.constructions.rows import complement, uniform_entries
 from topograph.errors import InvalidParameterError
 
 
@@ -197,7 +197,7 @@ def test_errors_say_what_is_feasible_nearby(name, n, m, options, says):
 def test_uniform_cells_are_uniform():
     generator = np.random.default_rng(0)
     for count in (3, 7):
-        hits = np.bincount(np.concatenate([uniform_cells(10, count, generator) for _ in range(3000)]), minlength=10)
+        hits = np.bincount(np.concatenate([uniform_entries(10, count, generator) for _ in range(3000)]), minlength=10)
         assert np.abs(hits - 300 * count).max() < 6 * np.sqrt(300 * count)
 
 

@@ -1,115 +1,61 @@
 """Laws that every registered construction obeys, and the promises that each makes."""
 
+import dataclasses
 import json
 import os
 import subprocess
 import sys
+from importlib.metadata import EntryPoint
 
 import numpy as np
 import pytest
 
-from topograph import BipartiteGraph, available_constructions, construct
-from topograph.constructions import describe_constructions, get_construction
-from topograph.errors import InvalidParameterError, UnknownNameError
+from topograph import BipartiteGraph, Topology, available_constructions, construct
+from topograph.constructions import (
+    Guarantee,
+    construction,
+    describe_constructions,
+    get_construction,
+    guarantees,
+)
+from topograph.constructions.guarantees import LEFT_REGULAR
+from topograph.constructions.registry import GROUP
+from topograph.errors import InvalidParameterError, PluginError, UnknownNameError
 
 SIZES = [(12, 8), (8, 12), (16, 16), (9, 7), (40, 6), (1, 5), (5, 1)]
-FIXED = {
-    "dense": [(7, 5, {}), (3, 9, {})],
-    "ramanujan": [
-        (7, 7, {}),
-        (13, 13, {"degree": 4}),
-        (25, 20, {"degree": 4}),
-        (20, 25, {}),
-        (40, 40, {"degree": 4}),
-        (15, 15, {"degree": 3}),
-        (11, 11, {"degree": 6}),
-        (31, 31, {"degree": 6}),
-    ],
-    "xnet_cayley": [(24, 24, {"degree": 3}), (120, 120, {"degree": 5}), (24, 24, {"degree": 1})],
-    "radix_net": [(12, 8, {"degree": 4}), (8, 8, {"degree": 2, "stride": 4}), (6, 18, {"degree": 9, "base": 2})],
-    "butterfly": [(8, 8, {}), (9, 9, {"degree": 3, "stage": 1}), (24, 24, {"degree": 2, "stage": 2})],
-    "block_diagonal": [(12, 8, {"degree": 4}), (10, 7, {"blocks": 3}), (8, 12, {"degree": 12})],
-    "n_m_structured": [(12, 7, {}), (12, 8, {"degree": 2}), (9, 4, {"group": 3, "keep": 2})],
-    "local_windows": [
-        (36, 10, {"window": 3}),
-        (36, 9, {"degree": 1}),
-        (20, 7, {"grid": (4, 5), "window": (2, 3)}),
-        (30, 8, {"grid": (1, 30), "window": (1, 7)}),
-    ],
-}
+
+
+def is_possible(name, n, m, degree):
+    try:
+        construct(name, n, m, degree=degree)
+    except InvalidParameterError:
+        return False
+    return True
 
 
 def cases():
+    """Every construction on the examples that it states and, where it takes any size, on all of ours it takes."""
     for name in available_constructions():
         rule = get_construction(name)
-        if rule.control == "fixed":
-            yield from ((name, n, m, options) for n, m, options in FIXED[name])
+        yield from ((name, n, m, dict(options)) for n, m, options in rule.examples)
+        if rule.sized_by == "fixed":
             continue
         for n, m in SIZES:
-            for degree in sorted({1, 2, 3, m // 2 + 1, m}):
-                if degree <= m and not (name == "stochastic_block" and min(n, m) < 4):
-                    yield name, n, m, {"degree": degree}
-    yield "erdos_renyi", 12, 8, {"epsilon": 1.7}
-    yield "watts_strogatz", 20, 12, {"degree": 4, "beta": 1.0}
-    yield "stochastic_block", 20, 12, {"degree": 4, "blocks": 3, "inside": 0.75}
-    yield "sobol", 16, 8, {"degree": 4, "scramble": True}
+            degrees = sorted({1, 2, 3, m // 2 + 1, m})
+            yield from ((name, n, m, {"degree": k}) for k in degrees if k <= m and is_possible(name, n, m, k))
 
 
 CASES = list(cases())
 
 
+@pytest.mark.parametrize("name", available_constructions())
+def test_most_sizes_are_possible(name):
+    sizes = {(n, m) for case, n, m, _ in CASES if case == name}
+    assert len(sizes) > (0 if get_construction(name).sized_by == "fixed" else len(SIZES) / 2)
+
+
 def differ_by_at_most_one(degrees):
     return degrees.max() - degrees.min() <= 1
-
-
-def ramanujan(graph):
-    sigma = np.linalg.svd(graph.to_mask(float), compute_uv=False)
-    return sigma[1] <= np.sqrt(graph.left_degrees[0] - 1) + np.sqrt(graph.right_degrees[0] - 1) + 1e-9
-
-
-def power_of_two(*numbers):
-    return all(number & (number - 1) == 0 for number in numbers)
-
-
-def inside_blocks(graph, blocks=4, inside=None, **_):
-    if inside is None:
-        return True
-    i, j = graph.edges().T
-    left = np.searchsorted(np.arange(1, blocks + 1) * graph.n_left // blocks, i, side="right")
-    right = np.searchsorted(np.arange(1, blocks + 1) * graph.n_right // blocks, j, side="right")
-    return np.count_nonzero(left == right) == round(inside * graph.n_edges)
-
-
-def structured(graph, group=4, **_):
-    groups = graph.to_mask(int).reshape(-1, group, graph.n_right).sum(axis=1)
-    return groups.min() == groups.max()
-
-
-# every guarantee that a construction states, as a check: (graph, degree or None, options) -> bool
-GUARANTEES = {
-    "left-regular": lambda g, k, o: set(g.left_degrees) == {k or g.left_degrees[0]},
-    "right-regular": lambda g, k, o: len(set(g.right_degrees)) == 1,
-    "left-regular when k is whole": lambda g, k, o: k != int(k) or set(g.left_degrees) == {k},
-    "right-regular when m | n": lambda g, k, o: g.n_left % g.n_right or len(set(g.right_degrees)) == 1,
-    "right-regular when m | n·k": lambda g, k, o: g.n_edges % g.n_right or len(set(g.right_degrees)) == 1,
-    "left degrees differ by at most one": lambda g, k, o: differ_by_at_most_one(g.left_degrees),
-    "right degrees differ by at most one": lambda g, k, o: differ_by_at_most_one(g.right_degrees),
-    "exact edges n·k": lambda g, k, o: g.n_edges == g.n_left * (k or g.left_degrees[0]),
-    "exact edges n·m": lambda g, k, o: g.n_edges == g.n_left * g.n_right,
-    "exact edges": lambda g, k, o: k is None or g.n_edges == round(g.n_left * k),
-    "exact edges inside the blocks": lambda g, k, o: inside_blocks(g, **o),
-    "expected edges n·k": lambda g, k, o: abs(g.n_edges - g.n_left * k) <= 6 * np.sqrt(g.n_left * k) + 1,
-    "Ramanujan": lambda g, k, o: ramanujan(g),
-    "one component a block": lambda g, k, o: g.n_components == o.get("blocks", g.n_right // k if k else None),
-    "n / k components": lambda g, k, o: g.n_components == g.n_left // (k or 2),
-    "N of every M consecutive inputs": lambda g, k, o: structured(g, **o),
-    "biregular when n, m are powers of two and m | n·k": lambda g, k, o: (
-        not power_of_two(*g.shape)
-        or g.n_edges % g.n_right
-        or g.n_edges % g.n_left
-        or (len(set(g.left_degrees)) == 1 and len(set(g.right_degrees)) == 1)
-    ),
-}
 
 
 @pytest.mark.parametrize(("name", "n", "m", "options"), CASES)
@@ -124,16 +70,21 @@ def test_promises(name, n, m, options):
         assert graph == construct(name, n, m, seed=seed, **options)
         others = {key: value for key, value in options.items() if key != "degree"}
         for guarantee in rule.guarantees:
-            assert GUARANTEES[guarantee](graph, options.get("degree"), others), guarantee
+            assert guarantee.holds(graph, options.get("degree"), others), guarantee.text
         if rule.connected is not None and rule.connected.holds(n, m, graph.n_edges / n):
             assert graph.is_connected, rule.connected.when
     if not rule.random and "scramble" not in options:
         assert graph == construct(name, n, m, seed=0, **options)
 
 
+def get_example(name):
+    rule = get_construction(name)
+    return rule.examples[0] if rule.sized_by == "fixed" else (40, 24, {"degree": 5})
+
+
 @pytest.mark.parametrize("name", [n for n in available_constructions() if get_construction(n).random])
 def test_seeds_differ(name):
-    n, m, options = FIXED.get(name, [(40, 24, {"degree": 5})])[0]
+    n, m, options = get_example(name)
     assert len({construct(name, n, m, seed=seed, **options).content_hash for seed in range(4)}) > 1
 
 
@@ -141,14 +92,14 @@ def test_seeds_differ(name):
 @pytest.mark.parametrize(("n", "m"), [(12, 8), (7, 11)])
 def test_exact_edges(name, n, m):
     rule = get_construction(name)
-    if rule.control == "expected":
+    if rule.sized_by == "expected":
         with pytest.raises(InvalidParameterError, match="erdos_renyi"):
             construct(name, n, m, edges=20)
-    elif rule.control != "fixed":
+    elif rule.sized_by != "fixed":
         for edges in (1, 5, n - 1, n, n + 1, 3 * n + 2, n * m - 1, n * m):
             graph = construct(name, n, m, edges=edges, seed=3)
             assert graph.n_edges == edges
-            if rule.control == "rows":
+            if rule.sized_by == "rows":
                 assert differ_by_at_most_one(graph.left_degrees)
 
 
@@ -174,28 +125,76 @@ def test_the_table_describes_them_all():
     assert tuple(table.index) == available_constructions()
     assert (table["reference"].str.len() > 10).all()
     assert table.loc["watts_strogatz", "parameters"] == "beta=0.1"
-    assert not table["row"].str.endswith(".").any()
+    assert not table["summary"].str.endswith(".").any()
 
 
-def test_a_construction_of_another_package_is_one_of_them(monkeypatch):
-    from importlib.metadata import EntryPoint
+@pytest.fixture
+def plugged(monkeypatch):
+    """Register an object under an entry point of the group, beside ours."""
+    from topograph import plugins
 
-    from topograph import Topology
-    from topograph.constructions import construction, registry
+    def plug(value, name="elsewhere"):
+        entry = EntryPoint(name, "elsewhere:thing", GROUP)
+        ours, load = plugins.registered(GROUP), plugins.load_plugin
+        monkeypatch.setattr(plugins, "registered", lambda group: {**ours, name: entry})
+        monkeypatch.setattr(plugins, "load_plugin", lambda found: value if found == entry else load(found))
+        plugins.named_plugins.cache_clear()
 
-    @construction("diagonal", row="i mod m", guarantees=("left-regular",), reference="another package, 2026")
-    def diagonal(n_left, n_right, degree, generator, step=1):
-        shifts = np.arange(degree) * step
-        return BipartiteGraph.from_edges([(i, j) for i in range(n_left) for j in set((i + shifts) % n_right)])
+    yield plug
+    monkeypatch.undo()
+    plugins.named_plugins.cache_clear()
 
-    found = {**registry.registered(registry.GROUP), "diagonal": EntryPoint("diagonal", "elsewhere:diagonal", "group")}
-    load = registry.load_plugin
-    monkeypatch.setattr(registry, "registered", lambda group: found)
-    monkeypatch.setattr(registry, "load_plugin", lambda entry: diagonal if entry.name == "diagonal" else load(entry))
+
+@construction("diagonal", summary="i mod m", guarantees=(LEFT_REGULAR,), reference="another package, 2026")
+def diagonal(n_left, n_right, degree, generator, step=1):
+    shifts = np.arange(degree) * step
+    return BipartiteGraph.from_edges([(i, j) for i in range(n_left) for j in set((i + shifts) % n_right)])
+
+
+@pytest.mark.parametrize("value", [diagonal, [diagonal], sys.modules[__name__]], ids=["object", "list", "module"])
+def test_a_construction_of_another_package_is_one_of_them(plugged, value):
+    plugged(value)
     assert "diagonal" in available_constructions()
     assert describe_constructions().loc["diagonal", "parameters"] == "step=1"
     assert construct("diagonal", 6, 6, edges=8).n_edges == 8
     assert Topology.build("diagonal", [6, 6, 6], edges=20, allocation="er").n_edges == 20
+
+
+def test_what_is_not_a_construction_is_refused_and_named(plugged):
+    plugged("a string", "broken")
+    with pytest.raises(PluginError, match=r"'broken' .* holds 'a string', which is not a Construction"):
+        available_constructions()
+
+
+def test_a_second_construction_of_a_name_is_refused(plugged):
+    plugged(dataclasses.replace(diagonal, name="dense"), "second")
+    with pytest.raises(PluginError, match=r"'second' .* names a construction 'dense', which exists already"):
+        available_constructions()
+
+
+def test_a_construction_of_fixed_sizes_needs_examples():
+    with pytest.raises(InvalidParameterError, match="needs examples="):
+        dataclasses.replace(diagonal, sized_by="fixed")
+
+
+@pytest.mark.parametrize(
+    ("guarantee", "mask"),
+    [
+        (guarantees.LEFT_REGULAR, [[1, 1], [1, 0]]),
+        (guarantees.RIGHT_REGULAR, [[1, 1], [1, 0]]),
+        (guarantees.LEFT_REGULAR_IF_WHOLE, [[1, 1], [1, 0]]),
+        (guarantees.RIGHT_REGULAR_IF_SIZES_DIVIDE, [[1, 0], [1, 0]]),
+        (guarantees.RIGHT_REGULAR_IF_EDGES_DIVIDE, [[1, 0], [1, 0]]),
+        (guarantees.LEFT_WITHIN_ONE, [[1, 1], [0, 0]]),
+        (guarantees.RIGHT_WITHIN_ONE, [[1, 0], [1, 0]]),
+        (guarantees.EXACT_EDGES, [[1, 1], [1, 0]]),
+        (guarantees.EXACT_DEGREE_EDGES, [[1, 1], [1, 0]]),
+        (guarantees.EXPECTED_EDGES, np.ones((20, 20))),
+    ],
+    ids=lambda value: value.text if isinstance(value, Guarantee) else "",
+)
+def test_a_broken_promise_is_seen(guarantee, mask):
+    assert not guarantee.holds(BipartiteGraph.from_mask(mask), 1, {})
 
 
 @pytest.mark.parametrize("name", available_constructions())

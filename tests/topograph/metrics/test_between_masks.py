@@ -11,9 +11,9 @@ from hypothesis.extra import numpy as npst
 
 import topograph as tg
 from topograph.errors import InvalidMaskError, TopologyMismatchError, UnknownNameError
-from topograph.metrics.between import match_outputs
+from topograph.metrics.matching import match_outputs
 
-NAMES = list(tg.metrics.comparison_table().index)
+NAMES = list(tg.metrics.describe_comparisons().index)
 
 
 def masks(density, shape, count=2, seed=0):

@@ -39,7 +39,7 @@ def test_tiny_graphs_are_solved_together(monkeypatch):
         together.append(len(graphs))
         return compute_spectra(graphs, **options)
 
-    monkeypatch.setattr("topograph.metrics.many.compute_spectra", watching)
+    monkeypatch.setattr("topograph.metrics.chunks.compute_spectra", watching)
     masks = small_masks(40)
     table = tg.measure(masks)
     assert together == [40]
@@ -50,7 +50,7 @@ def test_tiny_graphs_are_solved_together(monkeypatch):
 
 
 def test_no_spectrum_is_computed_for_what_needs_none(monkeypatch):
-    monkeypatch.setattr("topograph.metrics.many.compute_spectra", None)
+    monkeypatch.setattr("topograph.metrics.chunks.compute_spectra", None)
     monkeypatch.setattr("topograph.spectral.compute_spectrum", None)
     assert len(tg.measure(small_masks(3), ["sizes", "degrees", "structure", "ramanujan_bound"])) == 3
 
@@ -87,12 +87,12 @@ def plugged(monkeypatch):
         found = dict(plugins.registered(registry.GROUP))
         for name, value in entries.items():
             found[name] = EntryPoint(name, value, registry.GROUP)
-        monkeypatch.setattr(registry, "registered", lambda group: found)
-        registry._metrics.cache_clear()
+        monkeypatch.setattr(plugins, "registered", lambda group: found)
+        plugins.named_plugins.cache_clear()
 
     yield plug
     monkeypatch.undo()
-    registry._metrics.cache_clear()
+    plugins.named_plugins.cache_clear()
 
 
 def test_a_plugged_in_metric_stands_beside_the_built_ins(plugged):
@@ -104,14 +104,14 @@ def test_a_plugged_in_metric_stands_beside_the_built_ins(plugged):
     assert "deep_paths" not in table
     assert tg.measure(topology, "mine").loc["network"].tolist()[:2] == [0, 2]
     assert math.isnan(tg.measure(topology, "mine").loc["l1", "deep_paths"])
-    row = tg.metrics.metric_table().loc["even_edges"]
+    row = tg.metrics.describe_metrics().loc["even_edges"]
     assert row["group"] == "mine"
     assert row["fast"]
 
 
 def test_a_broken_plug_in_is_named(plugged):
     plugged(broken="tests.plugged_in:NOT_A_METRIC")
-    with pytest.raises(PluginError, match=r"'broken' .* is no Metric"):
+    with pytest.raises(PluginError, match=r"'broken' .* is not a Metric"):
         tg.available_metrics()
     plugged(broken="tests.plugged_in:SECOND_DENSITY")
     with pytest.raises(PluginError, match="'density', which exists already"):
@@ -119,7 +119,7 @@ def test_a_broken_plug_in_is_named(plugged):
 
 
 def test_groups():
-    table = tg.metrics.metric_table()
+    table = tg.metrics.describe_metrics()
     fast = {metric.name for metric in registry.select_metrics("fast")}
     assert set(table.index[table["group"].isin([*STUDIED, "blocks"])]) == fast
     assert set(table["cost"][table["group"] == "spectral"]) == {"spectrum"}
@@ -127,7 +127,7 @@ def test_groups():
     with pytest.raises(UnknownNameError, match="did you mean 'robustness'"):
         tg.measure([[1]], "robustnes")
     with pytest.raises(InvalidParameterError, match="direction must be one of higher, lower, none"):
-        tg.metrics.Metric("x", lambda g: None, "", "", 0, 1, "mine", direction="up")
+        tg.metrics.Metric("x", lambda g: None, summary="", formula="", low=0, high=1, group="mine", direction="up")
 
 
 def test_the_tidy_table_says_its_conventions():

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from topograph.checks import check_integer
+from topograph.constructions.guarantees import EXACT_EDGES, RIGHT_REGULAR
 from topograph.constructions.registry import construction
 from topograph.errors import InvalidParameterError
 from topograph.graph import BipartiteGraph
@@ -15,12 +16,18 @@ from topograph.graph import BipartiteGraph
 
 @construction(
     "local_windows",
-    row="the outputs whose window of `window` pixels, on an image of `grid` pixels, holds pixel i",
-    guarantees=("exact edges", "right-regular"),
+    summary="the outputs whose window of `window` pixels, on an image of `grid` pixels, holds pixel i",
+    guarantees=(EXACT_EDGES, RIGHT_REGULAR),
     reference="LeCun et al. (1989), Backpropagation applied to handwritten zip code recognition (local receptive "
     "fields, here without shared weights)",
-    control="fixed",
+    sized_by="fixed",
     implied_degree=True,
+    examples=(
+        (36, 10, {"window": 3}),
+        (36, 9, {"degree": 1}),
+        (20, 7, {"grid": (4, 5), "window": (2, 3)}),
+        (30, 8, {"grid": (1, 30), "window": (1, 7)}),
+    ),
 )
 def local_windows(
     n_left: int,

@@ -5,21 +5,27 @@ from __future__ import annotations
 import numpy as np
 
 from topograph.checks import check_integer
-from topograph.constructions.pattern import from_equal_rows
+from topograph.constructions.guarantees import EXACT_DEGREE_EDGES, LEFT_REGULAR, RIGHT_REGULAR, Guarantee
 from topograph.constructions.registry import Connected, construction
+from topograph.constructions.rows import from_equal_rows
 from topograph.errors import InvalidParameterError
 from topograph.graph import BipartiteGraph
+
+_COMPONENTS = Guarantee("n / k components", lambda g, k, o: g.n_components == g.n_left // int(k or 2))
 
 
 @construction(
     "butterfly",
-    row="the k outputs whose number differs from i in one digit at most: digit `stage` (from 0, the lowest) in base k",
-    guarantees=("left-regular", "right-regular", "exact edges n·k", "n / k components"),
+    summary=(
+        "the k outputs whose number differs from i in one digit at most: digit `stage` (from 0, the lowest) in base k"
+    ),
+    guarantees=(LEFT_REGULAR, RIGHT_REGULAR, EXACT_DEGREE_EDGES, _COMPONENTS),
     reference="Cooley & Tukey (1965); Dao et al. (2019), Learning Fast Algorithms for Linear Transforms Using "
     "Butterfly Factorizations, arXiv:1903.05895",
-    control="fixed",
+    sized_by="fixed",
     implied_degree=True,
     connected=Connected("k = m", lambda n, m, k: k == m),
+    examples=((8, 8, {}), (9, 9, {"degree": 3, "stage": 1}), (24, 24, {"degree": 2, "stage": 2})),
 )
 def butterfly(
     n_left: int, n_right: int, degree: float | None, generator: np.random.Generator, stage: int = 0

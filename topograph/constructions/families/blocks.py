@@ -2,25 +2,53 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
 from topograph.checks import check_integer, check_real
-from topograph.constructions.pattern import from_cells, uniform_cells
+from topograph.constructions.guarantees import EXACT_EDGES, LEFT_WITHIN_ONE, RIGHT_WITHIN_ONE, Guarantee
 from topograph.constructions.registry import Connected, construction
+from topograph.constructions.rows import from_entries, uniform_entries
 from topograph.errors import InvalidParameterError
 from topograph.graph import BipartiteGraph
+
+_BLOCKS = 4  # of a stochastic block model, when nothing else is said
+
+
+def _has_share_inside(graph: BipartiteGraph, options: Mapping[str, Any]) -> bool:
+    """Whether exactly the share ``inside`` of the edges, where it was given, joins neurons of one block."""
+    if "inside" not in options:
+        return True
+    blocks = options.get("blocks", _BLOCKS)
+    left, right = (
+        np.searchsorted(np.arange(1, blocks + 1) * size // blocks, ends, side="right")
+        for size, ends in zip(graph.shape, graph.edges().T, strict=True)
+    )
+    return bool(np.count_nonzero(left == right) == round(options["inside"] * graph.n_edges))
+
+
+_ONE_COMPONENT_PER_BLOCK = Guarantee(
+    "one component per block",
+    lambda g, k, o: g.n_components == (o["blocks"] if k is None else g.n_right // int(k)),
+)
+_EXACT_INSIDE = Guarantee("exact edges inside the blocks", lambda g, k, o: _has_share_inside(g, o))
 
 
 @construction(
     "block_diagonal",
-    row="all outputs of the block that input i falls in; `blocks` blocks of consecutive neurons, as equal as can be",
-    guarantees=("left degrees differ by at most one", "right degrees differ by at most one", "one component a block"),
+    summary=(
+        "all outputs of the block that input i falls in; `blocks` blocks of consecutive neurons, as equal as can be"
+    ),
+    guarantees=(LEFT_WITHIN_ONE, RIGHT_WITHIN_ONE, _ONE_COMPONENT_PER_BLOCK),
     reference="Krizhevsky, Sutskever & Hinton (2012), ImageNet classification with deep convolutional neural networks "
     "(grouped connections)",
-    control="fixed",
+    sized_by="fixed",
     implied_degree=True,
     connected=Connected("k = m", lambda n, m, k: k == m),
+    examples=((12, 8, {"degree": 4}), (10, 7, {"blocks": 3}), (8, 12, {"degree": 12})),
 )
 def block_diagonal(
     n_left: int, n_right: int, degree: float | None, generator: np.random.Generator, blocks: int | None = None
@@ -53,19 +81,22 @@ def block_diagonal(
 
 @construction(
     "stochastic_block",
-    row="outputs drawn uniformly, a share `inside` of all connections within `blocks` blocks of consecutive neurons",
-    guarantees=("exact edges", "exact edges inside the blocks"),
+    summary=(
+        "outputs drawn uniformly, a share `inside` of all connections within `blocks` blocks of consecutive neurons"
+    ),
+    guarantees=(EXACT_EDGES, _EXACT_INSIDE),
     reference="Holland, Laskey & Leinhardt (1983), Stochastic blockmodels: first steps (with exact counts)",
     random=True,
-    control="total",
+    sized_by="total",
     connected=Connected("k = m", lambda n, m, k: k == m),
+    examples=((20, 12, {"degree": 4, "blocks": 3, "inside": 0.75}),),
 )
 def stochastic_block(
     n_left: int,
     n_right: int,
     degree: float,
     generator: np.random.Generator,
-    blocks: int = 4,
+    blocks: int = _BLOCKS,
     inside: float | None = None,
 ) -> BipartiteGraph:
     """A modular layer: round(inside · n · k) connections inside the blocks, the others between them.
@@ -92,18 +123,18 @@ def stochastic_block(
                 f"{most / edges:.4g}"
             )
     starts = np.concatenate([[0], np.cumsum(heights * widths)])
-    rank = uniform_cells(room, count, generator)
+    rank = uniform_entries(room, count, generator)
     block = np.searchsorted(starts, rank, side="right") - 1
     row, column = np.divmod(rank - starts[block], widths[block])
     inner = (left[block] + row) * n_right + right[block] + column
 
     starts = np.concatenate([[0], np.cumsum(heights * (n_right - widths))])
-    rank = uniform_cells(outer_room, edges - count, generator)
+    rank = uniform_entries(outer_room, edges - count, generator)
     block = np.searchsorted(starts, rank, side="right") - 1
     row, column = np.divmod(rank - starts[block], n_right - widths[block])
     column += np.where(column >= right[block], widths[block], 0)
     outer = (left[block] + row) * n_right + column
-    return from_cells(np.sort(np.concatenate([inner, outer])), n_left, n_right)
+    return from_entries(np.sort(np.concatenate([inner, outer])), n_left, n_right)
 
 
 def _bounds(size: int, blocks: int) -> npt.NDArray[np.int64]:

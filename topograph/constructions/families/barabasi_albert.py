@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from topograph.checks import check_integer
-from topograph.constructions.pattern import from_equal_rows
+from topograph.constructions.guarantees import EXACT_DEGREE_EDGES, LEFT_REGULAR
 from topograph.constructions.registry import Connected, construction
+from topograph.constructions.rows import from_equal_rows
 from topograph.graph import BipartiteGraph
 
 _DENSE_SHARE = 0.25  # above this share of the outputs, redrawing repeats costs more than ranking all outputs
@@ -14,8 +15,10 @@ _DENSE_SHARE = 0.25  # above this share of the outputs, redrawing repeats costs 
 
 @construction(
     "barabasi_albert",
-    row="k distinct outputs, each drawn with probability proportional to its connections so far plus `attractiveness`",
-    guarantees=("left-regular", "exact edges n·k"),
+    summary=(
+        "k distinct outputs, each drawn with probability proportional to its connections so far plus `attractiveness`"
+    ),
+    guarantees=(LEFT_REGULAR, EXACT_DEGREE_EDGES),
     reference="Barabási & Albert (1999), Emergence of scaling in random networks, Science 286:509; the initial "
     "attractiveness is that of Dorogovtsev, Mendes & Samukhin (2000)",
     random=True,

@@ -8,20 +8,21 @@ import numpy as np
 import numpy.typing as npt
 
 from topograph.checks import check_real
-from topograph.constructions.pattern import BLOCK, from_cells, from_equal_rows, uniform_cells, uniform_subsets
+from topograph.constructions.families.rotating import PAPER
+from topograph.constructions.guarantees import EXACT_DEGREE_EDGES, EXACT_EDGES, EXPECTED_EDGES, LEFT_REGULAR
 from topograph.constructions.registry import Connected, construction
-from topograph.constructions.rotating import PAPER
+from topograph.constructions.rows import BLOCK, from_entries, from_equal_rows, uniform_entries, uniform_subsets
 from topograph.errors import InvalidParameterError
 from topograph.graph import BipartiteGraph
 
 
 @construction(
     "random_edge",
-    row="each output independently with probability k/m",
-    guarantees=("expected edges n·k",),
+    summary="each output independently with probability k/m",
+    guarantees=(EXPECTED_EDGES,),
     reference=PAPER,
     random=True,
-    control="expected",
+    sized_by="expected",
     connected=Connected("k = m", lambda n, m, k: k == m),
 )
 def random_edge(n_left: int, n_right: int, degree: float, generator: np.random.Generator) -> BipartiteGraph:
@@ -31,23 +32,25 @@ def random_edge(n_left: int, n_right: int, degree: float, generator: np.random.G
     edges, not to n · m.
     """
     probability = degree / n_right
-    cells = n_left * n_right
+    entries = n_left * n_right
     places: list[npt.NDArray[np.int64]] = []
     last = -1
-    while probability > 0 and last < cells - 1:
-        expected = (cells - 1 - last) * probability
+    while probability > 0 and last < entries - 1:
+        expected = (entries - 1 - last) * probability
         count = min(BLOCK, int(expected + 6 * math.sqrt(expected) + 16))
-        gaps = np.minimum(generator.geometric(probability, size=count), cells)  # longer ones end past the last cell too
+        gaps = np.minimum(
+            generator.geometric(probability, size=count), entries
+        )  # longer ones end past the last one too
         block = last + np.cumsum(gaps)
         last = int(block[-1])
-        places.append(block if last < cells else block[block < cells])
-    return from_cells(np.concatenate(places) if places else np.empty(0, dtype=np.int64), n_left, n_right)
+        places.append(block if last < entries else block[block < entries])
+    return from_entries(np.concatenate(places) if places else np.empty(0, dtype=np.int64), n_left, n_right)
 
 
 @construction(
     "random_regular",
-    row="k distinct outputs drawn for each i",
-    guarantees=("left-regular", "exact edges n·k"),
+    summary="k distinct outputs drawn for each i",
+    guarantees=(LEFT_REGULAR, EXACT_DEGREE_EDGES),
     reference=PAPER,
     random=True,
     connected=Connected("k = m", lambda n, m, k: k == m),
@@ -59,14 +62,15 @@ def random_regular(n_left: int, n_right: int, degree: int, generator: np.random.
 
 @construction(
     "erdos_renyi",
-    row="n·k of all n·m connections, every choice equally likely; with epsilon=ε, ε(n+m) of them",
-    guarantees=("exact edges",),
+    summary="n·k of all n·m connections, every choice equally likely; with epsilon=ε, ε(n+m) of them",
+    guarantees=(EXACT_EDGES,),
     reference="Mocanu et al. (2018), Scalable training of artificial neural networks with adaptive sparse connectivity "
     "inspired by network science, Nature Communications 9:2383 (SET); Erdős & Rényi (1959)",
     random=True,
-    control="total",
+    sized_by="total",
     implied_degree=True,
     connected=Connected("k = m", lambda n, m, k: k == m),
+    examples=((12, 8, {"epsilon": 1.7}),),
 )
 def erdos_renyi(
     n_left: int, n_right: int, degree: float | None, generator: np.random.Generator, epsilon: float | None = None
@@ -81,9 +85,9 @@ def erdos_renyi(
             f"erdos_renyi needs either epsilon= or one of degree=, density=, edges=, but got degree={degree}, "
             f"epsilon={epsilon}"
         )
-    cells = n_left * n_right
+    entries = n_left * n_right
     if epsilon is not None:
-        count = min(cells, round(check_real("epsilon", epsilon, low=0, include_low=False) * (n_left + n_right)))
+        count = min(entries, round(check_real("epsilon", epsilon, low=0, include_low=False) * (n_left + n_right)))
     else:
         count = round(n_left * float(degree or 0))
-    return from_cells(uniform_cells(cells, count, generator), n_left, n_right)
+    return from_entries(uniform_entries(entries, count, generator), n_left, n_right)

@@ -10,6 +10,7 @@ from functools import partial
 import numpy as np
 
 from topograph.constructions.geometry import net, paley_design, projective_space, quadrangle
+from topograph.constructions.guarantees import EXACT_DEGREE_EDGES, LEFT_REGULAR, RIGHT_REGULAR, Guarantee
 from topograph.constructions.lps import lps_graph
 from topograph.constructions.number_theory import primes_up_to
 from topograph.constructions.registry import Connected, construction
@@ -30,15 +31,34 @@ class Explicit:
     make: Callable[[], BipartiteGraph]
 
 
+def _is_ramanujan(graph: BipartiteGraph) -> bool:
+    sigma = np.linalg.svd(graph.to_mask(float), compute_uv=False)
+    bound = math.sqrt(int(graph.left_degrees[0]) - 1) + math.sqrt(int(graph.right_degrees[0]) - 1)
+    return bool(sigma[1] <= bound + 1e-9)
+
+
+_RAMANUJAN = Guarantee("Ramanujan", lambda g, k, o: _is_ramanujan(g))
+
+
 @construction(
     "ramanujan",
-    row="an explicit biregular graph with σ2 ≤ √(d_L − 1) + √(d_R − 1): finite geometries, quadratic residues, LPS",
-    guarantees=("left-regular", "right-regular", "exact edges n·k", "Ramanujan"),
+    summary="an explicit biregular graph with σ2 ≤ √(d_L − 1) + √(d_R − 1): finite geometries, quadratic residues, LPS",
+    guarantees=(LEFT_REGULAR, RIGHT_REGULAR, EXACT_DEGREE_EDGES, _RAMANUJAN),
     reference="Lubotzky, Phillips & Sarnak (1988), Ramanujan graphs, Combinatorica 8:261; Tanner (1984), Explicit "
     "concentrators from generalized n-gons; Dembowski (1968), Finite Geometries",
-    control="fixed",
+    sized_by="fixed",
     implied_degree=True,
     connected=Connected("always", lambda n, m, k: True),
+    examples=(
+        (7, 7, {}),
+        (13, 13, {"degree": 4}),
+        (25, 20, {"degree": 4}),
+        (20, 25, {}),
+        (40, 40, {"degree": 4}),
+        (15, 15, {"degree": 3}),
+        (11, 11, {"degree": 6}),
+        (31, 31, {"degree": 6}),
+    ),
 )
 def ramanujan(n_left: int, n_right: int, degree: float | None, generator: np.random.Generator) -> BipartiteGraph:
     """The explicit graph of these sizes and this degree; without a degree the sparsest of these sizes.

@@ -5,22 +5,34 @@ from __future__ import annotations
 import numpy as np
 
 from topograph.checks import check_integer
-from topograph.constructions.pattern import uniform_subsets
+from topograph.constructions.guarantees import EXACT_EDGES, RIGHT_REGULAR, Guarantee
 from topograph.constructions.registry import Connected, construction
+from topograph.constructions.rows import uniform_subsets
 from topograph.errors import InvalidParameterError
 from topograph.graph import BipartiteGraph
 
 
+def _keeps_as_many_per_group(graph: BipartiteGraph, group: int) -> bool:
+    kept = graph.to_mask(int).reshape(-1, group, graph.n_right).sum(axis=1)
+    return bool(kept.min() == kept.max())
+
+
+_N_OF_EVERY_M = Guarantee(
+    "N of every M consecutive inputs", lambda g, k, o: _keeps_as_many_per_group(g, o.get("group", 4))
+)
+
+
 @construction(
     "n_m_structured",
-    row="drawn so that each output keeps N random ones of every M consecutive inputs (N = `keep`, M = `group`)",
-    guarantees=("exact edges", "right-regular", "N of every M consecutive inputs"),
+    summary="drawn so that each output keeps N random ones of every M consecutive inputs (N = `keep`, M = `group`)",
+    guarantees=(EXACT_EDGES, RIGHT_REGULAR, _N_OF_EVERY_M),
     reference="Mishra et al. (2021), Accelerating Sparse Deep Neural Networks, arXiv:2104.08378 (2:4); Zhou et al. "
     "(2021), Learning N:M Fine-grained Structured Sparse Neural Networks From Scratch, arXiv:2102.04010",
     random=True,
-    control="fixed",
+    sized_by="fixed",
     implied_degree=True,
     connected=Connected("k = m", lambda n, m, k: k == m),
+    examples=((12, 7, {}), (12, 8, {"degree": 2}), (9, 4, {"group": 3, "keep": 2})),
 )
 def n_m_structured(
     n_left: int,

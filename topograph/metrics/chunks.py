@@ -54,7 +54,7 @@ def _threads_for(items: Sequence[Item]) -> AbstractContextManager[Any]:
 
 
 def _measure_graphs(items: Sequence[Item], metrics: Sequence[Metric]) -> list[Record]:
-    if len(items) > 1 and any(metric.cost.startswith("spectrum") for metric in metrics):
+    if len(items) > 1 and any(metric.reads_spectrum for metric in metrics):
         waiting = [item.graph for item in items if not item.graph.has_spectrum]
         for graph, spectrum in zip(waiting, compute_spectra(waiting, on_failure="nan"), strict=True):
             graph.keep_spectrum(spectrum)

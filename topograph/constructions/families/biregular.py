@@ -5,8 +5,15 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from topograph.constructions.pattern import complement, near_equal
+from topograph.constructions.guarantees import (
+    EXACT_EDGES,
+    LEFT_REGULAR_IF_WHOLE,
+    LEFT_WITHIN_ONE,
+    RIGHT_REGULAR_IF_EDGES_DIVIDE,
+    RIGHT_WITHIN_ONE,
+)
 from topograph.constructions.registry import Connected, construction
+from topograph.constructions.rows import complement, near_equal
 from topograph.graph import BipartiteGraph
 
 _MIXING = 1_000_000  # swaps that take the repair's bias away; it is felt in small graphs only
@@ -14,18 +21,18 @@ _MIXING = 1_000_000  # swaps that take the repair's bias away; it is felt in sma
 
 @construction(
     "biregular_random",
-    row="outputs of a random graph with equal degrees on both sides (differing by at most one where they must)",
+    summary="outputs of a random graph with equal degrees on both sides (differing by at most one where they must)",
     guarantees=(
-        "exact edges",
-        "left degrees differ by at most one",
-        "right degrees differ by at most one",
-        "left-regular when k is whole",
-        "right-regular when m | n·k",
+        EXACT_EDGES,
+        LEFT_WITHIN_ONE,
+        RIGHT_WITHIN_ONE,
+        LEFT_REGULAR_IF_WHOLE,
+        RIGHT_REGULAR_IF_EDGES_DIVIDE,
     ),
     reference="Bender & Canfield (1978); Bollobás (1980), A probabilistic proof of an asymptotic formula for the "
     "number of labelled regular graphs (configuration model)",
     random=True,
-    control="total",
+    sized_by="total",
     connected=Connected("k = m", lambda n, m, k: k == m),
 )
 def biregular_random(n_left: int, n_right: int, degree: float, generator: np.random.Generator) -> BipartiteGraph:

@@ -7,20 +7,22 @@ import math
 import numpy as np
 
 from topograph.checks import check_integer
-from topograph.constructions.pattern import from_equal_rows
+from topograph.constructions.guarantees import EXACT_DEGREE_EDGES, LEFT_REGULAR, RIGHT_REGULAR
 from topograph.constructions.registry import Connected, construction
+from topograph.constructions.rows import from_equal_rows
 from topograph.errors import InvalidParameterError
 from topograph.graph import BipartiteGraph
 
 
 @construction(
     "radix_net",
-    row="(a + t·`stride`) mod `base` for t < radix, in every copy of the base; a = i mod base, radix = k·base / m",
-    guarantees=("left-regular", "right-regular", "exact edges n·k"),
+    summary="(a + t·`stride`) mod `base` for t < radix, in every copy of the base; a = i mod base, radix = k·base / m",
+    guarantees=(LEFT_REGULAR, RIGHT_REGULAR, EXACT_DEGREE_EDGES),
     reference="Robinett & Kepner (2019), RadiX-Net: Structured Sparse Matrices for Deep Neural Networks, "
     "arXiv:1905.00416",
-    control="fixed",
+    sized_by="fixed",
     connected=Connected("k = m", lambda n, m, k: k == m),
+    examples=((12, 8, {"degree": 4}), (8, 8, {"degree": 2, "stride": 4}), (6, 18, {"degree": 9, "base": 2})),
 )
 def radix_net(
     n_left: int,

@@ -5,8 +5,16 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from topograph.constructions.families.random import random_regular
+from topograph.constructions.guarantees import (
+    EXACT_DEGREE_EDGES,
+    EXACT_EDGES,
+    LEFT_REGULAR,
+    RIGHT_REGULAR,
+    RIGHT_REGULAR_IF_EDGES_DIVIDE,
+    RIGHT_WITHIN_ONE,
+)
 from topograph.constructions.number_theory import inverses, primes_up_to
-from topograph.constructions.random import random_regular
 from topograph.constructions.registry import Connected, construction
 from topograph.errors import InvalidParameterError
 from topograph.graph import BipartiteGraph
@@ -19,11 +27,11 @@ XNET = (
 
 @construction(
     "xnet_random",
-    row="drawn so that each output chooses its n·k/m inputs at random",
-    guarantees=("exact edges", "right degrees differ by at most one", "right-regular when m | n·k"),
+    summary="drawn so that each output chooses its n·k/m inputs at random",
+    guarantees=(EXACT_EDGES, RIGHT_WITHIN_ONE, RIGHT_REGULAR_IF_EDGES_DIVIDE),
     reference=XNET,
     random=True,
-    control="total",
+    sized_by="total",
     connected=Connected("k = m", lambda n, m, k: k == m),
 )
 def xnet_random(n_left: int, n_right: int, degree: float, generator: np.random.Generator) -> BipartiteGraph:
@@ -33,12 +41,13 @@ def xnet_random(n_left: int, n_right: int, degree: float, generator: np.random.G
 
 @construction(
     "xnet_cayley",
-    row="g·s for the first k of s = U, L, U⁻¹, L⁻¹, U², … (U = [1 1; 0 1], L = Uᵀ), g the i-th matrix of SL₂(F_p)",
-    guarantees=("left-regular", "right-regular", "exact edges n·k"),
+    summary="g·s for the first k of s = U, L, U⁻¹, L⁻¹, U², … (U = [1 1; 0 1], L = Uᵀ), g the i-th matrix of SL₂(F_p)",
+    guarantees=(LEFT_REGULAR, RIGHT_REGULAR, EXACT_DEGREE_EDGES),
     reference=XNET + " (explicit X-Linear: a Cayley graph); the group: Lubotzky (1994), Discrete Groups, Expanding "
     "Graphs and Invariant Measures",
-    control="fixed",
+    sized_by="fixed",
     connected=Connected("k ≥ 3", lambda n, m, k: k >= 3),
+    examples=((24, 24, {"degree": 3}), (120, 120, {"degree": 5}), (24, 24, {"degree": 1})),
 )
 def xnet_cayley(n_left: int, n_right: int, degree: float, generator: np.random.Generator) -> BipartiteGraph:
     """The explicit X-Linear layer: the Cayley graph of SL₂(F_p) on n = m = p(p² − 1) nodes, p an odd prime.

@@ -18,14 +18,14 @@ def from_equal_rows(outputs: npt.NDArray[Any], n_right: int) -> BipartiteGraph:
     return BipartiteGraph(n_left, n_right, np.arange(n_left + 1, dtype=np.int64) * k, outputs.reshape(-1))
 
 
-def from_cells(cells: npt.NDArray[np.int64], n_left: int, n_right: int) -> BipartiteGraph:
-    """The graph of the distinct cells i · n_right + j, in ascending order."""
-    indptr = np.searchsorted(cells, np.arange(n_left + 1, dtype=np.int64) * n_right)
-    return BipartiteGraph(n_left, n_right, indptr, (cells % n_right).astype(np.int32))
+def from_entries(entries: npt.NDArray[np.int64], n_left: int, n_right: int) -> BipartiteGraph:
+    """The graph of the distinct entries i · n_right + j, in ascending order."""
+    indptr = np.searchsorted(entries, np.arange(n_left + 1, dtype=np.int64) * n_right)
+    return BipartiteGraph(n_left, n_right, indptr, (entries % n_right).astype(np.int32))
 
 
 def complement(graph: BipartiteGraph) -> BipartiteGraph:
-    """The graph of all connections that ``graph`` lacks; for dense graphs, since it walks every cell."""
+    """The graph of all connections that ``graph`` lacks; for dense graphs, since it visits every entry."""
     rows: list[npt.NDArray[np.int32]] = []
     step = max(1, BLOCK // graph.n_right)
     for start in range(0, graph.n_left, step):
@@ -138,14 +138,14 @@ def distinct(numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     return np.asarray(numbers[first])
 
 
-def uniform_cells(cells: int, count: int, generator: np.random.Generator) -> npt.NDArray[np.int64]:
-    """A uniform subset of 0 … cells−1 of exactly ``count``, ascending, in time and memory in proportion to it."""
-    if 2 * count > cells:
-        kept = np.ones(cells, dtype=bool)
-        kept[uniform_cells(cells, cells - count, generator)] = False
+def uniform_entries(entries: int, count: int, generator: np.random.Generator) -> npt.NDArray[np.int64]:
+    """A uniform subset of 0 … entries−1 of exactly ``count``, ascending, in time and memory in proportion to it."""
+    if 2 * count > entries:
+        kept = np.ones(entries, dtype=bool)
+        kept[uniform_entries(entries, entries - count, generator)] = False
         return np.flatnonzero(kept)
     found = np.empty(0, dtype=np.int64)
     while found.size < count:  # what is drawn is uniform whatever its size, and so is what is left after thinning
-        found = distinct(np.concatenate([found, generator.integers(cells, size=count - found.size + 64)]))
+        found = distinct(np.concatenate([found, generator.integers(entries, size=count - found.size + 64)]))
     surplus = generator.choice(found.size, size=found.size - count, replace=False, shuffle=False)
     return np.delete(found, surplus)

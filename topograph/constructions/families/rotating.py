@@ -5,17 +5,18 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from topograph.constructions.pattern import rotate
+from topograph.constructions.guarantees import EXACT_DEGREE_EDGES, LEFT_REGULAR, RIGHT_REGULAR_IF_SIZES_DIVIDE
 from topograph.constructions.registry import Connected, construction
+from topograph.constructions.rows import rotate
 from topograph.graph import BipartiteGraph
 
 PAPER = "Bourely, Boueri & Choromanski (2017), Sparse Neural Network Topologies, arXiv:1706.05683"
-_GUARANTEES = ("left-regular", "exact edges n·k", "right-regular when m | n")
+_GUARANTEES = (LEFT_REGULAR, EXACT_DEGREE_EDGES, RIGHT_REGULAR_IF_SIZES_DIVIDE)
 
 
 @construction(
     "random_rotating",
-    row="a random k-subset of the outputs, drawn once, shifted by i",
+    summary="a random k-subset of the outputs, drawn once, shifted by i",
     guarantees=_GUARANTEES,
     reference=PAPER,
     connected=Connected("n ≥ m and 2k > m", lambda n, m, k: n >= m and 2 * k > m),
@@ -28,7 +29,7 @@ def random_rotating(n_left: int, n_right: int, degree: int, generator: np.random
 
 @construction(
     "regular_rotating",
-    row="{0, …, k−1} shifted by i",
+    summary="{0, …, k−1} shifted by i",
     guarantees=_GUARANTEES,
     reference=PAPER,
     connected=Connected("k ≥ 2 and n + k > m", lambda n, m, k: k >= 2 and n + k > m),
@@ -40,7 +41,7 @@ def regular_rotating(n_left: int, n_right: int, degree: int, generator: np.rando
 
 @construction(
     "long_short_rotating",
-    row="⌈k/2⌉ ones in a run, ⌊k/2⌋ evenly spread over the rest, shifted by i",
+    summary="⌈k/2⌉ ones in a run, ⌊k/2⌋ evenly spread over the rest, shifted by i",
     guarantees=_GUARANTEES,
     reference=PAPER,
     connected=Connected("k ≥ 3 and n ≥ m", lambda n, m, k: k >= 3 and n >= m),
@@ -52,7 +53,7 @@ def long_short_rotating(n_left: int, n_right: int, degree: int, generator: np.ra
 
 @construction(
     "fibonacci_rotating",
-    row="the first k Fibonacci numbers {0, 1, 2, 3, 5, 8, …}, scaled to fit, shifted by i",
+    summary="the first k Fibonacci numbers {0, 1, 2, 3, 5, 8, …}, scaled to fit, shifted by i",
     guarantees=_GUARANTEES,
     reference=PAPER,
     connected=Connected("n ≥ m and gcd(m, base row) = 1", lambda n, m, k: n >= m and _gcd(n_right=m, degree=k) == 1),

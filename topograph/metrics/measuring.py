@@ -15,7 +15,7 @@ from topograph.masks.layers import read_layers
 from topograph.masks.loading import open_source
 from topograph.masks.maskset import nothing_read
 from topograph.masks.options import Reading, ReadingOptions
-from topograph.metrics.many import Item, Record, measure_stream
+from topograph.metrics.chunks import Item, Record, measure_stream
 from topograph.metrics.metric import Metric, Value
 from topograph.metrics.registry import select_metrics
 from topograph.topology import Topology

@@ -8,18 +8,20 @@ import numpy as np
 import numpy.typing as npt
 
 from topograph.checks import check_real
-from topograph.constructions.pattern import BLOCK, from_equal_rows, rotate, uniform_subsets
+from topograph.constructions.guarantees import EXACT_DEGREE_EDGES, LEFT_REGULAR
 from topograph.constructions.registry import Connected, construction
+from topograph.constructions.rows import BLOCK, from_equal_rows, rotate, uniform_subsets
 from topograph.graph import BipartiteGraph
 
 
 @construction(
     "watts_strogatz",
-    row="{0, …, k−1} shifted by i, each connection moved with probability `beta` to an output drawn uniformly",
-    guarantees=("left-regular", "exact edges n·k"),
+    summary="{0, …, k−1} shifted by i, each connection moved with probability `beta` to an output drawn uniformly",
+    guarantees=(LEFT_REGULAR, EXACT_DEGREE_EDGES),
     reference="Watts & Strogatz (1998), Collective dynamics of 'small-world' networks, Nature 393:440",
     random=True,
     connected=Connected("k = m", lambda n, m, k: k == m),
+    examples=((20, 12, {"degree": 4, "beta": 1.0}),),
 )
 def watts_strogatz(
     n_left: int, n_right: int, degree: int, generator: np.random.Generator, beta: float = 0.1

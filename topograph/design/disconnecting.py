@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from topograph.constructions.biregular import random_with_degrees
+from topograph.constructions.families.biregular import random_with_degrees
 from topograph.graph import BipartiteGraph
 
 _TRIES = 5_000

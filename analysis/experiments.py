@@ -87,7 +87,7 @@ def experiment(
     resamples: int = 1000,
     seed: int = 0,
 ) -> Experiment:
-    """Analyse a study with ``variants`` (`trainers.study.variants.Variant`).
+    """Analyse a study with ``variants`` (`trainers.study.spec.variants.Variant`).
 
     Rewired masks keep every degree of the mask they come from, so among them, and between them and the plain one,
     connectivity varies with nothing else of density or degree: the test that the paper's scatter plots cannot be.

@@ -24,8 +24,9 @@ import numpy as np
 import analysis
 from topograph.plugins import registered
 from trainers.study import Store, StudySpec, run_study
-from trainers.study.worker import Outcome, Profile, profile
-from trainers.study.writer import Kept
+from trainers.study.engine.worker import profile
+from trainers.study.records import JobResult, Profile
+from trainers.study.store import FinishedJob
 
 ROOT = Path(__file__).parents[1]
 TRIVIAL = """
@@ -96,12 +97,12 @@ def driver(folder: Path) -> None:
         def submit(self, fn, /, jobs, *args):  # type: ignore[no-untyped-def]
             return super().submit(answer, jobs)
 
-    made: dict[object, Outcome] = {}
+    made: dict[object, JobResult] = {}
 
     def answer(jobs):  # type: ignore[no-untyped-def]
         job = jobs[0]
         if job.recipe not in made:
-            from trainers.study.worker import execute
+            from trainers.study.engine.worker import execute
 
             made[job.recipe] = execute([job])[0]
         outcome = made[job.recipe]
@@ -150,15 +151,15 @@ def million(folder: Path, runs: int) -> None:
     study = StudySpec.from_mapping(spec)
     with store.writer() as writer:
         from trainers.study.plan import describe_data
-        from trainers.study.runner import _planned
+        from trainers.study.runner import enter_plan
 
-        asked, pending = _planned(writer, study, describe_data(study), False)
+        asked, pending = enter_plan(writer, study, describe_data(study))
         print(f"  planned {asked:,} runs in {time.perf_counter() - started:.1f} s")
         started = time.perf_counter()
         sample = profile(study.points[0].recipe.build(), _metric_names(study))
         record = _record(study)
         for chunk in range(0, len(pending) - 1000, 1000):
-            writer.keep(_outcomes(writer, [run for run, _ in pending[chunk : chunk + 1000]], sample, record))
+            writer.save(_outcomes(writer, [run for run, _ in pending[chunk : chunk + 1000]], sample, record))
         print(f"  kept their results in {time.perf_counter() - started:.1f} s "
               f"({store.path.stat().st_size / 2**30:.1f} GiB)")  # fmt: skip
     for name, call in (
@@ -188,15 +189,15 @@ def _record(study: StudySpec) -> dict[str, object]:
     return result.to_record()
 
 
-def _outcomes(writer, runs: list[int], sample: Profile, record: dict[str, object]) -> Iterator[Kept]:  # type: ignore[no-untyped-def]
+def _outcomes(writer, runs: list[int], sample: Profile, record: dict[str, object]) -> Iterator[FinishedJob]:  # type: ignore[no-untyped-def]
     """Made-up results: a topology for each recipe, a profile for each topology, an accuracy for each run."""
     for recipe, _, job in writer.jobs(runs):
         draw = np.random.default_rng([recipe, job.seed])
         new = recipe not in writer.topologies
-        yield Kept(
+        yield FinishedJob(
             job.run,
             recipe,
-            Outcome(
+            JobResult(
                 f"{recipe:020x}",
                 {**record, "test_accuracy": float(draw.random())},
                 profile=replace(sample, values=tuple(draw.random(len(sample.values)))) if new else None,

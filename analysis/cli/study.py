@@ -108,28 +108,28 @@ def _means(options: argparse.Namespace) -> dict[str, Any]:
 
 def _run(options: argparse.Namespace) -> None:
     if options.dry_run:
-        from trainers.study.estimate import estimate_study
+        from trainers.study.forecast import forecast_study
 
-        estimate = estimate_study(options.spec, options.store, workers=options.workers)
-        say(options, str(estimate), asdict(estimate))
+        forecast = forecast_study(options.spec, options.store, workers=options.workers)
+        say(options, str(forecast), asdict(forecast))
         return
     from trainers.study import run_study
 
-    outcome = run_study(
+    summary = run_study(
         options.spec,
         options.store,
         retry_failed=options.retry_failed,
         keep_weights=options.keep_weights,
         **_means(options),
     )
-    say(options, str(outcome), asdict(outcome))
+    say(options, str(summary), asdict(summary))
 
 
 def _retry(options: argparse.Namespace) -> None:
     from trainers.study import retry_study
 
-    outcome = retry_study(options.store, **_means(options))
-    say(options, str(outcome), asdict(outcome))
+    summary = retry_study(options.store, **_means(options))
+    say(options, str(summary), asdict(summary))
 
 
 def _measure(options: argparse.Namespace) -> None:
@@ -140,7 +140,7 @@ def _measure(options: argparse.Namespace) -> None:
 
 
 def _status(options: argparse.Namespace) -> None:
-    from trainers.study.progress import duration
+    from trainers.study.engine.progress import duration
     from trainers.study.store import open_store
 
     store = open_store(options.store)

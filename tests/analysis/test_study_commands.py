@@ -9,8 +9,8 @@ import pytest
 
 from analysis.cli import main
 from trainers.study import Store, run_study
-from trainers.study.estimate import estimate_study
-from trainers.study.progress import Progress
+from trainers.study.engine.progress import Progress
+from trainers.study.forecast import forecast_study
 
 SPEC = """
 [grid]
@@ -48,9 +48,9 @@ def test_a_dry_run_says_how_much_and_how_long(spec, tmp_path, capsys, monkeypatc
 
 
 def test_an_estimate_counts_what_is_left(spec, small):
-    estimate = estimate_study(spec, small, workers=1)
+    estimate = forecast_study(spec, small, workers=1)
     assert (estimate.runs, estimate.pending, estimate.seconds) == (RUNS, 0, 0)
-    more = estimate_study(SPEC_TWICE, small, workers=1)
+    more = forecast_study(SPEC_TWICE, small, workers=1)
     assert (more.runs, more.pending) == (2 * RUNS, RUNS)
     assert more.seconds > 0
 
@@ -79,7 +79,7 @@ def test_status(small, capsys):
 def test_status_while_it_runs(small, capsys):
     store = Store(small)
     with store.writer() as writer:
-        writer.say({"writer": {"pid": 77, "machine": "here", "since": 0}})
+        writer.set_meta({"writer": {"pid": 77, "machine": "here", "since": 0}})
         writer._connection.execute("UPDATE runs SET status = 'pending' WHERE run = 1")
         writer._connection.execute(
             "UPDATE runs SET status = 'failed', reason = 'too wild' || char(10) || 'line' WHERE run = 2"
@@ -94,7 +94,7 @@ def test_status_while_it_runs(small, capsys):
     with subprocess.Popen([sys.executable, "-c", ""]) as gone:
         pass
     with store.writer() as writer:
-        writer.say({"writer": {"pid": gone.pid, "machine": platform.node(), "since": 0}})
+        writer.set_meta({"writer": {"pid": gone.pid, "machine": platform.node(), "since": 0}})
     assert main(["study", "status", str(small)]) == 0
     assert f"process {gone.pid} on {platform.node()} was stopped in the middle" in capsys.readouterr().out
 

@@ -1,4 +1,4 @@
-"""`run_study`: runs what a study still lacks, in parallel, and keeps every result the moment it is there."""
+"""`run_study`: runs what a study still lacks, in parallel, and keeps every result as soon as it is there."""
 
 from __future__ import annotations
 
@@ -12,38 +12,31 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, TypedDict, Unpack
+from typing import Any
 
-from topograph.checks import check_integer
-from topograph.cores import available_cores
-from topograph.errors import InvalidParameterError
 from topograph.metrics.registry import select_metrics
-from trainers.study.agenda import Agenda
-from trainers.study.backends import Backend, check_limits, foreign_backend, local_backend
-from trainers.study.engine import Tally, drive
-from trainers.study.plan import DataFacts, check_fit, describe_data, plan_id, plan_runs, study_meta
-from trainers.study.progress import Progress
+from trainers.study.engine import Agenda, Execution, Progress, Tally, Workforce, drive
+from trainers.study.plan import DataFacts, check_architectures, describe_data, plan_id, plan_runs, study_meta
 from trainers.study.spec import DEFAULT_METRICS, StudySpec
-from trainers.study.store import Store, open_store
-from trainers.study.writer import StoreWriter
+from trainers.study.store import Store, StoreWriter, open_store
 
 _VERSIONS = ("topograph", "numpy", "scipy", "numba", "pandas", "scikit-learn")
 
 
 @dataclass(frozen=True)
-class StudyOutcome:
+class StudySummary:
     """What a call of `run_study` did.
 
     Parameters
     ----------
     store
-        Where the results are.
+        Path of the results.
     planned
-        Runs that the spec asks for.
+        Number of runs that the spec asks for.
     trained, failed
-        Runs trained by this call, and runs that failed in it.
+        Number of runs trained by this call, and of runs that failed in it.
     known
-        Runs that were there already, done or failed before.
+        Number of runs that were in the store before, done or failed.
     seconds
         Wall-clock time.
     """
@@ -61,93 +54,24 @@ class StudyOutcome:
         return f"{done}{failures}, {self.seconds:.1f} s; results in {self.store}"
 
 
-class Options(TypedDict, total=False):
-    """`Means`, by name."""
-
-    workers: int | None
-    executor: Executor | None
-    cluster: str | None
-    timeout: float | None
-    memory: int | None
-    keep_weights: bool
-    together: int
-    progress: bool | None
-
-
-@dataclass(frozen=True)
-class Means:
-    """With what a study is run.
-
-    Parameters
-    ----------
-    workers
-        Processes, each with one thread; as many as there are cores by default. With 1 and no limits, everything runs in
-        this one. Beside ``executor``: how many runs it does at a time.
-    executor
-        Any `concurrent.futures.Executor`; it is not shut down.
-    cluster
-        The address of a Dask scheduler, such as ``"tcp://127.0.0.1:8786"``.
-    timeout
-        Seconds that a run may take, until its process is killed and the run has failed.
-    memory
-        Bytes that a run's process may hold, until it is killed and the run has failed (Linux).
-    keep_weights
-        Whether the trained weights are kept in the store.
-    together
-        Networks given at most to a trainer that trains many at once.
-    progress
-        Whether to show a progress bar; None for only in terminals and notebooks.
-    """
-
-    workers: int | None = None
-    executor: Executor | None = None
-    cluster: str | None = None
-    timeout: float | None = None
-    memory: int | None = None
-    keep_weights: bool = False
-    together: int = 64
-    progress: bool | None = None
-
-    def __post_init__(self) -> None:
-        if self.workers is not None:
-            check_integer("workers", self.workers, low=1)
-        check_integer("together", self.together, low=1)
-        check_limits(self.timeout, self.memory)
-        if self.executor is not None and self.cluster is not None:
-            raise InvalidParameterError(f"give an executor or a cluster, not both, but got cluster={self.cluster!r}")
-
-    @contextmanager
-    def backend(self, datasets: Iterable[str], trainers: Iterable[str]) -> Iterator[Backend]:
-        """The workers, until the block ends; killed where they are when it ends by an error."""
-        timeout, memory = check_limits(self.timeout, self.memory)
-        if self.cluster is not None:
-            from trainers.study.cluster import cluster_backend
-
-            backend: Backend = cluster_backend(self.cluster, timeout, memory)
-        elif self.executor is not None:
-            backend = foreign_backend(self.executor, self.workers, timeout, memory)
-        else:
-            workers = available_cores() if self.workers is None else self.workers
-            backend = local_backend(workers, timeout, memory, sorted(datasets), sorted(trainers))
-        try:
-            yield backend
-        except BaseException:
-            backend.close(kill=True)
-            raise
-        backend.close()
-
-
 def run_study(
     spec: str | os.PathLike[str] | Mapping[str, Any] | StudySpec,
     store: str | os.PathLike[str] | None = None,
     *,
     retry_failed: bool = False,
-    **means: Unpack[Options],
-) -> StudyOutcome:
+    workers: int | None = None,
+    executor: Executor | None = None,
+    cluster: str | None = None,
+    timeout: float | None = None,
+    memory: int | None = None,
+    keep_weights: bool = False,
+    together: int = 64,
+    progress: bool | None = None,
+) -> StudySummary:
     """Run what a study still lacks.
 
-    Each result is kept as soon as it is there: after Ctrl-C, a crash or ``kill -9``, call it again and only the rest
-    is trained.
+    Each result is kept as soon as it is there: after Ctrl-C, a crash or ``kill -9``, the same call trains only the
+    rest.
 
     Parameters
     ----------
@@ -157,9 +81,23 @@ def run_study(
         The SQLite file of the results; ``<name of the study>.sqlite`` in the current folder by default.
     retry_failed
         Whether runs that failed before are tried again.
-    **means
-        See `trainers.study.runner.Means`: ``workers``, ``executor``, ``cluster``, ``timeout``, ``memory``,
-        ``keep_weights``, ``together``, ``progress``.
+    workers
+        Number of processes, each with one thread; by default one per core. With 1 and no limits, everything runs in
+        the calling process. Beside ``executor``: the number of runs it does at a time.
+    executor
+        Any `concurrent.futures.Executor`; it is not shut down.
+    cluster
+        Address of a Dask scheduler, such as ``"tcp://127.0.0.1:8786"``.
+    timeout
+        Seconds that a run may take; then its process is killed and the run has failed.
+    memory
+        Bytes that the process of a run may hold; then it is killed and the run has failed (Linux).
+    keep_weights
+        Whether the trained weights are kept in the store.
+    together
+        Largest number of networks given at once to a trainer that trains many together.
+    progress
+        Whether to show a progress bar; None shows it only in terminals and notebooks.
 
     Raises
     ------
@@ -171,53 +109,78 @@ def run_study(
         When the executor or the cluster is gone.
     """
     started = time.perf_counter()
-    given = Means(**means)
+    execution = Execution(workers, executor, cluster, timeout, memory, keep_weights, together, progress)
     spec = read_spec(spec)
     target = open_store(f"{spec.name}.sqlite" if store is None else store)
-    datasets, trainers = ({getattr(point, key) for point in spec.points} for key in ("dataset", "trainer"))
-    if not target.path.exists():
-        # a new study: its workers start while it is being planned
-        with given.backend(datasets, trainers) as backend:
-            data = describe_data(spec)
-            check_fit(spec, data)  # before there is a store
-            with _writing(target) as writer:
-                planned, runs = _planned(writer, spec, data, retry_failed)
-                tally = _do(writer, backend, given, spec.name, runs, spec.metrics)
-    else:
-        with _writing(target) as writer:
-            data = known_facts(writer, spec)
-            check_fit(spec, data)
-            planned, runs = _planned(writer, spec, data, retry_failed)
-            tally = _with_workers(writer, given, spec.name, runs, spec.metrics, datasets, trainers)
+    datasets = {point.dataset for point in spec.points}
+    trainers = {point.trainer for point in spec.points}
+    with execution.workforce(datasets, trainers) as workforce:
+        new = target.is_new()
+        if new:
+            workforce.start()  # the workers of a new study start while it is planned
+        data = describe_data(spec) if new else known_facts(target, spec)
+        check_architectures(spec, data)  # before there is a store
+        with open_for_writing(target) as writer:
+            planned, runs = enter_plan(writer, spec, data, retry_failed)
+            tally = train_pending(writer, workforce, execution, spec.name, runs, spec.metrics)
     seconds = time.perf_counter() - started
-    return StudyOutcome(target.path, planned, tally.trained, tally.failed, planned - len(runs), seconds)
+    return StudySummary(target.path, planned, tally.trained, tally.failed, planned - len(runs), seconds)
 
 
-def retry_study(store: str | os.PathLike[str], **means: Unpack[Options]) -> StudyOutcome:
-    """Try again what failed, and run what is pending, without the spec: a store knows its runs.
+def retry_study(
+    store: str | os.PathLike[str],
+    *,
+    workers: int | None = None,
+    executor: Executor | None = None,
+    cluster: str | None = None,
+    timeout: float | None = None,
+    memory: int | None = None,
+    keep_weights: bool = False,
+    together: int = 64,
+    progress: bool | None = None,
+) -> StudySummary:
+    """Try again what failed, and run what is pending. A store knows its runs, so the spec is not needed.
 
     Parameters
     ----------
     store
         The SQLite file.
-    **means
+    workers, executor, cluster, timeout, memory, keep_weights, together, progress
+        As for `run_study`.
+
+    Raises
+    ------
+    StoreError, WorkerError
         As for `run_study`.
     """
     started = time.perf_counter()
-    given, target = Means(**means), _existing(store)
-    with _writing(target) as writer:
+    execution = Execution(workers, executor, cluster, timeout, memory, keep_weights, together, progress)
+    target = existing_store(store)
+    with execution.workforce() as workforce, open_for_writing(target) as writer:
         writer.retry()
         runs = writer.pending()
         content = writer.meta("spec", {})
         metrics = content.get("metrics", DEFAULT_METRICS)
-        metrics = [metrics] if isinstance(metrics, str) else metrics
-        tally = _with_workers(writer, given, content.get("name", "study"), runs, metrics, (), ())
-        known = writer.n_runs()
+        name = content.get("name", "study")
+        tally = train_pending(
+            writer, workforce, execution, name, runs, [metrics] if isinstance(metrics, str) else metrics
+        )
+        planned = writer.n_runs()
     seconds = time.perf_counter() - started
-    return StudyOutcome(target.path, known, tally.trained, tally.failed, known - len(runs), seconds)
+    return StudySummary(target.path, planned, tally.trained, tally.failed, planned - len(runs), seconds)
 
 
-def measure_study(store: str | os.PathLike[str], metrics: str | Iterable[str], **means: Unpack[Options]) -> int:
+def measure_study(
+    store: str | os.PathLike[str],
+    metrics: str | Iterable[str],
+    *,
+    workers: int | None = None,
+    executor: Executor | None = None,
+    cluster: str | None = None,
+    timeout: float | None = None,
+    memory: int | None = None,
+    progress: bool | None = None,
+) -> int:
     """Compute more metrics of every topology of a store; nothing is trained.
 
     Parameters
@@ -226,23 +189,29 @@ def measure_study(store: str | os.PathLike[str], metrics: str | Iterable[str], *
         The SQLite file.
     metrics
         Names or groups, see ``topograph list metrics``.
-    **means
-        As for `run_study`.
+    workers, executor, cluster, timeout, memory, progress
+        As for `run_study`; the limits hold for each topology.
 
     Returns
     -------
     int
-        Topologies that were measured.
+        Number of topologies that were measured.
+
+    Raises
+    ------
+    StoreError, WorkerError
+        As for `run_study`.
     """
-    given, target = Means(**means), _existing(store)
+    execution = Execution(workers, executor, cluster, timeout, memory, progress=progress)
+    target = existing_store(store)
     names = [metric.name for metric in select_metrics(metrics)]
-    with _writing(target) as writer:
-        before = _complete(writer, names)
+    with execution.workforce() as workforce, open_for_writing(target) as writer:
+        before = count_measured(writer, names)
         if before < len(writer.measured()):
-            with given.backend((), ()) as backend:
-                agenda = Agenda(writer, (), names, slots=backend.slots, remeasure=True)
-                drive(writer, agenda, backend, Progress("measure", 0, 0.0, show=given.progress), {})
-        return _complete(writer, names) - before
+            backend = workforce.start()
+            agenda = Agenda(writer, (), names, slots=backend.slots, remeasure=True)
+            drive(writer, agenda, backend, Progress("measure", 0, 0.0, show=progress), {})
+        return count_measured(writer, names) - before
 
 
 def read_spec(spec: str | os.PathLike[str] | Mapping[str, Any] | StudySpec) -> StudySpec:
@@ -252,23 +221,56 @@ def read_spec(spec: str | os.PathLike[str] | Mapping[str, Any] | StudySpec) -> S
     return StudySpec.from_mapping(spec) if isinstance(spec, Mapping) else StudySpec.from_toml(spec)
 
 
-def known_facts(writer: StoreWriter, spec: StudySpec) -> dict[str, DataFacts]:
-    """The facts of the data: those of named sets as the store has them, so that going on reads no data."""
-    kept = {name: DataFacts(**facts) for name, facts in writer.meta("data", {}).items()}
-    named = {point.dataset for point in spec.points if not point.dataset.endswith(".npz")}
-    if named >= {point.dataset for point in spec.points} and named <= set(kept):
-        return {name: kept[name] for name in named}
+def known_facts(store: Store, spec: StudySpec) -> dict[str, DataFacts]:
+    """The facts of the data: those of named sets as the store has them, so that continuing a study reads no data."""
+    kept = {name: DataFacts(**facts) for name, facts in store.meta().get("data", {}).items()}
+    datasets = {point.dataset for point in spec.points}
+    if datasets <= set(kept) and not any(name.endswith(".npz") for name in datasets):
+        return {name: kept[name] for name in datasets}
     return describe_data(spec)
 
 
-def _planned(
-    writer: StoreWriter, spec: StudySpec, data: Mapping[str, DataFacts], retry_failed: bool
+def existing_store(path: str | os.PathLike[str]) -> Store:
+    """A store that must be there already.
+
+    Raises
+    ------
+    StoreError
+    """
+    store = open_store(path)
+    store.counts()
+    return store
+
+
+@contextmanager
+def open_for_writing(store: Store) -> Iterator[StoreWriter]:
+    """The writer of a store, which holds a note about the writing process for as long."""
+    with store.writer() as writer:
+        writer.set_meta({"writer": {"pid": os.getpid(), "machine": platform.node(), "since": time.time()}})
+        try:
+            yield writer
+        finally:
+            with suppress(sqlite3.Error):  # on a full disk the note stays, and ``status`` sees that it is stale
+                writer.set_meta({"writer": None})
+
+
+def enter_plan(
+    writer: StoreWriter, spec: StudySpec, data: Mapping[str, DataFacts], retry_failed: bool = False
 ) -> tuple[int, list[tuple[int, float]]]:
-    """Enter a study's runs, where they are not known; returns how many, and those to be trained with their costs."""
+    """Enter the runs of a study that the store does not know.
+
+    Returns
+    -------
+    planned
+        Number of runs of the study.
+    runs
+        Numbers and costs of those that are still to be trained.
+    """
     key, plans = plan_id(spec, data), writer.meta("plans", {})
     if key not in plans:
         plans[key] = writer.plan(plan_runs(spec, data), {"data": {name: vars(facts) for name, facts in data.items()}})
-    writer.say({**study_meta(spec), "plans": plans, "versions": {package: version(package) for package in _VERSIONS}})
+    versions = {package: version(package) for package in _VERSIONS}
+    writer.set_meta({**study_meta(spec), "plans": plans, "versions": versions})
     asked = None if plans[key] == writer.n_runs() else writer.runs_of(run.run_id for run in plan_runs(spec, data))
     if retry_failed:
         writer.retry(asked)
@@ -276,67 +278,37 @@ def _planned(
     return plans[key], runs if asked is None else [(run, cost) for run, cost in runs if run in asked]
 
 
-def _with_workers(
+def train_pending(
     writer: StoreWriter,
-    given: Means,
+    workforce: Workforce,
+    execution: Execution,
     name: str,
     runs: Sequence[tuple[int, float]],
     metrics: Iterable[str],
-    datasets: Iterable[str],
-    trainers: Iterable[str],
 ) -> Tally:
-    """As `_do`, with workers only where there is something to do."""
+    """Train some runs and measure their topologies; the workers start only where there is something to do."""
     names = [metric.name for metric in select_metrics(metrics)]
-    given_up, wanted = writer.unmeasurable(), set(names)
-    if not runs and all(wanted <= known or recipe in given_up for recipe, known in writer.measured().items()):
+    unmeasurable, wanted = writer.unmeasurable(), set(names)
+    if not runs and all(wanted <= known or recipe in unmeasurable for recipe, known in writer.measured().items()):
         return Tally()
-    with given.backend(datasets, trainers) as backend:
-        return _do(writer, backend, given, name, runs, metrics)
-
-
-def _do(
-    writer: StoreWriter,
-    backend: Backend,
-    given: Means,
-    name: str,
-    runs: Sequence[tuple[int, float]],
-    metrics: Iterable[str],
-) -> Tally:
     costs = dict(runs)
+    backend = workforce.start()
     agenda = Agenda(
         writer,
         [run for run, _ in runs],
-        [metric.name for metric in select_metrics(metrics)],
-        together=1 if given.timeout is not None else given.together,  # the time of a run is its own
+        names,
+        together=1 if execution.timeout is not None else execution.together,  # a timeout holds for one run
         slots=backend.slots,
-        keep_weights=given.keep_weights,
+        keep_weights=execution.keep_weights,
     )
-    progress = Progress(name, len(runs), sum(costs.values()), writer.best_accuracy(), given.progress)
+    progress = Progress(name, len(runs), sum(costs.values()), writer.best_accuracy(), execution.progress)
     try:
         return drive(writer, agenda, backend, progress, costs)
     finally:
         progress.close()
 
 
-def _complete(writer: StoreWriter, names: Iterable[str]) -> int:
-    """Recipes of whose topologies all these metrics are known."""
+def count_measured(writer: StoreWriter, names: Iterable[str]) -> int:
+    """Number of recipes for whose topologies all these metrics are known."""
     wanted = set(names)
     return sum(wanted <= known for known in writer.measured().values())
-
-
-def _existing(store: str | os.PathLike[str]) -> Store:
-    target = open_store(store)
-    target.counts()  # refuses what is no store, and does not make one
-    return target
-
-
-@contextmanager
-def _writing(target: Store) -> Iterator[StoreWriter]:
-    """The store's writer, and for as long a note in it of who writes."""
-    with target.writer() as writer:
-        writer.say({"writer": {"pid": os.getpid(), "machine": platform.node(), "since": time.time()}})
-        try:
-            yield writer
-        finally:
-            with suppress(sqlite3.Error):  # on a full disk the note stays, and status sees it is stale
-                writer.say({"writer": None})

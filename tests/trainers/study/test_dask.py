@@ -99,7 +99,7 @@ def test_a_worker_killed_in_the_middle_costs_nothing(tmp_path):
 
 
 def test_the_scheduler_killed_in_the_middle_stops_the_study_and_it_goes_on(tmp_path, monkeypatch):
-    monkeypatch.setattr("trainers.study.cluster._PATIENCE", 1.0)
+    monkeypatch.setattr("trainers.study.engine.cluster._PATIENCE", 1.0)
     content = toy_study("sleepy", seeds=range(4), training={"epochs": 3})
     store = Store(tmp_path / "s.sqlite")
     with scheduler() as (first, address), worker(address):
@@ -131,9 +131,9 @@ def test_limits_and_crashes_on_a_cluster(tmp_path):
 def test_tasks_are_small(tmp_path):
     from distributed.protocol.pickle import dumps
 
-    from trainers.study.plan import plan_runs
-    from trainers.study.spec import StudySpec
-    from trainers.study.worker import Job
+    from trainers.study.plan.runs import plan_runs
+    from trainers.study.records import Job
+    from trainers.study.spec.study_spec import StudySpec
 
     spec = StudySpec.from_toml(ROOT / "studies" / "digits.toml")
     run = next(plan_runs(spec))
@@ -142,6 +142,6 @@ def test_tasks_are_small(tmp_path):
 
 
 def test_no_scheduler(tmp_path, monkeypatch):
-    monkeypatch.setattr("trainers.study.cluster._CONNECTION", 1.0)
+    monkeypatch.setattr("trainers.study.engine.cluster._CONNECTION", 1.0)
     with pytest.raises(WorkerError, match="no Dask scheduler answers"):
         run_study(toy_study(), tmp_path / "s.sqlite", cluster="tcp://127.0.0.1:9")

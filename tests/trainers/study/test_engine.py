@@ -15,10 +15,10 @@ from tests.trainers.study import toy_trainers as toys_of
 from tests.trainers.study.conftest import TOPOLOGIES, toy_study
 from topograph.errors import InvalidParameterError, StoreError, TopographError, WorkerError
 from trainers.study import Store, measure_study, retry_study, run_study
-from trainers.study import worker as worker_module
-from trainers.study.cell import Cell, CellDiedError, CellLimitError
-from trainers.study.pool import CellPool
-from trainers.study.schema import SCHEMA_VERSION
+from trainers.study.engine import worker as worker_module
+from trainers.study.engine.pool import SandboxPool
+from trainers.study.engine.sandbox import Sandbox, SandboxDiedError, SandboxLimitError
+from trainers.study.store.schema import SCHEMA_VERSION
 
 pytestmark = pytest.mark.usefixtures("toys")
 
@@ -65,7 +65,7 @@ def test_one_worker_survives_an_error_of_the_call_itself_as_two_do(tmp_path, mon
             raise LookupError("a package that is not installed")
         return worker_module.execute(jobs)
 
-    monkeypatch.setattr("trainers.study.backends.execute", broken)
+    monkeypatch.setattr("trainers.study.engine.backends.execute", broken)
     outcome, runs = study(tmp_path, toy_study(), workers=1)
     assert (outcome.trained, outcome.failed) == (TOPOLOGIES, TOPOLOGIES)
     assert set(runs.loc[runs["status"] == "failed", "reason"]) == {"LookupError: a package that is not installed"}
@@ -152,7 +152,7 @@ def test_ctrl_c_keeps_what_has_ended(tmp_path):
 
 
 def test_a_full_disk_stops_cleanly(tmp_path, monkeypatch):
-    from trainers.study.writer import StoreWriter
+    from trainers.study.store.writer import StoreWriter
 
     whole = StoreWriter.__init__
 
@@ -258,7 +258,7 @@ def test_masks_are_made_again_and_weights_where_kept(tmp_path):
 
 
 def test_a_construction_that_changed_is_not_mixed_with_its_former_self(tmp_path, monkeypatch):
-    from trainers.study.recipe import Recipe
+    from trainers.study.spec.recipe import Recipe
 
     study(tmp_path, toy_study(seeds=(0,)), workers=1)
     build = Recipe.build
@@ -277,7 +277,7 @@ def test_a_construction_that_changed_is_not_mixed_with_its_former_self(tmp_path,
 def test_the_longest_come_first(tmp_path, monkeypatch):
     seen = []
     execute = worker_module.execute
-    monkeypatch.setattr("trainers.study.backends.execute", lambda jobs: seen.extend(jobs) or execute(jobs))
+    monkeypatch.setattr("trainers.study.engine.backends.execute", lambda jobs: seen.extend(jobs) or execute(jobs))
     content = toy_study()
     content["training"] = {"epochs": [1, 3]}
     study(tmp_path, content, workers=1)
@@ -313,8 +313,8 @@ def test_a_cell_dies_with_its_owner(tmp_path):
     import sys
 
     code = (
-        "import time; from trainers.study.pool import CellPool\n"
-        "pool = CellPool(1); pool.submit(time.sleep, 600); print(pool.pids[0], flush=True); time.sleep(600)"
+        "import time; from trainers.study.engine.pool import SandboxPool\n"
+        "pool = SandboxPool(1); pool.submit(time.sleep, 600); print(pool.pids[0], flush=True); time.sleep(600)"
     )
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as owner:
         pid = int(owner.stdout.readline())
@@ -335,13 +335,13 @@ def _running(pid):
 
 
 def test_a_cell_says_what_it_died_of():
-    cell = Cell()
-    with pytest.raises(CellDiedError, match="exit status 3"):
+    cell = Sandbox()
+    with pytest.raises(SandboxDiedError, match="exit status 3"):
         cell.call(os._exit, (3,))
-    cell = Cell()
-    with pytest.raises(CellLimitError, match=r"0\.2 s"):
+    cell = Sandbox()
+    with pytest.raises(SandboxLimitError, match=r"0\.2 s"):
         cell.call(time.sleep, (60,), 0.2)
-    cell = Cell(first=(os.kill, (0, 99999)))  # what fails at the start is passed over
+    cell = Sandbox(first=(os.kill, (0, 99999)))  # what fails at the start is passed over
     with pytest.raises(ZeroDivisionError):
         cell.call(divmod, (1, 0))
     assert cell.call(divmod, (7, 2)) == (3, 1)
@@ -349,22 +349,22 @@ def test_a_cell_says_what_it_died_of():
 
 
 def test_cells_have_one_thread_each():
-    with CellPool(1) as pool:
+    with SandboxPool(1) as pool:
         assert pool.submit(os.getenv, "OMP_NUM_THREADS").result() == "1"
         assert pool.submit(os.getenv, "NUMBA_NUM_THREADS").result() == "1"
 
 
 def test_a_pool_finishes_what_is_queued_or_drops_it():
-    with CellPool(2) as pool:
+    with SandboxPool(2) as pool:
         futures = [pool.submit(pow, 2, i) for i in range(20)]
     assert [future.result() for future in futures] == [2**i for i in range(20)]
     with pytest.raises(RuntimeError, match="shut down"):
         pool.submit(pow, 2, 2)
-    with CellPool(1) as pool:
+    with SandboxPool(1) as pool:
         first, *rest = [pool.submit(os._exit, 3), pool.submit(pow, 2, 10), pool.submit(pow, 2, 11)]
-    assert isinstance(first.exception(), CellDiedError)
+    assert isinstance(first.exception(), SandboxDiedError)
     assert [future.result() for future in rest] == [1024, 2048]
-    pool = CellPool(1)
+    pool = SandboxPool(1)
     futures = [pool.submit(time.sleep, 60) for _ in range(3)]
     time.sleep(0.2)
     pool.kill()

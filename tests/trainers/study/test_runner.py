@@ -14,8 +14,8 @@ import pytest
 from tests.trainers.study.conftest import SMALL, changed
 from topograph.errors import SpecError, StoreError
 from trainers.study import Store, StudySpec, run_study
-from trainers.study.plan import plan_runs
-from trainers.study.worker import execute
+from trainers.study.engine.worker import execute
+from trainers.study.plan.runs import plan_runs
 
 ROOT = Path(__file__).parents[3]
 # random_regular 2 degrees × 2 topologies, regular_rotating 2, dense 1; two trainings of each
@@ -78,11 +78,11 @@ def test_ctrl_c_loses_nothing(tmp_path, monkeypatch):
             raise KeyboardInterrupt
         return execute(task)
 
-    monkeypatch.setattr("trainers.study.backends.execute", interrupted)
+    monkeypatch.setattr("trainers.study.engine.backends.execute", interrupted)
     with pytest.raises(KeyboardInterrupt):
         run_study(SMALL, tmp_path / "s.sqlite", workers=1, progress=False)
     assert Store(tmp_path / "s.sqlite").counts()["done"] == 5
-    monkeypatch.setattr("trainers.study.backends.execute", execute)
+    monkeypatch.setattr("trainers.study.engine.backends.execute", execute)
     assert run_study(SMALL, tmp_path / "s.sqlite", workers=1, progress=False).trained == SMALL_RUNS - 5
 
 

@@ -8,9 +8,9 @@ import pytest
 from tests.trainers.study.conftest import SMALL, changed
 from topograph.errors import SpecError
 from trainers.study import StudySpec, run_study
-from trainers.study.axes import expand
-from trainers.study.faults import find_line
-from trainers.study.recipe import Recipe
+from trainers.study.spec.faults import find_line
+from trainers.study.spec.recipe import Recipe
+from trainers.study.spec.values import expand
 
 ROOT = Path(__file__).parents[3]
 

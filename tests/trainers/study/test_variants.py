@@ -6,9 +6,9 @@ import pytest
 
 import topograph as tg
 from topograph.errors import SpecError
-from trainers.study.plan import plan_runs
-from trainers.study.spec import StudySpec
-from trainers.study.variants import PLAIN, Variant
+from trainers.study.plan.runs import plan_runs
+from trainers.study.spec.study_spec import StudySpec
+from trainers.study.spec.variants import PLAIN, Variant
 
 TOPOLOGY = tg.Topology.build("regular_rotating", [24, 18, 5], [4, 5])
 

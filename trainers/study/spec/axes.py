@@ -15,10 +15,10 @@ from topograph.errors import UnknownNameError, UnsupportedSettingError
 from trainers.config import TrainingConfig
 from trainers.datasets import available_datasets
 from trainers.registry import available_trainers
-from trainers.study.axes import expand, unique
-from trainers.study.faults import Path, SpecFault, at, check_keys
-from trainers.study.recipe import Options
-from trainers.study.variants import Variant
+from trainers.study.spec.faults import Path, SpecFault, at, check_keys
+from trainers.study.spec.recipe import Options
+from trainers.study.spec.values import expand, unique
+from trainers.study.spec.variants import Variant
 
 SETTINGS = tuple(field.name for field in fields(TrainingConfig) if field.name != "seed")
 SEEDS = ("topology_seeds", "training_seeds")

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from trainers.config import TrainingConfig
-from trainers.study.axes import expand
-from trainers.study.faults import Path, SpecFault, at, check_keys
-from trainers.study.reading import AXES, SETTINGS, Wanted, in_plural, read_axis
-from trainers.study.recipe import Recipe
+from trainers.study.spec.axes import AXES, SETTINGS, Wanted, in_plural, read_axis
+from trainers.study.spec.faults import Path, SpecFault, at, check_keys
+from trainers.study.spec.recipe import Recipe
+from trainers.study.spec.values import expand
 
 _DEFAULTS = TrainingConfig().to_record()
 

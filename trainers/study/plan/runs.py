@@ -9,12 +9,10 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
-from topograph.errors import SpecError
 from trainers.config import TrainingConfig
-from trainers.datasets import load_dataset
 from trainers.registry import get_trainer
-from trainers.study.recipe import Recipe
-from trainers.study.spec import StudySpec
+from trainers.study.plan.data_facts import DataFacts, describe_data
+from trainers.study.spec import Recipe, StudySpec
 
 IDENTITY = 1
 """Part of every run's id. To be raised when a recipe makes other connections, or the same training other numbers."""
@@ -23,32 +21,8 @@ _DEFAULTS = TrainingConfig().to_record()
 
 
 @dataclass(frozen=True)
-class DataFacts:
-    """What planning needs to know of a data set.
-
-    Parameters
-    ----------
-    content_hash
-        Of all samples and labels.
-    n_train, n_features, n_classes
-        Its sizes.
-    """
-
-    content_hash: str
-    n_train: int
-    n_features: int
-    n_classes: int
-
-    @classmethod
-    def of(cls, name: str) -> DataFacts:
-        """Load a data set by name and look at it."""
-        data = load_dataset(name)
-        return cls(data.content_hash, len(data.x_train), data.n_features, data.n_classes)
-
-
-@dataclass(frozen=True)
 class Condition:
-    """On what, with what and how a network is trained.
+    """Data set, trainer and settings of a run.
 
     Parameters
     ----------
@@ -84,7 +58,7 @@ class Run:
     recipe, condition, seed
         What to train, on what, with what and how.
     cost
-        How long it takes, in no unit: for comparison.
+        Relative cost, in arbitrary units.
     """
 
     run_id: str
@@ -121,27 +95,6 @@ def plan_runs(spec: StudySpec, data: Mapping[str, DataFacts] | None = None) -> I
             if run_id not in seen:
                 seen.add(run_id)
                 yield Run(run_id, key, recipe, condition, seed, cost)
-
-
-def describe_data(spec: StudySpec) -> dict[str, DataFacts]:
-    """The facts of each data set of a study."""
-    return {name: DataFacts.of(name) for name in sorted({point.dataset for point in spec.points})}
-
-
-def check_fit(spec: StudySpec, data: Mapping[str, DataFacts]) -> None:
-    """Refuse networks whose ends do not match their data.
-
-    Raises
-    ------
-    SpecError
-    """
-    for dataset, sizes in dict.fromkeys((point.dataset, point.recipe.sizes) for point in spec.points):
-        facts = data[dataset]
-        if (sizes[0], sizes[-1]) != (facts.n_features, facts.n_classes):
-            raise SpecError(
-                f"[grid] architectures: {dataset} has {facts.n_features} inputs and {facts.n_classes} classes, but an "
-                f"architecture is {list(sizes)}: it must begin with {facts.n_features} and end with {facts.n_classes}"
-            )
 
 
 def trainer_versions(spec: StudySpec) -> dict[str, str]:

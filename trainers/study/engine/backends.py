@@ -12,9 +12,10 @@ from typing import Any
 from topograph.checks import check_integer, check_real
 from topograph.cores import available_cores
 from topograph.errors import InvalidParameterError, TopographError, WorkerError
-from trainers.study.cell import Cell, CellDiedError
-from trainers.study.pool import CellPool
-from trainers.study.worker import Job, Outcome, execute, warm
+from trainers.study.engine.pool import SandboxPool
+from trainers.study.engine.sandbox import Sandbox, SandboxDiedError
+from trainers.study.engine.worker import execute, warm
+from trainers.study.records import Job, JobResult
 
 
 class WorkerLostError(TopographError, RuntimeError):
@@ -60,7 +61,7 @@ class Backend:
         self._confine = not isolated and (timeout is not None or memory is not None)
         self._owned = owned
 
-    def submit(self, jobs: Sequence[Job]) -> Future[list[Outcome]]:
+    def submit(self, jobs: Sequence[Job]) -> Future[list[JobResult]]:
         """Have some jobs done."""
         try:
             if self._confine:
@@ -69,7 +70,7 @@ class Backend:
         except (BrokenExecutor, RuntimeError) as error:
             raise WorkerError(f"the executor takes no more work: {error}. What was finished is kept") from error
 
-    def result(self, future: Future[list[Outcome]]) -> list[Outcome]:
+    def result(self, future: Future[list[JobResult]]) -> list[JobResult]:
         """What came of the jobs.
 
         Raises
@@ -81,7 +82,7 @@ class Backend:
         """
         try:
             return future.result()
-        except CellDiedError as error:
+        except SandboxDiedError as error:
             raise WorkerLostError(str(error)) from error
         except (CancelledError, BrokenExecutor) as error:
             self.check()
@@ -105,7 +106,7 @@ class Backend:
 
     def close(self, kill: bool = False) -> None:
         """Release what was taken; with ``kill``, in the middle of whatever is going on."""
-        if self._owned and kill and isinstance(self._executor, CellPool):
+        if self._owned and kill and isinstance(self._executor, SandboxPool):
             self._executor.kill()
         elif self._owned:
             self._executor.shutdown(wait=True, cancel_futures=kill)
@@ -130,7 +131,7 @@ def local_backend(
     """Cells on this machine; with one worker and no limits, this process itself."""
     if workers == 1 and timeout is None and memory is None:
         return Backend(Inline(), 1, 1000, isolated=True, owned=True, patience=0.02)
-    pool = CellPool(workers, timeout=timeout, memory=memory, first=(warm, (tuple(datasets), tuple(trainers))))
+    pool = SandboxPool(workers, timeout=timeout, memory=memory, first=(warm, (tuple(datasets), tuple(trainers))))
     return Backend(pool, workers, 2 * workers, isolated=True, owned=True)
 
 
@@ -143,14 +144,14 @@ def foreign_backend(executor: Executor, workers: int | None, timeout: float | No
 _OWN = threading.local()
 
 
-def execute_confined(jobs: Sequence[Job], timeout: float | None, memory: int | None) -> list[Outcome]:
+def execute_confined(jobs: Sequence[Job], timeout: float | None, memory: int | None) -> list[JobResult]:
     """As `execute`, in a cell of the calling thread, which is kept for the next call."""
-    cell: Cell | None = getattr(_OWN, "cell", None)
+    cell: Sandbox | None = getattr(_OWN, "cell", None)
     if cell is None or _OWN.memory != memory:
         if cell is not None:
             cell.kill()
         data = {job.condition.dataset: job.condition.trainer for job in jobs if job.condition is not None}
-        cell = Cell(memory, first=(warm, (tuple(data), tuple(data.values()))))
+        cell = Sandbox(memory, first=(warm, (tuple(data), tuple(data.values()))))
         _OWN.cell, _OWN.memory = cell, memory
     try:
         return cell.call(execute, (jobs,), timeout)  # type: ignore[no-any-return]

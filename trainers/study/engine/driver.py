@@ -11,12 +11,12 @@ from contextlib import suppress
 from queue import Empty, SimpleQueue
 
 from topograph.errors import WorkerError
-from trainers.study.agenda import Agenda, Ticket
-from trainers.study.backends import Backend, WorkerLostError
-from trainers.study.cell import CellLimitError
-from trainers.study.progress import Progress
-from trainers.study.worker import Outcome
-from trainers.study.writer import StoreWriter
+from trainers.study.engine.agenda import Agenda, Ticket
+from trainers.study.engine.backends import Backend, WorkerLostError
+from trainers.study.engine.progress import Progress
+from trainers.study.engine.sandbox import SandboxLimitError
+from trainers.study.records import JobResult
+from trainers.study.store import StoreWriter
 
 
 class Tally:
@@ -40,8 +40,8 @@ def drive(
         When the workers are gone. What was finished is kept.
     """
     tally = Tally()
-    ended: SimpleQueue[Future[list[Outcome]]] = SimpleQueue()
-    under_way: dict[Future[list[Outcome]], list[Ticket]] = {}
+    ended: SimpleQueue[Future[list[JobResult]]] = SimpleQueue()
+    under_way: dict[Future[list[JobResult]], list[Ticket]] = {}
 
     def settle() -> None:
         """Write down everything that has ended."""
@@ -51,7 +51,7 @@ def drive(
             for ticket, outcome in _outcomes(agenda, backend, future, under_way.pop(future))
         ]
         kept = [agenda.settle(ticket, outcome) for ticket, outcome in found]
-        writer.keep(kept)
+        writer.save(kept)
         for result in kept:
             if not result.trained:
                 continue
@@ -78,7 +78,7 @@ def drive(
         raise
 
 
-def _drained(queue: SimpleQueue[Future[list[Outcome]]]) -> Iterator[Future[list[Outcome]]]:
+def _drained(queue: SimpleQueue[Future[list[JobResult]]]) -> Iterator[Future[list[JobResult]]]:
     while True:
         try:
             yield queue.get_nowait()
@@ -87,19 +87,19 @@ def _drained(queue: SimpleQueue[Future[list[Outcome]]]) -> Iterator[Future[list[
 
 
 def _outcomes(
-    agenda: Agenda, backend: Backend, future: Future[list[Outcome]], tickets: list[Ticket]
-) -> list[tuple[Ticket, Outcome]]:
+    agenda: Agenda, backend: Backend, future: Future[list[JobResult]], tickets: list[Ticket]
+) -> list[tuple[Ticket, JobResult]]:
     try:
         return list(zip(tickets, backend.result(future), strict=True))
     except WorkerLostError as error:
         return agenda.died(tickets, str(error))
-    except CellLimitError as error:
+    except SandboxLimitError as error:
         if len(tickets) > 1:  # alone, each has its own time
             return agenda.died(tickets, str(error))
-        outcome = Outcome(reason=str(error), unmeasured=str(error) if tickets[0].job.metrics else "")
+        outcome = JobResult(reason=str(error), unmeasured=str(error) if tickets[0].job.metrics else "")
         return [(tickets[0], outcome)]
     except WorkerError:
         raise
     except Exception as error:  # the call itself went wrong over there: a package that is not installed, say
         words = f"{type(error).__name__}: {error}"
-        return [(ticket, Outcome(reason=words, traceback=traceback.format_exc())) for ticket in tickets]
+        return [(ticket, JobResult(reason=words, traceback=traceback.format_exc())) for ticket in tickets]

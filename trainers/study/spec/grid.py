@@ -11,11 +11,21 @@ from typing import Any
 from topograph.constructions import get_construction
 from topograph.errors import UnknownNameError
 from trainers.config import TrainingConfig
-from trainers.study.axes import unique
-from trainers.study.faults import Path, SpecFault, at, check_keys
-from trainers.study.reading import AXES, SEEDS, SETTINGS, SINGULAR, Choice, Wanted, in_plural, read_axis, read_settings
-from trainers.study.recipe import Recipe
-from trainers.study.variants import PLAIN
+from trainers.study.spec.axes import (
+    AXES,
+    SEEDS,
+    SETTINGS,
+    SINGULAR,
+    Choice,
+    Wanted,
+    in_plural,
+    read_axis,
+    read_settings,
+)
+from trainers.study.spec.faults import Path, SpecFault, at, check_keys
+from trainers.study.spec.recipe import Recipe
+from trainers.study.spec.values import unique
+from trainers.study.spec.variants import PLAIN
 
 
 @dataclass(frozen=True)

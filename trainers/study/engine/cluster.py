@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from topograph.errors import MissingDependencyError, WorkerError
-from trainers.study.backends import Backend
+from trainers.study.engine.backends import Backend
 
 _PATIENCE = 20.0
 _CONNECTION = 10.0

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from trainers.registry import get_trainer
-from trainers.study.worker import Job, Outcome
-from trainers.study.writer import Kept, StoreWriter
+from trainers.study.records import Job, JobResult
+from trainers.study.store import FinishedJob, StoreWriter
 
 _AHEAD = 1000
 _DEATHS = 3
@@ -100,7 +100,7 @@ class Agenda:
                 return [ticket]
         return []
 
-    def settle(self, ticket: Ticket, outcome: Outcome) -> Kept:
+    def settle(self, ticket: Ticket, outcome: JobResult) -> FinishedJob:
         """What is to be kept of a ticket's outcome."""
         if ticket.job.metrics:
             if outcome.profile is not None:
@@ -109,13 +109,13 @@ class Agenda:
                 self._ask_again(ticket)
         known = self._writer.topologies.get(ticket.recipe, outcome.topology_id)
         if outcome.topology_id and outcome.topology_id != known:
-            outcome = Outcome(
+            outcome = JobResult(
                 reason=f"StoreError: the recipe made other connections on {outcome.machine} ({outcome.topology_id}) "
                 f"than elsewhere ({known}): the machines have different versions of a construction"
             )
-        return Kept(ticket.job.run, ticket.recipe, outcome, ticket.trains, 1 + ticket.deaths)
+        return FinishedJob(ticket.job.run, ticket.recipe, outcome, ticket.trains, 1 + ticket.deaths)
 
-    def died(self, tickets: Sequence[Ticket], reason: str) -> list[tuple[Ticket, Outcome]]:
+    def died(self, tickets: Sequence[Ticket], reason: str) -> list[tuple[Ticket, JobResult]]:
         """A worker died under some tickets: they are tried again one by one; what has died too often is returned."""
         lost = []
         for ticket in tickets:
@@ -128,7 +128,7 @@ class Agenda:
                 words = f"{ticket.deaths} times: {(reason.splitlines() or [''])[0]}"
                 unmeasured = words if ticket.job.metrics else ""
                 ticket = replace(ticket, deaths=ticket.deaths - 1)  # its last attempt is counted with its end
-                lost.append((ticket, Outcome(unmeasured=unmeasured, reason=words, traceback=reason)))
+                lost.append((ticket, JobResult(unmeasured=unmeasured, reason=words, traceback=reason)))
         return lost
 
     def _ask_again(self, ticket: Ticket) -> None:

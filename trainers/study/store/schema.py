@@ -88,14 +88,7 @@ def prepare(connection: sqlite3.Connection, path: Path, create: bool) -> None:
     StoreError
         Nothing has been changed then.
     """
-    try:
-        (application,) = connection.execute("PRAGMA application_id").fetchone()
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        (tables,) = connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
-    except sqlite3.OperationalError:
-        raise
-    except sqlite3.DatabaseError as error:
-        raise StoreError(f"{path} is not a study store: {error}") from error
+    application, version, tables = _marks(connection, path)
     if create and not tables and not application:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.executescript(
@@ -109,3 +102,27 @@ def prepare(connection: sqlite3.Connection, path: Path, create: bool) -> None:
             f"{path} has schema version {version}, but this topograph reads version {SCHEMA_VERSION}; "
             "use the topograph that made it, or start a new store. Nothing was changed"
         )
+
+
+def is_empty(connection: sqlite3.Connection, path: Path) -> bool:
+    """Whether a database has neither tables nor anybody's mark.
+
+    Raises
+    ------
+    StoreError
+        When the file is not a database.
+    """
+    application, _, tables = _marks(connection, path)
+    return not application and not tables
+
+
+def _marks(connection: sqlite3.Connection, path: Path) -> tuple[int, int, int]:
+    """Application, version of the schema, number of tables."""
+    queries = ("PRAGMA application_id", "PRAGMA user_version", "SELECT COUNT(*) FROM sqlite_master")
+    try:
+        application, version, tables = (int(connection.execute(query).fetchone()[0]) for query in queries)
+    except sqlite3.OperationalError:
+        raise
+    except sqlite3.DatabaseError as error:
+        raise StoreError(f"{path} is not a study store: {error}") from error
+    return application, version, tables

@@ -12,12 +12,12 @@ from typing import Any
 
 from topograph.errors import SpecError
 from topograph.metrics.registry import select_metrics
-from trainers.study.axes import expand, unique
-from trainers.study.exclusion import Exclusion
-from trainers.study.faults import SpecFault, at, check_keys, find_line
-from trainers.study.grid import Grid, Point
-from trainers.study.reading import SINGULAR
-from trainers.study.recipe import Recipe
+from trainers.study.spec.axes import SINGULAR
+from trainers.study.spec.exclusion import Exclusion
+from trainers.study.spec.faults import SpecFault, at, check_keys, find_line
+from trainers.study.spec.grid import Grid, Point
+from trainers.study.spec.recipe import Recipe
+from trainers.study.spec.values import expand, unique
 
 _KEYS = ("name", "question", "grid", "training", "exclude", "metrics")
 DEFAULT_METRICS = ("sizes", "degrees", "structure", "spectral", "ramanujan")
@@ -34,7 +34,7 @@ class StudySpec:
     ``architectures``                    numbers of neurons, such as ``[[784, 300, 10], [784, 100, 10]]``
     ``constructions``                    names, or ``{ name = "watts_strogatz", beta = [0.1, 0.5] }`` with options;
                                          ``dense`` has no degree and is taken once an architecture
-    ``variants``                         see `trainers.study.variants.Variant`; ``dense`` is taken plain only
+    ``variants``                         see `trainers.study.spec.variants.Variant`; ``dense`` is taken plain only
     ``degrees``                          outputs of each input: one number for all layer pairs, or a list with one each
     ``densities``                        instead or besides: the share of connections, likewise
     ``topology_seeds, training_seeds``   topologies drawn for each point of the grid, and trainings of each
@@ -44,7 +44,7 @@ class StudySpec:
 
     Beside it, ``[training]`` holds settings for all grids (`trainers.TrainingConfig`), and each ``[[exclude]]`` leaves
     out the combinations that agree with all it says. Wherever a number is expected, a list or a range may stand
-    (`trainers.study.axes.expand`); every setting that has several values is an axis of the grid.
+    (`trainers.study.spec.values.expand`); every setting that has several values is an axis of the grid.
 
     Parameters
     ----------

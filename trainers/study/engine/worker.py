@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import io
 import json
-import platform
 import time
 import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -20,90 +18,13 @@ from topograph.topology import Topology
 from trainers.datasets import Dataset, load_dataset
 from trainers.registry import get_trainer
 from trainers.result import TrainingResult
-from trainers.study.plan import Condition
-from trainers.study.recipe import Recipe
+from trainers.study.records import MACHINE, Job, JobResult, Profile
+from trainers.study.spec import Recipe
 
-MACHINE = platform.node()
 _UNTRAINED = object()
 
 
-@dataclass(frozen=True)
-class Job:
-    """What to do for one run.
-
-    Parameters
-    ----------
-    run
-        Its number in the store.
-    recipe
-        Its topology.
-    topology_id
-        What the recipe is known to make; empty when it was never made.
-    metrics
-        Metrics to be computed of the topology.
-    condition
-        On what, with what and how to train; None when there is only something to measure.
-    seed
-        Of the training.
-    keep_weights
-        Whether the trained weights are wanted.
-    """
-
-    run: int
-    recipe: Recipe
-    topology_id: str = ""
-    metrics: tuple[str, ...] = ()
-    condition: Condition | None = None
-    seed: int = 0
-    keep_weights: bool = False
-
-
-@dataclass(frozen=True)
-class Profile:
-    """Metrics of a topology: parallel lists of (layer, metric), value, residual; and reasons by position."""
-
-    names: tuple[tuple[str, str], ...]
-    values: tuple[float, ...]
-    residuals: tuple[float, ...]
-    reasons: dict[int, str]
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What came of a job.
-
-    Parameters
-    ----------
-    topology_id
-        Content hash of the topology (first 20 digits); empty when it could not be made.
-    record
-        The result as a plain record; None when it failed, or was not to be trained.
-    weights
-        The trained weights as bytes, where they were wanted.
-    profile
-        Metrics of the topology, where they were asked for.
-    unmeasured
-        Why they could not be computed.
-    reason, traceback
-        Why the run failed; empty when it did not.
-    seconds
-        Wall-clock time of the whole job.
-    machine
-        Where it was done.
-    """
-
-    topology_id: str = ""
-    record: dict[str, Any] | None = None
-    weights: bytes | None = None
-    profile: Profile | None = None
-    unmeasured: str = ""
-    reason: str = ""
-    traceback: str = ""
-    seconds: float = 0.0
-    machine: str = MACHINE
-
-
-def execute(jobs: Sequence[Job]) -> list[Outcome]:
+def execute(jobs: Sequence[Job]) -> list[JobResult]:
     """Do some jobs; several only when they can be trained together. An error becomes an outcome."""
     started = time.perf_counter()
     made = [_make(job) for job in jobs]
@@ -114,7 +35,7 @@ def execute(jobs: Sequence[Job]) -> list[Outcome]:
     return [_outcome(job, made[i][1], found.get(i, _UNTRAINED), seconds) for i, job in enumerate(jobs)]
 
 
-def _make(job: Job) -> tuple[Topology | None, Outcome]:
+def _make(job: Job) -> tuple[Topology | None, JobResult]:
     """A job's topology, and what is known of it: its content, its metrics, or why there is none."""
     try:
         topology = _topology(job.recipe)
@@ -128,11 +49,11 @@ def _make(job: Job) -> tuple[Topology | None, Outcome]:
     except Exception as error:
         return None, _failed(error)
     if not job.metrics:
-        return topology, Outcome(topology_id)
+        return topology, JobResult(topology_id)
     try:
-        return topology, Outcome(topology_id, profile=profile(topology, job.metrics))
+        return topology, JobResult(topology_id, profile=profile(topology, job.metrics))
     except Exception as error:  # a metric that cannot be computed costs no training
-        return topology, Outcome(topology_id, unmeasured=f"{type(error).__name__}: {error}")
+        return topology, JobResult(topology_id, unmeasured=f"{type(error).__name__}: {error}")
 
 
 def _train(jobs: Sequence[Job], topologies: Sequence[Any]) -> Sequence[Any]:
@@ -152,7 +73,7 @@ def _train(jobs: Sequence[Job], topologies: Sequence[Any]) -> Sequence[Any]:
         return [error] * len(jobs)
 
 
-def _outcome(job: Job, made: Outcome, result: Any, seconds: float) -> Outcome:
+def _outcome(job: Job, made: JobResult, result: Any, seconds: float) -> JobResult:
     done: dict[str, Any] = {**vars(made), "seconds": seconds}
     if isinstance(result, TrainingResult):
         try:
@@ -166,12 +87,12 @@ def _outcome(job: Job, made: Outcome, result: Any, seconds: float) -> Outcome:
     if isinstance(result, BaseException):
         failed = _failed(result)
         done |= {"reason": failed.reason, "traceback": failed.traceback}
-    return Outcome(**done)
+    return JobResult(**done)
 
 
-def _failed(error: BaseException) -> Outcome:
+def _failed(error: BaseException) -> JobResult:
     words = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    return Outcome(reason=words, traceback="".join(traceback.format_exception(error)))
+    return JobResult(reason=words, traceback="".join(traceback.format_exception(error)))
 
 
 def profile(topology: Topology, metrics: Sequence[str]) -> Profile:

@@ -1,4 +1,4 @@
-"""`Cell`: a process of its own that does one thing at a time, and can be killed without loss to anybody else."""
+"""`Sandbox`: a process of its own that does one thing at a time, and can be killed without loss to anybody else."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ _ONE_THREAD = dict.fromkeys(
 )
 
 
-class CellDiedError(TopographError, RuntimeError):
+class SandboxDiedError(TopographError, RuntimeError):
     """The process died, for a reason outside the program: a crash in compiled code, a signal, no memory left."""
 
 
-class CellLimitError(TopographError, RuntimeError):
+class SandboxLimitError(TopographError, RuntimeError):
     """The process took too long, or too much memory, and was killed."""
 
 
-class Cell:
+class Sandbox:
     """A Python process that is given functions to call.
 
     It starts from nothing, so that neither threads nor the caller's main module come along, with one thread for each
@@ -56,7 +56,7 @@ class Cell:
 
     Examples
     --------
-    >>> cell = Cell()
+    >>> cell = Sandbox()
     >>> cell.call(pow, (2, 10))
     1024
     >>> cell.kill()
@@ -70,7 +70,7 @@ class Cell:
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the process
         paths = os.pathsep.join(path for path in sys.path if path)
         self._process = subprocess.Popen(
-            [sys.executable, "-c", "from trainers.study.cell import serve; serve()"],
+            [sys.executable, "-c", "from trainers.study.engine.sandbox import serve; serve()"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
@@ -90,9 +90,9 @@ class Cell:
 
         Raises
         ------
-        CellLimitError
+        SandboxLimitError
             When it takes longer than ``timeout`` seconds, or too much memory; the cell is dead then.
-        CellDiedError
+        SandboxDiedError
             When the process dies under it; so is the cell.
         Exception
             Whatever the function raises.
@@ -109,8 +109,8 @@ class Cell:
             words = self._last_words()
             self.kill()
             if watch.verdict:
-                raise CellLimitError(watch.verdict) from None
-            raise CellDiedError(words) from error
+                raise SandboxLimitError(watch.verdict) from None
+            raise SandboxDiedError(words) from error
         if good:
             return value
         raise value

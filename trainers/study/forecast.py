@@ -1,4 +1,4 @@
-"""`estimate_study`: what a study would do, and how long it would take, before it is begun."""
+"""`forecast_study`: what a study would do, and how long it would take, before it is begun."""
 
 from __future__ import annotations
 
@@ -17,20 +17,19 @@ from topograph.cores import available_cores
 from topograph.metrics.registry import select_metrics
 from trainers.datasets import Dataset, load_dataset
 from trainers.registry import get_trainer
+from trainers.study.engine import duration
+from trainers.study.engine.worker import profile
 from trainers.study.plan import Run, describe_data, plan_runs
-from trainers.study.progress import duration
-from trainers.study.recipe import Recipe
 from trainers.study.runner import read_spec
-from trainers.study.spec import StudySpec
+from trainers.study.spec import Recipe, StudySpec
 from trainers.study.store import open_store
-from trainers.study.worker import profile
 
 _SAMPLES = 3
 _SPREAD = 1.3
 
 
 @dataclass(frozen=True)
-class Estimate:
+class Forecast:
     """What a study would do.
 
     Parameters
@@ -69,12 +68,12 @@ class Estimate:
         )
 
 
-def estimate_study(
+def forecast_study(
     spec: str | os.PathLike[str] | Mapping[str, Any] | StudySpec,
     store: str | os.PathLike[str] | None = None,
     *,
     workers: int | None = None,
-) -> Estimate:
+) -> Forecast:
     """Say what a study would do, and time some of its networks; nothing is written.
 
     Of each trainer and data set, three networks (the cheapest, the middle, the most expensive) are made, measured and
@@ -107,7 +106,7 @@ def estimate_study(
     for (dataset, _), group in groups.items():
         took, samples = _group_seconds(group, load_dataset(dataset), metrics)
         seconds, sampled = seconds + took, sampled + samples
-    return Estimate(
+    return Forecast(
         name=spec.name,
         runs=len(runs),
         topologies=len({run.recipe_key for run in runs}),

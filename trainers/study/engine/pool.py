@@ -1,4 +1,4 @@
-"""`CellPool`: an executor over the cores of this machine, one cell a core."""
+"""`SandboxPool`: an executor over the cores of this machine, one cell a core."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from typing import Any
 
-from trainers.study.cell import Cell, CellDiedError, CellLimitError
+from trainers.study.engine.sandbox import Sandbox, SandboxDiedError, SandboxLimitError
 
 
-class CellPool(Executor):
+class SandboxPool(Executor):
     """Calls functions in so many processes, each with one thread.
 
     What a process dies of, or takes too long for, is the error of that call alone: its process is replaced, the others
@@ -24,13 +24,13 @@ class CellPool(Executor):
     timeout
         Seconds that one call may take; None for any.
     memory
-        Bytes that one process may hold, see `trainers.study.cell.Cell`.
+        Bytes that one process may hold, see `trainers.study.engine.sandbox.Sandbox`.
     first
         Called once in each process when it starts.
 
     Examples
     --------
-    >>> with CellPool(1) as pool:
+    >>> with SandboxPool(1) as pool:
     ...     pool.submit(pow, 2, 10).result()
     1024
     """
@@ -88,8 +88,8 @@ class CellPool(Executor):
         """The processes' numbers."""
         return [cell.pid for cell in self._cells]
 
-    def _new(self) -> Cell:
-        return Cell(self._memory, self._first)
+    def _new(self) -> Sandbox:
+        return Sandbox(self._memory, self._first)
 
     def _work(self, index: int) -> None:
         while True:
@@ -103,7 +103,7 @@ class CellPool(Executor):
                 continue
             try:
                 result = self._cells[index].call(function, arguments, self._timeout)
-            except (CellDiedError, CellLimitError) as error:
+            except (SandboxDiedError, SandboxLimitError) as error:
                 if self._queue or not self._closing:  # what is queued is still to be done
                     self._cells[index] = self._new()
                 future.set_exception(error)

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from topograph.topology import Topology
-from trainers.study.variants import PLAIN, Variant
+from trainers.study.spec.variants import PLAIN, Variant
 
 Options = tuple[tuple[str, Any], ...]
 

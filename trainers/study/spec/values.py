@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from topograph.checks import check_choice, check_integer, check_real
-from trainers.study.faults import SpecFault
+from trainers.study.spec.faults import SpecFault
 
 _RANGE_KEYS = {"from", "to", "step", "factor", "count", "scale"}
 

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 
 from trainers.study.plan import Condition, Run
-from trainers.study.recipe import Recipe
-from trainers.study.worker import Job, Outcome, Profile
+from trainers.study.records import Job, JobResult, Profile
+from trainers.study.spec import Recipe
 
 
 @dataclass(frozen=True)
-class Kept:
+class FinishedJob:
     """What is to be kept of a job.
 
     Parameters
@@ -34,7 +34,7 @@ class Kept:
 
     run: int
     recipe: int
-    outcome: Outcome
+    outcome: JobResult
     trained: bool = True
     attempts: int = 1
 
@@ -81,15 +81,15 @@ class StoreWriter:
                 "ON CONFLICT (run_id) DO NOTHING",
                 rows(),
             )
-            self._say(meta)
+            self._set_meta(meta)
         return asked
 
-    def say(self, meta: dict[str, Any]) -> None:
-        """Keep something about the study."""
+    def set_meta(self, meta: dict[str, Any]) -> None:
+        """Store facts about the study: name → anything that JSON can hold."""
         with self._connection:
-            self._say(meta)
+            self._set_meta(meta)
 
-    def _say(self, meta: dict[str, Any]) -> None:
+    def _set_meta(self, meta: dict[str, Any]) -> None:
         self._connection.executemany(
             "INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)",
             [(key, json.dumps(value, default=list)) for key, value in meta.items()],
@@ -213,7 +213,7 @@ class StoreWriter:
 
     # ------------------------------------------------------------------ what was done
 
-    def keep(self, results: Iterable[Kept]) -> None:
+    def save(self, results: Iterable[FinishedJob]) -> None:
         """Keep what came of some jobs, all in one transaction."""
         with self._connection:
             for result in results:
@@ -224,7 +224,7 @@ class StoreWriter:
                 elif result.trained:
                     self._fail(result)
 
-    def _keep_topology(self, recipe: int, outcome: Outcome) -> None:
+    def _keep_topology(self, recipe: int, outcome: JobResult) -> None:
         if outcome.topology_id and recipe not in self.topologies:
             self._connection.execute(
                 "UPDATE recipes SET topology_id = ? WHERE recipe = ?", (outcome.topology_id, recipe)
@@ -256,7 +256,7 @@ class StoreWriter:
             ),
         )
 
-    def _finish(self, result: Kept, record: dict[str, Any]) -> None:
+    def _finish(self, result: FinishedJob, record: dict[str, Any]) -> None:
         outcome = result.outcome
         self._connection.execute(
             "UPDATE runs SET status = 'done', attempts = attempts + ?, test_accuracy = ?, train_accuracy = ?, "
@@ -281,7 +281,7 @@ class StoreWriter:
             "INSERT OR REPLACE INTO records VALUES (?, ?, ?)", (result.run, json.dumps(record), outcome.weights)
         )
 
-    def _fail(self, result: Kept) -> None:
+    def _fail(self, result: FinishedJob) -> None:
         outcome = result.outcome
         self._connection.execute(
             "UPDATE runs SET status = 'failed', attempts = attempts + ?, worker_seconds = ?, machine = ?, "

@@ -21,9 +21,9 @@ from topograph.errors import StoreError, UnknownNameError
 from topograph.topology import Topology
 from trainers.config import TrainingConfig
 from trainers.result import sparse_weights
-from trainers.study.recipe import Recipe
-from trainers.study.schema import prepare
-from trainers.study.writer import StoreWriter
+from trainers.study.spec import Recipe
+from trainers.study.store.schema import is_empty, prepare
+from trainers.study.store.writer import StoreWriter
 
 STATUSES = ("pending", "done", "failed")
 _DESIGN = ("topology_id", "architecture", "construction", "variant", "degrees", "topology_seed")
@@ -92,6 +92,19 @@ class Store:
                 yield StoreWriter(connection)
         finally:
             lock.release()
+
+    def is_new(self) -> bool:
+        """Whether there is no file yet, or only an empty one, left by a process that was killed at once.
+
+        Raises
+        ------
+        StoreError
+            When there is a file that is not a database.
+        """
+        if not self.path.is_file():
+            return True
+        with self._opened() as connection:
+            return is_empty(connection, self.path)
 
     # ------------------------------------------------------------------ runs
 
@@ -317,12 +330,17 @@ class Store:
     def _connection(self, create: bool = False) -> Iterator[sqlite3.Connection]:
         if not create and not self.path.is_file():
             raise StoreError(f"{self.path}: no such store; run a study first: topograph study run SPEC --store STORE")
+        with self._opened() as connection:
+            prepare(connection, self.path, create)
+            yield connection
+
+    @contextmanager
+    def _opened(self) -> Iterator[sqlite3.Connection]:
         try:
             connection = sqlite3.connect(self.path, timeout=30)
         except sqlite3.Error as error:
             raise StoreError(f"{self.path} cannot be opened: {error}") from error
         try:
-            prepare(connection, self.path, create)
             yield connection
         except sqlite3.Error as error:
             raise StoreError(f"{self.path}: {error}. What was written before is safe") from error

@@ -1,0 +1,99 @@
+"""Plain records that travel between the store, the engine and the workers: a job, and the result of a job."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import dataclass
+from typing import Any
+
+from trainers.study.plan import Condition
+from trainers.study.spec import Recipe
+
+MACHINE = platform.node()
+"""Name of this machine, as results carry it."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a worker does for one run.
+
+    Parameters
+    ----------
+    run
+        Number of the run in the store.
+    recipe
+        Recipe of its topology.
+    topology_id
+        Content hash that the recipe is known to give; empty when the topology was never made.
+    metrics
+        Names of the metrics to compute for the topology.
+    condition
+        Data set, trainer and settings; None when there is only something to measure.
+    seed
+        Seed of the training.
+    keep_weights
+        Whether the trained weights are returned.
+    """
+
+    run: int
+    recipe: Recipe
+    topology_id: str = ""
+    metrics: tuple[str, ...] = ()
+    condition: Condition | None = None
+    seed: int = 0
+    keep_weights: bool = False
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Metrics of a topology.
+
+    Parameters
+    ----------
+    names
+        Pairs of layer and metric.
+    values, residuals
+        One number per pair.
+    reasons
+        Position of an undefined value → the reason.
+    """
+
+    names: tuple[tuple[str, str], ...]
+    values: tuple[float, ...]
+    residuals: tuple[float, ...]
+    reasons: dict[int, str]
+
+
+@dataclass(frozen=True)
+class JobResult:
+    """The result of a job.
+
+    Parameters
+    ----------
+    topology_id
+        Content hash of the topology (first 20 digits); empty when it could not be made.
+    record
+        The training result as a plain record; None when the run failed or nothing was to be trained.
+    weights
+        The trained weights as bytes, where they were asked for.
+    profile
+        Metrics of the topology, where they were asked for.
+    unmeasured
+        Reason why the metrics could not be computed.
+    reason, traceback
+        Reason why the run failed; empty when it did not.
+    seconds
+        Wall-clock time of the whole job.
+    machine
+        Name of the machine that did it.
+    """
+
+    topology_id: str = ""
+    record: dict[str, Any] | None = None
+    weights: bytes | None = None
+    profile: Profile | None = None
+    unmeasured: str = ""
+    reason: str = ""
+    traceback: str = ""
+    seconds: float = 0.0
+    machine: str = MACHINE

@@ -1,9 +1,22 @@
-"""Doors for masks kept in files and models: one format a file, one `Reader` behind them all."""
+"""Doors for masks kept in files and models: formats and live models come as entry points."""
 
+from topograph.masks.formats.format import Format
+from topograph.masks.formats.registry import available_formats, describe_formats
 from topograph.masks.geometry import Geometry
+from topograph.masks.live import ModelKind
 from topograph.masks.loading import load
 from topograph.masks.maskset import MaskSet
 from topograph.masks.options import Reading
 from topograph.masks.writing import save
 
-__all__ = ["Geometry", "MaskSet", "Reading", "load", "save"]
+__all__ = [
+    "Format",
+    "Geometry",
+    "MaskSet",
+    "ModelKind",
+    "Reading",
+    "available_formats",
+    "describe_formats",
+    "load",
+    "save",
+]

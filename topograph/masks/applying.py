@@ -6,15 +6,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from topograph.errors import InvalidParameterError, TopologyMismatchError, UnknownNameError
 from topograph.graph import BipartiteGraph
 from topograph.masks.layout import Layout
+from topograph.masks.live import Mask, available_models, kind_of
 from topograph.masks.loading import live_source
 from topograph.masks.source import Entry
-
-Mask = npt.NDArray[np.bool_]
 
 
 def apply_masks(graphs: Mapping[str, BipartiteGraph], model: Any) -> tuple[str, ...]:
@@ -44,13 +42,11 @@ def apply_masks(graphs: Mapping[str, BipartiteGraph], model: Any) -> tuple[str, 
     TopologyMismatchError
         When a graph does not have the layer's shape.
     """
-    if _is_keras(model):
-        from topograph.masks.keras.masking import fix_masks
-    elif hasattr(model, "named_modules"):
-        from topograph.masks.torch.masking import fix_masks
-    else:
-        raise InvalidParameterError(f"masks go onto a PyTorch module or a Keras model, but got {type(model).__name__}")
-    entries = {entry.name: entry for entry in live_source(model).entries if entry.read is not None}
+    kind = kind_of(model)
+    if kind is None or kind.fix_masks is None:
+        allowed = " or a ".join(known.type_name for known in available_models().values() if known.fix_masks is not None)
+        raise InvalidParameterError(f"masks go onto a {allowed}, but got {type(model).__name__}")
+    entries = {entry.name: entry for entry in kind.source(model).entries if entry.read is not None}
     masks: dict[str, Mask] = {}
     for name, graph in graphs.items():
         entry = entries[_full_name(name, entries)]
@@ -59,8 +55,8 @@ def apply_masks(graphs: Mapping[str, BipartiteGraph], model: Any) -> tuple[str, 
         assert entry.layout is not None
         shape = np.shape(entry.read())
         mask = masks.setdefault(weight, np.ones(shape, dtype=bool))
-        _lay(mask, graph, entry.layout, entry.name)
-    fix_masks(model, masks)
+        _draw_edges(mask, graph, entry.layout, entry.name)
+    kind.fix_masks(model, masks)
     return tuple(masks)
 
 
@@ -87,7 +83,7 @@ def match_layers(
     return dict(zip(names, chain, strict=True))
 
 
-def _lay(mask: Mask, graph: BipartiteGraph, layout: Layout, name: str) -> None:
+def _draw_edges(mask: Mask, graph: BipartiteGraph, layout: Layout, name: str) -> None:
     places = layout.blocks(np.arange(mask.size).reshape(mask.shape))  # where in the tensor each connection lies
     groups, inputs, taps, outputs = places.shape
     if graph.shape == (groups * inputs * taps, groups * outputs):
@@ -112,7 +108,3 @@ def _full_name(name: str, entries: Mapping[str, Entry]) -> str:
         if candidate in entries:
             return candidate
     raise UnknownNameError.among("layer", name, entries)
-
-
-def _is_keras(model: Any) -> bool:
-    return any(part.__module__.split(".")[0] == "keras" for part in type(model).__mro__)

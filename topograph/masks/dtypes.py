@@ -8,20 +8,21 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-_NUMPY = {
+PLAIN = {
     "F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "|i1",
     "U64": "<u8", "U32": "<u4", "U16": "<u2", "U8": "|u1", "BOOL": "|u1",
 }  # fmt: skip
+"""The formats that NumPy knows, as little-endian types."""
 _OTHER = {"BF16": "<u2", "F8_E5M2": "|u1", "F8_E4M3": "|u1"}
 
 
-KNOWN = frozenset(_NUMPY) | frozenset(_OTHER)
+KNOWN = frozenset(PLAIN) | frozenset(_OTHER)
 """The formats that can be read, by the names that safetensors gives them."""
 
 
 def raw_dtype(name: str) -> np.dtype[Any]:
     """The NumPy type of the same size that holds values of a format in `KNOWN`."""
-    return np.dtype(_NUMPY.get(name) or _OTHER[name])
+    return np.dtype(PLAIN.get(name) or _OTHER[name])
 
 
 def decode(raw: npt.NDArray[Any], name: str) -> npt.NDArray[Any]:

@@ -13,9 +13,9 @@ import scipy.sparse as sp
 
 from topograph.errors import InvalidMaskError
 from topograph.graph import BipartiteGraph
-from topograph.masks.formats.registry import reader_for
-from topograph.masks.formats.safetensors_folder import open_folder
+from topograph.masks.formats.registry import format_of
 from topograph.masks.layers import read_layers
+from topograph.masks.live import kind_of, root_packages
 from topograph.masks.maskset import MaskSet, mask_set_source
 from topograph.masks.options import Reading, ReadingOptions
 from topograph.masks.source import Entry, Source, array_entry, faults_of, graph_entry
@@ -23,19 +23,7 @@ from topograph.topology import Topology
 
 
 def load(source: Any, **options: Unpack[ReadingOptions]) -> MaskSet:
-    """Read every mask of a file, a folder or a model.
-
-    =============================  ===========================================================================
-    ``.npy``, ``.npz``             arrays, inputs × outputs; a SciPy sparse matrix; a topology or a mask set
-    ``.mtx``                       a MatrixMarket matrix
-    ``.csv``, ``.tsv``             an edge list: input, output and, if there is one, weight; numbered from 0
-    ``.safetensors``               one file, or a folder of them with or without its index
-    ``.pt``, ``.pth``, ``.bin``    PyTorch state dicts, also within a checkpoint (``.ckpt``, ``.pth.tar``)
-    ``.keras``, ``.h5``            Keras models and weights
-    ``.onnx``                      ONNX models
-    ``torch.nn.Module``            a live model, pruned or parametrized ones too
-    ``keras.Model``                a live model
-    =============================  ===========================================================================
+    """Read every mask of a file, a folder or a live model; `topograph.masks.describe_formats` lists what can be read.
 
     Nothing in a file is executed: no pickle, no code. Each format's own orientation is turned to inputs × outputs, and
     `MaskSet.read_as` says how; `MaskSet.left_out` says what was not read, and why.
@@ -81,12 +69,10 @@ def open_source(source: Any) -> Iterator[Source]:
 
 
 def _open_path(path: Path) -> AbstractContextManager[Source]:
-    if path.is_dir():
-        return open_folder(path)
-    reader = reader_for(path)
-    if not path.is_file():
+    chosen = format_of(path)
+    if not path.exists():
         raise InvalidMaskError(f"{path}: no such file")
-    return reader.open(path)
+    return chosen.open(path)
 
 
 def live_source(source: Any) -> Source:
@@ -95,23 +81,16 @@ def live_source(source: Any) -> Source:
         source = MaskSet.from_topology(source)
     if isinstance(source, MaskSet):
         return mask_set_source(source)
-    packages = {part.__module__.split(".")[0] for part in type(source).__mro__}
-    # before PyTorch: on that backend a Keras model is a module, too
-    if packages & {"keras", "tf_keras"} and hasattr(source, "layers"):
-        from topograph.masks.keras.models import model_source
-
-        return model_source(source)
-    if "torch" in packages and hasattr(source, "named_modules"):
-        from topograph.masks.torch.modules import module_source
-
-        return module_source(source)
+    kind = kind_of(source)
+    if kind is not None:
+        return kind.source(source)
     if isinstance(source, Mapping):
         return _mapping_source(source)
     if isinstance(source, (list, tuple)) and source and all(isinstance(item, BipartiteGraph) for item in source):
         return Source("the list of graphs", tuple(graph_entry(str(n), graph) for n, graph in enumerate(source)))
     if isinstance(source, BipartiteGraph):
         return Source("the graph", (graph_entry("graph", source),))
-    if "torch" in packages:
+    if "torch" in root_packages(source):
         from topograph.masks.torch.tensors import tensor_values
 
         source = tensor_values(source)
@@ -119,7 +98,7 @@ def live_source(source: Any) -> Source:
 
 
 def _mapping_source(arrays: Mapping[Any, Any]) -> Source:
-    if any(part.__module__.split(".")[0] == "torch" for value in arrays.values() for part in type(value).__mro__):
+    if any("torch" in root_packages(value) for value in arrays.values()):
         from topograph.masks.torch.checkpoints import state_source
 
         return state_source("the state dict", arrays)

@@ -26,7 +26,7 @@ from types import FrameType
 
 import numpy as np
 
-from tests.topograph.masks.seeds import INDEX, members, seeds, shard
+from tests.topograph.masks.seeds import members, place, seeds
 from topograph import load
 from topograph.errors import InvalidMaskError
 
@@ -117,19 +117,6 @@ def attempt(path: Path) -> tuple[str, str]:
     return "ok", ""
 
 
-def place(folder: Path, name: str, content: bytes) -> Path:
-    """Write a file where it can be read; an index goes beside its shard. Returns the path to read."""
-    if name == INDEX:
-        folder = folder / f"{os.getpid()}-shards"
-        folder.mkdir(exist_ok=True)
-        (folder / "shard.safetensors").write_bytes(shard())
-        (folder / name).write_bytes(content)
-        return folder
-    path = folder / f"{os.getpid()}-{name}"
-    path.write_bytes(content)
-    return path
-
-
 class TooSlowError(BaseException):
     """A file took longer than `LONGEST` seconds."""
 
@@ -142,15 +129,17 @@ def worker(start: int, stop: int, step: int, seed: int, folder: Path) -> None:
     """Read the files of some numbers; one line of JSON for each, written before and after."""
     warnings.simplefilter("ignore")
     files = seeds()
+    folder = folder / str(os.getpid())
+    folder.mkdir()
     for name, content in files.items():  # imports every library before memory is limited
-        result = attempt(place(folder, name, content))
+        result = attempt(place(folder, name, content, files))
         assert result[0] == "ok", (name, result)
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY, used + MEMORY))
     signal.signal(signal.SIGALRM, _alarm)
     for number in range(start, stop, step):
         name, content = variant(number, seed, files)
-        path = place(folder, name, content)
+        path = place(folder, name, content, files)
         print(json.dumps([number, name, "begin", ""]), flush=True)
         signal.alarm(LONGEST)
         outcome, detail = attempt(path)
@@ -224,9 +213,10 @@ def main() -> int:
         worker(*options.worker, options.workers, options.seed, options.folder)
         return 0
     if options.only is not None:
-        name, content = variant(options.only, options.seed, seeds())
+        files = seeds()
+        name, content = variant(options.only, options.seed, files)
         with tempfile.TemporaryDirectory() as folder:
-            print(load(place(Path(folder), name, content)))
+            print(load(place(Path(folder), name, content, files)))
         return 0
     return run(options.files, options.seed, options.workers)
 

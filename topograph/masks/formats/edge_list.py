@@ -13,24 +13,24 @@ import pandas as pd
 import scipy.sparse as sp
 
 from topograph.errors import InvalidMaskError
+from topograph.masks.formats.format import Format
 from topograph.masks.limits import check_nodes
 from topograph.masks.source import Source, array_entry
 
 _SIZES = re.compile(r"#\s*(?P<left>\d{1,10})\s*(?:x|×|,|\s)\s*(?P<right>\d{1,10})\s*$")
 
 
-class EdgeListReader:
-    """Lines of input, output and, if there is one, weight; numbered from 0, separated by comma or tab.
+@contextmanager
+def open_edge_list(path: Path) -> Iterator[Source]:
+    """The graph, under the file's name.
+
+    Lines of input, output and, if there is one, weight; numbered from 0, separated by comma or tab.
 
     A first line of words is a header. A comment ``# 784 x 300`` gives the numbers of inputs and outputs; without it
     they are one more than the largest number seen.
     """
-
-    @contextmanager
-    def open(self, path: Path) -> Iterator[Source]:
-        """The graph, under the file's name."""
-        matrix = _read_edges(path)
-        yield Source(str(path), (array_entry(path.stem, matrix.shape, lambda: matrix, "edge list, input → output"),))
+    matrix = _read_edges(path)
+    yield Source(str(path), (array_entry(path.stem, matrix.shape, lambda: matrix, "edge list, input → output"),))
 
 
 def _read_edges(path: Path) -> Any:
@@ -91,3 +91,16 @@ def _whole_numbers(column: pd.Series, word: str) -> Any:
     if values.size and values.max() >= 2**31:
         raise InvalidMaskError(f"names the {word} {values.max():.0f}, more than an array can number")
     return values.astype(np.int64)
+
+
+def _write_samples(folder: Path) -> None:
+    (folder / "edges.csv").write_text("# 6 x 4\ninput,output,weight\n0,1,0.5\n5,3,-1\n2,2,0\n")
+    (folder / "edges.tsv").write_text("0\t1\n3\t2\n5\t0\n")
+
+
+FORMAT = Format(
+    (".csv", ".tsv"),
+    "an edge list: input, output and, if there is one, weight; numbered from 0",
+    open_edge_list,
+    _write_samples,
+)

@@ -6,6 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
+
+from topograph.masks.formats.format import Format
+from topograph.masks.formats.samples import SAMPLE
 from topograph.masks.keras.hdf5_weights import hdf5_entries, text_attribute
 from topograph.masks.keras.layers import layers_of_config
 from topograph.masks.limits import parse_json
@@ -13,19 +17,32 @@ from topograph.masks.source import Source
 from topograph.packages import require
 
 
-class HdfReader:
-    """A ``.h5`` file: a whole model of the older format, or weights of either."""
+@contextmanager
+def open_hdf5(path: Path) -> Iterator[Source]:
+    """The weights by the names that the model gives them, in its order where the file tells it."""
+    h5py = require("h5py", "keras")
+    size = path.stat().st_size
+    with h5py.File(path, "r") as file:
+        config = text_attribute(file, "model_config", size)
+        model = (
+            parse_json(config if isinstance(config, bytes) else str(config).encode(), "model_config") if config else {}
+        )
+        yield Source(str(path), tuple(hdf5_entries(file, layers_of_config(model), size)))
 
-    @contextmanager
-    def open(self, path: Path) -> Iterator[Source]:
-        """The weights by the names that the model gives them, in its order where the file tells it."""
-        h5py = require("h5py", "keras")
-        size = path.stat().st_size
-        with h5py.File(path, "r") as file:
-            config = text_attribute(file, "model_config", size)
-            model = (
-                parse_json(config if isinstance(config, bytes) else str(config).encode(), "model_config")
-                if config
-                else {}
-            )
-            yield Source(str(path), tuple(hdf5_entries(file, layers_of_config(model), size)))
+
+def _write_samples(folder: Path) -> None:
+    h5py = require("h5py", "keras")
+    with h5py.File(folder / "weights.h5", "w") as file:
+        file.create_dataset("model_weights/fc1/fc1/kernel", data=SAMPLE)
+        file.create_dataset("model_weights/fc1/fc1/bias", data=np.ones(4))
+        file.create_dataset("packed", data=SAMPLE, compression="gzip", chunks=(3, 2))
+        file["link"] = h5py.SoftLink("/packed")
+
+
+FORMAT = Format(
+    (".h5", ".hdf5"),
+    "Keras models and weights in HDF5; inputs × outputs",
+    open_hdf5,
+    _write_samples,
+    extra="keras",
+)

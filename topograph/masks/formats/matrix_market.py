@@ -14,6 +14,8 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from topograph.errors import InvalidMaskError
+from topograph.masks.formats.format import Format
+from topograph.masks.formats.samples import SAMPLE
 from topograph.masks.limits import check_nodes
 from topograph.masks.source import Source, array_entry
 
@@ -22,15 +24,12 @@ _SYMMETRIES = ("general", "symmetric", "skew-symmetric")
 _LONGEST_LINE = 1 << 16
 
 
-class MatrixMarketReader:
-    """A MatrixMarket matrix, inputs × outputs: array or coordinate, general or symmetric."""
-
-    @contextmanager
-    def open(self, path: Path) -> Iterator[Source]:
-        """The matrix, under the file's name."""
-        with path.open(encoding="utf-8") as file:
-            header = _header(file, path.stat().st_size)
-        yield Source(str(path), (array_entry(path.stem, header.shape, partial(_read, path)),))
+@contextmanager
+def open_matrix_market(path: Path) -> Iterator[Source]:
+    """The matrix, under the file's name."""
+    with path.open(encoding="utf-8") as file:
+        header = _header(file, path.stat().st_size)
+    yield Source(str(path), (array_entry(path.stem, header.shape, partial(_read, path)),))
 
 
 @dataclass(frozen=True)
@@ -116,3 +115,13 @@ def _coordinates(header: _Header, table: npt.NDArray[np.float64]) -> Any:
         rows, columns = np.concatenate([rows, columns[off]]), np.concatenate([columns, rows[off]])
         values = np.concatenate([values, mirrored])
     return sp.coo_array((values, (rows, columns)), shape=header.shape)
+
+
+def _write_samples(folder: Path) -> None:
+    import scipy.io
+
+    scipy.io.mmwrite(folder / "coordinate.mtx", sp.coo_array(SAMPLE))
+    scipy.io.mmwrite(folder / "array.mtx", SAMPLE)
+
+
+FORMAT = Format((".mtx",), "a MatrixMarket matrix, inputs × outputs", open_matrix_market, _write_samples)

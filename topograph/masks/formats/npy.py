@@ -11,19 +11,18 @@ from typing import IO, Any
 import numpy as np
 
 from topograph.errors import InvalidMaskError
+from topograph.masks.formats.format import Format
+from topograph.masks.formats.samples import SAMPLE
 from topograph.masks.limits import check_bytes, check_shape
 from topograph.masks.source import Source, array_entry
 
 
-class NpyReader:
-    """One array, inputs × outputs."""
-
-    @contextmanager
-    def open(self, path: Path) -> Iterator[Source]:
-        """The array, under the file's name."""
-        with path.open("rb") as file:
-            shape, _ = check_header(path.name, file, path.stat().st_size)
-        yield Source(str(path), (array_entry(path.stem, shape, partial(np.load, path, allow_pickle=False)),))
+@contextmanager
+def open_npy(path: Path) -> Iterator[Source]:
+    """The array, under the file's name."""
+    with path.open("rb") as file:
+        shape, _ = check_header(path.name, file, path.stat().st_size)
+    yield Source(str(path), (array_entry(path.stem, shape, partial(np.load, path, allow_pickle=False)),))
 
 
 def check_header(what: str, file: IO[bytes], size: int) -> tuple[tuple[int, ...], np.dtype[Any]]:
@@ -38,3 +37,10 @@ def check_header(what: str, file: IO[bytes], size: int) -> tuple[tuple[int, ...]
     shape = check_shape(shape)
     check_bytes(what, shape, dtype.itemsize, size - file.tell())
     return shape, dtype
+
+
+def _write_samples(folder: Path) -> None:
+    np.save(folder / "mask.npy", SAMPLE)
+
+
+FORMAT = Format((".npy",), "one array, inputs × outputs", open_npy, _write_samples)

@@ -13,8 +13,10 @@ import numpy as np
 import scipy.sparse as sp
 
 from topograph.errors import InvalidMaskError
+from topograph.masks.formats.format import Format
 from topograph.masks.formats.mask_set_file import MASKS_FORMAT, masks_from_archive
 from topograph.masks.formats.npy import check_header
+from topograph.masks.formats.samples import SAMPLE
 from topograph.masks.limits import check_nodes, check_zip
 from topograph.masks.maskset import MaskSet, mask_set_source
 from topograph.masks.source import Entry, Source, array_entry
@@ -24,28 +26,25 @@ from topograph.topology import Topology
 _SPARSE_KEYS = frozenset({"format", "shape", "data"})
 
 
-class NpzReader:
-    """Named arrays, inputs × outputs; a SciPy sparse matrix; a topology; a mask set."""
-
-    @contextmanager
-    def open(self, path: Path) -> Iterator[Source]:
-        """The archive's members; each is read on its own."""
-        with zipfile.ZipFile(path) as archive:
-            check_zip(archive, path)
-            headers = dict(_headers(archive))
-            names = headers.keys()
-            if {"format", "sizes"} <= names:
-                if _text(archive, "format") == TOPOLOGY_FORMAT:
-                    check_nodes([int(n) for n in _member(archive, "sizes").ravel()], path.stat().st_size)
-                yield mask_set_source(MaskSet.from_topology(Topology.load(path)), str(path))
-            elif {"format", "names"} <= names and _text(archive, "format") == MASKS_FORMAT:
-                yield mask_set_source(masks_from_archive(partial(_member, archive), path.stat().st_size), str(path))
-            elif names >= _SPARSE_KEYS:
-                shape = [int(side) for side in _member(archive, "shape").ravel()]
-                check_nodes(shape, path.stat().st_size)
-                yield Source(str(path), (array_entry(path.stem, shape, partial(_read_sparse, path)),))
-            else:
-                yield Source(str(path), tuple(_entry(archive, name, header) for name, header in headers.items()))
+@contextmanager
+def open_npz(path: Path) -> Iterator[Source]:
+    """The archive's members; each is read on its own."""
+    with zipfile.ZipFile(path) as archive:
+        check_zip(archive, path)
+        headers = dict(_headers(archive))
+        names = headers.keys()
+        if {"format", "sizes"} <= names:
+            if _text(archive, "format") == TOPOLOGY_FORMAT:
+                check_nodes([int(n) for n in _member(archive, "sizes").ravel()], path.stat().st_size)
+            yield mask_set_source(MaskSet.from_topology(Topology.load(path)), str(path))
+        elif {"format", "names"} <= names and _text(archive, "format") == MASKS_FORMAT:
+            yield mask_set_source(masks_from_archive(partial(_member, archive), path.stat().st_size), str(path))
+        elif names >= _SPARSE_KEYS:
+            shape = [int(side) for side in _member(archive, "shape").ravel()]
+            check_nodes(shape, path.stat().st_size)
+            yield Source(str(path), (array_entry(path.stem, shape, partial(_read_sparse, path)),))
+        else:
+            yield Source(str(path), tuple(_entry(archive, name, header) for name, header in headers.items()))
 
 
 def _entry(archive: zipfile.ZipFile, name: str, header: str | tuple[int, ...]) -> Entry:
@@ -84,3 +83,24 @@ def _read_sparse(path: Path) -> Any:
             raise InvalidMaskError("the row pointers must rise from 0 to the number of entries")
         matrix.check_format(full_check=True)
     return matrix
+
+
+def _write_samples(folder: Path) -> None:
+    from topograph.masks.writing import save
+
+    conv = np.ones((2, 2, 3, 3))
+    np.savez(folder / "several.npz", fc1=SAMPLE, fc2=SAMPLE.T.astype(bool), bias=np.ones(3), conv=conv)
+    np.savez_compressed(folder / "packed.npz", fc1=SAMPLE.astype(np.int8))
+    for kind in ("csr", "csc", "coo", "bsr", "dia"):
+        sp.save_npz(folder / f"{kind}.npz", sp.coo_array(SAMPLE).asformat(kind))
+    topology = Topology.build("random_regular", [6, 5, 3], degrees=2, seed=0)
+    topology.save(folder / "topology.npz")
+    save(MaskSet.from_topology(topology), folder / "masks.npz")
+
+
+FORMAT = Format(
+    (".npz",),
+    "arrays, inputs × outputs; a SciPy sparse matrix; a topology or a mask set",
+    open_npz,
+    _write_samples,
+)

@@ -1,64 +1,99 @@
-"""`Reader`: one file format. The registry finds it by the file's ending."""
+"""The registered formats, and which of them reads a path."""
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
-from importlib import import_module
+from functools import cache
 from pathlib import Path
-from typing import Protocol, cast
+from typing import TYPE_CHECKING
 
-from topograph.errors import InvalidMaskError
-from topograph.masks.source import Source
+from topograph.errors import InvalidMaskError, PluginError
+from topograph.masks.formats.format import Format
+from topograph.masks.live import available_models
+from topograph.plugins import load_plugin, registered
 
-_MODULES = {
-    ".npy": "npy:NpyReader",
-    ".npz": "npz:NpzReader",
-    ".mtx": "matrix_market:MatrixMarketReader",
-    ".csv": "edge_list:EdgeListReader",
-    ".tsv": "edge_list:EdgeListReader",
-    ".safetensors": "safetensors:SafetensorsReader",
-    ".pt": "pytorch:TorchReader",
-    ".pth": "pytorch:TorchReader",
-    ".bin": "pytorch:TorchReader",
-    ".ckpt": "pytorch:TorchReader",
-    ".tar": "pytorch:TorchReader",
-    ".keras": "keras_archive:KerasReader",
-    ".h5": "hdf5:HdfReader",
-    ".hdf5": "hdf5:HdfReader",
-    ".onnx": "onnx:OnnxReader",
-}
+if TYPE_CHECKING:
+    import pandas as pd
+
+GROUP = "topograph.formats"
 
 
-class Reader(Protocol):
-    """Sees what a file of one format holds; values are read only when an entry is asked for them.
+@cache
+def available_formats() -> dict[str, Format]:
+    """Name → format for everything registered as ``topograph.formats``, ours and everybody's.
 
-    A reader executes nothing that the file brings, reaches no path outside the file's folder, and checks every size
-    that the file claims before it allocates. What it raises on a broken file becomes an `InvalidMaskError`.
+    Raises
+    ------
+    PluginError
+        When an entry point names something that is not a `Format`, or two formats claim one suffix.
+
+    Examples
+    --------
+    >>> available_formats()["npy"].suffixes
+    ('.npy',)
     """
+    formats: dict[str, Format] = {}
+    owners: dict[str, str] = {}
+    for name, entry in registered(GROUP).items():
+        loaded = load_plugin(entry)
+        if not isinstance(loaded, Format):
+            raise PluginError(f"the format {name!r} ({entry.value}) must be a Format, but is a {type(loaded).__name__}")
+        for suffix in loaded.suffixes:
+            if owners.setdefault(suffix, name) != name:
+                raise PluginError(f"the formats {owners[suffix]!r} and {name!r} both claim the suffix {suffix}")
+        formats[name] = loaded
+    return formats
 
-    def open(self, path: Path) -> AbstractContextManager[Source]:
-        """The file's layers and the rest; open for as long as the context lasts."""
-        ...
 
-
-def reader_for(path: Path) -> Reader:
-    """The reader for a file, by its ending.
+def format_of(path: Path) -> Format:
+    """The format that reads a file or a folder.
 
     Raises
     ------
     InvalidMaskError
-        When there is none.
+        When there is none; the message lists the endings that can be read.
 
     Examples
     --------
-    >>> type(reader_for(Path("mask.npy"))).__name__
-    'NpyReader'
+    >>> format_of(Path("mask.npy")).summary
+    'one array, inputs × outputs'
     """
-    try:
-        module, name = _MODULES[path.suffix.lower()].split(":")
-    except KeyError:
+    formats = available_formats().values()
+    if path.is_dir():
+        for one in sorted(formats, key=lambda one: bool(one.extra)):
+            if any(next(path.glob(glob), None) is not None for glob in one.in_folders):
+                return one
+        globs = [glob for one in formats for glob in one.in_folders]
+        raise InvalidMaskError(f"{path}: holds none of {', '.join(globs)}; name a file instead of the folder")
+    name = path.name.lower()
+    suffixes = {suffix: one for one in formats for suffix in one.suffixes}
+    fitting = [suffix for suffix in suffixes if name.endswith(suffix)]
+    if not fitting:
         raise InvalidMaskError(
-            f"{path}: cannot read files ending in {path.suffix or 'nothing'!r}; can read {', '.join(_MODULES)}, and "
-            "folders of safetensors"
-        ) from None
-    return cast(Reader, getattr(import_module(f"topograph.masks.formats.{module}"), name)())
+            f"{path}: cannot read files ending in {path.suffix or 'nothing'!r}; can read {', '.join(suffixes)}, and "
+            "folders of shards"
+        )
+    return suffixes[max(fitting, key=len)]
+
+
+def describe_formats() -> pd.DataFrame:
+    """What `topograph.load` reads: file formats and live models, plug-ins included.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per format, indexed by ``format``: ``reads`` (file endings, names in a folder, or the class of a live
+        model), ``summary`` and ``extra``, the extra of topograph to install (empty when none is needed).
+
+    Examples
+    --------
+    >>> describe_formats().loc["npy", "reads"]
+    '.npy'
+    """
+    import pandas as pd
+
+    rows = [
+        (name, ", ".join(one.suffixes or one.in_folders), one.summary, one.extra)
+        for name, one in available_formats().items()
+    ]
+    rows += [(name, kind.type_name, kind.summary, kind.extra) for name, kind in available_models().items()]
+    return pd.DataFrame(rows, columns=["format", "reads", "summary", "extra"]).set_index("format")

@@ -16,8 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 from topograph.errors import InvalidMaskError
-from topograph.masks.dtypes import KNOWN, decode, raw_dtype
+from topograph.masks.dtypes import KNOWN, PLAIN, decode, raw_dtype
+from topograph.masks.formats.format import Format
 from topograph.masks.formats.mask_set_file import MASKS_FORMAT
+from topograph.masks.formats.samples import SAMPLE
 from topograph.masks.layout import IN_OUT, OUT_IN
 from topograph.masks.limits import check_shape, parse_json
 from topograph.masks.name_order import natural
@@ -28,16 +30,13 @@ from topograph.masks.weights import Stored
 _IN_OUT_FORMATS = ("np", "flax", "jax", "tf")
 
 
-class SafetensorsReader:
-    """A safetensors file; its metadata says which framework wrote it, and with it the orientation."""
-
-    @contextmanager
-    def open(self, path: Path) -> Iterator[Source]:
-        """The tensors, in the natural order of their names: the format itself keeps none."""
-        header = read_header(path)
-        order, is_chain = header.order
-        tensors = {name: header.tensors[name] for name in order}
-        yield Source(str(path), tuple(state_entries(tensors, header.orientation)), is_chain)
+@contextmanager
+def open_safetensors(path: Path) -> Iterator[Source]:
+    """The tensors, in the natural order of their names: the format itself keeps none."""
+    header = read_header(path)
+    order, is_chain = header.order
+    tensors = {name: header.tensors[name] for name in order}
+    yield Source(str(path), tuple(state_entries(tensors, header.orientation)), is_chain)
 
 
 @dataclass(frozen=True)
@@ -132,3 +131,38 @@ def _values(path: Path, offset: int, shape: tuple[int, ...], dtype: str) -> npt.
     if values.size != count:
         raise InvalidMaskError("the file was cut short while it was read")
     return decode(values.reshape(shape), dtype)
+
+
+def write_tensors(path: Path, tensors: Mapping[str, npt.NDArray[Any]], about: Mapping[str, str]) -> None:
+    """Write a small safetensors file; for samples."""
+    names = {np.dtype(text).newbyteorder("="): name for name, text in PLAIN.items() if name != "BOOL"}
+    header: dict[str, Any] = {"__metadata__": dict(about)}
+    content = b""
+    for name, values in tensors.items():
+        data = np.ascontiguousarray(values).tobytes()
+        offsets = [len(content), len(content) + len(data)]
+        header[name] = {"dtype": names[values.dtype], "shape": list(values.shape), "data_offsets": offsets}
+        content += data
+    text = json.dumps(header).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text + content)
+
+
+def _write_samples(folder: Path) -> None:
+    from topograph.masks.writing import save
+    from topograph.topology import Topology
+
+    tensors: dict[str, npt.NDArray[Any]] = {
+        "fc1.weight": SAMPLE.T,
+        "fc1.bias": np.ones(4),
+        "conv.weight": np.ones((2, 3, 2, 2), np.int8),
+    }
+    write_tensors(folder / "model.safetensors", tensors, {"format": "pt"})
+    save(Topology.build("random_regular", [6, 5, 3], degrees=2, seed=0), folder / "ours.safetensors")
+
+
+FORMAT = Format(
+    (".safetensors",),
+    "tensors by name; outputs × inputs unless the file says otherwise",
+    open_safetensors,
+    _write_samples,
+)

@@ -1,13 +1,16 @@
-"""A folder of shards, with its index file or without."""
+"""A folder of safetensors shards, with its index file or without."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from topograph.errors import InvalidMaskError
-from topograph.masks.formats.safetensors import Header, read_header
+from topograph.masks.formats.format import Format
+from topograph.masks.formats.safetensors import Header, read_header, write_tensors
+from topograph.masks.formats.samples import SAMPLE
 from topograph.masks.limits import inside, parse_json
 from topograph.masks.name_order import natural
 from topograph.masks.source import Source, faults_of
@@ -18,15 +21,18 @@ _INDEX = ".safetensors.index.json"
 
 
 @contextmanager
-def open_folder(folder: Path) -> Iterator[Source]:
-    """The tensors of a folder of safetensors, as if they lay in one file.
+def open_safetensors_folder(path: Path) -> Iterator[Source]:
+    """The tensors of a folder of safetensors, or of the shards that an index names, as if they lay in one file.
 
     Raises
     ------
     InvalidMaskError
         When there is nothing to read, the index names a file outside the folder, or a tensor is not where it says.
     """
-    indices = [inside(folder, path.name) for path in sorted(folder.glob(f"*{_INDEX}"))]
+    folder, names = path.parent, [path.name]
+    if path.is_dir():
+        folder, names = path, sorted(file.name for file in path.glob(f"*{_INDEX}"))
+    indices = [inside(folder, name) for name in names]
     if len(indices) > 1:
         raise InvalidMaskError(f"holds {len(indices)} index files, but one is allowed: {[i.name for i in indices]}")
     headers = _indexed(folder, indices[0]) if indices else _unindexed(folder)
@@ -40,7 +46,7 @@ def open_folder(folder: Path) -> Iterator[Source]:
     if len(orientations) != 1:
         raise InvalidMaskError("the shards are of different orientations; read them one by one")
     ordered = {name: tensors[name] for name in sorted(tensors, key=natural)}
-    yield Source(str(folder), tuple(state_entries(ordered, orientations.pop())))
+    yield Source(str(path), tuple(state_entries(ordered, orientations.pop())))
 
 
 def _indexed(folder: Path, index: Path) -> dict[str, Header]:
@@ -74,3 +80,20 @@ def _unindexed(folder: Path) -> dict[str, Header]:
         with faults_of(str(path)):
             headers[path.name] = read_header(inside(folder, path.name))
     return headers
+
+
+def _write_samples(folder: Path) -> None:
+    shards = folder / "shards"
+    shards.mkdir()
+    write_tensors(shards / "shard.safetensors", {"w": SAMPLE.T}, {"format": "pt"})
+    index = {"metadata": {"total_size": 96}, "weight_map": {"w": "shard.safetensors"}}
+    (shards / f"model{_INDEX}").write_text(json.dumps(index))
+
+
+FORMAT = Format(
+    (_INDEX,),
+    "a folder of safetensors shards, with its index or without",
+    open_safetensors_folder,
+    _write_samples,
+    in_folders=(f"*{_INDEX}", "*.safetensors"),
+)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from topograph.masks.applying import Mask
-from topograph.masks.keras.models import variable_path
+from topograph.masks.keras.variables import variable_path
+from topograph.masks.live import Mask
 from topograph.packages import require
 
 

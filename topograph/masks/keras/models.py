@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 
 from topograph.masks.keras.layers import KerasLayer, layers_of_config
-from topograph.masks.keras.variables import keras_entries
+from topograph.masks.keras.masking import fix_masks
+from topograph.masks.keras.variables import keras_entries, variable_path
+from topograph.masks.live import ModelKind, root_packages
 from topograph.masks.source import Source
 from topograph.masks.weights import Stored
 
@@ -25,14 +27,6 @@ def model_source(model: Any) -> Source:
             path = f"{variable_path(model, variable)}#{number}"
         variables[path] = Stored(tuple(variable.shape), partial(_values, variable))
     return Source(type(model).__name__, tuple(keras_entries(variables, layers)))
-
-
-def variable_path(model: Any, variable: Any) -> str:
-    """A variable's path without the model's own name before it: as the model's files name it."""
-    path: str = variable.path
-    names = {layer.name for layer in model.layers}
-    first = path.split("/")[0]
-    return path.removeprefix(f"{model.name}/") if first == model.name and first not in names else path
 
 
 def _layers(model: Any) -> dict[str, KerasLayer]:
@@ -61,3 +55,10 @@ def _values(variable: Any) -> Any:
         return tensor_values(value)
     values = np.asarray(value)
     return values if values.dtype.kind in "biuf" else values.astype(np.float32)  # bfloat16, exactly
+
+
+def _is_model(value: Any) -> bool:
+    return bool(root_packages(value) & {"keras", "tf_keras"}) and hasattr(value, "layers")
+
+
+KERAS = ModelKind("keras.Model", "a live model; inputs × outputs", _is_model, model_source, fix_masks, extra="keras")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from topograph.masks.keras.layers import KerasLayer, owner_of, weight_parts
 from topograph.masks.name_order import natural
@@ -42,3 +43,11 @@ def _plain_name(path: str) -> str:
 
 def _hopeless(path: str) -> str:
     return "is the optimizer's state" if path.startswith(("optimizer/", "optimizer_weights/")) else ""
+
+
+def variable_path(model: Any, variable: Any) -> str:
+    """A variable's path without the model's own name before it: as the model's files name it."""
+    path: str = variable.path
+    names = {layer.name for layer in model.layers}
+    first = path.split("/")[0]
+    return path.removeprefix(f"{model.name}/") if first == model.name and first not in names else path

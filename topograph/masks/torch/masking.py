@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from topograph.masks.applying import Mask
+from topograph.masks.live import Mask
 from topograph.packages import require
 
 

@@ -10,8 +10,10 @@ from typing import Any
 
 from topograph.masks.geometry import Geometry
 from topograph.masks.layout import keras_layout, torch_layout
+from topograph.masks.live import ModelKind, root_packages
 from topograph.masks.source import Entry, Source
 from topograph.masks.state_dicts import state_entries
+from topograph.masks.torch.masking import fix_masks
 from topograph.masks.torch.tensors import stored_tensor, tensor_values
 from topograph.masks.weights import ATTENTION, GRU_GATES, LSTM_GATES, Part, Stored, gate_parts
 from topograph.packages import require
@@ -150,4 +152,19 @@ _RULES: tuple[tuple[str, Callable[[Any, str, tuple[int, ...]], Parts]], ...] = (
     ("EmbeddingBag", _table),
     ("Bilinear", _bilinear),
     ("LayerNorm", _norm),
+)
+
+
+def _is_module(value: Any) -> bool:
+    packages = root_packages(value)  # on its PyTorch backend a Keras model is a module, too
+    return "torch" in packages and not packages & {"keras", "tf_keras"} and hasattr(value, "named_modules")
+
+
+TORCH = ModelKind(
+    "torch.nn.Module",
+    "a live model, pruned or parametrized ones too; each module tells its orientation",
+    _is_module,
+    module_source,
+    fix_masks,
+    extra="torch",
 )

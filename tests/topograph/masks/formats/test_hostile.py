@@ -10,8 +10,8 @@ import pytest
 import scipy.sparse as sp
 
 import topograph as tg
-from tests.topograph.masks.fuzz import attempt, place
-from tests.topograph.masks.seeds import seeds
+from tests.topograph.masks.fuzz import attempt
+from tests.topograph.masks.seeds import place, seeds
 from topograph.errors import InvalidMaskError
 
 MASK = np.eye(4, dtype=np.float32)
@@ -409,9 +409,10 @@ def test_keras_configuration_is_only_data(tmp_path):
 
 def test_every_truncation(tmp_path):
     """Each seed of the fuzzer, cut short at many places."""
-    for name, content in seeds().items():
+    files = seeds()
+    for name, content in files.items():
         for length in np.linspace(0, len(content) - 1, 15).astype(int):
-            outcome, detail = attempt(place(tmp_path, name, content[:length]))
+            outcome, detail = attempt(place(tmp_path, name, content[:length], files))
             assert outcome != "finding", detail
 
 

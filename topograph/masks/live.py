@@ -1,0 +1,82 @@
+"""Live models: `ModelKind`, as an entry point of the group ``topograph.models`` describes it, and who reads a model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from topograph.errors import PluginError
+from topograph.masks.source import Source
+from topograph.plugins import load_plugin, registered
+
+GROUP = "topograph.models"
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class ModelKind:
+    """One framework's models in memory.
+
+    Parameters
+    ----------
+    type_name
+        The class in words, for messages and tables, such as ``"torch.nn.Module"``.
+    summary
+        One line for the table of `topograph.masks.describe_formats`.
+    recognises
+        Whether an object is such a model; it must not import the framework.
+    source
+        The model's layers as a `Source`.
+    fix_masks
+        ``fix_masks(model, masks)`` puts masks on weights by name and keeps them there while the model trains; None when
+        that is not possible.
+    extra
+        The extra of topograph that brings the framework.
+    """
+
+    type_name: str
+    summary: str
+    recognises: Callable[[Any], bool]
+    source: Callable[[Any], Source]
+    fix_masks: Callable[[Any, Mapping[str, Mask]], None] | None = None
+    extra: str = ""
+
+
+@cache
+def available_models() -> dict[str, ModelKind]:
+    """Name → kind of live model for everything registered as ``topograph.models``.
+
+    Raises
+    ------
+    PluginError
+        When an entry point names something that is not a `ModelKind`.
+
+    Examples
+    --------
+    >>> sorted(available_models())
+    ['keras', 'torch']
+    """
+    kinds: dict[str, ModelKind] = {}
+    for name, entry in registered(GROUP).items():
+        loaded = load_plugin(entry)
+        if not isinstance(loaded, ModelKind):
+            raise PluginError(
+                f"the model kind {name!r} ({entry.value}) must be a ModelKind, but is a {type(loaded).__name__}"
+            )
+        kinds[name] = loaded
+    return kinds
+
+
+def kind_of(model: Any) -> ModelKind | None:
+    """The kind of a live model; None when the object is not one."""
+    return next((kind for kind in available_models().values() if kind.recognises(model)), None)
+
+
+def root_packages(value: Any) -> set[str]:
+    """The top-level packages of an object's class and of its bases."""
+    return {part.__module__.split(".")[0] for part in type(value).__mro__}

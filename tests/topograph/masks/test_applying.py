@@ -110,9 +110,9 @@ def test_what_does_not_fit(torch):
         TOPOLOGY.apply_to(torch.nn.Sequential(torch.nn.Linear(9, 15), torch.nn.Linear(15, 5)))
     with pytest.raises(UnknownNameError, match=r"unknown layer 'fc'.*0\.weight, 2\.weight"):
         TOPOLOGY.apply_to(perceptron(torch), ["fc", "2"])
-    with pytest.raises(InvalidParameterError, match="keras.Model or a torch.nn.Module, but got dict"):
+    with pytest.raises(InvalidParameterError, match=r"keras\.Model or a torch\.nn\.Module, but got dict"):
         TOPOLOGY.apply_to({"a": np.ones((20, 15)), "b": np.ones((15, 5))})
-    with pytest.raises(InvalidParameterError, match="PyTorch module or a Keras model, but got ndarray"):
+    with pytest.raises(InvalidParameterError, match=r"keras\.Model or a torch\.nn\.Module, but got ndarray"):
         tg.MaskSet({"fc": TOPOLOGY[0]}).apply_to(np.ones((20, 15)))
     full = tg.MaskSet({"weight": tg.construct("dense", 4, 6)})
     with pytest.raises(TopologyMismatchError, match="edges between them"):

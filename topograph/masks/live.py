@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from topograph.errors import PluginError
 from topograph.masks.source import Source
-from topograph.plugins import load_plugin, registered
+from topograph.plugins import named_plugins
 
 GROUP = "topograph.models"
 Mask = npt.NDArray[np.bool_]
@@ -24,6 +22,8 @@ class ModelKind:
 
     Parameters
     ----------
+    name
+        The name it is listed by.
     type_name
         The class in words, for messages and tables, such as ``"torch.nn.Module"``.
     summary
@@ -39,6 +39,7 @@ class ModelKind:
         The extra of topograph that brings the framework.
     """
 
+    name: str
     type_name: str
     summary: str
     recognises: Callable[[Any], bool]
@@ -47,7 +48,6 @@ class ModelKind:
     extra: str = ""
 
 
-@cache
 def available_models() -> dict[str, ModelKind]:
     """Name → kind of live model for everything registered as ``topograph.models``.
 
@@ -61,15 +61,7 @@ def available_models() -> dict[str, ModelKind]:
     >>> sorted(available_models())
     ['keras', 'torch']
     """
-    kinds: dict[str, ModelKind] = {}
-    for name, entry in registered(GROUP).items():
-        loaded = load_plugin(entry)
-        if not isinstance(loaded, ModelKind):
-            raise PluginError(
-                f"the model kind {name!r} ({entry.value}) must be a ModelKind, but is a {type(loaded).__name__}"
-            )
-        kinds[name] = loaded
-    return kinds
+    return named_plugins(GROUP, ModelKind)
 
 
 def kind_of(model: Any) -> ModelKind | None:

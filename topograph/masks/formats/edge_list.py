@@ -99,6 +99,7 @@ def _write_samples(folder: Path) -> None:
 
 
 FORMAT = Format(
+    "edge_list",
     (".csv", ".tsv"),
     "an edge list: input, output and, if there is one, weight; numbered from 0",
     open_edge_list,

@@ -21,6 +21,8 @@ class Format:
 
     Parameters
     ----------
+    name
+        The name it is listed by.
     suffixes
         Endings of the file names, in lower case, such as ``(".npy",)``; the longest that fits a name decides.
     summary
@@ -36,6 +38,7 @@ class Format:
         fit a folder, the one without an extra reads it.
     """
 
+    name: str
     suffixes: tuple[str, ...]
     summary: str
     open: Callable[[Path], AbstractContextManager[Source]]

@@ -40,6 +40,7 @@ def _write_samples(folder: Path) -> None:
 
 
 FORMAT = Format(
+    "hdf5",
     (".h5", ".hdf5"),
     "Keras models and weights in HDF5; inputs × outputs",
     open_hdf5,

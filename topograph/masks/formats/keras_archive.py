@@ -70,4 +70,6 @@ def _write_samples(folder: Path) -> None:
         archive.writestr(_WEIGHTS, content.getvalue())
 
 
-FORMAT = Format((".keras",), "Keras 3 models; inputs × outputs", open_keras_archive, _write_samples, extra="keras")
+FORMAT = Format(
+    "keras_archive", (".keras",), "Keras 3 models; inputs × outputs", open_keras_archive, _write_samples, extra="keras"
+)

@@ -124,4 +124,6 @@ def _write_samples(folder: Path) -> None:
     scipy.io.mmwrite(folder / "array.mtx", SAMPLE)
 
 
-FORMAT = Format((".mtx",), "a MatrixMarket matrix, inputs × outputs", open_matrix_market, _write_samples)
+FORMAT = Format(
+    "matrix_market", (".mtx",), "a MatrixMarket matrix, inputs × outputs", open_matrix_market, _write_samples
+)

@@ -43,4 +43,4 @@ def _write_samples(folder: Path) -> None:
     np.save(folder / "mask.npy", SAMPLE)
 
 
-FORMAT = Format((".npy",), "one array, inputs × outputs", open_npy, _write_samples)
+FORMAT = Format("npy", (".npy",), "one array, inputs × outputs", open_npy, _write_samples)

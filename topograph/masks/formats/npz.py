@@ -99,6 +99,7 @@ def _write_samples(folder: Path) -> None:
 
 
 FORMAT = Format(
+    "npz",
     (".npz",),
     "arrays, inputs × outputs; a SciPy sparse matrix; a topology or a mask set",
     open_npz,

@@ -45,5 +45,10 @@ def _write_samples(folder: Path) -> None:
 
 
 FORMAT = Format(
-    (".onnx",), "ONNX models, oriented by the nodes that use the weights", open_onnx, _write_samples, extra="onnx"
+    "onnx",
+    (".onnx",),
+    "ONNX models, oriented by the nodes that use the weights",
+    open_onnx,
+    _write_samples,
+    extra="onnx",
 )

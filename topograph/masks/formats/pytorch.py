@@ -63,6 +63,7 @@ def _write_samples(folder: Path) -> None:
 
 
 FORMAT = Format(
+    "pytorch",
     (".pt", ".pth", ".bin", ".ckpt", ".pth.tar", ".tar"),
     "PyTorch state dicts, also within a checkpoint; outputs × inputs",
     open_pytorch,

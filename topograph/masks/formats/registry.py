@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from topograph.errors import InvalidMaskError, PluginError
 from topograph.masks.formats.format import Format
 from topograph.masks.live import available_models
-from topograph.plugins import load_plugin, registered
+from topograph.plugins import named_plugins
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,31 +16,20 @@ if TYPE_CHECKING:
 GROUP = "topograph.formats"
 
 
-@cache
 def available_formats() -> dict[str, Format]:
     """Name → format for everything registered as ``topograph.formats``, ours and everybody's.
 
     Raises
     ------
     PluginError
-        When an entry point names something that is not a `Format`, or two formats claim one suffix.
+        When an entry point names something that is not a `Format`.
 
     Examples
     --------
     >>> available_formats()["npy"].suffixes
     ('.npy',)
     """
-    formats: dict[str, Format] = {}
-    owners: dict[str, str] = {}
-    for name, entry in registered(GROUP).items():
-        loaded = load_plugin(entry)
-        if not isinstance(loaded, Format):
-            raise PluginError(f"the format {name!r} ({entry.value}) must be a Format, but is a {type(loaded).__name__}")
-        for suffix in loaded.suffixes:
-            if owners.setdefault(suffix, name) != name:
-                raise PluginError(f"the formats {owners[suffix]!r} and {name!r} both claim the suffix {suffix}")
-        formats[name] = loaded
-    return formats
+    return named_plugins(GROUP, Format)
 
 
 def format_of(path: Path) -> Format:
@@ -51,6 +39,8 @@ def format_of(path: Path) -> Format:
     ------
     InvalidMaskError
         When there is none; the message lists the endings that can be read.
+    PluginError
+        When two formats claim one suffix.
 
     Examples
     --------
@@ -65,7 +55,13 @@ def format_of(path: Path) -> Format:
         globs = [glob for one in formats for glob in one.in_folders]
         raise InvalidMaskError(f"{path}: holds none of {', '.join(globs)}; name a file instead of the folder")
     name = path.name.lower()
-    suffixes = {suffix: one for one in formats for suffix in one.suffixes}
+    suffixes: dict[str, Format] = {}
+    for one in formats:
+        for suffix in one.suffixes:
+            if suffixes.setdefault(suffix, one) is not one:
+                raise PluginError(
+                    f"the formats {suffixes[suffix].name!r} and {one.name!r} both claim the suffix {suffix}"
+                )
     fitting = [suffix for suffix in suffixes if name.endswith(suffix)]
     if not fitting:
         raise InvalidMaskError(

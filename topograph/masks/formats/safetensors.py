@@ -161,6 +161,7 @@ def _write_samples(folder: Path) -> None:
 
 
 FORMAT = Format(
+    "safetensors",
     (".safetensors",),
     "tensors by name; outputs × inputs unless the file says otherwise",
     open_safetensors,

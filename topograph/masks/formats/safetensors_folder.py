@@ -91,6 +91,7 @@ def _write_samples(folder: Path) -> None:
 
 
 FORMAT = Format(
+    "safetensors_folder",
     (_INDEX,),
     "a folder of safetensors shards, with its index or without",
     open_safetensors_folder,

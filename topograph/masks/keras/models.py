@@ -61,4 +61,6 @@ def _is_model(value: Any) -> bool:
     return bool(root_packages(value) & {"keras", "tf_keras"}) and hasattr(value, "layers")
 
 
-KERAS = ModelKind("keras.Model", "a live model; inputs × outputs", _is_model, model_source, fix_masks, extra="keras")
+KERAS = ModelKind(
+    "keras", "keras.Model", "a live model; inputs × outputs", _is_model, model_source, fix_masks, extra="keras"
+)

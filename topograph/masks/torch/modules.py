@@ -161,6 +161,7 @@ def _is_module(value: Any) -> bool:
 
 
 TORCH = ModelKind(
+    "torch",
     "torch.nn.Module",
     "a live model, pruned or parametrized ones too; each module tells its orientation",
     _is_module,

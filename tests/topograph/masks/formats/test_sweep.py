@@ -59,22 +59,23 @@ def open_digits(path):
     yield Source(str(path), (array_entry(path.stem, (len(rows), len(rows[0])), lambda: np.array(rows)),))
 
 
-DIGITS = Format((".digits", ".digits.npy"), "rows of digits", open_digits, lambda folder: None)
-SECOND_NPY = Format((".npy",), "another", open_digits, lambda folder: None)
+DIGITS = Format("digits", (".digits", ".digits.npy"), "rows of digits", open_digits, lambda folder: None)
+SECOND_NPY = Format("second_npy", (".npy",), "another", open_digits, lambda folder: None)
 NOT_A_FORMAT = "a text"
 
 
 @pytest.fixture
 def newcomer(monkeypatch):
     def add(name):
-        entries = dict(plugins.registered(registry.GROUP))
-        entries["newcomer"] = EntryPoint("newcomer", f"{__name__}:{name}", registry.GROUP)
-        monkeypatch.setattr(registry, "registered", lambda group: entries)
-        registry.available_formats.cache_clear()
+        registered = plugins.registered
+        entry = {"newcomer": EntryPoint("newcomer", f"{__name__}:{name}", registry.GROUP)}
+        more = {registry.GROUP: entry}
+        monkeypatch.setattr(plugins, "registered", lambda group: {**registered(group), **more.get(group, {})})
+        plugins.named_plugins.cache_clear()
 
     yield add
     monkeypatch.undo()
-    registry.available_formats.cache_clear()
+    plugins.named_plugins.cache_clear()
 
 
 def test_a_newcomer_is_read_and_listed(newcomer, tmp_path):
@@ -83,14 +84,14 @@ def test_a_newcomer_is_read_and_listed(newcomer, tmp_path):
     (tmp_path / "mask.DIGITS.npy").write_text("11")  # the longest ending decides
     assert tg.load(tmp_path / "mask.digits")["mask"].n_edges == 3
     assert tg.load(tmp_path / "mask.DIGITS.npy")["mask.DIGITS"].n_edges == 2
-    assert describe_formats().loc["newcomer", "summary"] == "rows of digits"
+    assert describe_formats().loc["digits", "summary"] == "rows of digits"
     with pytest.raises(InvalidMaskError, match=r"can read .*\.digits"):
         tg.load(tmp_path / "mask.unknown")
 
 
 @pytest.mark.parametrize(
     ("name", "fault"),
-    [("NOT_A_FORMAT", "must be a Format, but is a str"), ("SECOND_NPY", r"both claim the suffix \.npy")],
+    [("NOT_A_FORMAT", "Format"), ("SECOND_NPY", r"both claim the suffix \.npy")],
 )
 def test_a_bad_newcomer_is_named(newcomer, tmp_path, name, fault):
     newcomer(name)
@@ -100,10 +101,6 @@ def test_a_bad_newcomer_is_named(newcomer, tmp_path, name, fault):
 
 def test_a_format_states_how_it_is_recognised():
     with pytest.raises(InvalidParameterError, match=r"'\.NPY'"):
-        Format((".NPY",), "", open_digits, lambda folder: None)
+        Format("x", (".NPY",), "", open_digits, lambda folder: None)
     with pytest.raises(InvalidParameterError, match="suffixes or in_folders"):
-        Format((), "", open_digits, lambda folder: None)
-
-
-def test_nothing_is_registered_twice():
-    assert plugins.registered(registry.GROUP).keys() == available_formats().keys()
+        Format("x", (), "", open_digits, lambda folder: None)

@@ -19,7 +19,7 @@ def apply_masks(graphs: Mapping[str, BipartiteGraph], model: Any) -> tuple[str, 
     """Put masks on the layers of a PyTorch or Keras model, and keep them there while it trains.
 
     PyTorch: each weight becomes a parametrization, ``weight = original · mask``, so that neither gradient nor momentum
-    nor weight decay can bring a removed connection back; ``torch.nn.utils.parametrize.remove_parametrizations`` makes
+    nor weight decay can bring a removed edge back; ``torch.nn.utils.parametrize.remove_parametrizations`` makes
     it final. Keras: each kernel gets a constraint, which every optimizer applies after its step.
 
     Parameters
@@ -72,19 +72,19 @@ def match_layers(
     """
     chain = list(graphs)
     if layers is None:
-        names = [entry.name for entry in live_source(model).entries if entry.read is not None and not entry.set_aside]
+        names = [entry.name for entry in live_source(model).entries if entry.read is not None and not entry.reason]
     else:
         names = list(layers)
     if len(names) != len(chain):
         raise TopologyMismatchError(
-            f"the topology has {len(chain)} layer pairs, but {'the model has' if layers is None else 'layers= names'} "
+            f"the topology has {len(chain)} layers, but {'the model has' if layers is None else 'layers= names'} "
             f"{len(names)}: {', '.join(names)}; name as many with layers=[…]"
         )
     return dict(zip(names, chain, strict=True))
 
 
 def _draw_edges(mask: Mask, graph: BipartiteGraph, layout: Layout, name: str) -> None:
-    places = layout.blocks(np.arange(mask.size).reshape(mask.shape))  # where in the tensor each connection lies
+    places = layout.blocks(np.arange(mask.size).reshape(mask.shape))  # where in the tensor each edge lies
     groups, inputs, taps, outputs = places.shape
     if graph.shape == (groups * inputs * taps, groups * outputs):
         span = taps

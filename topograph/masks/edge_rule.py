@@ -1,4 +1,4 @@
-"""What is an edge: non-zero, above a threshold, or among the largest magnitudes."""
+"""`EdgeRule`: which weights are edges: non-zero, above a threshold, or among the largest magnitudes."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ NON_ZERO = EdgeRule()
 
 
 def check_numbers(weights: npt.NDArray[Any]) -> None:
-    """Refuse what is no finite real number."""
+    """Refuse anything that is not a finite real number."""
     if weights.dtype.kind not in "biuf":
         raise InvalidMaskError(f"holds {weights.dtype}, but a mask holds booleans, integers or floats")
     # NaN and infinity both show in the extremes, without a temporary of the layer's size

@@ -1,4 +1,4 @@
-"""`Geometry`: what a convolution's weights do not say by themselves."""
+"""`Geometry`: stride, padding and image of a convolution, which its weights do not tell."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ class Layer:
     name
         Its name in the source.
     graph
-        Its connections; None when it was left out.
+        Its edges; None when it was left out.
     read_as
         Orientation, unfolding and edge rule, in words.
     reason
@@ -80,10 +80,10 @@ def read_layers(source: Source, reading: Reading, *, with_weights: bool = False)
 
 def _reason(entry: Entry, reading: Reading) -> str:
     if entry.read is None or (entry.needs_orientation and reading.orientation is None):
-        return entry.set_aside
+        return entry.reason
     if entry.needs_orientation:
         return reading.verdict(entry.name)
-    return reading.verdict(entry.name, entry.set_aside)
+    return reading.verdict(entry.name, entry.reason)
 
 
 def _read(entry: Entry, reading: Reading, rule: EdgeRule | None, with_weights: bool) -> Layer:
@@ -92,7 +92,7 @@ def _read(entry: Entry, reading: Reading, rule: EdgeRule | None, with_weights: b
     values = weights()
     if isinstance(values, BipartiteGraph):
         if reading.by_magnitude:
-            raise InvalidParameterError(f"threshold and density need weights, but {entry.name} has only connections")
+            raise InvalidParameterError(f"threshold and density need weights, but {entry.name} has only edges")
         return Layer(entry.name, values, entry.note)
     layout = _layout(entry, values, reading)
     try:

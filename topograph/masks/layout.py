@@ -18,7 +18,7 @@ IN_OUT, OUT_IN = "in_out", "out_in"
 
 @dataclass(frozen=True)
 class Layout:
-    """How a stored tensor becomes connections from inputs to outputs.
+    """How a stored tensor becomes edges from inputs to outputs.
 
     Parameters
     ----------

@@ -41,7 +41,7 @@ def check_bytes(what: str, shape: Sequence[int], itemsize: int, available: int) 
 
 
 def check_expansion(what: str, stored: int, expanded: int) -> None:
-    """Refuse what would grow beyond reason when it is unpacked: to more than 1 GiB, at more than 200 to 1.
+    """Refuse data that would grow beyond reason when unpacked: to more than 1 GiB, at more than 200 to 1.
 
     Examples
     --------
@@ -49,12 +49,12 @@ def check_expansion(what: str, stored: int, expanded: int) -> None:
     Traceback (most recent call last):
     ...
     topograph.errors.InvalidMaskError: x would expand from 9 to 10000000000 bytes: refused as a decompression bomb; \
-save an honest mask of this size as a sparse matrix or without compression
+if the mask is genuine, save it as a sparse matrix or without compression
     """
     if expanded > SMALL and expanded > _RATIO * stored:
         raise InvalidMaskError(
-            f"{what} would expand from {stored} to {expanded} bytes: refused as a decompression bomb; save an honest "
-            "mask of this size as a sparse matrix or without compression"
+            f"{what} would expand from {stored} to {expanded} bytes: refused as a decompression bomb; if the "
+            "mask is genuine, save it as a sparse matrix or without compression"
         )
 
 
@@ -97,7 +97,7 @@ def parse_json(text: bytes, what: str) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         if isinstance(error, InvalidMaskError):
             raise
-        raise InvalidMaskError(f"{what} is no JSON: {type(error).__name__}: {error}") from error
+        raise InvalidMaskError(f"{what} is not JSON: {type(error).__name__}: {error}") from error
     if not isinstance(parsed, dict):
         raise InvalidMaskError(f"{what} must be a JSON object, but is a {type(parsed).__name__}")
     return parsed

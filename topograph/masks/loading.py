@@ -33,7 +33,7 @@ def load(source: Any, **options: Unpack[ReadingOptions]) -> MaskSet:
     source
         A path or a live model.
     **options
-        What is an edge, which layers, how convolutions unfold: the fields of `Reading`.
+        Which weights are edges, which layers are read, how convolutions unfold: the fields of `Reading`.
 
     Raises
     ------
@@ -106,7 +106,7 @@ def _mapping_source(arrays: Mapping[Any, Any]) -> Source:
 
 
 def _matrix_entry(name: str, source: Any) -> Entry:
-    """A matrix in memory, inputs × outputs; what is none is left out with the reason."""
+    """A matrix in memory, inputs × outputs; anything else is left out with the reason."""
     if isinstance(source, BipartiteGraph):
         return graph_entry(name, source)
     try:

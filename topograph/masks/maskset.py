@@ -79,7 +79,7 @@ class MaskSet(Mapping[str, BipartiteGraph]):
         TopologyMismatchError
             When the widths do not match; the message names the layers between which they do not.
         UnknownNameError
-            When ``names`` holds one that is no layer.
+            When ``names`` holds a name that no layer has.
         """
         chain = list(self.graphs) if names is None else list(names)
         if not chain:

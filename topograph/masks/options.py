@@ -30,7 +30,7 @@ class ReadingOptions(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class Reading:
-    """What is an edge, which layers are read, and how a convolution becomes one matrix.
+    """Which weights are edges, which layers are read, and how a convolution becomes one matrix.
 
     Parameters
     ----------
@@ -51,8 +51,8 @@ class Reading:
     orientation
         ``"out_in"`` or ``"in_out"``, against what the format says: for masks that were kept in the other one.
     geometry
-        What the source does not say of its convolutions: a `Geometry`, an image size such as ``(32, 32)``, or a mapping
-        from globs over layer names to them.
+        Geometry of the convolutions where the source does not tell it: a `Geometry`, an image size such as
+        ``(32, 32)``, or a mapping from globs over layer names to them.
 
     Examples
     --------
@@ -102,17 +102,17 @@ class Reading:
         """Whether the size of a weight decides, and not only whether it is zero."""
         return self.threshold is not None or self.density is not None
 
-    def verdict(self, name: str, set_aside: str = "") -> str:
-        """Why the layer ``name`` is not read; empty when it is. ``set_aside`` is the reason to leave it by default."""
+    def verdict(self, name: str, reason: str = "") -> str:
+        """Why the layer ``name`` is not read; empty when it is. ``reason`` is the reason to leave it by default."""
         excluding = _first_match(name, self.exclude)
         if excluding is not None:
             return f"matches exclude={excluding!r}"
         if self.include is None:
-            return set_aside
+            return reason
         return "" if _first_match(name, self.include) is not None else "not named by include"
 
     def geometry_of(self, name: str) -> Geometry | None:
-        """What the caller said of the geometry of the layer ``name``."""
+        """The geometry that the caller gave for the layer ``name``."""
         for pattern, geometry in self.geometry:
             if fnmatch.fnmatchcase(name, pattern):
                 found: Geometry = geometry

@@ -14,7 +14,7 @@ from topograph.masks.layout import Layout, keras_layout
 
 @dataclass(frozen=True)
 class Entry:
-    """One layer of a source, or one thing in it that is none.
+    """One layer of a source, or something else that it holds.
 
     Parameters
     ----------
@@ -24,13 +24,13 @@ class Entry:
         Gives the values, only now touching the disk: an array in the stored orientation, a SciPy sparse matrix, or a
         finished graph. None when the entry cannot be a mask.
     layout
-        How the values become connections; not needed for a graph.
-    set_aside
+        How the values become edges; not needed for a graph.
+    reason
         Why it is left out, unless it is asked for by name; always left out where ``read`` is None.
     weights
         Where the edges are a mask's ones: gives the masked weights, for rules that go by magnitude.
     note
-        What else the table should say of how it was read.
+        Further words on how it was read, for the table.
     needs_orientation
         Whether it can be read only when the caller says in which orientation.
     """
@@ -38,7 +38,7 @@ class Entry:
     name: str
     read: Callable[[], Any] | None = None
     layout: Layout | None = None
-    set_aside: str = ""
+    reason: str = ""
     weights: Callable[[], Any] | None = None
     note: str = ""
     needs_orientation: bool = False
@@ -46,7 +46,7 @@ class Entry:
     @classmethod
     def left_out(cls, name: str, reason: str) -> Entry:
         """An entry that cannot be read as a mask."""
-        return cls(name, set_aside=reason)
+        return cls(name, reason=reason)
 
 
 @dataclass(frozen=True)
@@ -105,4 +105,4 @@ def array_entry(name: str, shape: Sequence[int], read: Callable[[], Any], words:
         f"has {len(shape)} dimensions, a mask has two; to read a convolution, pass orientation='out_in' (outputs × "
         "inputs × taps) or 'in_out' (taps × inputs × outputs)"
     )
-    return Entry(name, read, set_aside=reason, needs_orientation=True)
+    return Entry(name, read, reason=reason, needs_orientation=True)

@@ -40,7 +40,7 @@ def over_taps(blocks: npt.NDArray[Any], unfold: str) -> npt.NDArray[Any]:
 
 
 def block_graph(keep: npt.NDArray[np.bool_]) -> BipartiteGraph:
-    """Kept connections as a graph: inputs are (group, input, tap), outputs (group, output).
+    """Kept edges as a graph: inputs are (group, input, tap), outputs (group, output).
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def block_graph(keep: npt.NDArray[np.bool_]) -> BipartiteGraph:
 
 
 def unrolled_graph(keep: npt.NDArray[np.bool_], kernel: Sequence[int], geometry: Geometry) -> BipartiteGraph:
-    """Kept connections laid over the image: inputs are (channel, pixel), outputs (channel, pixel), padding removed.
+    """Kept edges laid over the image: inputs are (channel, pixel), outputs (channel, pixel), padding removed.
 
     Parameters
     ----------
@@ -127,6 +127,4 @@ def unrolled_graph(keep: npt.NDArray[np.bool_], kernel: Sequence[int], geometry:
 def check_sides(n_left: int, n_right: int) -> None:
     """Refuse an empty side, and one that no array can number."""
     if not (0 < n_left < 2**31 and 0 < n_right < 2**31):
-        raise InvalidMaskError(
-            f"a layer pair has 1 to {2**31 - 1} nodes on each side, but this is {n_left} × {n_right}"
-        )
+        raise InvalidMaskError(f"a layer has 1 to {2**31 - 1} nodes on each side, but this is {n_left} × {n_right}")

@@ -29,7 +29,7 @@ class Stored:
 Part = tuple[str, Layout]
 """The end of a layer's name, and the layout of its piece of the tensor."""
 Describe = Callable[[str, tuple[int, ...]], "Sequence[Part] | str | None"]
-"""What a live model knows of a tensor: its parts, a reason to set it aside, or None for nothing."""
+"""Describes a tensor of a live model: its parts, a reason to leave it out, or None when nothing is known."""
 
 
 @dataclass(frozen=True)
@@ -41,13 +41,13 @@ class Weight:
     mask: Stored | None = None
     note: str = ""
 
-    def entry(self, suffix: str, layout: Layout | None, set_aside: str = "") -> Entry:
+    def entry(self, suffix: str, layout: Layout | None, reason: str = "") -> Entry:
         """The entry for the whole weight, or for the part of it whose name ends so."""
         name = self.name + suffix
         if self.mask is None:
-            return Entry(name, self.values.read, layout, set_aside, note=self.note)
+            return Entry(name, self.values.read, layout, reason, note=self.note)
         values, mask = self.values.read, self.mask.read
-        return Entry(name, mask, layout, set_aside, weights=lambda: _masked(values(), mask()), note=self.note)
+        return Entry(name, mask, layout, reason, weights=lambda: _masked(values(), mask()), note=self.note)
 
 
 def _masked(values: Any, mask: Any) -> Any:

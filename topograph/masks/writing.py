@@ -24,7 +24,7 @@ def save(masks: MaskSet | Topology, path: str | os.PathLike[str], *, orientation
     masks
         A `MaskSet`, or a `Topology` whose layers are named ``l1``, ``l2``, ….
     path
-        Ending in ``.npz`` (edges, names, reasons and order: exact) or ``.safetensors`` (a dense 0/1 tensor a layer).
+        Ending in ``.npz`` (edges, names, reasons, order: exact) or ``.safetensors`` (one dense 0/1 tensor per layer).
     orientation
         For safetensors: ``"in_out"``, or ``"out_in"`` as PyTorch lays its weights. The file says which.
 

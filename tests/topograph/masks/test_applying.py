@@ -104,7 +104,7 @@ def test_only_some_layers(torch):
 
 
 def test_what_does_not_fit(torch):
-    with pytest.raises(TopologyMismatchError, match="2 layer pairs, but the model has 1: weight"):
+    with pytest.raises(TopologyMismatchError, match="2 layers, but the model has 1: weight"):
         TOPOLOGY.apply_to(torch.nn.Linear(20, 15))
     with pytest.raises(TopologyMismatchError, match=r"0\.weight takes a graph of 9 × 15, but got 20 × 15"):
         TOPOLOGY.apply_to(torch.nn.Sequential(torch.nn.Linear(9, 15), torch.nn.Linear(15, 5)))

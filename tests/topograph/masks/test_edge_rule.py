@@ -86,7 +86,7 @@ def test_not_finite():
 
 
 def test_connections_have_no_magnitude():
-    with pytest.raises(InvalidParameterError, match="need weights, but l1 has only connections"):
+    with pytest.raises(InvalidParameterError, match="need weights, but l1 has only edges"):
         tg.measure(tg.Topology.build("dense", [3, 2]), density=0.5)
 
 

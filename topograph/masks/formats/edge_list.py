@@ -62,7 +62,7 @@ def _read_edges(path: Path) -> Any:
 
 
 def _preamble(path: Path) -> tuple[tuple[int, int] | None, str]:
-    """The sizes from the comments at the top, if they say them, and the first line that is no comment."""
+    """The sizes from the comments at the top, if they say them, and the first line that is not a comment."""
     shape = None
     with path.open(encoding="utf-8") as file:
         while line := file.readline(1 << 16):

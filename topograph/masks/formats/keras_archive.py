@@ -32,7 +32,7 @@ def open_keras_archive(path: Path) -> Iterator[Source]:
         check_zip(archive, path)
         names = archive.namelist()
         if _WEIGHTS not in names:
-            raise InvalidMaskError(f"has no {_WEIGHTS}, so it is no Keras archive")
+            raise InvalidMaskError(f"has no {_WEIGHTS}, so it is not a Keras archive")
         config = parse_json(archive.read(_CONFIG), f"the member {_CONFIG}") if _CONFIG in names else {}
         member = stack.enter_context(member_file(archive, _WEIGHTS))
         file = stack.enter_context(h5py.File(member, "r"))

@@ -33,7 +33,7 @@ def archive_of_masks(masks: MaskSet) -> dict[str, Any]:
 
 
 def masks_from_archive(member: Callable[[str], Any], file_bytes: int) -> MaskSet:
-    """Read what `save` wrote as ``.npz``; ``member`` gives an array by name."""
+    """Read an ``.npz`` file written by `save`; ``member`` gives an array by name."""
     names = [str(name) for name in member("names")]
     about = parse_json(str(member("about")).encode(), "the member 'about'")
     graphs = {}

@@ -34,7 +34,7 @@ def open_matrix_market(path: Path) -> Iterator[Source]:
 
 @dataclass(frozen=True)
 class _Header:
-    """What the first lines say."""
+    """The content of the first lines."""
 
     is_array: bool
     field: str

@@ -54,15 +54,15 @@ def _entry(archive: zipfile.ZipFile, name: str, header: str | tuple[int, ...]) -
 
 
 def _headers(archive: zipfile.ZipFile) -> Iterator[tuple[str, str | tuple[int, ...]]]:
-    """Name of each member, with its shape or the reason why it is no array of numbers."""
+    """Name of each member, with its shape or the reason why it is not an array of numbers."""
     for info in archive.infolist():
         name = info.filename.removesuffix(".npy")
         if name == info.filename:
-            yield name, "is no array"
+            yield name, "is not an array"
             continue
         with archive.open(info) as file:
             shape, dtype = check_header(info.filename, file, info.file_size)
-        yield name, f"holds {dtype}, no numbers" if dtype.kind not in "biufUS" else shape
+        yield name, f"holds {dtype}, not numbers" if dtype.kind not in "biufUS" else shape
 
 
 def _member(archive: zipfile.ZipFile, name: str) -> Any:

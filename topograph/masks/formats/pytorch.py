@@ -40,7 +40,7 @@ def open_pytorch(path: Path) -> Iterator[Source]:
 
 
 def _refusal(error: Exception) -> str:
-    """What torch says of the file, in a sentence that leads on."""
+    """The error of torch about a file, with the next step."""
     text = " ".join(str(error).split())
     if "weights_only" in text.lower() or "WeightsUnpickler" in text:
         detail = text.split("WeightsUnpickler error:")[-1].split("Please file an issue")[0].strip()[:160]
@@ -48,7 +48,7 @@ def _refusal(error: Exception) -> str:
             "holds a pickle of more than tensors, which is not executed; save model.state_dict() instead "
             f"({detail or type(error).__name__})"
         )
-    return f"is no PyTorch file: {type(error).__name__}: {text[:200]}"
+    return f"is not a PyTorch file: {type(error).__name__}: {text[:200]}"
 
 
 def _write_samples(folder: Path) -> None:

@@ -41,7 +41,7 @@ def open_safetensors(path: Path) -> Iterator[Source]:
 
 @dataclass(frozen=True)
 class Header:
-    """What a file says it holds."""
+    """The content that a file declares."""
 
     tensors: Mapping[str, Stored]
     about: Mapping[str, str]

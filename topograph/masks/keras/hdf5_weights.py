@@ -88,7 +88,7 @@ def text_attribute(item: Any, name: str, size: int) -> Any:
         return None
     handle = item.attrs.get_id(name)
     if math.prod(handle.shape or ()) > 1 or handle.get_storage_size() > size:
-        raise InvalidMaskError(f"the attribute {name!r} is no single text")
+        raise InvalidMaskError(f"the attribute {name!r} is not a single text")
     value = item.attrs[name]
     return value if isinstance(value, (str, bytes)) else None
 
@@ -103,7 +103,7 @@ def _stored(dataset: Any, size: int) -> Stored:
     elif dataset.is_virtual:
         problem = "is put together from other files, which are not opened"
     elif dataset.dtype.kind not in "biuf" and _opaque(dataset, size) is None:
-        problem = f"holds {dataset.dtype}, no numbers"
+        problem = f"holds {dataset.dtype}, not numbers"
     if problem:
         return Stored(tuple(shape or ()), lambda: None, problem)
     stored = min(dataset.id.get_storage_size(), size)

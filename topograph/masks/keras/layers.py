@@ -1,4 +1,4 @@
-"""What a Keras layer's class and configuration say of its weights. Data only: nothing of Keras is imported."""
+"""Keras layers described by class and configuration, and the layouts of their weights. Keras is not imported."""
 
 from __future__ import annotations
 
@@ -152,11 +152,11 @@ def weight_parts(layer: KerasLayer, path: str, shape: tuple[int, ...]) -> Sequen
     parents, weight = path.split("/")[:-1], path.rpartition("/")[2]
     weight = weight.split(":")[0]
     if weight in _NO_LAYER:
-        return "bias: not a layer's weight" if weight == "bias" else "belongs to a normalisation: no layer pair"
+        return "bias: not a layer's weight" if weight == "bias" else "belongs to a normalisation, not a layer"
     if weight == "embeddings" or layer.kind == "Embedding":
-        return "is an embedding, a table and no layer pair; include it by name to read it"
+        return "is an embedding table, not a layer; include it by name to read it"
     if layer.kind.endswith("Normalization"):
-        return "belongs to a normalisation: no layer pair"
+        return "belongs to a normalisation, not a layer"
     if "Attention" in layer.kind and parents and parents[-1] in _HEADS and len(shape) == 3:
         return _heads(parents[-1], shape)
     if layer.kind == "EinsumDense":
@@ -203,7 +203,7 @@ def _convolution(layer: KerasLayer, weight: str, shape: tuple[int, ...]) -> Layo
 
 
 def _geometry(layer: KerasLayer, dimensions: int) -> Geometry:
-    """What the configuration says of a convolution; nothing where it makes no sense."""
+    """A convolution's geometry as the configuration gives it; empty where the configuration makes no sense."""
     config = layer.config
     image = layer.input_shape[2:] if config.get("data_format") == "channels_first" else layer.input_shape[1:-1]
     padding = config.get("padding")

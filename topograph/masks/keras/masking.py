@@ -11,12 +11,12 @@ from topograph.packages import require
 
 
 class FixedMask:
-    """A constraint: every optimizer calls it after its step, and so sets removed connections to 0.
+    """A constraint: every optimizer calls it after its step, and so sets removed edges to 0.
 
     Parameters
     ----------
     mask
-        The connections that stay, in the shape of the kernel.
+        The edges that stay, in the shape of the kernel.
     also
         The layer's own constraint, which comes first.
     """
@@ -26,7 +26,7 @@ class FixedMask:
         self.also = also
 
     def __call__(self, value: Any) -> Any:
-        """The kernel without its removed connections."""
+        """The kernel without its removed edges."""
         ops = require("keras", "keras").ops
         value = ops.convert_to_tensor(value if self.also is None else self.also(value))
         return ops.where(ops.convert_to_tensor(self.mask), value, ops.zeros_like(value))

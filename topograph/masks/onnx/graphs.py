@@ -123,7 +123,7 @@ def _constants(graph: Any, folder: Path) -> dict[str, _Value]:
 
 
 def _parts(node: Any, place: int, value: _Value, sizes: Mapping[str, tuple[int, ...]]) -> Sequence[Part] | str | None:
-    """The layouts of a constant at a node's input; None when it is no weight there."""
+    """The layouts of a constant at a node's input; None when it is not a weight there."""
     kind, shape = node.op_type, value.stored.shape
     known = _attributes(node)
     weight = _WEIGHT_INPUT.get(kind, 1)
@@ -140,7 +140,7 @@ def _parts(node: Any, place: int, value: _Value, sizes: Mapping[str, tuple[int, 
         equation = known.get("equation", b"")
         return [("", einsum_layout(equation.decode("utf-8", "replace"), shape))]
     if kind == "Gather" and place == 0:
-        return "is an embedding, a table and no layer pair; include it by name to read it"
+        return "is an embedding table, not a layer; include it by name to read it"
     return None
 
 
@@ -172,7 +172,7 @@ def _geometry(node: Any, known: Mapping[str, Any], sizes: Mapping[str, tuple[int
             transposed=transposed,
         )
     except InvalidParameterError as error:  # the file's fault, not the caller's
-        raise InvalidMaskError(f"the node {node.name!r} is no convolution: {error}") from error
+        raise InvalidMaskError(f"the node {node.name!r} is not a valid convolution: {error}") from error
 
 
 def _recurrent(kind: str, shape: tuple[int, ...]) -> list[Part]:

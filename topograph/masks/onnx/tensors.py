@@ -58,7 +58,7 @@ def sparse_initializer(tensor: Any, folder: Path) -> Stored:
     shape = check_shape(int(side) for side in tensor.dims)
     values, places = stored_initializer(tensor.values, folder), stored_initializer(tensor.indices, folder)
     if len(shape) != 2 or values.problem or places.problem:
-        return Stored(shape, lambda: None, values.problem or places.problem or "is sparse, but no matrix")
+        return Stored(shape, lambda: None, values.problem or places.problem or "is sparse, but not a matrix")
     check_nodes(shape, tensor.ByteSize())
 
     def read() -> Any:

@@ -32,4 +32,4 @@ def _flatten(value: Any, name: str, file_bytes: int | None, depth: int = 0) -> I
     elif hasattr(value, "is_meta"):
         yield name, stored_tensor(value, file_bytes)
     else:
-        yield name, Stored((), lambda: None, f"is no tensor but {type(value).__name__}")
+        yield name, Stored((), lambda: None, f"is not a tensor but a {type(value).__name__}")

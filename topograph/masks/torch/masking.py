@@ -46,11 +46,11 @@ def _fixed_mask() -> Any:
             self.register_buffer("mask", mask)
 
         def forward(self, original: Any) -> Any:
-            """The weight that the model computes with; removed connections are exactly 0, even where NaN was."""
+            """The weight that the model computes with; removed edges are exactly 0, even where a NaN was."""
             return torch.where(self.mask, original, torch.zeros((), dtype=original.dtype, device=original.device))
 
         def right_inverse(self, weight: Any) -> Any:
-            """What is kept when a weight is assigned: itself, without the removed connections."""
+            """The value kept when a weight is assigned: the weight itself, without the removed edges."""
             return self.forward(weight)
 
     return FixedMask

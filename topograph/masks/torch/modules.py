@@ -1,4 +1,4 @@
-"""Live PyTorch models: what each module knows of its own weights."""
+"""Live PyTorch models: each module tells the layout of its own weights."""
 
 from __future__ import annotations
 
@@ -131,15 +131,15 @@ def _heads(owner: Any, suffix: str, rows: slice) -> list[Part]:
 
 
 def _table(owner: Any, weight: str, shape: tuple[int, ...]) -> Parts:
-    return "is an embedding, a table and no layer pair; include it by name to read it"
+    return "is an embedding table, not a layer; include it by name to read it"
 
 
 def _bilinear(owner: Any, weight: str, shape: tuple[int, ...]) -> Parts:
-    return "is a bilinear form: three-way, no layer pair"
+    return "is a bilinear form between three groups of neurons, not a layer"
 
 
 def _norm(owner: Any, weight: str, shape: tuple[int, ...]) -> Parts:
-    return "belongs to a normalisation: one number for each element, no layer pair"
+    return "belongs to a normalisation: one number per element, not a layer"
 
 
 _RULES: tuple[tuple[str, Callable[[Any, str, tuple[int, ...]], Parts]], ...] = (

@@ -266,10 +266,10 @@ W = {"dtype": "F32", "shape": [4, 4], "data_offsets": [0, 64]}
         (b"\xff" * 8, "truncated"),
         ((1 << 62).to_bytes(8, "little") + b"{}", "truncated"),
         (safetensors(b"[]"), "must be a JSON object"),
-        (safetensors(b"{"), "no JSON"),
-        (safetensors(b"[" * 100_000), "no JSON: RecursionError"),
+        (safetensors(b"{"), "not JSON"),
+        (safetensors(b"[" * 100_000), "not JSON: RecursionError"),
         (safetensors(b'{"w":{},"w":{}}'), "given twice"),
-        (safetensors(b"\xff\xfe"), "no JSON"),
+        (safetensors(b"\xff\xfe"), "not JSON"),
         (safetensors({"w": 3}), "must have dtype"),
         (safetensors({"w": W}, MASK.tobytes()[:60]), "only 60 are there"),
         (safetensors({"w": {**W, "shape": [-4, -4]}}, MASK.tobytes()), "at least 0"),
@@ -377,7 +377,7 @@ def test_onnx_convolutions(tmp_path, fault):
     node = onnx.helper.make_node("Conv", ["x", "w"], ["y"], **fault)
     model = onnx.helper.make_model(onnx.helper.make_graph([node], "g", [], [], [weight]))
     (tmp_path / "m.onnx").write_bytes(model.SerializeToString())
-    refused(tmp_path / "m.onnx", "is no convolution")
+    refused(tmp_path / "m.onnx", "is not a valid convolution")
 
 
 def test_keras_configuration_is_only_data(tmp_path):

@@ -44,7 +44,7 @@ def test_pruned(tmp_path, kind):
     assert masks.read_as[f"{prefix}0.weight"].endswith(f"edges of the mask {prefix}0.weight_mask")
     if kind == "checkpoint":
         assert masks.left_out["optimizer.state.0.exp_avg"] == "is the optimizer's state"
-        assert masks.left_out["epoch"] == "is no tensor but int"
+        assert masks.left_out["epoch"] == "is not a tensor but a int"
     dense = tg.load(model if kind == "live" else path, density=0.25)
     assert dense[f"{prefix}0.weight"].n_edges == 6  # by the magnitude of the masked weights
     assert not (dense[f"{prefix}0.weight"].to_mask() & ~expected[0].to_mask()).any()
@@ -129,7 +129,7 @@ def test_gates_and_heads(tmp_path):
     assert stored["attention.in_proj_weight:key"].shape == (4, 4)  # a file does not say how many heads
 
 
-def test_what_is_set_aside():
+def test_tensors_that_are_not_layers_are_left_out():
     model = nn.ModuleDict(
         {
             "table": nn.Embedding(5, 3),

@@ -7,23 +7,23 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from analysis.comparison import Comparison, compare
+    from analysis.comparison import ModelComparison, compare
     from analysis.correlation import correlate
     from analysis.effects import Effect, effect
     from analysis.experiments import Experiment, experiment
     from analysis.frame import describe_columns, load_frame
     from analysis.prediction import Prediction, predict_unseen
     from analysis.regression import Fit, fit
-    from analysis.reporting import Report, report
+    from analysis.reporting.writing import Report, report
     from analysis.words import verdict, verdicts
 
 _HOMES = {
-    "Comparison": "comparison",
+    "ModelComparison": "comparison",
     "Effect": "effects",
     "Experiment": "experiments",
     "Fit": "regression",
     "Prediction": "prediction",
-    "Report": "reporting",
+    "Report": "reporting.writing",
     "compare": "comparison",
     "correlate": "correlation",
     "describe_columns": "frame",
@@ -32,16 +32,16 @@ _HOMES = {
     "fit": "regression",
     "load_frame": "frame",
     "predict_unseen": "prediction",
-    "report": "reporting",
+    "report": "reporting.writing",
     "verdict": "words",
     "verdicts": "words",
 }
 
 __all__ = [
-    "Comparison",
     "Effect",
     "Experiment",
     "Fit",
+    "ModelComparison",
     "Prediction",
     "Report",
     "compare",

@@ -14,7 +14,7 @@ from topograph.errors import InsufficientDataError, InvalidParameterError, Unkno
 
 
 @dataclass(frozen=True, eq=False)
-class Comparison:
+class ModelComparison:
     """Two nested linear models on the same rows.
 
     Parameters
@@ -78,7 +78,7 @@ class Comparison:
 
 def compare(
     frame: pd.DataFrame, base: str, full: str, *, groups: str = "topology_id", held_out: str = "construction"
-) -> Comparison:
+) -> ModelComparison:
     """Compare two nested linear models, in sample and on what neither has seen.
 
     Parameters
@@ -123,7 +123,7 @@ def compare(
     inverse = np.linalg.pinv(fits[1].covariance.loc[names, names].to_numpy(), hermitian=True)
     wald = float(shift @ inverse @ shift) / len(names)
     ratio = 2 * (fits[1].log_likelihood - fits[0].log_likelihood)
-    return Comparison(
+    return ModelComparison(
         base=fits[0],
         full=fits[1],
         added=added,

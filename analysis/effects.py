@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import stats
 
-from analysis.frame import cell_codes, cell_columns, cell_families
+from analysis.cells import cell_codes, cell_columns, cell_families
 from analysis.guards import check_columns, complete_rows
 from topograph.checks import check_real
 from topograph.errors import InsufficientDataError, UnknownNameError

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from analysis.cells import cell_codes, cell_columns
 from analysis.effects import Effect, effect
-from analysis.frame import cell_codes, cell_columns
 from topograph.errors import InsufficientDataError, UnknownNameError
 
 Vector = npt.NDArray[np.float64]

@@ -53,7 +53,7 @@ class Fitted:
 
 
 @dataclass(frozen=True)
-class Model:
+class RegressionModel:
     """A regression model.
 
     Parameters
@@ -140,13 +140,13 @@ def _mixed(data: pd.DataFrame, outcome: str, right: str, groups: pd.Series | Non
     return replace(fitted, degrees_of_freedom=max(1.0, groups.nunique() - len(fitted.terms)))
 
 
-MODELS: Mapping[str, Model] = {
-    "ols": Model("linear", _named, _ols),
-    "binomial": Model("logistic, on correct of total", _counts, _binomial),
-    "mixed": Model(
+MODELS: Mapping[str, RegressionModel] = {
+    "ols": RegressionModel("linear", _named, _ols),
+    "binomial": RegressionModel("logistic, on correct of total", _counts, _binomial),
+    "mixed": RegressionModel(
         "linear, with a random intercept for each topology and, of several, each architecture", _named, _mixed
     ),
-    "beta": Model("beta regression of a share", _named, _beta),
+    "beta": RegressionModel("beta regression of a share", _named, _beta),
 }
 """The models by name."""
 

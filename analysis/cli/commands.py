@@ -115,14 +115,14 @@ def train(options: argparse.Namespace) -> None:
 def report(options: argparse.Namespace) -> None:
     """``topograph report``."""
     import analysis
-    from analysis.frame import connectivity_columns
+    from analysis.columns import find_columns
 
     frame = analysis.load_frame(options.store)
     path = options.out or options.store.with_suffix(".html")
     with writing(path):
         outcome = analysis.report(frame, path, metrics=options.metrics)
     lines = [str(outcome)]
-    connectivity = connectivity_columns(frame)
+    connectivity = find_columns(frame).connectivity
     if connectivity and frame["variant"].nunique() > 1:
         lines.append(f"\n{analysis.experiment(frame, connectivity[0])}")
     if outcome.comparison is not None:

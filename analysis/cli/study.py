@@ -197,11 +197,11 @@ def _export(options: argparse.Namespace) -> None:
 
 
 def _tables(path: Path, name: str) -> pd.DataFrame:
-    from analysis.frame import learning_curves, load_frame
+    from analysis.frame import load_frame, load_learning_curves
     from trainers.study.store import open_store
 
     if name == "runs":
         return open_store(path).runs()
     if name == "metrics":
         return open_store(path).metrics()
-    return learning_curves(path) if name == "curves" else load_frame(path)
+    return load_learning_curves(path) if name == "curves" else load_frame(path)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 import seaborn as sns
+from matplotlib.axes import Axes
 
-from analysis.figures.style import given_or_new, label
+from analysis.figures.registry import figure
+from analysis.figures.style import label
 from analysis.regression import Fit
+
+__all__ = ["coefficient_forest", "correlation_forest"]
 
 _METHOD_WORDS = {
     "pearson": "raw",
@@ -19,21 +21,19 @@ _METHOD_WORDS = {
 }
 
 
+@figure()
 def correlation_forest(
-    table: pd.DataFrame, ax: Any = None, *, methods: tuple[str, ...] = ("pearson", "partial", "within_cell")
-) -> Any:
-    """Correlations with their intervals, one line a metric, the methods side by side.
+    table: pd.DataFrame, ax: Axes, *, methods: tuple[str, ...] = ("pearson", "partial", "within_cell")
+) -> None:
+    """Correlations with their intervals, one line per metric, the methods side by side.
 
     Parameters
     ----------
     table
-        From `analysis.correlate`.
-    ax
-        The matplotlib axes to draw on; new ones by default.
+        Correlations from `analysis.correlate`.
     methods
-        Which to show.
+        Methods to show.
     """
-    ax = given_or_new(ax)
     known = table.dropna(subset=["estimate"])
     names = list(dict.fromkeys(known["metric"]))
     colours = sns.color_palette("colorblind")
@@ -61,22 +61,19 @@ def correlation_forest(
     ax.set_xlabel("correlation with test accuracy (95 % interval)")
     ax.figure.legend(frameon=False, loc="outside upper center", ncols=len(methods))
     sns.despine(ax=ax)
-    return ax
 
 
-def coefficient_forest(fit: Fit, ax: Any = None, *, unit: str = "accuracy") -> Any:
+@figure()
+def coefficient_forest(fit: Fit, ax: Axes, *, unit: str = "accuracy") -> None:
     """Coefficients times the standard deviation of their column, with intervals; the intercept left out.
 
     Parameters
     ----------
     fit
-        From `analysis.fit`.
-    ax
-        The matplotlib axes to draw on; new ones by default.
+        Regression from `analysis.fit`.
     unit
-        What the coefficients are measured in: ``"accuracy"`` for a linear model, ``"log odds"`` for a binomial one.
+        Unit of the coefficients: ``"accuracy"`` for a linear model, ``"log odds"`` for a binomial one.
     """
-    ax = given_or_new(ax)
     rows = fit.coefficients.drop(index="Intercept", errors="ignore")
     scale = (rows["per_sd"] / rows["estimate"].where(rows["estimate"] != 0)).fillna(0)
     places = np.arange(len(rows))
@@ -96,7 +93,6 @@ def coefficient_forest(fit: Fit, ax: Any = None, *, unit: str = "accuracy") -> A
     ax.set_ylim(len(rows) - 0.5, -0.5)
     ax.set_xlabel(f"{unit} per standard deviation of the term (95 % interval)")
     sns.despine(ax=ax)
-    return ax
 
 
 def _term(name: str) -> str:

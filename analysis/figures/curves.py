@@ -1,4 +1,4 @@
-"""Means over degrees or settings, one curve a construction."""
+"""Means over degrees or settings, one curve per construction."""
 
 from __future__ import annotations
 
@@ -6,45 +6,47 @@ from typing import Any
 
 import pandas as pd
 import seaborn as sns
+from matplotlib.axes import Axes
 
-from analysis.figures.style import construction_order, given_or_new, label, legend_beside, markers, palette
-from analysis.frame import cell_columns, layer_degrees
-from analysis.guards import check_columns
+from analysis.cells import cell_columns
+from analysis.figures.registry import figure
+from analysis.figures.style import construction_order, label, legend_beside, markers, palette
+from analysis.frame import layer_degrees
 from topograph.errors import InsufficientDataError, UnknownNameError
 
+__all__ = ["accuracy_by_degree", "accuracy_by_setting", "metric_by_degree"]
 
-def accuracy_by_degree(frame: pd.DataFrame, ax: Any = None, *, outcome: str = "test_accuracy", layer: int = 1) -> Any:
-    """Mean accuracy against the degree of a layer, one curve a construction, with its 95 % interval; dense as a line.
+
+@figure("outcome")
+def accuracy_by_degree(frame: pd.DataFrame, ax: Axes, *, outcome: str = "test_accuracy", layer: int = 1) -> None:
+    """Mean accuracy against the degree of a layer, one curve per construction, with its 95 % interval; dense as a line.
 
     Parameters
     ----------
-    frame
-        One row a run.
-    ax
-        The matplotlib axes to draw on; new ones by default.
-    outcome
-        The column drawn upwards.
     layer
-        The layer pair whose degree is drawn to the right, from 1; the mean runs over the degrees of the others.
+        Layer whose degree is drawn to the right, from 1; the mean runs over the degrees of the others.
     """
-    ax = given_or_new(ax)
-    return _curves(frame, ax, outcome, layer)
+    _curves(frame, ax, outcome, layer)
 
 
+@figure("metric")
 def metric_by_degree(
-    frame: pd.DataFrame, ax: Any = None, *, metric: str = "l1_algebraic_connectivity", layer: int = 1
-) -> Any:
-    """Mean of a metric against the degree of a layer, one curve a construction: each topology counts once.
+    frame: pd.DataFrame, ax: Axes, *, metric: str = "l1_algebraic_connectivity", layer: int = 1
+) -> None:
+    """Mean of a metric against the degree of a layer, one curve per construction; each topology counts once.
 
-    Parameters are as for `accuracy_by_degree`.
+    Parameters
+    ----------
+    layer
+        Layer whose degree is drawn to the right, from 1.
     """
-    ax = given_or_new(ax)
-    return _curves(frame.drop_duplicates("topology_id"), ax, metric, layer)
+    _curves(frame.drop_duplicates("topology_id"), ax, metric, layer)
 
 
+@figure("outcome")
 def accuracy_by_setting(
-    frame: pd.DataFrame, ax: Any = None, *, setting: str = "dropout_hidden", outcome: str = "test_accuracy"
-) -> Any:
+    frame: pd.DataFrame, ax: Axes, *, setting: str = "dropout_hidden", outcome: str = "test_accuracy"
+) -> None:
     """Mean accuracy for each value of a training setting, or of the architecture (the paper's figure 4).
 
     Like is compared with like: only networks enter whose construction, degrees and other settings were trained with
@@ -53,17 +55,9 @@ def accuracy_by_setting(
 
     Parameters
     ----------
-    frame
-        One row a run.
-    ax
-        The matplotlib axes to draw on; new ones by default.
     setting
-        The column drawn to the right, such as ``"dropout_hidden"`` or ``"architecture"``.
-    outcome
-        The column drawn upwards.
+        Column drawn to the right, such as ``"dropout_hidden"`` or ``"architecture"``.
     """
-    ax = given_or_new(ax)
-    check_columns(frame, [outcome])
     if setting not in frame.columns:
         raise UnknownNameError.among("column", setting, map(str, frame.columns))
     degrees = frame["degrees"].str.split("-")
@@ -79,7 +73,6 @@ def accuracy_by_setting(
     ax.set_ylabel(label(outcome))
     legend_beside(ax)
     sns.despine(ax=ax)
-    return ax
 
 
 def _by_size(value: object) -> tuple[Any, ...]:
@@ -90,13 +83,12 @@ def _by_size(value: object) -> tuple[Any, ...]:
     return (value,)
 
 
-def _curves(frame: pd.DataFrame, ax: Any, value: str, layer: int) -> Any:
-    check_columns(frame, [value])
+def _curves(frame: pd.DataFrame, ax: Axes, value: str, layer: int) -> None:
     frame = frame.assign(degree=layer_degrees(frame, layer))
     dense = frame[frame["construction"] == "dense"]
     sparse = frame[(frame["construction"] != "dense") & frame["degree"].notna()]
     if dense.empty and sparse.empty:
-        raise InsufficientDataError(f"no run has a degree of layer {layer}: degrees look like 30-10, one a layer pair")
+        raise InsufficientDataError(f"no run has a degree of layer {layer}: degrees look like 30-10, one per layer")
     if len(sparse):
         # degrees as categories: evenly spaced, so that the constructions' intervals can stand side by side
         _points(sparse, ax, "degree", value, None)
@@ -106,10 +98,9 @@ def _curves(frame: pd.DataFrame, ax: Any, value: str, layer: int) -> Any:
     ax.set_ylabel(label(value))
     legend_beside(ax)
     sns.despine(ax=ax)
-    return ax
 
 
-def _points(rows: pd.DataFrame, ax: Any, x: str, y: str, order: list[str] | None) -> None:
+def _points(rows: pd.DataFrame, ax: Axes, x: str, y: str, order: list[str] | None) -> None:
     names = construction_order(rows["construction"])
     colours, shapes = palette(names), markers(names)
     sns.pointplot(

@@ -1,21 +1,23 @@
-"""Pictures of the graphs themselves: the mask, its two layers with their connections, a whole network."""
+"""Pictures of the graphs themselves: the mask, and neurons with their edges."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import seaborn as sns
+from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 
-from analysis.figures.style import given_or_new
+from analysis.figures.registry import figure
 from topograph.graph import BipartiteGraph
 from topograph.topology import Topology
+
+__all__ = ["mask_image", "node_link"]
 
 _MOST_LINES = 4000
 
 
-def mask_image(graph: BipartiteGraph, ax: Any = None) -> Any:
+@figure()
+def mask_image(graph: BipartiteGraph, ax: Axes) -> None:
     """The mask as an image: inputs downwards, outputs to the right, dark where they connect.
 
     A mask larger than the picture can show is averaged over blocks, so that grey is density.
@@ -23,16 +25,13 @@ def mask_image(graph: BipartiteGraph, ax: Any = None) -> Any:
     Parameters
     ----------
     graph
-        The layer pair.
-    ax
-        The matplotlib axes to draw on; new ones by default.
+        Graph of one layer.
     """
-    ax = given_or_new(ax)
     rows, columns = (min(size, 600) for size in graph.shape)
     edges = graph.edges()
-    cells = [np.linspace(0, size, parts + 1) for size, parts in zip(graph.shape, (rows, columns), strict=True)]
-    counts, _, _ = np.histogram2d(edges[:, 0] + 0.5, edges[:, 1] + 0.5, bins=cells)
-    area = np.outer(*(np.maximum(np.diff(edge), 1) for edge in cells))
+    bounds = [np.linspace(0, size, parts + 1) for size, parts in zip(graph.shape, (rows, columns), strict=True)]
+    counts, _, _ = np.histogram2d(edges[:, 0] + 0.5, edges[:, 1] + 0.5, bins=bounds)
+    area = np.outer(*(np.maximum(np.diff(edge), 1) for edge in bounds))
     image = (counts / area).clip(0, 1)
     extent = (0, graph.n_right, graph.n_left, 0)
     ax.imshow(
@@ -40,23 +39,20 @@ def mask_image(graph: BipartiteGraph, ax: Any = None) -> Any:
     )
     ax.set_xlabel(f"outputs ({graph.n_right})")
     ax.set_ylabel(f"inputs ({graph.n_left})")
-    ax.set_title(f"{graph.n_edges:,} connections, density {100 * graph.density:.3g} %", fontsize=10)
-    return ax
+    ax.set_title(f"{graph.n_edges:,} edges, density {100 * graph.density:.3g} %", fontsize=10)
 
 
-def node_link(graph: BipartiteGraph | Topology, ax: Any = None, *, seed: int = 0) -> Any:
-    """Layers as columns of neurons, connections as lines between them.
+@figure()
+def node_link(graph: BipartiteGraph | Topology, ax: Axes, *, seed: int = 0) -> None:
+    """Groups of neurons as columns, edges as lines between them.
 
     Parameters
     ----------
     graph
-        A layer pair, or a whole network.
-    ax
-        The matplotlib axes to draw on; new ones by default.
+        Graph of one layer, or a whole network.
     seed
-        Of the choice of connections where there are more than can be told apart (4,000); the title says so.
+        Seed of the sample of edges that is drawn where there are more than 4,000; the title says so.
     """
-    ax = given_or_new(ax)
     layers = [graph] if isinstance(graph, BipartiteGraph) else list(graph)
     sizes = [layers[0].n_left, *(layer.n_right for layer in layers)]
     places = [(np.arange(size) + 0.5) / size for size in sizes]
@@ -87,6 +83,5 @@ def node_link(graph: BipartiteGraph | Topology, ax: Any = None, *, seed: int = 0
     ax.invert_yaxis()
     ax.set_xlim(-0.2, len(sizes) - 0.8)
     shown = "" if share == 1 else f", {_MOST_LINES:,} of them drawn"
-    ax.set_title(f"{total:,} connections{shown}", fontsize=10)
+    ax.set_title(f"{total:,} edges{shown}", fontsize=10)
     sns.despine(ax=ax, left=True, bottom=True)
-    return ax

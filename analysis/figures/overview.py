@@ -10,34 +10,37 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib import MatplotlibDeprecationWarning
+from matplotlib.axes import Axes
 from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.spatial.distance import squareform
 
-from analysis.figures.style import construction_order, given_or_new, label, legend_beside, palette
+from analysis.figures.registry import figure
+from analysis.figures.style import construction_order, label, legend_beside, palette
 from analysis.frame import layer_degrees
-from analysis.guards import check_columns, is_constant
+from analysis.guards import is_constant
 from analysis.prediction import Prediction
 from topograph.errors import InsufficientDataError, UnknownNameError
 
+__all__ = [
+    "accuracy_by_construction",
+    "accuracy_over_degrees",
+    "learning_curves",
+    "metric_heatmap",
+    "predicted_against_seen",
+]
 
+
+@figure("outcome")
 def accuracy_by_construction(
-    frame: pd.DataFrame, ax: Any = None, *, outcome: str = "test_accuracy", highest_degree: float | None = None
-) -> Any:
+    frame: pd.DataFrame, ax: Axes, *, outcome: str = "test_accuracy", highest_degree: float | None = None
+) -> None:
     """The accuracies of each construction as boxes over single runs (the paper's figure 3).
 
     Parameters
     ----------
-    frame
-        One row a run.
-    ax
-        The matplotlib axes to draw on; new ones by default.
-    outcome
-        The column drawn upwards.
     highest_degree
-        Only networks whose first layer has at most this degree; dense ones stay, to compare with.
+        Highest degree shown: only networks whose first layer has at most this degree; dense ones stay, to compare with.
     """
-    ax = given_or_new(ax)
-    check_columns(frame, [outcome])
     if highest_degree is not None:
         frame = frame[(layer_degrees(frame, 1) <= highest_degree) | (frame["construction"] == "dense")]
     if frame.empty:
@@ -54,27 +57,21 @@ def accuracy_by_construction(
     ax.set_xlabel(label(outcome) + ("" if highest_degree is None else f" (first degree up to {highest_degree:g})"))
     ax.set_ylabel("")
     sns.despine(ax=ax)
-    return ax
 
 
+@figure("outcome")
 def accuracy_over_degrees(
-    frame: pd.DataFrame, ax: Any = None, *, outcome: str = "test_accuracy", construction: str | None = None
-) -> Any:
+    frame: pd.DataFrame, ax: Axes, *, outcome: str = "test_accuracy", construction: str | None = None
+) -> None:
     """Mean accuracy over the degrees of the first two layers, as a map (the paper's figure 2).
 
     Parameters
     ----------
-    frame
-        One row a run.
-    ax
-        The matplotlib axes to draw on; new ones by default.
     outcome
         The column shown by colour and number.
     construction
         Only networks of this construction; all by default. Dense ones have no degree, and are left out.
     """
-    ax = given_or_new(ax)
-    check_columns(frame, [outcome])
     sparse = frame[frame["construction"] != "dense"]
     if construction is not None:
         if construction not in set(sparse["construction"]):
@@ -83,7 +80,7 @@ def accuracy_over_degrees(
     first, second = layer_degrees(sparse, 1), layer_degrees(sparse, 2)
     table = sparse[outcome].groupby([second, first]).mean().unstack().sort_index(ascending=False)
     if table.empty:
-        raise InsufficientDataError("a map over two degrees needs networks with at least two layer pairs")
+        raise InsufficientDataError("a map over two degrees needs networks with at least two layers")
     sns.heatmap(
         table, cmap="cividis", annot=True, fmt=".3f", annot_kws={"size": 8}, cbar_kws={"label": label(outcome)}, ax=ax
     )
@@ -91,23 +88,19 @@ def accuracy_over_degrees(
     ax.set_yticklabels([f"{value:g}" for value in table.index], rotation=0)
     ax.set_xlabel("degree of the inputs of layer 1")
     ax.set_ylabel("degree of the inputs of layer 2")
-    return ax
 
 
-def learning_curves(curves: pd.DataFrame, ax: Any = None, *, value: str = "test_accuracy") -> Any:
+@figure("value")
+def learning_curves(curves: pd.DataFrame, ax: Axes, *, value: str = "test_accuracy") -> None:
     """The mean of each construction after each epoch.
 
     Parameters
     ----------
     curves
-        From `analysis.frame.learning_curves`.
-    ax
-        The matplotlib axes to draw on; new ones by default.
+        Histories from `analysis.frame.load_learning_curves`.
     value
         ``"test_accuracy"``, ``"train_accuracy"`` or ``"loss"``.
     """
-    ax = given_or_new(ax)
-    check_columns(curves, [value])
     names = construction_order(curves["construction"])
     sns.lineplot(
         curves, x="epoch", y=value, hue="construction", hue_order=names, palette=palette(names), style="construction",
@@ -116,23 +109,19 @@ def learning_curves(curves: pd.DataFrame, ax: Any = None, *, value: str = "test_
     ax.set_ylabel(label(value))
     legend_beside(ax)
     sns.despine(ax=ax)
-    return ax
 
 
-def metric_heatmap(frame: pd.DataFrame, ax: Any = None, *, metrics: Sequence[str]) -> Any:
+@figure("metrics")
+def metric_heatmap(frame: pd.DataFrame, ax: Axes, *, metrics: Sequence[str]) -> None:
     """Spearman correlations between metrics, those that go together side by side.
 
     Parameters
     ----------
     frame
         One row a run; each topology counts once.
-    ax
-        The matplotlib axes to draw on; new ones by default.
     metrics
-        The columns; those that do not vary are left out.
+        Columns of the metrics; those that do not vary are left out.
     """
-    ax = given_or_new(ax)
-    check_columns(frame, metrics)
     values = frame.drop_duplicates("topology_id")[list(metrics)]
     values = values.loc[:, [not is_constant(values[name].dropna()) for name in values.columns]]
     if values.shape[1] < 2:
@@ -147,22 +136,19 @@ def metric_heatmap(frame: pd.DataFrame, ax: Any = None, *, metrics: Sequence[str
         cbar_kws={"label": "Spearman correlation", "shrink": 0.6}, ax=ax,
     )  # fmt: skip
     ax.tick_params(labelsize=7)
-    return ax
 
 
-def predicted_against_seen(prediction: Prediction, ax: Any = None, *, which: str) -> Any:
-    """What was predicted while its value was held out, against what was seen; the diagonal is perfection.
+@figure()
+def predicted_against_seen(prediction: Prediction, ax: Axes, *, which: str) -> None:
+    """Predictions of held-out runs against what was seen; on the diagonal, both are equal.
 
     Parameters
     ----------
     prediction
-        From `analysis.predict_unseen`.
-    ax
-        The matplotlib axes to draw on; new ones by default.
+        Prediction from `analysis.predict_unseen`.
     which
-        A column of ``prediction.predictions``, such as ``"construction/ridge/density"``.
+        Column of ``prediction.predictions``, such as ``"construction/ridge/density"``.
     """
-    ax = given_or_new(ax)
     table = prediction.predictions
     if which not in table.columns:
         raise UnknownNameError.among("prediction", which, [c for c in table.columns if "/" in c])
@@ -175,4 +161,3 @@ def predicted_against_seen(prediction: Prediction, ax: Any = None, *, which: str
     ax.set_ylabel(f"predicted by {learner} from {features}")
     ax.set_title(f"each {column} predicted from the others", fontsize=10)
     sns.despine(ax=ax)
-    return ax

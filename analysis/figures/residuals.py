@@ -1,20 +1,22 @@
-"""What a fit leaves unexplained."""
+"""The residuals of a fit."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import seaborn as sns
+from matplotlib.axes import Axes
 from scipy import stats
 
-from analysis.figures.style import given_or_new
+from analysis.figures.registry import figure
 from analysis.regression import Fit
 
+__all__ = ["residual_quantiles", "residuals_against_fitted"]
 
-def residuals_against_fitted(fit: Fit, ax: Any = None) -> Any:
+
+@figure()
+def residuals_against_fitted(fit: Fit, ax: Axes) -> None:
     """Seen minus fitted, against fitted: a bend means a term is missing, a funnel that the spread is not equal.
 
     The line joins the medians of tenths of the runs.
@@ -22,11 +24,8 @@ def residuals_against_fitted(fit: Fit, ax: Any = None) -> Any:
     Parameters
     ----------
     fit
-        From `analysis.fit`.
-    ax
-        The matplotlib axes to draw on; new ones by default.
+        Regression from `analysis.fit`.
     """
-    ax = given_or_new(ax)
     fitted, rest = _residuals(fit)
     first, second = sns.color_palette("colorblind")[:2]
     ax.plot(fitted, rest, "o", color=first, markersize=3.5, alpha=0.5)
@@ -37,20 +36,17 @@ def residuals_against_fitted(fit: Fit, ax: Any = None) -> Any:
     ax.set_xlabel(f"fitted {_outcome(fit)}")
     ax.set_ylabel("seen − fitted")
     sns.despine(ax=ax)
-    return ax
 
 
-def residual_quantiles(fit: Fit, ax: Any = None) -> Any:
+@figure()
+def residual_quantiles(fit: Fit, ax: Axes) -> None:
     """Standardised residuals against the quantiles of the normal distribution: on the line when they are normal.
 
     Parameters
     ----------
     fit
-        From `analysis.fit`.
-    ax
-        The matplotlib axes to draw on; new ones by default.
+        Regression from `analysis.fit`.
     """
-    ax = given_or_new(ax)
     _, rest = _residuals(fit)
     values = np.sort((rest - rest.mean()) / rest.std(ddof=1))
     expected = stats.norm.ppf((np.arange(values.size) + 0.5) / values.size)
@@ -60,7 +56,6 @@ def residual_quantiles(fit: Fit, ax: Any = None) -> Any:
     ax.set_xlabel("quantile of the normal distribution")
     ax.set_ylabel("residual, in standard deviations")
     sns.despine(ax=ax)
-    return ax
 
 
 def _residuals(fit: Fit) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:

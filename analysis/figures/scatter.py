@@ -4,64 +4,49 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import seaborn as sns
+from matplotlib.axes import Axes
 
-from analysis.figures.style import construction_order, given_or_new, label, legend_beside, markers, palette
-from analysis.frame import cell_codes, cell_columns
-from analysis.guards import check_columns
+from analysis.cells import cell_codes, cell_columns
+from analysis.figures.registry import figure
+from analysis.figures.style import construction_order, label, legend_beside, markers, palette
+
+__all__ = ["accuracy_against_metric", "partial_regression", "within_cell_scatter"]
 
 
+@figure("metric", "outcome")
 def accuracy_against_metric(
-    frame: pd.DataFrame, ax: Any = None, *, metric: str = "l1_algebraic_connectivity", outcome: str = "test_accuracy"
-) -> Any:
-    """One point a run, its construction by colour and marker.
-
-    Parameters
-    ----------
-    frame
-        One row a run.
-    ax
-        The matplotlib axes to draw on; new ones by default.
-    metric, outcome
-        The columns.
-    """
-    ax = given_or_new(ax)
-    check_columns(frame, [metric, outcome])
+    frame: pd.DataFrame, ax: Axes, *, metric: str = "l1_algebraic_connectivity", outcome: str = "test_accuracy"
+) -> None:
+    """One point per run, its construction by colour and marker."""
     _points(frame, ax, metric, outcome)
     ax.set_xlabel(label(metric))
     ax.set_ylabel(label(outcome))
-    return ax
 
 
+@figure("outcome", "metric", "control")
 def partial_regression(
     frame: pd.DataFrame,
-    ax: Any = None,
+    ax: Axes,
     *,
     metric: str = "l1_algebraic_connectivity",
     control: Sequence[str] = ("l1_log_density",),
     outcome: str = "test_accuracy",
-) -> Any:
+) -> None:
     """What is left of accuracy against what is left of the metric, once the controls have explained what they can.
 
     The line is the least-squares one: its slope is the metric's coefficient in the regression with the controls.
 
     Parameters
     ----------
-    frame
-        One row a run.
-    ax
-        The matplotlib axes to draw on; new ones by default.
-    metric, control, outcome
-        The columns.
+    control
+        Columns held fixed.
     """
-    ax = given_or_new(ax)
     columns = [outcome, metric, *control]
-    check_columns(frame, columns)
     rows = frame.dropna(subset=columns)
     design = np.column_stack([np.ones(len(rows)), rows[list(control)].to_numpy(dtype=float)])
     left = {}
@@ -75,34 +60,26 @@ def partial_regression(
     held = textwrap.fill("; ".join(label(name).replace(" ", "\N{NO-BREAK SPACE}") for name in control), 60)
     ax.set_xlabel(f"{label(metric)}: what is left after\n{held}")
     ax.set_ylabel(f"{label(outcome)}: what is left")
-    return ax
 
 
+@figure("metric", "outcome")
 def within_cell_scatter(
     frame: pd.DataFrame,
-    ax: Any = None,
+    ax: Axes,
     *,
     metric: str = "l1_algebraic_connectivity",
     outcome: str = "test_accuracy",
     cells: Sequence[str] | None = None,
-) -> Any:
+) -> None:
     """Deviations from the cell's mean: networks of equal degrees are compared with each other only.
 
     The slope of the line is that of `analysis.effect`.
 
     Parameters
     ----------
-    frame
-        One row a run.
-    ax
-        The matplotlib axes to draw on; new ones by default.
-    metric, outcome
-        The columns.
     cells
-        The columns that together name a cell.
+        Columns that together name a cell.
     """
-    ax = given_or_new(ax)
-    check_columns(frame, [metric, outcome])
     rows = frame.dropna(subset=[metric, outcome])
     codes = cell_codes(rows, cell_columns(frame) if cells is None else cells)
     rest = rows.assign(**{name: rows[name] - rows.groupby(codes)[name].transform("mean") for name in (metric, outcome)})
@@ -110,10 +87,9 @@ def within_cell_scatter(
     _line(ax, rest[metric].to_numpy(dtype=float), rest[outcome].to_numpy(dtype=float))
     ax.set_xlabel(f"{label(metric)}: deviation from the mean of its cell")
     ax.set_ylabel(f"{label(outcome)}: deviation")
-    return ax
 
 
-def _line(ax: Any, x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]) -> None:
+def _line(ax: Axes, x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]) -> None:
     """The least-squares line through the origin, where there is one."""
     spread = x @ x
     if spread > 0:
@@ -121,7 +97,7 @@ def _line(ax: Any, x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]) -> No
         ax.plot(ends, ends * (x @ y) / spread, color="0.2", linewidth=1.5)
 
 
-def _points(frame: pd.DataFrame, ax: Any, x: str, y: str) -> None:
+def _points(frame: pd.DataFrame, ax: Axes, x: str, y: str) -> None:
     names = construction_order(frame["construction"])
     sns.scatterplot(
         frame,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-import matplotlib.pyplot as plt
 import seaborn as sns
+from matplotlib.axes import Axes
 
 # told apart by marker as well as by colour, so that neither colour vision nor a colour printer is needed
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "h")
@@ -18,11 +18,6 @@ _FIRST = (
     "long_short_rotating",
     "fibonacci_rotating",
 )
-
-
-def given_or_new(ax: Any) -> Any:
-    """The axes given; or new ones on a figure of their own, which a notebook shows."""
-    return plt.subplots(layout="constrained")[1] if ax is None else ax
 
 
 def construction_order(names: Iterable[str]) -> list[str]:
@@ -54,7 +49,7 @@ def label(column: str) -> str:
     return column.replace("_", " ")
 
 
-def legend_beside(ax: Any, title: str = "construction") -> None:
+def legend_beside(ax: Axes, title: str = "construction") -> None:
     """Put the legend to the right of the axes, where it covers nothing."""
     handles, labels = ax.get_legend_handles_labels()
     ax.legend(handles, labels, title=title, loc="center left", bbox_to_anchor=(1.02, 0.5), frameon=False)

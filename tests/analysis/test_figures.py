@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import inspect
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -9,9 +11,10 @@ from matplotlib.figure import Figure
 import analysis
 import topograph as tg
 from analysis import figures
+from analysis.figures import registry
 from analysis.figures.style import construction_order, label, markers, palette
-from analysis.frame import learning_curves
-from topograph.errors import InsufficientDataError, UnknownNameError
+from analysis.frame import load_learning_curves
+from topograph.errors import InsufficientDataError, InvalidParameterError, UnknownNameError
 
 
 @pytest.fixture(scope="module")
@@ -23,44 +26,69 @@ def axes():
     return Figure(layout="constrained").subplots()
 
 
-def test_each_figure_draws_on_the_given_axes_and_names_them(frame, store):
-    table = analysis.correlate(
-        frame, "test_accuracy", ["l1_normalized_gap", "l2_normalized_gap"], control=["l1_log_density"], resamples=100
-    )
-    fitted = analysis.fit(frame, "test_accuracy ~ l1_log_density + C(construction)")
-    prediction = analysis.predict_unseen(
-        frame, {"density": ["l1_log_density"]}, held_out=["construction"], learners=["ridge"]
-    )
-    drawn = [
-        figures.accuracy_by_degree(frame, axes()),
-        figures.accuracy_by_degree(frame, axes(), layer=2),
-        figures.metric_by_degree(frame, axes(), metric="l1_normalized_gap"),
-        figures.accuracy_against_metric(frame, axes(), metric="l1_normalized_gap"),
-        figures.partial_regression(frame, axes(), metric="l1_normalized_gap", control=["l1_log_density"]),
-        figures.correlation_forest(table, axes()),
-        figures.coefficient_forest(fitted, axes()),
-        figures.within_cell_scatter(frame, axes(), metric="l1_normalized_gap"),
-        figures.accuracy_by_construction(frame, axes()),
-        figures.accuracy_by_construction(frame, axes(), highest_degree=4),
-        figures.accuracy_over_degrees(frame, axes()),
-        figures.accuracy_by_setting(frame, axes(), setting="seed"),
-        figures.residuals_against_fitted(fitted, axes()),
-        figures.residual_quantiles(fitted, axes()),
-        figures.metric_heatmap(frame, axes(), metrics=["l1_normalized_gap", "l1_density", "l2_normalized_gap"]),
-        figures.predicted_against_seen(prediction, axes(), which="construction/ridge/density"),
-        figures.mask_image(tg.construct("regular_rotating", 784, 900, degree=30), axes()),
-    ]
+@pytest.fixture(scope="module")
+def material(frame, store):
+    """An argument for every parameter without a default, by its name."""
+    columns = ["l1_normalized_gap", "l2_normalized_gap"]
+    return {
+        "frame": frame.assign(dropout_hidden=np.where(frame["seed"] == 0, 0.2, 0.5)),
+        "table": analysis.correlate(frame, "test_accuracy", columns, control=["l1_log_density"], resamples=100),
+        "fit": analysis.fit(frame, "test_accuracy ~ l1_log_density + C(construction)"),
+        "prediction": analysis.predict_unseen(
+            frame, {"density": ["l1_log_density"]}, held_out=["construction"], learners=["ridge"]
+        ),
+        "curves": load_learning_curves(store),
+        "graph": tg.construct("regular_rotating", 784, 900, degree=30),
+        "metrics": [*columns, "l1_density"],
+        "which": "construction/ridge/density",
+    }
+
+
+@pytest.mark.parametrize("name", figures.FIGURES)
+def test_each_figure_draws_on_the_given_axes_and_names_them(name, material):
+    figure = figures.FIGURES[name]
+    parameters = inspect.signature(figure).parameters
+    given = {key: material[key] for key in parameters if key in material}
+    ax = axes()
+    assert figure(**given, ax=ax) is ax
+    assert ax.get_xlabel() or ax.get_xticklabels()
+    assert ax.get_ylabel() or ax.get_yticklabels() or ax.get_title()
+    assert ax.has_data()
+    ax.figure.canvas.draw()
+    assert all(f"\n{key}\n    " in inspect.getdoc(figure) for key in parameters)
+    assert name in figures.__all__
+
+
+def test_options_of_single_figures(frame):
+    assert figures.accuracy_by_degree(frame, axes(), layer=2).get_xlabel().startswith("degree of the inputs of layer 2")
+    assert "up to 4" in figures.accuracy_by_construction(frame, axes(), highest_degree=4).get_xlabel()
     network = figures.node_link(tg.Topology.build("random_regular", [30, 20, 10], [5, 5]), axes())
     crowd = figures.node_link(tg.construct("random_regular", 300, 300, degree=30), axes())
     assert "4,000 of them drawn" in crowd.get_title()
     assert [tick.get_text() for tick in network.get_xticklabels()] == ["inputs (30)", "hidden 1 (20)", "outputs (10)"]
-    curves = figures.learning_curves(learning_curves(store), axes())
-    assert curves.get_xlabel() == "epoch"
-    for ax in drawn:
-        assert ax.get_xlabel() or ax.get_xticklabels()
-        assert ax.get_ylabel() or ax.get_yticklabels()
-        assert ax.has_data()
-        ax.figure.canvas.draw()
+
+
+def test_a_new_figure_is_in_the_registry_and_its_columns_are_checked(monkeypatch):
+    monkeypatch.setattr(registry, "FIGURES", registry.FIGURES.copy())
+
+    @registry.figure("height")
+    def mine(frame, ax, *, height="up"):
+        """A figure.
+
+        Parameters
+        ----------
+        height
+            Column drawn upwards.
+        """
+        ax.plot(frame[height])
+
+    table = pd.DataFrame({"up": [1.0, 2.0], "word": ["a", "b"]})
+    assert registry.FIGURES["mine"](table, axes()).has_data()
+    with pytest.raises(InvalidParameterError, match="must hold numbers"):
+        mine(table, axes(), height="word")
+    with pytest.raises(UnknownNameError, match="down"):
+        mine(table, axes(), height="down")
+    assert "height\n    Column drawn upwards." in mine.__doc__
 
 
 def test_without_axes_a_figure_makes_its_own(frame):

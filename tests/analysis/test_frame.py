@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 import analysis
-from analysis.frame import KEYS, density_columns, learning_curves, metric_columns
+from analysis.columns import density_columns
+from analysis.frame import KEYS, load_learning_curves, metric_columns
 from topograph.errors import InsufficientDataError, InvalidParameterError, StoreError, UnknownNameError
 from trainers.study import Store, run_study
 
@@ -54,7 +55,7 @@ def test_transforms_weights_and_learning_curves(store):
     assert row["test_accuracy_logit"] == pytest.approx(np.log((row["correct"] + 0.5) / (360 - row["correct"] + 0.5)))
     assert (frame["l1_weight_min"] <= frame["l1_weight_mean"]).all()
     assert "l1_weight_std" not in metric_columns(frame)
-    curves = learning_curves(store)
+    curves = load_learning_curves(store)
     assert len(curves) == 3 * len(frame)
     last = curves[curves["epoch"] == 3].set_index("run_id")["test_accuracy"]
     assert last[frame["run_id"]].tolist() == frame["test_accuracy"].tolist()

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import analysis
-from analysis.frame import density_columns
+from analysis.columns import density_columns
 from tests.analysis.conftest import STUDY, simulated
 from topograph.errors import InsufficientDataError
 from trainers.study import measure_study, run_study

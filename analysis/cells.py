@@ -1,0 +1,51 @@
+"""Cells: the runs of equal size, degrees and settings that are compared with each other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from analysis.frame.names import CELL, setting_columns
+from topograph.graph import BipartiteGraph
+
+
+def cell_columns(frame: pd.DataFrame) -> tuple[str, ...]:
+    """The columns that name a cell: runs that agree in all of them differ only in construction and seeds.
+
+    Examples
+    --------
+    >>> import analysis
+    >>> frame = pd.DataFrame({"test_accuracy": [0.8, 0.9], "dropout_hidden": [0.2, 0.5]})
+    >>> cell_columns(analysis.load_frame(frame))
+    ('dataset', 'trainer', 'architecture', 'degrees', 'dropout_hidden')
+    """
+    return (*CELL, *setting_columns(frame))
+
+
+def cell_codes(frame: pd.DataFrame, cells: Sequence[str]) -> npt.NDArray[np.int64]:
+    """The number of the cell that each row is in, from 0; a setting that was not given is a value like any other.
+
+    Examples
+    --------
+    >>> cell_codes(pd.DataFrame({"degrees": ["4", "8", "4"], "clip": [1.0, None, None]}), ["degrees", "clip"]).tolist()
+    [0, 1, 2]
+    """
+    if not cells:
+        return np.zeros(len(frame), dtype=np.int64)
+    return np.asarray(frame.groupby(list(cells), sort=False, dropna=False).ngroup())
+
+
+def cell_families(codes: npt.NDArray[np.int64], clusters: npt.NDArray[np.int64]) -> int:
+    """The number of families of cells: cells with a cluster in common, such as those of two settings, are one.
+
+    Comparing within cells takes one mean from the clusters of each family, whatever the number of its cells.
+
+    Examples
+    --------
+    >>> cell_families(np.array([0, 1, 0, 1, 2]), clusters=np.array([0, 0, 1, 1, 2]))
+    2
+    """
+    return BipartiteGraph.from_edges(np.unique(np.stack([clusters, codes], axis=1), axis=0)).n_components

@@ -1,0 +1,86 @@
+"""`Columns`: the roles that a frame's columns play, found once and handed on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from analysis.cells import cell_columns
+from analysis.frame.names import is_layer, setting_columns, split_name
+from analysis.guards import is_constant
+
+OUTCOME = "test_accuracy"
+_CONNECTIVITY = ("l1_algebraic_connectivity", "l1_normalized_gap")
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The roles that a frame's columns play.
+
+    Parameters
+    ----------
+    outcome
+        The dependent variable.
+    controls
+        The columns that hold density fixed in a regression.
+    connectivity
+        The measures of connectivity that the analysis is about.
+    settings
+        The training settings that vary.
+    cells
+        The columns that together name a cell.
+    """
+
+    outcome: str
+    controls: tuple[str, ...]
+    connectivity: tuple[str, ...]
+    settings: tuple[str, ...]
+    cells: tuple[str, ...]
+
+
+def find_columns(frame: pd.DataFrame, outcome: str = OUTCOME) -> Columns:
+    """The roles of a frame's columns.
+
+    Examples
+    --------
+    >>> import analysis
+    >>> table = pd.DataFrame({"test_accuracy": [0.9, 0.8], "l1_density": [0.1, 0.05], "l1_normalized_gap": [0.2, 0.3]})
+    >>> columns = find_columns(analysis.load_frame(table))
+    >>> columns.controls, columns.connectivity
+    (('l1_log_density',), ('l1_normalized_gap',))
+    """
+    return Columns(
+        outcome=outcome,
+        controls=tuple(density_columns(frame)),
+        connectivity=tuple(connectivity_columns(frame)),
+        settings=tuple(setting_columns(frame)),
+        cells=cell_columns(frame),
+    )
+
+
+def density_columns(frame: pd.DataFrame) -> list[str]:
+    """The log densities of the layers that vary: holding them fixed holds density fixed.
+
+    In a table of networks of different depth, only layers that all of them have count: the others are missing in some
+    rows of a regression.
+    """
+    return [
+        column
+        for column in frame.columns
+        if is_layer(split_name(column)[0])
+        and split_name(column)[1] == "log_density"
+        and frame[column].nunique() > 1
+        and _every_architecture_has(frame, column)
+    ]
+
+
+def connectivity_columns(frame: pd.DataFrame) -> list[str]:
+    """The paper's two measures of connectivity of the first layer, those that vary."""
+    return [c for c in _CONNECTIVITY if c in frame.columns and not is_constant(frame[c].dropna())]
+
+
+def _every_architecture_has(frame: pd.DataFrame, column: str) -> bool:
+    architectures = frame["architecture"] if "architecture" in frame.columns else np.zeros(len(frame))
+    return bool(frame[column].notna().groupby(architectures).any().all())

@@ -1,0 +1,69 @@
+"""`load_frame`: a study's store, or anybody's table, as one tidy frame with one row per run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from analysis.frame.stored import from_store
+from analysis.frame.tables import from_table
+from topograph.errors import InvalidParameterError, StoreError
+from trainers.study.store import Store
+
+
+def load_frame(source: str | os.PathLike[str] | pd.DataFrame, columns: Mapping[str, str] | None = None) -> pd.DataFrame:
+    """Finished runs with the metrics of their topologies.
+
+    Parameters
+    ----------
+    source
+        The SQLite file that `trainers.study.run_study` wrote; or a table of somebody else's networks: a ``.csv`` or
+        ``.parquet`` file, or a DataFrame.
+    columns
+        For a table: its column → ours, such as ``{"acc": "test_accuracy", "sparse_dens": "l1_density"}``. Other columns
+        are kept under their own names.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per run: the key columns, then ``l1_<metric>``, ``l2_<metric>``, … for each layer and
+        ``network_<metric>``, with ``<layer>_log_density`` beside each density and, from a store,
+        ``<layer>_weight_min/max/mean/std`` of the trained weights; `describe_columns` says what each is. A metric that
+        is undefined is NaN; its reason is in ``frame.attrs["reasons"]``, why whole topologies have no metrics in
+        ``frame.attrs["unmeasured"]``, the spec in ``frame.attrs["meta"]``. In a
+        table, key columns that are missing are filled in: each row is a topology and a cell of its own unless it says
+        otherwise. A training setting that varies in a store is a column under its own name, such as
+        ``dropout_hidden``; ``frame.attrs["settings"]`` lists them.
+
+    Raises
+    ------
+    StoreError
+        When the file is missing, or is not a store of this version.
+    InsufficientDataError
+        When no run has finished yet.
+    UnknownNameError, InvalidParameterError
+        When ``columns`` names what the table lacks, or the accuracies are not shares.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"acc": [0.9, 0.8], "dens": [0.1, 0.05]})
+    >>> load_frame(table, columns={"acc": "test_accuracy", "dens": "l1_density"})["l1_log_density"].round(3).tolist()
+    [-2.303, -2.996]
+    """
+    if isinstance(source, pd.DataFrame):
+        return from_table(source, columns or {})
+    path = Path(source)
+    if path.suffix.lower() in (".csv", ".parquet"):
+        if not path.is_file():
+            raise StoreError(f"{path}: no such file")
+        try:
+            table = pd.read_csv(path) if path.suffix.lower() == ".csv" else pd.read_parquet(path)
+        except (OSError, ValueError) as error:
+            raise StoreError(f"{path} cannot be read as a table: {error}") from error
+        return from_table(table, columns or {})
+    if columns:
+        raise InvalidParameterError("columns= renames the columns of a table; a store's are named already")
+    return from_store(Store(path))

@@ -1,0 +1,80 @@
+"""The names of a frame's columns: which are keys, which settings, which metrics, and of which layer."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+import pandas as pd
+
+from topograph.metrics import describe_metrics
+from trainers import TrainingConfig
+
+KEY_WORDS = {
+    "run_id": "identifies the run; equal for equal topology, data, trainer and settings",
+    "topology_id": "identifies the topology; equal for equal edges: the clusters of every interval",
+    "dataset": "name of the data set",
+    "trainer": "name of the trainer",
+    "architecture": "neurons in each layer, such as 784-300-10",
+    "construction": "name of the construction",
+    "variant": "what was then done to the topology: plain, null, relabelled, or rewired towards something",
+    "degrees": "outputs of each input asked for, one per layer, such as 30-10",
+    "topology_seed": "seed of the topology",
+    "seed": "seed of the training",
+    "test_accuracy": "share of test samples classified correctly, in [0, 1]",
+    "train_accuracy": "share of training samples classified correctly at the end, in [0, 1]",
+    "correct": "number of test samples classified correctly",
+    "total": "number of test samples",
+    "seconds": "wall-clock time of the training, in seconds",
+}
+DERIVED_WORDS = {
+    "test_accuracy_logit": "ln((correct + ½) / (total − correct + ½)): accuracy on a scale without ceiling",
+    "log_density": "natural logarithm of the density",
+    "weight_min": "smallest trained weight",
+    "weight_max": "largest trained weight",
+    "weight_mean": "mean of the trained weights",
+    "weight_std": "standard deviation of the trained weights",
+}
+KEYS = tuple(KEY_WORDS)
+SETTINGS = frozenset(field.name for field in fields(TrainingConfig)) - {"seed"}
+CELL = ("dataset", "trainer", "architecture", "degrees")
+"""The columns that name a cell, besides the training settings that vary: see `analysis.cells.cell_columns`."""
+
+
+def split_name(column: object) -> tuple[str, str]:
+    """The layer (``"l1"``, ``"network"`` or ``""``) and the rest of a column's name.
+
+    Examples
+    --------
+    >>> split_name("l2_normalized_gap"), split_name("network_density"), split_name("test_accuracy")
+    (('l2', 'normalized_gap'), ('network', 'density'), ('', 'test_accuracy'))
+    """
+    prefix, _, rest = str(column).partition("_")
+    return (prefix, rest) if prefix == "network" or is_layer(prefix) else ("", str(column))
+
+
+def is_layer(prefix: str) -> bool:
+    """Whether a prefix names a layer, as ``l1`` does."""
+    return prefix[:1] == "l" and prefix[1:].isdigit()
+
+
+def setting_columns(frame: pd.DataFrame) -> list[str]:
+    """The training settings that vary, such as ``dropout_hidden``."""
+    return [column for column in frame.columns if column in SETTINGS and frame[column].nunique(dropna=False) > 1]
+
+
+def layer_degrees(frame: pd.DataFrame, layer: int) -> pd.Series:
+    """The degree asked for of a layer, from 1; NaN where ``degrees`` says none.
+
+    Examples
+    --------
+    >>> layer_degrees(pd.DataFrame({"degrees": ["30-10", "row 1"]}), 2).tolist()
+    [10.0, nan]
+    """
+    return pd.to_numeric(frame["degrees"].str.split("-").str[layer - 1], errors="coerce").astype(float)
+
+
+def metric_columns(frame: pd.DataFrame) -> list[str]:
+    """The columns that hold a metric of a layer or of the network."""
+    known = set(describe_metrics().index) | {"log_density"}
+    parts = {str(column): split_name(column) for column in frame.columns}
+    return [column for column, (layer, rest) in parts.items() if layer and rest in known]

@@ -1,0 +1,1 @@
+"""The report: findings, the sections that show them, and the page they are written on."""

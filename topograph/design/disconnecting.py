@@ -1,4 +1,4 @@
-"""`fall_apart`: a disconnected graph with given degrees, where a split of the nodes allows one."""
+"""`build_disconnected`: a disconnected graph with given degrees, where a split of the nodes allows one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from topograph.graph import BipartiteGraph
 _TRIES = 5_000
 
 
-def fall_apart(graph: BipartiteGraph, generator: np.random.Generator) -> BipartiteGraph | None:
+def build_disconnected(graph: BipartiteGraph, generator: np.random.Generator) -> BipartiteGraph | None:
     """A random graph of two halves without a connection between them, with the degrees of ``graph``.
 
     The two halves of the inputs and of the outputs must have the same sums of degrees, which random splits are tried
@@ -30,21 +30,21 @@ def fall_apart(graph: BipartiteGraph, generator: np.random.Generator) -> Biparti
         total = meeting[np.argmin(np.abs(meeting - graph.n_edges / 2))]
         i, j = int(np.searchsorted(inputs, total)) + 1, int(np.searchsorted(outputs, total)) + 1
         parts = [(left[:i], right[:j]), (left[i:], right[j:])]
-        if not all(_easy(graph, *part) for part in parts):
+        if not all(_has_simple_graphs(graph, *part) for part in parts):
             return None
-        edges = [_random(graph, *part, generator) for part in parts]
+        edges = [_draw_edges(graph, *part, generator) for part in parts]
         return BipartiteGraph.from_edges(np.concatenate(edges), graph.n_left, graph.n_right)
     return None
 
 
-def _easy(graph: BipartiteGraph, left: npt.NDArray[np.int64], right: npt.NDArray[np.int64]) -> bool:
+def _has_simple_graphs(graph: BipartiteGraph, left: npt.NDArray[np.int64], right: npt.NDArray[np.int64]) -> bool:
     return bool(
         2 * graph.left_degrees[left].max(initial=0) <= right.size
         and 2 * graph.right_degrees[right].max(initial=0) <= left.size
     )
 
 
-def _random(
+def _draw_edges(
     graph: BipartiteGraph,
     left: npt.NDArray[np.int64],
     right: npt.NDArray[np.int64],

@@ -34,7 +34,7 @@ class Optimum:
     bound
         What no graph with these degrees can pass, see `expansion_bound`.
     candidates
-        One row a construction that can make these sizes: ``construction``, ``value``, best first.
+        One row per construction that can make these sizes: ``construction``, ``value``, best first.
     trace
         The search's steps, with the construction each set out from.
     """
@@ -118,7 +118,7 @@ def optimize(
     starts = found[: min(_STARTS, len(found))]
     end = time.monotonic() + seconds
     for number, (name, _, graph) in enumerate(starts):
-        if _at(expansion_bound(best), quantity) == value:
+        if _bound_of(best, quantity) == value:
             break
         search = Search(graph, quantity, math.inf, generator)
         left = (end - time.monotonic()) / (len(starts) - number)
@@ -126,7 +126,7 @@ def optimize(
         improved = search.run(steps if steps is not None else 1_000_000, 0.0, deadline, cooling=steps is not None)
         traces.append(search.trace().assign(start=name))
         reached = quantity.value(improved)
-        if quantity.sign * reached > quantity.sign * value:
+        if quantity.sign() * reached > quantity.sign() * value:
             best, value = improved, reached
     import pandas as pd
 
@@ -134,14 +134,14 @@ def optimize(
         graph=best,
         metric=metric,
         value=value,
-        bound=_at(expansion_bound(best), quantity),
+        bound=_bound_of(best, quantity),
         candidates=pd.DataFrame({"construction": names, "value": values}),
         trace=pd.concat(traces, ignore_index=True) if traces else pd.DataFrame(),
     )
 
 
 def _candidates(
-    n_left: int, n_right: int, edges: int, quantity: Quantity, seed: int
+    n_left: int, n_right: int, edges: int, quantity: type[Quantity], seed: int
 ) -> list[tuple[str, float, BipartiteGraph]]:
     """Each construction that makes exactly these edges, with its value, the best expander first."""
     found = []
@@ -159,8 +159,9 @@ def _candidates(
         raise InvalidParameterError(
             f"no construction makes {n_left} × {n_right} with {edges} edges on which {quantity.name} is defined"
         )
-    return sorted(found, key=lambda entry: (-quantity.sign * entry[1], entry[0]))
+    return sorted(found, key=lambda entry: (-quantity.sign() * entry[1], entry[0]))
 
 
-def _at(bound: object, quantity: Quantity) -> float:
-    return float(getattr(bound, quantity.name))
+def _bound_of(graph: BipartiteGraph, quantity: type[Quantity]) -> float:
+    """The bound on the quantity for all graphs with these degrees; NaN where none is known."""
+    return float(getattr(expansion_bound(graph), quantity.name, math.nan))

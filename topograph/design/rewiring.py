@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, overload
 import numpy as np
 
 from topograph.checks import Seed, check_choice, check_generator, check_integer, check_real
-from topograph.design.disconnecting import fall_apart
+from topograph.design.disconnecting import build_disconnected
 from topograph.design.quantities import get_quantity
 from topograph.design.search import Search, Step
 from topograph.errors import InvalidParameterError
@@ -137,26 +137,26 @@ def rewire(
     tolerance = check_real("tolerance", tolerance, low=0, high=1, include_low=False)
     if isinstance(target, str):
         check_choice("target", target, ["max", "min"])
-        goal = quantity.sign * (math.inf if target == "max" else -math.inf)
+        goal = quantity.sign() * (math.inf if target == "max" else -math.inf)
     else:
         target = check_real("target", target, low=0)
-        goal = quantity.sign * target
+        goal = quantity.sign() * target
         tolerance *= target
     start = quantity.value(graph)
     if math.isnan(start):
-        raise InvalidParameterError(f"{metric} is undefined for {graph!r}, so it cannot be aimed at")
+        raise InvalidParameterError(f"{metric} is undefined for {graph!r}, so it cannot be a target")
     generator = check_generator(seed)
     search = Search(graph, quantity, goal, generator)
     found = search.run(steps, tolerance)
-    if target == "min" and quantity.sign > 0 and found.is_connected:
+    if target == "min" and quantity.sign() > 0 and found.is_connected:
         # the last edges across a bottleneck are all of one kind, and swaps of two cannot take them away
-        apart = fall_apart(graph, generator)
-        if apart is not None:
-            found = apart
+        disconnected = build_disconnected(graph, generator)
+        if disconnected is not None:
+            found = disconnected
             number = search.steps[-1].step + 1 if search.steps else 0
             search.steps.append(Step(number, 0.0, True, 0, 0.0))
     value = quantity.value(found)
-    if search.merit(quantity.sign * value) < search.merit(quantity.sign * start):  # the estimates promised too much
+    if search.merit(quantity.sign() * value) < search.merit(quantity.sign() * start):  # the estimates promised too much
         found, value = graph, start
     return Rewired(found, metric, target, start, value, search.trace())
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from topograph.design.krylov import WarmSpectrum
 from topograph.design.quantities import Modes, Quantity
 from topograph.design.swaps import SwapState
-from topograph.design.warm import WarmSpectrum
 from topograph.graph import BipartiteGraph
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class Search:
     """
 
     graph: BipartiteGraph
-    quantity: Quantity
+    quantity: type[Quantity]
     goal: float
     generator: np.random.Generator
     steps: list[Step] = field(default_factory=list)
@@ -72,8 +72,8 @@ class Search:
 
     def _run(self, steps: int, tolerance: float, deadline: float, cooling: bool) -> BipartiteGraph:
         state = SwapState(self.graph)
-        # to climb or to sink it is enough to know which graph is better; to meet a value it must be known
-        warm = WarmSpectrum(self.graph, self.quantity, 1e-3 if math.isinf(self.goal) else 1e-6)
+        # to raise or to lower it is enough to know which graph is better; to meet a value it must be known
+        warm = WarmSpectrum(self.quantity(self.graph), 1e-3 if math.isinf(self.goal) else 1e-6)
         modes = warm.modes(state.columns)
         best_keys, best, best_value = state.keys, self._merit(modes), self._value(modes)
         stale, patience = 0, _PATIENCE * (state.keys.size + 10)
@@ -114,12 +114,12 @@ class Search:
     # ------------------------------------------------------------------ what is better
 
     def _value(self, modes: Modes) -> float:
-        return self.quantity.sign * float(modes.scores[0])
+        return self.quantity.sign() * float(modes.scores[0])
 
     def _met(self, merit: float, tolerance: float) -> bool:
         """Whether there is nothing left to gain."""
         if self.goal == -math.inf:  # a connectivity cannot be less than nothing
-            return self.quantity.sign > 0 and merit >= -_ZERO
+            return self.quantity.sign() > 0 and merit >= -_ZERO
         return self.goal < math.inf and -merit <= tolerance
 
     def merit(self, score: float) -> float:

@@ -49,13 +49,8 @@ class SwapState:
 
         No edge is used twice, and no new edge is made twice.
         """
-        for name in (lambda pairs: pairs, self.crossed):
-            flat = name(pairs).reshape(-1)
-            order = np.argsort(flat, kind="stable")
-            first = np.ones(flat.size, dtype=bool)
-            first[order[1:]] = flat[order[1:]] != flat[order[:-1]]
-            pairs = pairs[first.reshape(-1, 2).all(axis=1)]
-        return pairs
+        pairs = pairs[_is_new(pairs)]
+        return np.asarray(pairs[_is_new(self.crossed(pairs))])
 
     def swapped(self, pairs: Integers) -> Integers:
         """The keys after swapping compatible pairs; the state itself is left alone."""
@@ -71,3 +66,12 @@ class SwapState:
         columns = self.columns
         swap_edges(self.indptr, self.rows, columns, 10 * columns.size, stream(generator))
         self.keys = self.base + columns
+
+
+def _is_new(pairs: Integers) -> npt.NDArray[np.bool_]:
+    """Which pairs hold two numbers that no pair before them holds."""
+    flat = pairs.reshape(-1)
+    order = np.argsort(flat, kind="stable")
+    first = np.ones(flat.size, dtype=bool)
+    first[order[1:]] = flat[order[1:]] != flat[order[:-1]]
+    return np.asarray(first.reshape(-1, 2).all(axis=1))

@@ -50,7 +50,7 @@ def _metric_groups() -> str:
 
 
 def constructions() -> str:
-    """One row a construction."""
+    """One row per construction."""
     table = describe_constructions()
     rows = [
         (f"`{name}`", row["summary"], row["guarantees"], row["parameters"] or "", row["reference"])
@@ -60,7 +60,7 @@ def constructions() -> str:
 
 
 def metrics() -> str:
-    """One table a group, those that compare two masks last."""
+    """One table per group, those that compare two masks last."""
     parts = []
     for group, table in describe_metrics().groupby("group", sort=False):
         parts.append(f"## {group}\n\n{_metrics(table)}")

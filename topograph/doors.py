@@ -26,7 +26,7 @@ def check_side(name: str, value: Any) -> int:
     try:
         return check_integer(name, value, low=1, high=LARGEST_SIDE)
     except ValueError as error:
-        raise InvalidMaskError(f"a layer pair has at least one node on each side: {error}") from None
+        raise InvalidMaskError(f"a layer has at least one node on each side: {error}") from None
 
 
 def matrix_pattern(mask: Any) -> Pattern:
@@ -112,7 +112,10 @@ def networkx_pattern(graph: nx.Graph[Any], left: Iterable[Hashable] | None) -> P
     edges = np.empty((graph.number_of_edges(), 2), dtype=np.int64)
     for e, (u, v) in enumerate(graph.edges()):
         if (u in rows) == (v in rows):
-            raise InvalidMaskError(f"the edge {u!r} – {v!r} runs within one side; the graph is not bipartite so")
+            raise InvalidMaskError(
+                f"the edge {u!r} – {v!r} runs within one side, so the graph is not bipartite with these sides; "
+                "pass left= to name the inputs"
+            )
         edges[e] = (rows[u], columns[v]) if u in rows else (rows[v], columns[u])
     return edge_pattern(edges, len(rows), len(columns))
 
@@ -146,7 +149,10 @@ def igraph_pattern(graph: igraph.Graph, left: Iterable[int] | None) -> Pattern:
     number[is_right] = np.arange(np.count_nonzero(is_right))
     pairs = np.array(graph.get_edgelist(), dtype=np.int64).reshape(-1, 2)
     if (is_right[pairs[:, 0]] == is_right[pairs[:, 1]]).any():
-        raise InvalidMaskError("an edge runs within one side; the graph is not bipartite so")
+        raise InvalidMaskError(
+            "an edge runs within one side, so the graph is not bipartite with these sides; "
+            "pass left= to name the inputs"
+        )
     swapped = is_right[pairs[:, 0]]
     pairs[swapped] = pairs[swapped][:, ::-1]
     return edge_pattern(number[pairs], left_nodes.size, int(np.count_nonzero(is_right)))

@@ -23,7 +23,7 @@ class InvalidParameterError(TopographError, ValueError):
 
 
 class TopologyMismatchError(TopographError, ValueError):
-    """Layer pairs do not chain, or a topology does not fit the data."""
+    """Layers do not chain, or a topology does not fit the data."""
 
 
 class UnknownNameError(TopographError, KeyError):

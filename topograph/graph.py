@@ -31,7 +31,7 @@ Indices = npt.NDArray[np.int32] | npt.NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class BipartiteGraph:
-    """One layer pair: which of ``n_left`` inputs connects to which of ``n_right`` outputs.
+    """One layer: which of ``n_left`` inputs connects to which of ``n_right`` outputs.
 
     The graph is immutable, simple and unweighted. Its content is the pattern of the ``n_left × n_right`` biadjacency
     matrix B in CSR form: the outputs of input ``i`` are ``indices[indptr[i]:indptr[i + 1]]``, in ascending order.
@@ -223,12 +223,12 @@ class BipartiteGraph:
 
     @property
     def n_edges(self) -> int:
-        """Number of connections."""
+        """Number of edges."""
         return int(self.indices.size)
 
     @property
     def density(self) -> float:
-        """Share of the possible connections that exist, ``n_edges / (n_left · n_right)``, in [0, 1]."""
+        """Share of the possible edges that exist, ``n_edges / (n_left · n_right)``, in [0, 1]."""
         return self.n_edges / (self.n_left * self.n_right)
 
     @cached_property
@@ -244,7 +244,7 @@ class BipartiteGraph:
         return degrees
 
     def degree_stats(self) -> pd.DataFrame:
-        """Degree statistics of both sides: one row a side.
+        """Degree statistics of both sides: one row per side.
 
         Examples
         --------
@@ -314,7 +314,7 @@ class BipartiteGraph:
         return BipartiteGraph.from_mask(self.biadjacency[np.asarray(left), :][:, np.asarray(right)])
 
     def transpose(self) -> BipartiteGraph:
-        """The same connections seen from the outputs: left and right change places."""
+        """The same edges seen from the outputs: left and right change places."""
         csc = self.biadjacency.tocsc()
         return BipartiteGraph(self.n_right, self.n_left, csc.indptr, csc.indices)
 
@@ -427,10 +427,15 @@ class BipartiteGraph:
         self.indices.flags.writeable = False
 
     def __repr__(self) -> str:
+        return f"BipartiteGraph({self.description})"
+
+    @property
+    def description(self) -> str:
+        """Sizes, edges, density and degrees in one line."""
         edges = "1 edge" if self.n_edges == 1 else f"{self.n_edges} edges"
         return (
-            f"BipartiteGraph({self.n_left} × {self.n_right}, {edges}, density {100 * self.density:.3g} %, "
-            f"left degrees {_span(self.left_degrees)}, right degrees {_span(self.right_degrees)})"
+            f"{self.n_left} × {self.n_right}, {edges}, density {100 * self.density:.3g} %, "
+            f"left degrees {_span(self.left_degrees)}, right degrees {_span(self.right_degrees)}"
         )
 
     def _repr_html_(self) -> str:
@@ -456,7 +461,7 @@ def _bipartite_adjacency(graph: BipartiteGraph) -> sp.csr_array:
 
 
 def _frozen(values: npt.NDArray[Any], dtype: Any) -> Any:
-    """A read-only array that shares memory with nobody who could write to it."""
+    """A read-only array whose memory nobody else can write to."""
     result = np.ascontiguousarray(values, dtype=dtype)
     if result is values or result.base is not None:
         result = result if not result.flags.writeable else result.copy()

@@ -1,4 +1,4 @@
-"""`Topology`: the connections of a whole feed-forward network, as a chain of layer pairs."""
+"""`Topology`: the connections of a whole feed-forward network, as a chain of layers."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Topology(Sequence[BipartiteGraph]):
     Parameters
     ----------
     graphs
-        At least one layer pair, first layer first; anything `BipartiteGraph.from_mask` reads is welcome.
+        At least one layer, first layer first; anything `BipartiteGraph.from_mask` reads.
 
     Raises
     ------
@@ -51,11 +51,11 @@ class Topology(Sequence[BipartiteGraph]):
     def __init__(self, graphs: Iterable[Any]) -> None:
         chain = tuple(BipartiteGraph.from_mask(graph) for graph in graphs)
         if not chain:
-            raise TopologyMismatchError("a topology has at least one layer pair, but got none")
+            raise TopologyMismatchError("a topology has at least one layer, but got none")
         for number, (first, second) in enumerate(itertools.pairwise(chain), start=1):
             if first.n_right != second.n_left:
                 raise TopologyMismatchError(
-                    f"layer pairs must chain, but layer {number} has {first.n_right} outputs and layer {number + 1} "
+                    f"layers must chain, but layer {number} has {first.n_right} outputs and layer {number + 1} "
                     f"has {second.n_left} inputs (shapes {first.shape}, {second.shape}); masks are inputs × outputs: "
                     "transpose them if yours are outputs × inputs"
                 )
@@ -75,25 +75,25 @@ class Topology(Sequence[BipartiteGraph]):
         seed: Seed = 0,
         **options: Any,
     ) -> Topology:
-        """Make each layer pair by a construction.
+        """Make each layer by a construction.
 
         Parameters
         ----------
         construction
-            One for all layer pairs, or one for each.
+            One for all layers, or one for each.
         sizes
             Numbers of neurons in each layer, inputs first: at least two.
         degrees
-            Outputs of each input: one for each layer pair, or one number for all.
+            Outputs of each input: one for each layer, or one number for all.
         densities
-            Instead of degrees: the share of connections wanted, for each layer pair or for all.
+            Instead of degrees: the share of edges wanted, for each layer or for all.
         edges, density
-            Instead of these: the connections of the whole network, or their share of all possible ones, met exactly.
+            Instead of these: the edges of the whole network, or their share of all possible ones, met exactly.
         allocation
-            How the layer pairs share ``edges`` or ``density``: ``"uniform"``, ``"er"``, ``"erk"``, ``"balanced"`` or
+            How the layers share ``edges`` or ``density``: ``"uniform"``, ``"er"``, ``"erk"``, ``"balanced"`` or
             ``"degree"``, see `topograph.constructions.allocate_edges`.
         seed
-            Each layer pair draws from its own child of this seed.
+            Each layer draws from its own child of this seed.
         **options
             Further options of the construction.
 
@@ -123,7 +123,7 @@ class Topology(Sequence[BipartiteGraph]):
         for what, values in per_layer.items():
             if len(values) != pairs:
                 raise InvalidParameterError(
-                    f"sizes {sizes} make {pairs} layer pairs, but {what} has {len(values)}: {values}"
+                    f"sizes {sizes} make {pairs} layers, but {what} has {len(values)}: {values}"
                 )
         check_at_most_one(degrees=degrees, densities=densities, edges=edges, density=density)
         counts: list[int | None] = [None] * pairs
@@ -162,17 +162,17 @@ class Topology(Sequence[BipartiteGraph]):
 
     @property
     def n_edges(self) -> int:
-        """Number of connections of all layer pairs."""
+        """Number of edges of all layers."""
         return sum(graph.n_edges for graph in self.graphs)
 
     @property
     def density(self) -> float:
-        """Share of the possible connections that exist: edges over the sum of n · m of all layer pairs."""
+        """Share of the possible edges that exist: edges over the sum of n · m of all layers."""
         return self.n_edges / sum(graph.n_left * graph.n_right for graph in self.graphs)
 
     @cached_property
     def content_hash(self) -> str:
-        """SHA-256 over the layer pairs' hashes, 64 hexadecimal digits: the ``topology_id`` of a study."""
+        """SHA-256 over the layers' hashes, 64 hexadecimal digits: the ``topology_id`` of a study."""
         return hashlib.sha256(
             "\n".join(["Topology", *(graph.content_hash for graph in self.graphs)]).encode()
         ).hexdigest()
@@ -239,12 +239,12 @@ class Topology(Sequence[BipartiteGraph]):
                     BipartiteGraph(n, m, archive[f"indptr_{i}"], archive[f"indices_{i}"])
                     for i, (n, m) in enumerate(itertools.pairwise(sizes), start=1)
                 )
-        except Exception as error:  # a damaged archive raises whatever zipfile, zlib and NumPy stumble over
+        except Exception as error:  # a damaged archive raises errors of zipfile, zlib and NumPy
             if isinstance(error, InvalidMaskError) and str(path) in str(error):
                 raise
             raise InvalidMaskError(f"{path} is not a topology file: {type(error).__name__}: {error}") from error
 
-    # ------------------------------------------------------------------ somebody's own model
+    # ------------------------------------------------------------------ a user's model
 
     def apply_to(self, model: Any, layers: Iterable[str] | None = None) -> tuple[str, ...]:
         """Put the masks on a PyTorch or Keras model, and keep them there while it trains, momentum included.
@@ -254,7 +254,7 @@ class Topology(Sequence[BipartiteGraph]):
         model
             The model, changed in place.
         layers
-            The name of the model's layer for each layer pair, such as ``["fc1", "fc2"]``; without it, all layers that
+            The name of the model's layer for each layer, such as ``["fc1", "fc2"]``; without it, all layers that
             can hold a mask, in order.
 
         Returns
@@ -295,7 +295,7 @@ class Topology(Sequence[BipartiteGraph]):
             ("edges", f"{self.n_edges:,}"),
             ("density", f"{100 * self.density:.3g} %"),
         ]
-        rows += [(f"layer {number}", repr(graph)[15:-1]) for number, graph in enumerate(self.graphs, start=1)]
+        rows += [(f"layer {number}", graph.description) for number, graph in enumerate(self.graphs, start=1)]
         return html_table("Topology", rows)
 
 

@@ -1,4 +1,4 @@
-"""Seeded rules that make a `BipartiteGraph` from sizes and a degree; one family a file."""
+"""Seeded rules that make a `BipartiteGraph` from sizes and a degree; one family per file."""
 
 from topograph.constructions.allocation import ALLOCATIONS, allocate_edges
 from topograph.constructions.guarantees import Guarantee

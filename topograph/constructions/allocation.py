@@ -1,4 +1,4 @@
-"""How many connections each layer pair of a network gets, when the network has a given number: exact to the edge."""
+"""How many edges each layer of a network gets, when the network has a given number: exact to the edge."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ ALLOCATIONS: dict[str, Weight] = {
     "balanced": lambda n, m, kernel: 1.0,
     "degree": lambda n, m, kernel: n,
 }
-"""The connections of a layer pair of n inputs and m outputs are in proportion to this, up to n · m."""
+"""The edges of a layer of n inputs and m outputs are in proportion to this, up to n · m."""
 
 
 def allocate_edges(
     pairs: Sequence[tuple[int, int]], edges: int, allocation: str = "uniform", kernels: Sequence[Kernel] | None = None
 ) -> list[int]:
-    """Share a number of connections between layer pairs.
+    """Share a number of edges between layers.
 
     ============  =====================  ====================================================================
     allocation    in proportion to       source
@@ -46,19 +46,19 @@ def allocate_edges(
     ``degree``    n                      the same mean degree of the inputs everywhere
     ============  =====================  ====================================================================
 
-    A layer pair that would get more than n · m is dense, and the others share the rest in the same proportions. Shares
+    A layer that would get more than n · m is dense, and the others share the rest in the same proportions. Shares
     are rounded by largest remainders, and each is at least 1.
 
     Parameters
     ----------
     pairs
-        Inputs and outputs of each layer pair.
+        Inputs and outputs of each layer.
     edges
-        Connections of the whole network: from one a layer pair to all.
+        Edges of the whole network: from one per layer to all.
     allocation
         One of the table.
     kernels
-        For convolutions in the kernel encoding (n = c_in · h · w inputs): height and width for each layer pair, None
+        For convolutions in the kernel encoding (n = c_in · h · w inputs): height and width for each layer, None
         for the others. Only ``erk`` looks at them.
 
     Raises
@@ -75,17 +75,17 @@ def allocate_edges(
     check_choice("allocation", allocation, ALLOCATIONS)
     kernels = [None] * len(pairs) if kernels is None else list(kernels)
     if len(kernels) != len(pairs):
-        raise InvalidParameterError(f"there are {len(pairs)} layer pairs, but kernels has {len(kernels)}: {kernels}")
+        raise InvalidParameterError(f"there are {len(pairs)} layers, but kernels has {len(kernels)}: {kernels}")
     for (n, _), kernel in zip(pairs, kernels, strict=True):
         if kernel is not None and n % (kernel[0] * kernel[1]):
-            raise InvalidParameterError(f"a kernel of {kernel} does not divide the {n} inputs of its layer pair")
+            raise InvalidParameterError(f"a kernel of {kernel} does not divide the {n} inputs of its layer")
     room = np.array([n * m for n, m in pairs], dtype=np.int64)
     edges = check_integer("edges", edges, low=len(pairs), high=int(room.sum()))
     rule = ALLOCATIONS[allocation]
     weights = np.array([rule(n, m, kernel) for (n, m), kernel in zip(pairs, kernels, strict=True)])
     shares = _fill(weights, room, edges)
     counts = np.clip(np.floor(shares + 1e-9), 1, room).astype(np.int64)
-    while (short := edges - int(counts.sum())) != 0:  # at most one step a layer pair, and few
+    while (short := edges - int(counts.sum())) != 0:  # at most one step per layer, and few
         step = 1 if short > 0 else -1
         able = counts < room if step > 0 else counts > 1
         counts[np.argmax(np.where(able, step * (shares - counts), -np.inf))] += step

@@ -18,7 +18,7 @@ def lps_graph(p: int, q: int) -> BipartiteGraph:
     """The bipartite LPS graph for primes p ≠ q, both 1 modulo 4, with q > 2√p: σ2 ≤ 2√p.
 
     Both sides have q(q² − 1)/2 nodes of degree p + 1. Left are the matrices of PSL₂(q); right their products with the
-    generators: the rest of PGL₂(q) when p is no square modulo q, otherwise PSL₂(q) again (the double cover).
+    generators: the rest of PGL₂(q) when p is not a square modulo q, otherwise PSL₂(q) again (the double cover).
     """
     generators = _generators(p, q)
     left = _elements(q, square=True)

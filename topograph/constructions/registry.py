@@ -145,7 +145,7 @@ class Construction:
     def build_edges(
         self, n_left: int, n_right: int, edges: int, generator: np.random.Generator, **options: Any
     ) -> BipartiteGraph:
-        """Make the graph with exactly ``edges`` connections.
+        """Make the graph with exactly as many ``edges``.
 
         A construction with whole degrees is mixed from its graphs of degree k and k + 1, drawn from the same state of
         the generator: the inputs that get one more are spread evenly over the layer.
@@ -272,7 +272,7 @@ def construct(
     seed: Seed = 0,
     **options: Any,
 ) -> BipartiteGraph:
-    """Make the graph of one layer pair.
+    """Make the graph of one layer.
 
     Parameters
     ----------
@@ -284,11 +284,11 @@ def construct(
         Outputs of each input, in 1 … n_right (mean number, and any real in [0, n_right], where the construction
         controls the total).
     density
-        Instead of the degree: the share of connections wanted, in (0, 1]. The degree is density · n_right, rounded
+        Instead of the degree: the share of edges wanted, in (0, 1]. The degree is density · n_right, rounded
         to a whole number of at least 1 where the construction needs one; the graph's own ``density`` is exact.
     edges
-        Instead of the degree: the exact number of connections. Where the construction needs a whole degree, some
-        inputs, evenly spread, get one connection more than the others.
+        Instead of the degree: the exact number of edges. Where the construction needs a whole degree, some
+        inputs, evenly spread, get one edge more than the others.
     seed
         Whole number, `numpy.random.SeedSequence` or `numpy.random.Generator`. The same seed gives the same graph.
     **options

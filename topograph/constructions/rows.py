@@ -25,7 +25,7 @@ def from_entries(entries: npt.NDArray[np.int64], n_left: int, n_right: int) -> B
 
 
 def complement(graph: BipartiteGraph) -> BipartiteGraph:
-    """The graph of all connections that ``graph`` lacks; for dense graphs, since it visits every entry."""
+    """The graph of all edges that ``graph`` lacks; for dense graphs, since it visits every entry."""
     rows: list[npt.NDArray[np.int32]] = []
     step = max(1, BLOCK // graph.n_right)
     for start in range(0, graph.n_left, step):
@@ -95,7 +95,7 @@ def mix_rows(lower: BipartiteGraph | None, upper: BipartiteGraph, count: int) ->
 
 
 def uniform_subsets(rows: int, k: int, n: int, generator: np.random.Generator) -> npt.NDArray[np.int32]:
-    """Independent uniform k-subsets of 0 … n−1, one a row, ascending, shape ``(rows, k)``."""
+    """Independent uniform k-subsets of 0 … n−1, one per row, ascending, shape ``(rows, k)``."""
     subsets = np.empty((rows, k), dtype=np.int32)
     step = max(1, BLOCK // max(1, k if 2 * k <= n else n))
     for start in range(0, rows, step):

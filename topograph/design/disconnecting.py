@@ -12,7 +12,7 @@ _TRIES = 5_000
 
 
 def build_disconnected(graph: BipartiteGraph, generator: np.random.Generator) -> BipartiteGraph | None:
-    """A random graph of two halves without a connection between them, with the degrees of ``graph``.
+    """A random graph of two halves without an edge between them, with the degrees of ``graph``.
 
     The two halves of the inputs and of the outputs must have the same sums of degrees, which random splits are tried
     for. Only degrees of at most half the smaller part are split, so that simple graphs are certain to be found; None

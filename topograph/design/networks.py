@@ -22,7 +22,7 @@ def radix_net(radices: Sequence[int], widths: Sequence[int] | None = None) -> To
     Parameters
     ----------
     radices
-        One whole number of at least 2 for each layer pair.
+        One whole number of at least 2 for each layer.
     widths
         Copies of each layer of neurons, one more than radices; 1 by default.
 

@@ -69,7 +69,7 @@ def optimize(
     steps: int | None = None,
     seed: Seed = 0,
 ) -> Optimum:
-    """Find the best expander of these sizes with so many connections, within a budget of time.
+    """Find the best expander of these sizes with so many edges, within a budget of time.
 
     Every registered construction that can make such a graph is measured; then swaps at fixed degrees improve on the
     best of them. The result is never worse than any of them.
@@ -79,7 +79,7 @@ def optimize(
     n_left, n_right
         Numbers of inputs and outputs.
     degree, edges
-        Mean number of outputs of each input, or the exact number of connections: one of the two.
+        Mean number of outputs of each input, or the exact number of edges: one of the two.
     metric
         What to optimise: ``"algebraic_connectivity"`` or ``"normalized_gap"`` (as high as can be), or
         ``"ramanujan_ratio"`` (as low).

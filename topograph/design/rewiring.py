@@ -36,7 +36,7 @@ class Rewired:
     start, value
         The metric before and after, from `BipartiteGraph.spectrum` (not from the search's own estimates).
     trace
-        One row a step: ``step``, ``value`` (the search's estimate for the graph proposed), ``accepted``, ``swaps``
+        One row per step: ``step``, ``value`` (the search's estimate for the graph proposed), ``accepted``, ``swaps``
         (edge pairs swapped together), ``best`` (estimate of the best graph so far). A last row without swaps says that
         a search for the minimum ended with a disconnected graph that was built, not reached step by step.
     """

@@ -30,7 +30,7 @@ def adjacency(graph: BipartiteGraph) -> tuple[Indices, Indices]:
 
 
 def normalized(graph: BipartiteGraph) -> sp.csr_array:
-    """D_L^-½ B D_R^-½, with zeros for nodes without a connection."""
+    """D_L^-½ B D_R^-½, with zeros for nodes without an edge."""
     left, right = (
         np.divide(1.0, np.sqrt(degrees), out=np.zeros(degrees.size), where=degrees > 0)
         for degrees in (graph.left_degrees, graph.right_degrees)

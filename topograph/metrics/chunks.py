@@ -1,4 +1,4 @@
-"""Many graphs at once: tiny layers in stacked LAPACK calls, chunks of layers on all cores when it takes long."""
+"""Many layers in chunks: tiny ones in stacked LAPACK calls, and on all cores when it takes long."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def measure_graphs(items: Sequence[Item], metrics: Sequence[Metric]) -> list[Rec
 
 
 def _threads_for(items: Sequence[Item]) -> AbstractContextManager[Any]:
-    """One thread for many small matrices: handing LAPACK calls of microseconds to others costs many times the call."""
+    """One thread for many small matrices: handing over LAPACK calls of microseconds costs many times the call."""
     if len(items) == 1 or max(item.graph.n_nodes for item in items) > _SMALL:
         return nullcontext()
     from threadpoolctl import threadpool_limits
@@ -65,7 +65,7 @@ def _measure_graphs(items: Sequence[Item], metrics: Sequence[Metric]) -> list[Re
             if metric.needs == "graph":
                 value = metric.compute(item.graph)
             elif metric.needs == "chain":
-                value = Value.undefined("defined for a whole network, not for a layer pair")
+                value = Value.undefined("defined for a whole network, not for a layer")
             elif item.weights is None:
                 value = Value.undefined("needs weights, but this is a pattern; measure the weight matrix itself")
             else:
@@ -87,11 +87,11 @@ def measure_stream(
     total
         How many there are, at most.
     workers
-        Processes; None begins alone, and calls in one a core when much remains after two seconds.
+        Processes; None starts in this one, and adds one per core when much remains after two seconds.
     """
     chunks = _chunks(items)
     most = available_cores() if workers is None else workers
-    inside = multiprocessing.current_process().name != "MainProcess"  # a study's worker is one of many already
+    inside = multiprocessing.current_process().name != "MainProcess"  # a worker of a study is one of many already
     if most == 1 or (workers is None and inside):
         for chunk in chunks:
             yield measure_graphs(chunk, metrics)

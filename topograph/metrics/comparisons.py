@@ -70,7 +70,7 @@ def _degree_distance(first: Topology, second: Topology) -> Value:
     distances = []
     for a, b in zip(first, second, strict=True):
         sides = ((a.left_degrees, b.left_degrees, a.n_right), (a.right_degrees, b.right_degrees, a.n_left))
-        # between two equally large samples on a line the earth mover moves the sorted values onto each other
+        # for equally large samples the earth mover's distance is that of the sorted values
         distances += [float(np.abs(np.sort(one) - np.sort(other)).mean()) / most for one, other, most in sides]
     return Value(float(np.mean(distances)))
 
@@ -91,7 +91,7 @@ def _spectral_distance(first: Topology, second: Topology) -> Value:
 
 
 def _singular_values(graph: BipartiteGraph) -> npt.NDArray[np.float64]:
-    """All singular values of D_L^-½ B D_R^-½, zeros for nodes without a connection included, largest first."""
+    """All singular values of D_L^-½ B D_R^-½, zeros for nodes without an edge included, largest first."""
     values: npt.NDArray[np.float64] = np.linalg.svd(normalized(graph).toarray(), compute_uv=False)
     return values
 
@@ -104,7 +104,7 @@ METRICS = (
     _comparison(
         "overlap",
         _overlap,
-        summary="connections in both masks over those of the smaller one",
+        summary="edges in both masks over those of the smaller one",
         formula=rf"|{_SHARED}| / \min(|E_1|, |E_2|)",
         cost="E",
         reference=_SZYMKIEWICZ,
@@ -112,7 +112,7 @@ METRICS = (
     _comparison(
         "jaccard",
         _jaccard,
-        summary="connections in both masks over those in either",
+        summary="edges in both masks over those in either",
         formula=rf"|{_SHARED}| / |E_1 \cup E_2|",
         cost="E",
         reference=_JACCARD,
@@ -120,7 +120,7 @@ METRICS = (
     _comparison(
         "hamming",
         _hamming,
-        summary="connections in exactly one of the masks over the possible ones",
+        summary="edges in exactly one of the masks over the possible ones",
         formula=r"|E_1 \triangle E_2| / \sum_l n_{l-1} n_l",
         cost="E",
     ),

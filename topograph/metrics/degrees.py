@@ -1,4 +1,4 @@
-"""How many connections each node has, on either side, and how evenly they are spread."""
+"""How many edges each node has, on either side, and how evenly they are spread."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ def _isolated(side: str) -> Metric:
     return Metric(
         f"isolated_{side}",
         lambda g: Value(int(histogram(g)[0])),
-        summary=f"number of {'inputs' if side == 'left' else 'outputs'} without a connection",
+        summary=f"number of {'inputs' if side == 'left' else 'outputs'} without an edge",
         formula=r"|\{v : d_v = 0\}|",
         low=0,
         high=math.inf,

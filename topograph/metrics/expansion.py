@@ -1,4 +1,4 @@
-"""What expanders are defined by: how far small sets reach, and how evenly connections fall between sets.
+"""What expanders are defined by: how far small sets reach, and how evenly edges fall between sets.
 
 Both are extremes over exponentially many sets. Searched sets bound them from one side, the spectrum from the other, and
 the residual is the distance between the two: the truth lies within it, with certainty.
@@ -97,7 +97,7 @@ def _mixing(graph: BipartiteGraph) -> Value:
         return Value.undefined("the graph has no edges")
     left, right = graph.left_degrees.astype(np.float64), graph.right_degrees.astype(np.float64)
     if np.count_nonzero(left) < 2 or np.count_nonzero(right) < 2:
-        return Value.undefined("a side has a single node with a connection, so no set of it says anything")
+        return Value.undefined("a side has a single node with an edge, so no set of it says anything")
     pattern = graph.biadjacency.astype(np.float64)
     found = 0.0
     for seed in range(2):
@@ -159,7 +159,7 @@ METRICS = (
         "mixing_discrepancy",
         _mixing,
         summary=(
-            "how far the connections between two sets are from what their degrees let expect: the largest over "
+            "how far the edges between two sets are from what their degrees let expect: the largest over "
             "sets cut from rough singular vectors; the truth is at most the residual above, by the expander "
             "mixing lemma"
         ),

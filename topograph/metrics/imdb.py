@@ -1,7 +1,7 @@
 """IMDB, the iterative mean difference of bound: Δr of the left-regular pieces, averaged; in its two published forms.
 
 For each degree that inputs have, the piece is the graph of those inputs and all outputs they connect to. Both codes
-score a piece only where its mean degrees on both sides are at least 3, outputs without a connection dropped. They
+score a piece only where its mean degrees on both sides are at least 3, outputs without an edge dropped. They
 differ in which pieces count, and in whether the difference is divided by the bound.
 """
 

@@ -24,7 +24,7 @@ class Matching:
     partners
         Shape ``(n_right,)``: for each output of the first mask, one of the second, each once.
     distance
-        Mean over the outputs of the share of connections that differ, in [0, 1].
+        Mean over the outputs of the share of edges that differ, in [0, 1].
     least
         No matching has a smaller distance than this; equal to ``distance`` when the matching is optimal.
     """

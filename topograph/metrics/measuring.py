@@ -35,8 +35,8 @@ def measure(
     """Compute graph metrics of anything that holds masks.
 
     Files and models are read a few layers at a time, and each graph is dropped once it is measured: the memory needed
-    is that of the largest layers, not of the model. The spectrum that many metrics read is computed once a graph; tiny
-    layers of one shape are solved together.
+    is that of the largest layers, not of the model. The spectrum that many metrics read is computed once per graph;
+    tiny layers of one shape are solved together.
 
     Parameters
     ----------
@@ -47,25 +47,25 @@ def measure(
     metrics
         Names of metrics or of groups: a theme (``"degrees"``, ``"spectral"``, ``"paths"``, …; see ``topograph list
         metrics``), ``"all"``, or ``"fast"``, the default: sizes, degrees, components, spectral gaps and Ramanujan
-        measures, at most linear in the edges beyond the spectrum. What is dearer, needs weights, or looks at the paths
-        through a whole network (``"network"``) is computed when it is asked for.
+        measures, at most linear in the edges beyond the spectrum. More expensive metrics, those of weights, and those
+        of the paths through a whole network (``"network"``) are computed when they are asked for.
     long
-        A tidy table instead: one row a layer and metric, with the value's residual (or error) and reason;
+        A tidy table instead: one row per layer and metric, with the value's residual (or error) and reason;
         ``attrs["conventions"]`` has the definition of each metric.
     progress
         Whether to show a bar over the layers; by default in a terminal, when it takes more than two seconds.
     workers
-        Processes to share the layers. By default it begins alone, and takes one a core when much is left to do.
+        Processes that share the layers. By default one; one per core when much work remains.
     **options
         What is an edge, which layers, how convolutions unfold: the fields of `topograph.masks.Reading`.
 
     Returns
     -------
     pandas.DataFrame
-        One row a layer and, for a topology, a row ``"network"`` for all its neurons as one graph and for the metrics
-        of a chain. One column a metric, and ``reason``: why a value is NaN, empty when none is. What the source holds
-        but is no mask has a row too. From a file or a model there is also ``read_as``: the orientation, unfolding and
-        edge rule of each layer; the tidy table has the same as ``attrs["read_as"]``.
+        One row per layer and, for a topology, a row ``"network"`` for all its neurons as one graph and for the metrics
+        of a chain. One column per metric, and ``reason``: why a value is NaN, empty when none is. Anything in the
+        source that is not a mask has a row too, with the reason. From a file or a model there is also ``read_as``: the
+        orientation, unfolding and edge rule of each layer; the tidy table has the same as ``attrs["read_as"]``.
 
     Raises
     ------
@@ -144,13 +144,13 @@ def network_records(topology: Topology, metrics: Sequence[Metric]) -> list[Recor
         elif metric.network:
             value = metric.compute(whole)
         else:
-            value = Value.undefined("defined for a layer pair, not for a network")
+            value = Value.undefined("defined for a layer, not for a network")
         records.append(("network", metric.name, float(value.value), float(value.residual), value.reason))
     return records
 
 
 def wide_table(records: list[Record], names: list[str], integers: Iterable[str] = ()) -> pd.DataFrame:
-    """One row a layer; the records hold each layer's metrics in the order of ``names``."""
+    """One row per layer; the records hold each layer's metrics in the order of ``names``."""
     layers = [record[0] for record in records[:: len(names)]]
     values = np.array([record[2] for record in records], dtype=float).reshape(len(layers), len(names))
     table = pd.DataFrame(values, index=pd.Index(layers, name="layer"), columns=names)

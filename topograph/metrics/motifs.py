@@ -37,7 +37,7 @@ def _walk(rows: tuple[np.ndarray, np.ndarray], columns: tuple[np.ndarray, np.nda
 
 
 def _three_paths(graph: BipartiteGraph) -> int:
-    """Paths of three connections: Σ over the edges (u, v) of (d_u − 1)(d_v − 1)."""
+    """Paths of three edges: Σ over the edges (u, v) of (d_u − 1)(d_v − 1)."""
     left = np.repeat(graph.left_degrees - 1, graph.left_degrees)
     return int(left @ (graph.right_degrees - 1)[graph.indices])
 
@@ -45,7 +45,7 @@ def _three_paths(graph: BipartiteGraph) -> int:
 def _robins_alexander(graph: BipartiteGraph) -> Value:
     paths = _three_paths(graph)
     if not paths:
-        return Value.undefined("there is no path of three connections that a 4-cycle could close")
+        return Value.undefined("there is no path of three edges that a 4-cycle could close")
     return Value(4 * _butterflies(graph) / paths)
 
 
@@ -71,7 +71,7 @@ METRICS = (
     _motif(
         "clustering_robins_alexander",
         _robins_alexander,
-        summary="share of the paths of three connections that a fourth closes to a 4-cycle",
+        summary="share of the paths of three edges that a fourth closes to a 4-cycle",
         formula=r"4 C_4 / L_3",
         high=1,
         reference=_ROBINS,

@@ -71,7 +71,7 @@ METRICS = (
     _chain(
         "effective_density",
         lambda t: Value(effective(t).n_edges / sum(graph.n_left * graph.n_right for graph in t)),
-        summary="share of the possible connections that exist and lie on a path from an input to an output",
+        summary="share of the possible edges that exist and lie on a path from an input to an output",
         formula=r"|E_{\mathrm{eff}}| / \sum_l n_{l-1} n_l",
         high=1,
         reference=_VYSOGORETS,
@@ -81,7 +81,7 @@ METRICS = (
         "removable_connections",
         lambda t: Value(t.n_edges - effective(t).n_edges),
         summary=(
-            "number of connections on no path from an input to an output: they can be removed without changing "
+            "number of edges on no path from an input to an output: they can be removed without changing "
             "what the network computes but for biases"
         ),
         formula=r"|E| - |E_{\mathrm{eff}}|",
@@ -93,7 +93,7 @@ METRICS = (
     _chain(
         "dead_neurons",
         hidden_neurons(lambda incoming, outgoing: (incoming == 0) & (outgoing == 0)),
-        summary="number of hidden neurons without any connection",
+        summary="number of hidden neurons without any edge",
         formula=r"|\{v : d^{in}_v = d^{out}_v = 0\}|",
         high=math.inf,
         reference=_CUNEGATTI,
@@ -103,7 +103,7 @@ METRICS = (
     _chain(
         "source_neurons",
         hidden_neurons(lambda incoming, outgoing: (incoming == 0) & (outgoing > 0)),
-        summary="number of hidden neurons with outgoing connections only: they pass on their bias",
+        summary="number of hidden neurons with outgoing edges only: they pass on their bias",
         formula=r"|\{v : d^{in}_v = 0 < d^{out}_v\}|",
         high=math.inf,
         reference=_CUNEGATTI,
@@ -113,7 +113,7 @@ METRICS = (
     _chain(
         "sink_neurons",
         hidden_neurons(lambda incoming, outgoing: (incoming > 0) & (outgoing == 0)),
-        summary="number of hidden neurons with incoming connections only: nobody reads them",
+        summary="number of hidden neurons with incoming edges only: nobody reads them",
         formula=r"|\{v : d^{out}_v = 0 < d^{in}_v\}|",
         high=math.inf,
         reference=_CUNEGATTI,
@@ -136,7 +136,7 @@ METRICS = (
     _chain(
         "collapsed_layers",
         lambda t: Value(sum(graph.n_edges == 0 for graph in t)),
-        summary="number of layer pairs without any connection (layer collapse)",
+        summary="number of layers without any edge (layer collapse)",
         formula=r"|\{l : |E_l| = 0\}|",
         high=math.inf,
         reference=_TANAKA,

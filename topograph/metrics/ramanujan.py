@@ -21,7 +21,7 @@ _HOANG = (
 
 @computed_once
 def ramanujan_bound(graph: BipartiteGraph) -> Value:
-    """√(d_L − 1) + √(d_R − 1) with mean degrees over the nodes that have a connection.
+    """√(d_L − 1) + √(d_R − 1) with mean degrees over the nodes that have an edge.
 
     A biregular graph is Ramanujan when σ2 is at most this.
     """
@@ -32,13 +32,13 @@ def ramanujan_bound(graph: BipartiteGraph) -> Value:
 
 
 def mean_degrees(graph: BipartiteGraph) -> tuple[float, float]:
-    """Mean degrees of inputs and outputs over the nodes that have a connection; there must be one."""
+    """Mean degrees of inputs and outputs over the nodes that have an edge; there must be one."""
     left, right = connected_nodes(graph)
     return graph.n_edges / left, graph.n_edges / right
 
 
 def connected_nodes(graph: BipartiteGraph) -> tuple[int, int]:
-    """Numbers of inputs and outputs that have a connection."""
+    """Numbers of inputs and outputs that have an edge."""
     return int((graph.left_degrees > 0).sum()), int((graph.right_degrees > 0).sum())
 
 
@@ -62,7 +62,7 @@ def _over_bound(value: Value, bound: Value) -> Value:
     if value.reason or bound.reason:
         return Value.undefined(str(bound.reason or value.reason))
     if bound.value == 0:
-        return Value.undefined("the Ramanujan bound is 0: every connected node has a single connection")
+        return Value.undefined("the Ramanujan bound is 0: every connected node has a single edge")
     return Value(value.value / bound.value, value.residual / bound.value)
 
 
@@ -95,7 +95,7 @@ METRICS = (
     Metric(
         "ramanujan_bound",
         ramanujan_bound,
-        summary="what σ2 is at most in a Ramanujan graph of these mean degrees (nodes with a connection)",
+        summary="what σ2 is at most in a Ramanujan graph of these mean degrees (nodes with an edge)",
         formula=r"\sqrt{\bar d_L - 1} + \sqrt{\bar d_R - 1}",
         low=0,
         high=math.inf,
@@ -172,9 +172,7 @@ METRICS = (
     Metric(
         "narc_hoang",
         lambda g: _narc(g, 2),
-        summary=(
-            "NaRC as published, with every edge counted twice; L and R are the inputs and outputs with a connection"
-        ),
+        summary=("NaRC as published, with every edge counted twice; L and R are the inputs and outputs with an edge"),
         formula=r"\frac{(\sigma_2^2/4 + 1)\sqrt{LR} - |2|E| - \frac{\bar d_L}{m} LR|}{nm}",
         low=-math.inf,
         high=math.inf,
@@ -188,7 +186,7 @@ METRICS = (
         lambda g: _narc(g, 1),
         summary=(
             "NaRC with every edge counted once, as the expander mixing lemma has it; the discrepancy that it subtracts "
-            "is 0 where every output has a connection"
+            "is 0 where every output has an edge"
         ),
         formula=r"\frac{(\sigma_2^2/4 + 1)\sqrt{LR} - ||E| - \frac{\bar d_L}{m} LR|}{nm}",
         low=-math.inf,

@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from topograph.graph import BipartiteGraph
     from topograph.topology import Topology
 
-_BLOCK = 1 << 26  # connections of the last layer that are spread out at once
+_BLOCK = 1 << 26  # edges of the last layer that are spread out at once
 
 Flags = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
 class Effective:
-    """Connections on an input-output path, and for each hidden layer the neurons on one."""
+    """Edges on an input-output path, and for each hidden layer the neurons on one."""
 
     n_edges: int
     hidden: tuple[Flags, ...]

@@ -1,4 +1,4 @@
-"""What falls apart when a connection or a neuron is taken away: cores, bridges, cut nodes."""
+"""What falls apart when an edge or a neuron is taken away: cores, bridges, cut nodes."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ METRICS = (
     _robustness(
         "n_bridges",
         lambda g: Value(len(as_igraph(g).bridges())),
-        summary="number of connections whose loss would separate nodes that are connected now",
+        summary="number of edges whose loss would separate nodes that are connected now",
         formula=r"|\{e : c(G - e) > c(G)\}|",
         high=math.inf,
         reference=_TARJAN,

@@ -27,13 +27,13 @@ def _component_sizes(graph: BipartiteGraph) -> npt.NDArray[np.int64]:
 def _repeats(sizes: npt.NDArray[np.int64], lines: Callable[[], tuple[Any, Any]]) -> int:
     """The largest p that divides the number of lines (rows or columns), each p of them from the first being equal.
 
-    Most masks are seen to have none from the sizes of their lines, without a look at ``lines``.
+    Row sizes alone rule this out for most masks, without a look at ``lines``.
     """
     if _common_step(sizes[1:] == sizes[:-1]) == 1:
         return 1
     indptr, indices = lines()
     same = sizes[1:] == sizes[:-1]
-    pairs = np.flatnonzero(same & (sizes[1:] > 0))  # two rows without a connection are equal, too
+    pairs = np.flatnonzero(same & (sizes[1:] > 0))  # two rows without an edge are equal, too
     starts, middles, ends = indptr[pairs], indptr[pairs + 1], indptr[pairs + 2]
     alike = (indices[starts] == indices[middles]) & (indices[middles - 1] == indices[ends - 1])
     same[pairs[~alike]] = False

@@ -15,9 +15,7 @@ _DENSE_SHARE = 0.25  # above this share of the outputs, redrawing repeats costs 
 
 @construction(
     "barabasi_albert",
-    summary=(
-        "k distinct outputs, each drawn with probability proportional to its connections so far plus `attractiveness`"
-    ),
+    summary=("k distinct outputs, each drawn with probability proportional to its edges so far plus `attractiveness`"),
     guarantees=(LEFT_REGULAR, EXACT_DEGREE_EDGES),
     reference="Barabási & Albert (1999), Emergence of scaling in random networks, Science 286:509; the initial "
     "attractiveness is that of Dorogovtsev, Mendes & Samukhin (2000)",
@@ -30,7 +28,7 @@ def barabasi_albert(
     """Inputs arrive in a random order, and each attaches to k outputs, the popular ones preferred.
 
     The outputs are all there from the beginning, with ``attractiveness`` (a whole number of at least 1) as their
-    initial weight, without which an output without connections could never get one.
+    initial weight, without which an output without edges could never get one.
     """
     attractiveness = check_integer("attractiveness", attractiveness, low=1)
     if degree <= _DENSE_SHARE * n_right:

@@ -38,7 +38,7 @@ _MIXING = 1_000_000  # swaps that take the repair's bias away; it is felt in sma
 def biregular_random(n_left: int, n_right: int, degree: float, generator: np.random.Generator) -> BipartiteGraph:
     """The configuration model, its repeated edges swapped away, then mixed by further swaps.
 
-    Where more than half of all connections are wanted, the missing ones are drawn.
+    Where more than half of all edges are wanted, the missing ones are drawn.
     """
     edges = round(n_left * degree)
     missing = n_left * n_right - edges
@@ -50,7 +50,7 @@ def biregular_random(n_left: int, n_right: int, degree: float, generator: np.ran
 def random_with_degrees(
     left_degrees: npt.NDArray[np.int64], right_degrees: npt.NDArray[np.int64], generator: np.random.Generator
 ) -> BipartiteGraph:
-    """A random simple graph with these degrees, which must allow many: at most half of all connections, near-equal."""
+    """A random simple graph with these degrees, which must allow many: at most half of all edges, near-equal."""
     from topograph.constructions.kernels import repair, stream, swap_edges
 
     n_left, n_right = left_degrees.size, right_degrees.size

@@ -1,4 +1,4 @@
-"""Layers cut into blocks: block-diagonal (grouped), and modular with connections between the blocks."""
+"""Layers cut into blocks: block-diagonal (grouped), and modular with edges between the blocks."""
 
 from __future__ import annotations
 
@@ -81,9 +81,7 @@ def block_diagonal(
 
 @construction(
     "stochastic_block",
-    summary=(
-        "outputs drawn uniformly, a share `inside` of all connections within `blocks` blocks of consecutive neurons"
-    ),
+    summary=("outputs drawn uniformly, a share `inside` of all edges within `blocks` blocks of consecutive neurons"),
     guarantees=(EXACT_EDGES, _EXACT_INSIDE),
     reference="Holland, Laskey & Leinhardt (1983), Stochastic blockmodels: first steps (with exact counts)",
     random=True,
@@ -99,9 +97,9 @@ def stochastic_block(
     blocks: int = _BLOCKS,
     inside: float | None = None,
 ) -> BipartiteGraph:
-    """A modular layer: round(inside · n · k) connections inside the blocks, the others between them.
+    """A modular layer: round(inside · n · k) edges inside the blocks, the others between them.
 
-    Without ``inside`` half of the connections that chance would put between the blocks move into them, as far as they
+    Without ``inside`` half of the edges that chance would put between the blocks move into them, as far as they
     have room.
     """
     blocks = check_integer("blocks", blocks, low=1, high=min(n_left, n_right))
@@ -118,8 +116,8 @@ def stochastic_block(
         count = round(check_real("inside", inside, low=0, high=1) * edges)
         if not least <= count <= most:
             raise InvalidParameterError(
-                f"{edges} connections cannot have {count} of them inside {blocks} blocks with room for {room} (and "
-                f"{outer_room} outside), got inside={inside}; with so many, inside goes from {least / edges:.4g} to "
+                f"{edges} edges cannot have {count} of them inside {blocks} blocks with room for {room} (and "
+                f"{outer_room} outside), got inside={inside}; with that many, inside ranges from {least / edges:.4g} to "
                 f"{most / edges:.4g}"
             )
     starts = np.concatenate([[0], np.cumsum(heights * widths)])

@@ -1,4 +1,4 @@
-"""The dense layer: every connection."""
+"""The dense layer: all possible edges."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _EVERY_EDGE = Guarantee("exact edges n·m", lambda g, k, o: g.n_edges == g.n_lef
     examples=((7, 5, {}), (3, 9, {})),
 )
 def dense(n_left: int, n_right: int, degree: float | None, generator: np.random.Generator) -> BipartiteGraph:
-    """Every connection; the degree is the number of outputs."""
+    """All possible edges; the degree is the number of outputs."""
     if degree not in (None, n_right):
         raise InvalidParameterError(
             f"dense connects each input to all {n_right} outputs, but got degree={degree}; leave degree out"

@@ -62,7 +62,7 @@ def random_regular(n_left: int, n_right: int, degree: int, generator: np.random.
 
 @construction(
     "erdos_renyi",
-    summary="n·k of all n·m connections, every choice equally likely; with epsilon=ε, ε(n+m) of them",
+    summary="n·k of all n·m edges, every choice equally likely; with epsilon=ε, ε(n+m) of them",
     guarantees=(EXACT_EDGES,),
     reference="Mocanu et al. (2018), Scalable training of artificial neural networks with adaptive sparse connectivity "
     "inspired by network science, Nature Communications 9:2383 (SET); Erdős & Rényi (1959)",

@@ -1,4 +1,4 @@
-"""The bipartite small world: a regular rotating graph, some of whose connections are rewired at random."""
+"""The bipartite small world: a regular rotating graph, some of whose edges are rewired at random."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from topograph.graph import BipartiteGraph
 
 @construction(
     "watts_strogatz",
-    summary="{0, …, k−1} shifted by i, each connection moved with probability `beta` to an output drawn uniformly",
+    summary="{0, …, k−1} shifted by i, each edge moved with probability `beta` to an output drawn uniformly",
     guarantees=(LEFT_REGULAR, EXACT_DEGREE_EDGES),
     reference="Watts & Strogatz (1998), Collective dynamics of 'small-world' networks, Nature 393:440",
     random=True,
@@ -28,7 +28,7 @@ def watts_strogatz(
 ) -> BipartiteGraph:
     """Between the regular rotating graph (beta = 0, exactly) and independent uniform rows (beta = 1).
 
-    Each connection leaves its place with probability ``beta``, in [0, 1]; the places that an input's connections go to
+    Each edge leaves its place with probability ``beta``, in [0, 1]; the places that an input's edges go to
     are a uniform choice among the outputs that it did not keep.
     """
     beta = check_real("beta", beta, low=0, high=1)

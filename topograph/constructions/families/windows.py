@@ -103,7 +103,7 @@ def _side(n_left: int, n_right: int, degree: float | None, longest: int) -> int:
         near = sorted({low, min(low + 1, longest)})
         options = (f"window={s} (degree {s * s * n_right / n_left:.6g}, {s * s * n_right} edges)" for s in near)
         raise InvalidParameterError(
-            f"a mean degree of {degree:.6g} means {area:.6g} pixels for each output, which is no square of at most "
+            f"a mean degree of {degree:.6g} means {area:.6g} pixels for each output, which is not a square of at most "
             f"{longest} × {longest}; the nearest are {' and '.join(options)}; window=(height, width) gives others"
         )
     return side

@@ -165,4 +165,4 @@ def test_the_network_is_one_multipartite_graph():
 def test_a_layer_is_no_network():
     table = tg.measure(np.eye(3), "network", long=True)
     assert table["value"].isna().all()
-    assert set(table["reason"]) == {"defined for a whole network, not for a layer pair"}
+    assert set(table["reason"]) == {"defined for a whole network, not for a layer"}

@@ -37,7 +37,7 @@ def test_undefined_values_keep_their_reason(store):
     frame = analysis.load_frame(store)
     # the dense layer's graphs have no second component to fail; the network row has no left degrees at all
     assert "network_left_degree_mean" not in frame.columns
-    assert frame.attrs["reasons"]["network_left_degree_mean"] == ["defined for a layer pair, not for a network"]
+    assert frame.attrs["reasons"]["network_left_degree_mean"] == ["defined for a layer, not for a network"]
 
 
 def test_columns_are_described(store):

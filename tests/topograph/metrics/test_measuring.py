@@ -97,7 +97,7 @@ def test_a_topology_has_a_row_a_layer_and_one_for_the_network():
     assert table.loc["network", "density"] == topology.density
     assert table.loc["network", "algebraic_connectivity"] == topology.as_graph().algebraic_connectivity()
     assert math.isnan(table.loc["network", "left_degree_mean"])
-    assert "defined for a layer pair" in table.loc["network", "reason"]
+    assert "defined for a layer" in table.loc["network", "reason"]
     assert table.loc["l1", "reason"] == "degree_correlation: all connected inputs have the same degree"
 
 

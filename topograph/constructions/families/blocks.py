@@ -117,8 +117,8 @@ def stochastic_block(
         if not least <= count <= most:
             raise InvalidParameterError(
                 f"{edges} edges cannot have {count} of them inside {blocks} blocks with room for {room} (and "
-                f"{outer_room} outside), got inside={inside}; with that many, inside ranges from {least / edges:.4g} to "
-                f"{most / edges:.4g}"
+                f"{outer_room} outside), got inside={inside}; with that many, inside ranges from "
+                f"{least / edges:.4g} to {most / edges:.4g}"
             )
     starts = np.concatenate([[0], np.cumsum(heights * widths)])
     rank = uniform_entries(room, count, generator)

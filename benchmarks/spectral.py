@@ -9,6 +9,9 @@ ours begins with the mask, and includes the search for components. ``from the ma
 build: what a user waits for. ``solver alone`` is networkx' eigensolver on a Laplacian that is already there. The first
 call, which compiles or loads the kernels, is reported apart.
 
+``--against CHECKOUT`` compares this checkout with another one instead of with peers: each in a process of its own, in
+turn, many times; it prints the ratio of the least processor times, and whether the values are equal to the bit.
+
 Marks: "wrong" where a peer's value differs from ours by more than 10⁻⁶ of it, "lost" where it raised an error.
 """
 
@@ -17,12 +20,16 @@ Marks: "wrong" where a peer's value differs from ours by more than 10⁻⁶ of i
 from __future__ import annotations
 
 import argparse
+import json
 import math
 import os
+import subprocess
+import sys
 import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from timing import best, fresh, use_one_core
 
@@ -285,6 +292,64 @@ def run_huge() -> None:
         )
 
 
+def serve() -> None:
+    """Measure the row named in each line of the input; the seconds and values go to the output, a line each."""
+    graphs: dict[str, tg.BipartiteGraph] = {}
+    rows = {row.name: row for row in ROWS}
+    for line in sys.stdin:
+        row = rows[line.strip()]
+        graph = graphs.setdefault(row.name, row.make())
+        found = compute_spectrum(fresh(graph), quantities=FIVE)
+        values = {name: (found[name].value, found[name].steps) for name in FIVE}
+        alone = compute_spectrum(fresh(graph), quantities=FIVE[:1])[FIVE[0]]
+        values["algebraic_connectivity alone"] = alone.value, alone.steps
+        repeats = 2 if row.slow else row.repeats
+        seconds = ours_best(graph, FIVE[:1], repeats), ours_best(graph, FIVE, repeats)
+        print(json.dumps([seconds, values]), flush=True)
+
+
+class Checkout:
+    """A process that measures rows with the code of one checkout."""
+
+    def __init__(self, path: Path) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, __file__, "--serve"], text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": str(path)}, cwd=path,
+        )  # fmt: skip
+
+    def measure(self, row: Row) -> tuple[list[float], dict[str, list[float]]]:
+        assert self.process.stdin
+        assert self.process.stdout
+        print(row.name, file=self.process.stdin, flush=True)
+        seconds, values = json.loads(self.process.stdout.readline())
+        return seconds, values
+
+
+def run_against(path: Path, rows: list[Row], rounds: int) -> None:
+    """The same rows with this checkout and with the one at ``path``."""
+    ours, theirs = Checkout(Path(__file__).parents[1]), Checkout(path)
+    for row in rows:
+        times: dict[Checkout, list[list[float]]] = {ours: [], theirs: []}
+        for number in range(rounds):
+            for checkout in (ours, theirs) if number % 2 else (theirs, ours):
+                seconds, values = checkout.measure(row)
+                times[checkout].append(seconds)
+                if checkout is ours:
+                    here = values
+                else:
+                    there = values
+        (alone, five), (other_alone, other_five) = (np.min(times[checkout], axis=0) for checkout in (ours, theirs))
+        changed = [f"{name} {there[name]} → {here[name]}" for name in here if here[name] != there[name]]
+        print(
+            f"{row.name:26s} λ2 {alone:9.5f} s, {alone / other_alone:.3f} ×   "
+            f"all five {five:9.5f} s, {five / other_five:.3f} ×   {'; '.join(changed) or 'the same bits'}"
+        )
+    for checkout in (ours, theirs):
+        assert checkout.process.stdin
+        checkout.process.stdin.close()
+        checkout.process.wait()
+
+
 def _peak(resource: object) -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6  # type: ignore[attr-defined, no-any-return]
 
@@ -293,7 +358,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", default="quick", choices=["quick", "all", "slow", "huge", "batch"])
     parser.add_argument("--only", default="", help="part of the name of a row")
+    parser.add_argument("--against", type=Path, help="another checkout to compare this one with")
+    parser.add_argument("--rounds", type=int, default=10, help="of a comparison with another checkout")
+    parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.serve:
+        serve()
+        return
+    if options.against:
+        slow = {"quick": {False}, "slow": {True}}.get(options.rows, {False, True})
+        rows = [row for row in ROWS if options.only in row.name and (row.slow in slow or options.only)]
+        run_against(options.against.resolve(), rows, options.rounds)
+        return
     if options.rows == "huge":
         run_huge()
         return

@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from topograph.graph import BipartiteGraph
-from topograph.spectral.complete import complete_values
-from topograph.spectral.dense import symmetric_eigenvalues
 from topograph.spectral.dispatch import NEEDS, assemble
 from topograph.spectral.estimate import Estimate
 from topograph.spectral.pattern import Vector
+from topograph.spectral.solvers.complete import complete_values
+from topograph.spectral.solvers.dense import symmetric_eigenvalues
 from topograph.spectral.spectrum import Spectrum, check_quantities, compute_spectrum
 
 _EPS = float(np.finfo(float).eps)

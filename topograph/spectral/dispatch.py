@@ -9,13 +9,13 @@ import numpy as np
 
 from topograph.errors import InvalidParameterError
 from topograph.graph import BipartiteGraph
-from topograph.spectral.complete import CompleteSolver, complete_values
 from topograph.spectral.component import Component, components_with_edges
-from topograph.spectral.dense import DenseSolver, reduced_size
 from topograph.spectral.estimate import Estimate
 from topograph.spectral.pattern import Vector
-from topograph.spectral.rotating import recognise_rotation, rotation_values
-from topograph.spectral.solver import Solver, Values
+from topograph.spectral.solvers.complete import CompleteSolver, complete_values
+from topograph.spectral.solvers.dense import DenseSolver, reduced_size
+from topograph.spectral.solvers.protocol import Solver, Values
+from topograph.spectral.solvers.rotating import recognise_rotation, rotation_values
 
 METHODS = ("auto", "closed_form", "dense", "lanczos", "inverse")
 
@@ -71,7 +71,7 @@ def choose(component: Component, method: str) -> Solver:
     if method == "auto":
         if _dense_order(component) <= _DENSE_ORDER:
             return CheckedDenseSolver()
-        from topograph.spectral.lanczos import LanczosSolver  # compiled code, loaded where it is needed
+        from topograph.spectral.solvers.lanczos import LanczosSolver  # compiled code, loaded where it is needed
 
         rescue: list[Solver] = [InverseRescue()]
         if component.graph.n_nodes <= _DENSE_RESCUE:
@@ -81,13 +81,13 @@ def choose(component: Component, method: str) -> Solver:
         return CompleteSolver()  # which says what has a closed form
     if method == "inverse":
         return _inverse()
-    from topograph.spectral.lanczos import LanczosSolver
+    from topograph.spectral.solvers.lanczos import LanczosSolver
 
     return LanczosSolver()
 
 
 def _inverse() -> Solver:
-    from topograph.spectral.inverse import InverseSolver
+    from topograph.spectral.solvers.inverse import InverseSolver
 
     return InverseSolver()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,16 @@ import numpy.typing as npt
 from topograph.graph import BipartiteGraph
 
 Vector = npt.NDArray[np.float64]
+
+
+class Matrix(NamedTuple):
+    """A pattern by rows or by columns, as compiled code takes it; ``weights`` is None where every edge weighs 1."""
+
+    indptr: npt.NDArray[Any]
+    indices: npt.NDArray[Any]
+    weights: Vector | None
+
+
 _NARROW_FROM = 1_000_000  # edges: where the indices no longer stay in the cache next to the core
 
 
@@ -26,7 +36,7 @@ class Pattern:
     col_indptr, col_indices
         CSC: the inputs of each output.
     weights, col_weights
-        One positive number an edge in either order; None for a plain pattern, where every weight is 1.
+        One positive number per edge, in either order; None for a plain pattern, where every weight is 1.
     """
 
     indptr: npt.NDArray[Any]
@@ -39,7 +49,7 @@ class Pattern:
     @classmethod
     def of(cls, graph: BipartiteGraph, weights: Vector | None = None) -> Pattern:
         """The pattern of a graph; the columns are found by counting, in one pass."""
-        from topograph.spectral.indices import transpose, transpose_data
+        from topograph.spectral.index_arrays import transpose, transpose_data
 
         indptr, indices = _unsigned(graph.indptr), _unsigned(graph.indices)
         if indices.size >= _NARROW_FROM and max(graph.shape) <= 1 << 16:
@@ -64,8 +74,13 @@ class Pattern:
         return self.col_indptr.size - 1
 
     @property
+    def shape(self) -> tuple[int, int]:
+        """Number of inputs and of outputs."""
+        return self.n_left, self.n_right
+
+    @property
     def n_edges(self) -> int:
-        """Number of connections."""
+        """Number of edges."""
         return self.indices.size
 
     @cached_property
@@ -81,7 +96,7 @@ class Pattern:
     @property
     def is_connected(self) -> bool:
         """Whether every node can be reached from every other; an isolated node cannot."""
-        from topograph.spectral.indices import is_connected
+        from topograph.spectral.index_arrays import is_connected
 
         if (np.diff(self.indptr) == 0).any() or (np.diff(self.col_indptr) == 0).any():
             return False
@@ -92,15 +107,15 @@ class Pattern:
         """The same edges seen from the outputs; shares every array."""
         return Pattern(self.col_indptr, self.col_indices, self.indptr, self.indices, self.col_weights, self.weights)
 
-    @property
-    def by_rows(self) -> tuple[Any, Any, Any]:
-        """``indptr, indices, weights``, as the kernels take them."""
-        return self.indptr, self.indices, self.weights
+    @cached_property
+    def by_rows(self) -> Matrix:
+        """The outputs of each input."""
+        return Matrix(self.indptr, self.indices, self.weights)
 
-    @property
-    def by_columns(self) -> tuple[Any, Any, Any]:
-        """The same of the columns."""
-        return self.col_indptr, self.col_indices, self.col_weights
+    @cached_property
+    def by_columns(self) -> Matrix:
+        """The inputs of each output."""
+        return Matrix(self.col_indptr, self.col_indices, self.col_weights)
 
 
 def _unsigned(indices: npt.NDArray[Any]) -> npt.NDArray[Any]:

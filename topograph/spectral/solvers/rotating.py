@@ -11,7 +11,7 @@ import numpy.typing as npt
 from topograph.graph import BipartiteGraph, Indices
 from topograph.spectral.estimate import Estimate
 from topograph.spectral.pattern import Pattern, Vector
-from topograph.spectral.solver import Values
+from topograph.spectral.solvers.protocol import Values
 
 _EPS = float(np.finfo(float).eps)
 

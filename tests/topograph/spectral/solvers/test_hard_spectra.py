@@ -5,7 +5,9 @@ import pytest
 
 import topograph as tg
 from topograph.errors import ConvergenceError, InvalidParameterError
-from topograph.spectral import compute_spectrum
+from topograph.spectral import Spectrum, compute_spectrum
+from topograph.spectral.component import Component
+from topograph.spectral.solvers.lanczos import LanczosSolver
 
 
 def path_of(n):
@@ -54,22 +56,18 @@ def test_two_blobs_and_one_edge():
     assert estimate.high >= true * (1 - 1e-9)
 
 
-def test_what_cannot_be_reached_is_an_error_or_a_reason(monkeypatch):
-    from topograph.spectral import lanczos
-
-    monkeypatch.setattr(lanczos, "_PATIENCE", 30)
-    graph = path_of(300)
-    with pytest.raises(ConvergenceError, match="loosen tolerance"):
-        compute_spectrum(graph, quantities=["algebraic_connectivity"], method="lanczos")
-    spectrum = compute_spectrum(graph, quantities=["algebraic_connectivity"], method="lanczos", on_failure="nan")
-    estimate = spectrum["algebraic_connectivity"]
+def test_what_cannot_be_reached_is_an_error_or_a_reason():
+    component, solver = Component(path_of(300)), LanczosSolver(patience=30)
+    values = solver.solve(component, ["connectivity", "sigma2"], 1e-8)
+    estimate = values["connectivity"]
     assert np.isnan(estimate.value)
     assert estimate.is_failure
     assert "30 steps" in estimate.reason
     assert "method='inverse'" in estimate.reason
-    other = compute_spectrum(graph, quantities=["sigma2"], method="lanczos", on_failure="nan")["sigma2"]
-    assert other.is_failure
-    assert "inverse" not in other.reason  # which has the smallest eigenvalues only
+    assert values["sigma2"].is_failure
+    assert "inverse" not in values["sigma2"].reason  # which has the smallest eigenvalues only
+    with pytest.raises(ConvergenceError, match="loosen tolerance"):
+        Spectrum({"algebraic_connectivity": estimate}).require_all()
 
 
 def test_a_method_that_does_not_apply_says_so():

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from topograph.compiling import reordered as compiled
+from topograph.compiling import reordered
 
 
-@compiled
+@reordered
 def assemble(indptr: Any, indices: Any, weights: Any, left: Any, places: Any, band: Any) -> None:
     """Edges of S = D_R − Bᵀ D_L⁻¹ B: ``band[v, d]`` is the weight of the edge from place v to place v + d."""
     for i in range(indptr.size - 1):
@@ -26,7 +26,7 @@ def assemble(indptr: Any, indices: Any, weights: Any, left: Any, places: Any, ba
                     band[second, first - second] += share
 
 
-@compiled
+@reordered
 def eliminate(band: Any) -> Any:
     """Eliminate place after place but the last; ``band`` is left with the multipliers w / d, the pivots d returned."""
     n, width = band.shape
@@ -48,7 +48,7 @@ def eliminate(band: Any) -> Any:
     return pivots
 
 
-@compiled
+@reordered
 def solve(band: Any, pivots: Any, vector: Any) -> None:
     """Replace ``vector`` by the potentials of the currents it holds, the last place at 0."""
     n, width = band.shape

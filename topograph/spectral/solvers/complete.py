@@ -8,7 +8,7 @@ from collections.abc import Collection
 from topograph.errors import InvalidParameterError
 from topograph.spectral.component import Component
 from topograph.spectral.estimate import Estimate
-from topograph.spectral.solver import Values, no_second_eigenvalue
+from topograph.spectral.solvers.protocol import Values, no_second_eigenvalue
 
 
 class CompleteSolver:

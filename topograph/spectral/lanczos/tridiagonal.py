@@ -19,10 +19,10 @@ from typing import Any
 
 import numpy as np
 
-from topograph.compiling import reordered as compiled
+from topograph.compiling import reordered
 
 
-@compiled
+@reordered
 def is_below(alphas: Any, betas: Any, k: int, mu: float) -> bool:
     """Whether every eigenvalue of T_k is above ``mu``: all pivots of T_k − mu are positive."""
     pivot = alphas[0] - mu
@@ -33,7 +33,7 @@ def is_below(alphas: Any, betas: Any, k: int, mu: float) -> bool:
     return bool(pivot > 0.0)
 
 
-@compiled
+@reordered
 def smallest_ritz_value(alphas: Any, betas: Any, k: int, above: float, precision: float) -> float:
     """Smallest eigenvalue of T_k by bisection, from above, to ``precision`` relative or to the last bit.
 
@@ -56,7 +56,7 @@ def smallest_ritz_value(alphas: Any, betas: Any, k: int, above: float, precision
             high = middle
 
 
-@compiled
+@reordered
 def count_below(alphas: Any, betas: Any, k: int, mu: float) -> int:
     """How many eigenvalues of T_k are below ``mu``: the negative pivots of T_k − mu."""
     count = 0
@@ -70,7 +70,7 @@ def count_below(alphas: Any, betas: Any, k: int, mu: float) -> int:
     return count
 
 
-@compiled
+@reordered
 def second_ritz_value(alphas: Any, betas: Any, k: int, theta: float) -> float:
     """A number just below the second eigenvalue of T_k, ``theta`` being the smallest; infinity where k is 1.
 
@@ -91,7 +91,7 @@ def second_ritz_value(alphas: Any, betas: Any, k: int, theta: float) -> float:
     return theta + low
 
 
-@compiled
+@reordered
 def filter_at(alphas: Any, betas: Any, k: int, coordinates: Any, mu: float) -> float:
     """f(mu) of the polynomial with f(A) v_0 = Σ ``coordinates[j]`` v_j."""
     before, now, total = 0.0, 1.0, coordinates[0]
@@ -101,7 +101,7 @@ def filter_at(alphas: Any, betas: Any, k: int, coordinates: Any, mu: float) -> f
     return float(total)
 
 
-@compiled
+@reordered
 def filtered_above(
     alphas: Any, betas: Any, k: int, coordinates: Any, theta: float, second: float, least: float
 ) -> float:
@@ -119,7 +119,7 @@ def filtered_above(
     return found
 
 
-@compiled
+@reordered
 def shortfall(
     alphas: Any, betas: Any, k: int, coordinates: Any, theta: float, second: float, gap: float, least: float
 ) -> float:
@@ -142,7 +142,7 @@ def shortfall(
     return float(worse)
 
 
-@compiled
+@reordered
 def growth(alphas: Any, betas: Any, k: int, mu: float) -> float:
     """``max_j |p_j(mu)|`` over j ≤ k for ``mu`` below every Ritz value; 0 when it is not below."""
     pivot = alphas[0] - mu
@@ -159,7 +159,7 @@ def growth(alphas: Any, betas: Any, k: int, mu: float) -> float:
     return largest
 
 
-@compiled
+@reordered
 def certified_floor(alphas: Any, betas: Any, k: int, theta: float, needed: float, reach: float) -> float:
     """The largest ``mu`` found at which the growth reaches ``needed``, seeking at least ``reach`` below ``theta``."""
     distance = reach
@@ -177,7 +177,7 @@ def certified_floor(alphas: Any, betas: Any, k: int, theta: float, needed: float
     return theta - high
 
 
-@compiled
+@reordered
 def ritz_coordinates(alphas: Any, betas: Any, k: int, theta: float) -> Any:
     """The unit eigenvector of T_k at its smallest eigenvalue ``theta``, by inverse iteration from just below."""
     mu = theta - 1e-14 * abs(theta)

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from topograph.spectral.kappa import gap_from, gap_scale
+from topograph.spectral.normalized_gap import gap_from, gap_scale
 
 
 @pytest.mark.parametrize("sigma", [0.01, 0.05, 0.3, 0.5, 0.8, 0.999])

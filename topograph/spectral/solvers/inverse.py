@@ -15,11 +15,13 @@ from scipy.sparse import csgraph
 from topograph.errors import InvalidParameterError
 from topograph.spectral.component import Component
 from topograph.spectral.estimate import Estimate
-from topograph.spectral.kappa import gap_of_kappa, gap_scale
-from topograph.spectral.lane import Known, Lane
-from topograph.spectral.operators import Operator, Track, product
+from topograph.spectral.lanczos.certificate import constant_vector
+from topograph.spectral.lanczos.operators import Operator, product
+from topograph.spectral.lanczos.run import LanczosRun
+from topograph.spectral.lanczos.state import LanczosState
+from topograph.spectral.normalized_gap import gap_of_kappa, gap_scale
 from topograph.spectral.pattern import Pattern, Vector
-from topograph.spectral.solver import Values
+from topograph.spectral.solvers.protocol import Values
 
 _EPS = float(np.finfo(float).eps)
 _WORK = 4e9  # multiplications that a factorisation may cost
@@ -56,24 +58,23 @@ class InverseSolver:
         operator: Operator
         if name == "connectivity":
             operator = InverseLaplacian(factor)
-            known = Known(np.full(operator.size, operator.size**-0.5))
+            known = constant_vector(operator.size)
         else:
             operator = InverseNormalized(factor)
-            known = Known(np.full(operator.size, float(pattern.right.sum()) ** -0.5))
+            known = constant_vector(operator.size, float(pattern.right.sum()))
         scale = abs if name == "connectivity" else _gap_scale
-        lane = Lane(operator, known, tolerance, scale, witness=False)
-        if not lane.run(min(400, operator.size + 8)):
+        run = LanczosRun(operator, known, tolerance, scale, witness=False)
+        if not run.run(min(400, operator.size + 8)):
             return Estimate.failed(
-                f"after {lane.steps} solves the value is near {-1 / lane.theta:.9g}, but its interval is wider than "
-                f"the tolerance {tolerance:g} asks; loosen tolerance=, or use method='dense'",
+                f"after {run.steps} solves the value is near {-1 / run.theta:.9g}, but its interval is wider than "
+                f"tolerance={tolerance:g} allows; loosen tolerance=, or use method='dense'",
                 self.name,
-                lane.steps,
+                run.steps,
             )
-        found = lane.result()
-        value = -1.0 / found.value
-        estimate = Estimate(
-            value, found.residual * value**2, self.name, found.steps, low=-1.0 / found.low, high=-1.0 / found.high
-        )
+        certified = run.result()
+        value = -1.0 / certified.value
+        residual, low, high = certified.residual * value**2, -1.0 / certified.low, -1.0 / certified.high
+        estimate = Estimate(value, residual, self.name, certified.steps, low=low, high=high)
         if name == "normalized_gap":
             return gap_of_kappa(estimate)
         return estimate
@@ -129,7 +130,7 @@ class Factor:
     pivots: Vector = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        from topograph.spectral.banded import assemble, eliminate
+        from topograph.spectral.solvers.banded import assemble, eliminate
 
         band = np.zeros((self.pattern.n_right, _bandwidth(self.pattern, self.places) + 1))
         assemble(*self.pattern.by_rows, self.pattern.left, self.places, band)
@@ -137,8 +138,8 @@ class Factor:
         object.__setattr__(self, "pivots", eliminate(band))
 
     def solve_outputs(self, right_side: Vector) -> Vector:
-        """Y with S y = ``right_side``, up to a constant."""
-        from topograph.spectral.banded import solve
+        """The y with S y = ``right_side``, up to a constant."""
+        from topograph.spectral.solvers.banded import solve
 
         ordered = np.empty_like(right_side)
         ordered[self.places] = right_side
@@ -152,7 +153,7 @@ class Factor:
 
 
 class _Inverse:
-    """What both inverses share: steps in Python, and a rounding error that is relative to the eigenvalue sought."""
+    """The common part of both inverses: steps in Python, with a rounding error relative to the eigenvalue sought."""
 
     size: int
     inner: Vector | None
@@ -165,26 +166,27 @@ class _Inverse:
     def apply(self, vector: Vector) -> Vector:
         raise NotImplementedError
 
-    def advance(self, track: Track, known: Vector, alphas: Vector, betas: Vector, first: int, steps: int) -> int:
-        """See `topograph.spectral.operators.Operator.advance`; no second vector follows."""
+    def advance(self, state: LanczosState, steps: int) -> None:
+        """See `Operator.advance`; no second vector follows."""
+        known, alphas, betas = state.known, state.alphas, state.betas
         dual = known if self.inner is None else self.inner * known
         metric = 1.0 if self.inner is None else self.inner
-        for j in range(first, first + steps):
-            work = track.work
-            v = track.vector / betas[j]
+        for j in range(state.steps, state.steps + steps):
+            v = state.at(j)[0] / betas[j]
             v -= known * float(dual @ v)
-            w = -self.apply(v) - (betas[j] / betas[j - 1] * work if j else 0.0)
+            w = -self.apply(v)
+            if j:
+                w -= betas[j] / betas[j - 1] * state.at(j - 1)[0]
             w -= known * float(dual @ w)
             alphas[j] = float((metric * v) @ w)
             w -= alphas[j] * v
             w -= known * float(dual @ w)
             betas[j + 1] = math.sqrt(float((metric * w) @ w))
             self.noise = max(self.noise, self.factor.rounding * abs(float(alphas[j])))
-            work[:] = w
-            track.turn()
-            if betas[j + 1] <= 1e-14 * (abs(alphas[j]) + (betas[j] if j else 0.0)):
-                return j + 1
-        return first + steps
+            state.at(j + 1)[0] = w
+            state.steps = j + 1
+            if state.exhausted:
+                return
 
 
 class InverseLaplacian(_Inverse):

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from topograph.compiling import reordered as compiled
+from topograph.compiling import compiled
 
 
 @compiled

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from topograph.spectral.component import Component
 from topograph.spectral.estimate import Estimate
 from topograph.spectral.pattern import Vector
-from topograph.spectral.solver import Values, no_second_eigenvalue
+from topograph.spectral.solvers.protocol import Values, no_second_eigenvalue
 
 _EPS = float(np.finfo(float).eps)
 

@@ -10,7 +10,7 @@ import topograph as tg
 from tests.topograph.spectral.families import reference
 from topograph.spectral import QUANTITIES, compute_spectrum
 from topograph.spectral.pattern import Pattern
-from topograph.spectral.rotating import likely_gap, recognise_rotation
+from topograph.spectral.solvers.rotating import likely_gap, recognise_rotation
 
 
 @pytest.mark.parametrize(("a", "b"), [(1, 1), (1, 2), (2, 1), (1, 7), (2, 2), (2, 5), (6, 6), (9, 4)])

@@ -1,0 +1,97 @@
+"""`LanczosState`: the vectors and coefficients that a Lanczos iteration carries from step to step."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from topograph.spectral.lanczos.passes import addresses
+from topograph.spectral.pattern import Vector
+
+_LEAST = 3  # rows: the vectors of the last step, of this one and of the next
+
+
+class LanczosState:
+    """The Krylov vectors of an iteration, the deflated vector, and the tridiagonal matrix so far.
+
+    Parameters
+    ----------
+    start
+        First vector, not normalised; ``norm`` is its norm in the operator's inner product.
+    norm
+        See ``start``.
+    known
+        Deflated eigenvector; zeros where there is none.
+    other
+        A second start, which follows with the coefficients of the first; without it zeros follow.
+
+    Attributes
+    ----------
+    basis
+        ``rows × 2 × size``: both vectors of step j, times ``betas[j]``, in row ``j % rows``. As long as there are more
+        rows than steps, the vectors of all steps are there.
+    alphas, betas
+        The tridiagonal matrix; ``betas[0]`` is the norm of the start, ``betas[j]`` the entry beside ``alphas[j]``.
+    steps
+        How many steps were taken.
+    """
+
+    def __init__(self, start: Vector, norm: float, known: Vector, other: Vector | None = None) -> None:
+        self.is_followed = other is not None
+        self.basis = np.zeros((_LEAST, 2, start.size))
+        self.basis[0, 0] = start
+        if other is not None:
+            self.basis[0, 1] = other
+        self.known = np.ascontiguousarray(known)
+        self.alphas, self.betas = np.zeros(64), np.zeros(65)
+        self.betas[0] = norm
+        self.steps = 0
+        self._addresses: tuple[int, ...] | None = None
+
+    @property
+    def size(self) -> int:
+        """Length of a vector."""
+        return self.basis.shape[2]
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether the vectors of all steps are there."""
+        return self.steps < len(self.basis)
+
+    def at(self, step: int) -> npt.NDArray[np.float64]:
+        """Both vectors of a step, times ``betas[step]``: ``2 × size``."""
+        return np.asarray(self.basis[step % len(self.basis)])
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether the last step left nothing to go on with."""
+        k, alphas, betas = self.steps, self.alphas, self.betas
+        return bool(k and betas[k] <= 1e-14 * (abs(alphas[k - 1]) + (betas[k - 1] if k > 1 else 0.0)))
+
+    def make_room(self, steps: int, most: int) -> None:
+        """Room for ``steps`` in all, and for their vectors while these need no more than ``most`` rows."""
+        if steps > self.alphas.size:
+            self.alphas = np.concatenate([self.alphas, np.zeros(steps)])
+            self.betas = np.concatenate([self.betas, np.zeros(steps)])
+            self._addresses = None
+        rows = len(self.basis)
+        if rows > steps or not self.is_kept:
+            return
+        self._addresses = None
+        if steps >= most:  # from now on the last vectors only
+            recent = {step: self.at(step).copy() for step in (self.steps - 1, self.steps) if step >= 0}
+            self.basis = np.zeros((_LEAST, 2, self.size))
+            for step, vectors in recent.items():
+                self.at(step)[:] = vectors
+            return
+        shape = min(max(2 * rows, steps + 1, 64), most), 2, self.size
+        larger = np.empty(shape) if self.is_followed else np.zeros(shape)
+        larger[: self.steps + 1] = self.basis[: self.steps + 1]
+        self.basis = larger
+
+    @property
+    def addresses(self) -> tuple[int, ...]:
+        """Where basis, deflated vector, ``alphas`` and ``betas`` lie."""
+        if self._addresses is None:
+            self._addresses = addresses(self.basis[0, 0], self.known, self.alphas, self.betas)
+        return self._addresses

@@ -79,9 +79,8 @@ class LanczosSolver:
             computations.append(self._connectivity(component, tolerance))
         if "normalized_gap" in wanted:
             computations.append(self._normalized(component, tolerance))
-        for pair in _LARGEST:
-            if set(pair.names) & set(wanted):
-                computations.append(self._largest(pair, component, wanted, tolerance))
+        pairs = [pair for pair in _LARGEST if set(pair.names) & set(wanted)]
+        computations += [self._largest(pair, component, wanted, tolerance) for pair in pairs]
         # the vectors of all of them at once would take a multiple of the memory of a large pattern
         one_by_one = pattern.n_edges > _MANY
         results = [complete(each) for each in computations] if one_by_one else complete_together(computations)

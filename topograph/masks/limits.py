@@ -58,6 +58,39 @@ if the mask is genuine, save it as a sparse matrix or without compression
         )
 
 
+class Budget:
+    """What one file may cost in all: each part is checked on its own, and together they may not expand beyond reason.
+
+    Parameters
+    ----------
+    file_bytes
+        Size of the file.
+
+    Examples
+    --------
+    >>> budget = Budget(1000)
+    >>> for _ in range(5):
+    ...     budget.claim("an array", 10, 2**28)
+    Traceback (most recent call last):
+    ...
+    topograph.errors.InvalidMaskError: the file's arrays together would expand from 1000 to 1342177280 bytes: refused as a \
+decompression bomb; if the masks are genuine, save them as sparse matrices or without compression
+    """
+
+    def __init__(self, file_bytes: int) -> None:
+        self.file_bytes, self.claimed = file_bytes, 0
+
+    def claim(self, what: str, stored: int, expanded: int) -> None:
+        """Take the bytes of one more part; refuse it when it, or all parts together, expand beyond reason."""
+        check_expansion(what, stored, expanded)
+        self.claimed += expanded
+        if self.claimed > SMALL and self.claimed > _RATIO * self.file_bytes:
+            raise InvalidMaskError(
+                f"the file's arrays together would expand from {self.file_bytes} to {self.claimed} bytes: refused as a "
+                "decompression bomb; if the masks are genuine, save them as sparse matrices or without compression"
+            )
+
+
 def check_nodes(shape: Sequence[int], file_bytes: int) -> None:
     """Refuse a sparse matrix whose sides are out of proportion to its file: each node costs memory, an edge or not."""
     allowed = _FREE_NODES + _NODES_PER_BYTE * file_bytes
@@ -77,6 +110,39 @@ def check_zip(archive: zipfile.ZipFile, path: str | os.PathLike[str]) -> None:
         check_expansion(f"the member {member.filename!r}", min(member.compress_size, size), member.file_size)
         total += member.file_size
     check_expansion("the archive", size, total)
+
+
+def check_one_directory(path: str | os.PathLike[str]) -> None:
+    """Refuse a zip archive that two readers could read differently.
+
+    Its only directory must end where its end record begins, nothing may stand before the first member or after the end
+    record, and there may be no comment: PyTorch and Python then see the same members.
+    """
+    size = Path(path).stat().st_size
+    with Path(path).open("rb") as file:
+        first = file.read(4)
+        file.seek(max(size - 22, 0))
+        end = file.read(22)
+        if first not in (b"PK\x03\x04", b"PK\x05\x06") or end[:4] != b"PK\x05\x06" or end[20:22] != b"\0\0":
+            raise InvalidMaskError("has bytes before the archive, behind it, or a comment: readers could differ on it")
+        length, offset = int.from_bytes(end[12:16], "little"), int.from_bytes(end[16:20], "little")
+        place = size - 22
+        file.seek(max(place - 20, 0))
+        locator = file.read(20) if place >= 20 else b""
+        if locator[:4] == b"PK\x06\x07":  # the 64-bit records of a large archive
+            wide = int.from_bytes(locator[8:16], "little")
+            if wide + 56 > size:
+                raise InvalidMaskError("the archive's directory lies outside the file; the file is truncated")
+            file.seek(wide)
+            record = file.read(56)
+            wide_length, wide_offset = (int.from_bytes(record[at : at + 8], "little") for at in (40, 48))
+            if record[:4] != b"PK\x06\x06" or wide + 12 + int.from_bytes(record[4:12], "little") != place - 20:
+                raise InvalidMaskError("the archive's 64-bit directory is damaged")
+            if length not in (0xFFFFFFFF, wide_length) or offset not in (0xFFFFFFFF, wide_offset):
+                raise InvalidMaskError("the archive has two directories: readers could differ on it")
+            length, offset, place = wide_length, wide_offset, wide
+        if offset + length != place:
+            raise InvalidMaskError("the archive's directory does not end where it says: readers could differ on it")
 
 
 def member_file(archive: zipfile.ZipFile, name: str) -> IO[bytes]:
@@ -121,9 +187,9 @@ def inside(folder: Path, name: Any) -> Path:
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    table = dict(pairs)
-    if len(table) != len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
-        raise InvalidMaskError(f"the key {twice!r} is given twice")
+    table: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in table:
+            raise InvalidMaskError(f"the key {key[:200]!r} is given twice")
+        table[key] = value
     return table

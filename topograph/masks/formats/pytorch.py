@@ -1,54 +1,24 @@
-"""``.pt``, ``.pth``, ``.bin``, ``.ckpt``: PyTorch files, read without executing their pickle."""
+"""``.pt``, ``.pth``, ``.bin``, ``.ckpt``: PyTorch files, read without executing their pickle, and without PyTorch."""
 
 from __future__ import annotations
 
-import io
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-from topograph.errors import InvalidMaskError
 from topograph.masks.formats.format import Format
 from topograph.masks.formats.samples import SAMPLE
-from topograph.masks.limits import check_zip
 from topograph.masks.source import Source
+from topograph.masks.torch.archive import TorchArchive
 from topograph.masks.torch.checkpoints import state_source
 from topograph.packages import require
 
 
 @contextmanager
 def open_pytorch(path: Path) -> Iterator[Source]:
-    """The tensors, named by their path through the dictionaries."""
-    torch = require("torch", "torch")
-    size = path.stat().st_size
-    zipped = zipfile.is_zipfile(path)
-    if zipped:
-        with zipfile.ZipFile(path) as archive:
-            check_zip(archive, path)
-            packed = [member.filename for member in archive.infolist() if member.compress_type]
-        if packed:
-            raise InvalidMaskError(f"the member {packed[0]!r} is compressed, which torch.save never does")
-    # Read whole, an old file cannot make the unpickler reserve more than is there; a new one is mapped instead.
-    content: Any = str(path) if zipped else io.BytesIO(path.read_bytes())
-    try:
-        loaded = torch.load(content, map_location="cpu", weights_only=True, mmap=zipped)
-    except Exception as error:
-        raise InvalidMaskError(_refusal(error)) from error
-    yield state_source(str(path), loaded, path.stem, size)
-
-
-def _refusal(error: Exception) -> str:
-    """The error of torch about a file, with the next step."""
-    text = " ".join(str(error).split())
-    if "weights_only" in text.lower() or "WeightsUnpickler" in text:
-        detail = text.split("WeightsUnpickler error:")[-1].split("Please file an issue")[0].strip()[:160]
-        return (
-            "holds a pickle of more than tensors, which is not executed; save model.state_dict() instead "
-            f"({detail or type(error).__name__})"
-        )
-    return f"is not a PyTorch file: {type(error).__name__}: {text[:200]}"
+    """The tensors that ``torch.save`` or ``torch.jit.save`` wrote, by their path through dictionaries and modules."""
+    archive = TorchArchive(path)
+    yield state_source(str(path), archive.content, path.stem, archive)
 
 
 def _write_samples(folder: Path) -> None:
@@ -65,7 +35,7 @@ def _write_samples(folder: Path) -> None:
 FORMAT = Format(
     "pytorch",
     (".pt", ".pth", ".bin", ".ckpt", ".pth.tar", ".tar"),
-    "PyTorch state dicts, also within a checkpoint; outputs × inputs",
+    "PyTorch state dicts, also within a checkpoint or a pickled model; outputs × inputs",
     open_pytorch,
     _write_samples,
     extra="torch",

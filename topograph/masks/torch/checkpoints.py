@@ -1,35 +1,54 @@
-"""State dicts, also deep in a checkpoint, as sources."""
+"""State dicts, also deep in a checkpoint or a pickled model, as sources."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from topograph.errors import InvalidMaskError
 from topograph.masks.source import Source
 from topograph.masks.state_dicts import state_entries
+from topograph.masks.torch.archive import Tensor, TorchArchive, Unreadable, leaves
+from topograph.masks.torch.pickles import Inert
 from topograph.masks.torch.tensors import stored_tensor
 from topograph.masks.weights import Stored
 
-_DEEPEST = 32
+
+def state_source(label: str, loaded: Any, name: str = "tensor", archive: TorchArchive | None = None) -> Source:
+    """A state dict, a checkpoint that holds one, or a lone tensor, as a source.
+
+    Parameters
+    ----------
+    label
+        What errors call it.
+    loaded
+        Containers and tensors: live ones, or those of ``archive``.
+    name
+        Name of a lone tensor.
+    archive
+        File that the tensors are in.
+    """
+    tensors: dict[str, Stored] = {}
+    for path, value in leaves(loaded):
+        tensors[_free_name(path or name, tensors)] = _stored(value, archive)
+    return Source(label, tuple(state_entries(tensors)))
 
 
-def state_source(label: str, loaded: Any, name: str = "tensor", file_bytes: int | None = None) -> Source:
-    """A state dict, a checkpoint that holds one, or a lone tensor, as a source."""
-    tensors = _flatten(loaded, "" if isinstance(loaded, Mapping) else name, file_bytes)
-    return Source(label, tuple(state_entries(dict(tensors))))
+def _stored(value: Any, archive: TorchArchive | None) -> Stored:
+    if isinstance(value, Unreadable):
+        return Stored(value.shape, lambda: None, value.reason)
+    if archive is not None and isinstance(value, Tensor):
+        return archive.stored(value)
+    if hasattr(value, "is_meta"):
+        return stored_tensor(value)
+    kind = str(value)[:200] if isinstance(value, Inert) else type(value).__name__
+    return Stored((), lambda: None, f"is not a tensor but {kind}")
 
 
-def _flatten(value: Any, name: str, file_bytes: int | None, depth: int = 0) -> Iterator[tuple[str, Stored]]:
-    if depth > _DEEPEST:
-        raise InvalidMaskError(f"is nested more than {_DEEPEST} deep")
-    pairs = (
-        value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, (list, tuple)) else None
-    )
-    if pairs is not None:
-        for key, item in pairs:
-            yield from _flatten(item, f"{name}.{key}" if name else str(key), file_bytes, depth + 1)
-    elif hasattr(value, "is_meta"):
-        yield name, stored_tensor(value, file_bytes)
-    else:
-        yield name, Stored((), lambda: None, f"is not a tensor but a {type(value).__name__}")
+def _free_name(name: str, taken: Mapping[str, Any]) -> str:
+    """The name, with a number behind it where something else has it: two members of one name are both kept."""
+    if name not in taken:
+        return name
+    number = 2
+    while f"{name} ({number})" in taken:
+        number += 1
+    return f"{name} ({number})"

@@ -1,0 +1,516 @@
+"""The tensors of a PyTorch file, found and read without PyTorch: zip archives and the older stream of pickles."""
+
+from __future__ import annotations
+
+import math
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+
+from topograph.errors import InvalidMaskError
+from topograph.masks.dtypes import decode, raw_dtype
+from topograph.masks.limits import Budget, check_expansion, check_nodes, check_one_directory
+from topograph.masks.torch.pickles import Global, Inert, read_pickle
+from topograph.masks.weights import Stored
+
+_LONGEST_PICKLE = 256 << 20
+_MAGIC = 0x1950A86A20F9469CFC6C
+_MOST_DIMENSIONS = 32
+_STORAGES = {
+    "DoubleStorage": "F64", "FloatStorage": "F32", "HalfStorage": "F16", "BFloat16Storage": "BF16",
+    "LongStorage": "I64", "IntStorage": "I32", "ShortStorage": "I16", "CharStorage": "I8", "ByteStorage": "U8",
+    "BoolStorage": "BOOL", "QInt8Storage": "I8", "QUInt8Storage": "U8", "QInt32Storage": "I32",
+    "UntypedStorage": "U8",
+}  # fmt: skip
+_DTYPES = {
+    "float64": "F64", "float32": "F32", "float16": "F16", "bfloat16": "BF16", "float8_e4m3fn": "F8_E4M3",
+    "float8_e5m2": "F8_E5M2", "int64": "I64", "int32": "I32", "int16": "I16", "int8": "I8", "uint8": "U8",
+    "uint16": "U16", "uint32": "U32", "uint64": "U64", "bool": "BOOL",
+}  # fmt: skip
+_WIDTHS = {"ComplexFloatStorage": 8, "ComplexDoubleStorage": 16, "QUInt4x2Storage": 1, "QUInt2x4Storage": 1}
+
+
+@dataclass(frozen=True)
+class Storage:
+    """A run of numbers in the file."""
+
+    kind: str
+    """Number format, as in `topograph.masks.dtypes`; the name of PyTorch's storage class where it is unknown."""
+    key: str
+    count: int
+    offset: int = 0
+    """Elements before the first one of a view."""
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A tensor whose values cannot be had, and why."""
+
+    reason: str
+    shape: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Strided:
+    """A dense tensor: a window onto a storage."""
+
+    storage: Storage
+    offset: int
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+    zero_point: Any = None
+    """What stands for zero: a number, or a tensor with one number per entry of the axis ``axis``."""
+    axis: int = 0
+
+
+@dataclass(frozen=True)
+class SparseTensor:
+    """A sparse tensor in one of PyTorch's layouts: its index tensors and its values."""
+
+    layout: str
+    shape: tuple[int, ...]
+    indices: tuple[Any, ...]
+    values: Any
+
+
+@dataclass(frozen=True)
+class PickledArray:
+    """A NumPy array inside a pickle."""
+
+    values: npt.NDArray[Any]
+
+
+Tensor = Strided | SparseTensor | PickledArray | Unreadable
+"""What `TorchArchive.stored` takes."""
+
+
+class TorchArchive:
+    """One PyTorch file: what it holds, and the bytes of its storages.
+
+    Nothing in it is executed, and no library parses it but ours: the pickle is data (`read_pickle`), each storage is
+    read at its place in the file, and every size is checked before it is allocated.
+
+    Parameters
+    ----------
+    path
+        A file that ``torch.save`` or ``torch.jit.save`` wrote.
+
+    Raises
+    ------
+    InvalidMaskError
+        When it is not such a file, damaged, or claims more than it can hold.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.size = path, path.stat().st_size
+        self.budget = Budget(self.size)
+        self._places: dict[str, tuple[int, int]] = {}
+        """Key of a storage → its first byte in the file, and its bytes."""
+        self.is_script = False
+        self.content = self._zipped() if zipfile.is_zipfile(path) else self._streamed()
+
+    def _zipped(self) -> Any:
+        check_one_directory(self.path)
+        with zipfile.ZipFile(self.path) as archive, self.path.open("rb") as file:
+            members = {member.filename: member for member in archive.infolist()}
+            if len(members) != len(archive.infolist()):
+                raise InvalidMaskError("the archive has two members of one name")
+            pickles = [name for name in members if name == "data.pkl" or name.endswith("/data.pkl")]
+            if len(pickles) != 1:
+                raise InvalidMaskError("is a zip archive without a single data.pkl, so it is not a PyTorch file")
+            root = pickles[0].removesuffix("data.pkl")
+            self.is_script = f"{root}constants.pkl" in members
+            for name, member in members.items():
+                if member.flag_bits & 0x1:
+                    raise InvalidMaskError(f"the member {name!r} is encrypted")
+                if name.startswith(f"{root}data/") or name == pickles[0]:
+                    if member.compress_type != zipfile.ZIP_STORED:
+                        raise InvalidMaskError(f"the member {name!r} is compressed, which torch.save never does")
+                    place = _place(file, member, self.size)
+                    self._places[name.removeprefix(f"{root}data/")] = place
+                if name == f"{root}byteorder" and archive.read(member)[:6] == b"big":
+                    raise InvalidMaskError("was written on a machine with the other byte order, which is not supported")
+            start, length = self._places.pop(pickles[0])
+            if length > _LONGEST_PICKLE:
+                raise InvalidMaskError(f"the member {pickles[0]!r} has {length} bytes, more than {_LONGEST_PICKLE}")
+            file.seek(start)
+            return read_pickle(file.read(length), call=_call, persistent=self._persistent)[0]
+
+    def _streamed(self) -> Any:
+        """The format before PyTorch 1.6: five pickles, then the storages one after the other."""
+        with self.path.open("rb") as file:
+            view = memoryview(file.read(_LONGEST_PICKLE))
+        magic, position = read_pickle(view)
+        if magic != _MAGIC:
+            raise InvalidMaskError("is not a PyTorch file: it begins with another pickle")
+        _, position = read_pickle(view, position)
+        about, position = read_pickle(view, position)
+        if isinstance(about, dict) and about.get("little_endian") is False:
+            raise InvalidMaskError("was written on a machine with the other byte order, which is not supported")
+        sizes: dict[str, int] = {}
+        content, position = read_pickle(view, position, call=_call, persistent=partial(self._persistent, seen=sizes))
+        keys, position = read_pickle(view, position)
+        if not isinstance(keys, list):
+            raise InvalidMaskError("does not list its storages")
+        with self.path.open("rb") as file:
+            for key in keys:
+                width = sizes.get(str(key))
+                file.seek(position)
+                count = int.from_bytes(file.read(8), "little", signed=True)
+                position += 8
+                if width is None or count < 0 or position + count * width > self.size:
+                    raise InvalidMaskError(f"the storage {str(key)[:80]!r} lies outside the file; the file is truncated")
+                self._places[str(key)] = position, count * width
+                position += count * width
+        return content
+
+    def _persistent(self, identifier: Any, seen: dict[str, int] | None = None) -> Storage:
+        if not isinstance(identifier, tuple) or len(identifier) < 5 or identifier[0] != "storage":
+            raise InvalidMaskError("refers to something that is not a storage")
+        maker, key, count = identifier[1], str(identifier[2]), identifier[4]
+        kind = maker.name if isinstance(maker, Global) else str(maker)
+        kind = _STORAGES.get(kind, kind)
+        if not isinstance(count, int) or count < 0:
+            raise InvalidMaskError(f"the storage {key!r} claims {count!r} elements")
+        if seen is not None:
+            seen[key] = _WIDTHS.get(kind) or raw_dtype(kind).itemsize
+        view = identifier[5] if len(identifier) > 5 else None
+        offset = view[1] if isinstance(view, tuple) and len(view) == 3 and isinstance(view[1], int) else 0
+        return Storage(kind, key, count, offset)
+
+    def stored(self, tensor: Any) -> Stored:
+        """A tensor of the file as an item of a state dict."""
+        if isinstance(tensor, Unreadable):
+            return Stored(tensor.shape, lambda: None, tensor.reason)
+        if isinstance(tensor, PickledArray):
+            return Stored(tensor.values.shape, lambda: tensor.values)
+        if isinstance(tensor, SparseTensor):
+            check_nodes(tensor.shape, self.size)
+            if len(tensor.shape) > 2:
+                self.budget.claim("a sparse tensor", self.size, math.prod(tensor.shape) * 8)
+            return Stored(tensor.shape, partial(self._sparse, tensor))
+        if tensor.storage.kind not in _DTYPES.values():
+            kind = tensor.storage.kind.removesuffix("Storage")
+            reason = (
+                f"holds {kind}, but a mask holds booleans, integers or floats"
+                if "omplex" in kind
+                else f"holds {kind}, a number format that cannot be read"
+            )
+            return Stored(tensor.shape, lambda: None, reason)
+        _, span = self._window(tensor)
+        width = raw_dtype(tensor.storage.kind).itemsize
+        # strides of zero give any shape to a few bytes
+        self.budget.claim("a tensor", span * width, math.prod(tensor.shape) * width)
+        return Stored(tensor.shape, partial(self._dense, tensor))
+
+    def _window(self, tensor: Strided) -> tuple[int, int]:
+        """First byte and number of elements that a tensor spans; checked against the file."""
+        first, available = self._places.get(tensor.storage.key, (0, 0))
+        width = raw_dtype(tensor.storage.kind).itemsize
+        empty = 0 in tensor.shape
+        span = 0 if empty else 1 + sum((n - 1) * s for n, s in zip(tensor.shape, tensor.strides, strict=True))
+        start = tensor.storage.offset + tensor.offset
+        if start < 0 or (start + span) * width > available:
+            raise InvalidMaskError(
+                f"a tensor of shape {list(tensor.shape)} needs elements {start} to {start + span} of the storage "
+                f"{tensor.storage.key!r}, but only {available // width} are there; the file is truncated"
+            )
+        return first + start * width, span
+
+    def _dense(self, tensor: Strided) -> npt.NDArray[Any]:
+        first, span = self._window(tensor)
+        dtype = raw_dtype(tensor.storage.kind)
+        with self.path.open("rb") as file:
+            file.seek(first)
+            flat = np.fromfile(file, dtype=dtype, count=span)
+        if flat.size != span:
+            raise InvalidMaskError("the file was cut short while it was read")
+        strides = [step * dtype.itemsize for step in tensor.strides]
+        shaped = np.lib.stride_tricks.as_strided(flat, tensor.shape, strides, writeable=False)
+        values = decode(np.ascontiguousarray(shaped).reshape(tensor.shape), tensor.storage.kind)
+        return values if tensor.zero_point is None else self._dequantized(tensor, values)
+
+    def _dequantized(self, tensor: Strided, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Whole numbers whose zero is zero."""
+        zero: Any = tensor.zero_point
+        if isinstance(zero, Strided):
+            zero = self._dense(zero)
+            if not 0 <= tensor.axis < values.ndim or zero.shape != (values.shape[tensor.axis],):
+                raise InvalidMaskError("a quantised tensor has zero points of another size than its axis")
+            zero = zero.reshape([-1 if axis == tensor.axis else 1 for axis in range(values.ndim)])
+        return np.asarray(values.astype(np.float64) - zero).astype(np.float32)
+
+    def _part(self, tensor: Any) -> npt.NDArray[Any]:
+        if not isinstance(tensor, Strided):
+            raise InvalidMaskError("a sparse tensor has an index or values that are not dense tensors")
+        return self._dense(tensor)
+
+    def _sparse(self, tensor: SparseTensor) -> Any:
+        """The tensor as a SciPy matrix, or dense where it has more dimensions; each index is checked first."""
+        values = self._part(tensor.values)
+        indices = [self._part(part) for part in tensor.indices]
+        if any(part.dtype.kind not in "iu" for part in indices):
+            raise InvalidMaskError("a sparse tensor has indices that are not whole numbers")
+        if tensor.layout == "sparse_coo":
+            return self._coordinates(tensor.shape, indices[0], values)
+        if len(tensor.shape) != 2 or any(part.ndim != 1 for part in indices):
+            raise InvalidMaskError("is a compressed sparse tensor of more than two dimensions, which is not read")
+        by_rows = tensor.layout in ("sparse_csr", "sparse_bsr")
+        pointers, places = indices
+        blocks = values.shape[1:] if tensor.layout in ("sparse_bsr", "sparse_bsc") else (1, 1)
+        if len(blocks) != 2 or 0 in blocks or any(side % block for side, block in zip(tensor.shape, blocks, strict=True)):
+            raise InvalidMaskError(f"is a sparse tensor of shape {tensor.shape} in blocks of {blocks}")
+        sides = [side // block for side, block in zip(tensor.shape, blocks, strict=True)]
+        major, minor = sides if by_rows else sides[::-1]
+        if pointers.shape != (major + 1,) or places.shape != values.shape[:1]:
+            raise InvalidMaskError("is a sparse tensor whose index arrays do not fit its shape")
+        if pointers[0] != 0 or pointers[-1] != len(places) or (np.diff(pointers.astype(np.int64)) < 0).any():
+            raise InvalidMaskError("is a sparse tensor whose pointers do not rise from 0 to its number of values")
+        _check_range(places, minor)
+        lines = np.repeat(np.arange(major), np.diff(pointers.astype(np.int64)))
+        rows, columns = (lines, places) if by_rows else (places, lines)
+        height, width = blocks
+        inner_rows, inner_columns = np.indices(blocks)
+        rows = (rows[:, None] * height + inner_rows.ravel()).ravel()
+        columns = (columns[:, None] * width + inner_columns.ravel()).ravel()
+        return sp.coo_array((values.ravel(), (rows, columns)), shape=tensor.shape)
+
+    def _coordinates(self, shape: tuple[int, ...], indices: npt.NDArray[Any], values: npt.NDArray[Any]) -> Any:
+        if indices.ndim != 2 or indices.shape[0] > len(shape) or indices.shape[1] != len(values):
+            raise InvalidMaskError("is a sparse tensor whose indices do not fit its shape")
+        dense = indices.shape[0]
+        if values.shape[1:] != shape[dense:]:
+            raise InvalidMaskError("is a sparse tensor whose values do not fit its shape")
+        for axis, side in zip(indices, shape[:dense], strict=True):
+            _check_range(axis, side)
+        if len(shape) == 2 and dense == 2:
+            return sp.coo_array((values, (indices[0], indices[1])), shape=shape)
+        check_expansion("a sparse tensor", self.size, math.prod(shape) * 8)
+        whole = np.zeros(shape, dtype=np.float64)
+        np.add.at(whole, tuple(indices.astype(np.int64)), values)
+        return whole
+
+
+def _place(file: Any, member: zipfile.ZipInfo, size: int) -> tuple[int, int]:
+    """Where the bytes of a member lie; its own header must agree with the archive's directory."""
+    file.seek(member.header_offset)
+    header = file.read(30)
+    if len(header) < 30 or header[:4] != b"PK\x03\x04":
+        raise InvalidMaskError(f"the member {member.filename!r} does not begin where the archive says")
+    names, extra = int.from_bytes(header[26:28], "little"), int.from_bytes(header[28:30], "little")
+    first = member.header_offset + 30 + names + extra
+    if member.file_size != member.compress_size or first + member.file_size > size:
+        raise InvalidMaskError(f"the member {member.filename!r} lies outside the file; the file is truncated")
+    return first, member.file_size
+
+
+def _check_range(indices: npt.NDArray[Any], side: int) -> None:
+    if indices.size and (int(indices.min()) < 0 or int(indices.max()) >= side):
+        raise InvalidMaskError(
+            f"is a sparse tensor with indices from {int(indices.min())} to {int(indices.max())} on a side of {side}"
+        )
+
+
+def _sizes(values: Any) -> tuple[int, ...]:
+    if isinstance(values, Inert) and str(values.maker) == "torch.Size":
+        values = values.arguments[0] if values.arguments else ()
+    if not isinstance(values, (tuple, list)) or len(values) > _MOST_DIMENSIONS:
+        raise InvalidMaskError("a tensor has a shape that is not a list of sizes")
+    for side in values:
+        if isinstance(side, bool) or not isinstance(side, int) or not 0 <= side < 1 << 62:
+            raise InvalidMaskError(f"a tensor has the sizes or strides {list(values)[:8]}")
+    return tuple(values)
+
+
+def _strided(storage: Any, offset: Any, size: Any, stride: Any, kind: str | None = None, **more: Any) -> Any:
+    shape, strides = _sizes(size), _sizes(stride)
+    if len(shape) != len(strides) or isinstance(offset, bool) or not isinstance(offset, int) or offset < 0:
+        raise InvalidMaskError(f"a tensor of shape {list(shape)} has other strides or a wrong offset")
+    if not isinstance(storage, Storage):
+        return Unreadable("has no storage in the file", shape)
+    if kind is not None:
+        storage = Storage(kind, storage.key, storage.count, storage.offset)
+    return Strided(storage, offset, shape, strides, **more)
+
+
+def _dtype(value: Any) -> str:
+    name = value.name if isinstance(value, Global) else str(value)
+    return _DTYPES.get(name, name)
+
+
+def _tensor(storage: Any, offset: Any, size: Any, stride: Any, *_: Any) -> Any:
+    return _strided(storage, offset, size, stride)
+
+
+def _typed_tensor(storage: Any, offset: Any, size: Any, stride: Any, grad: Any, hooks: Any, dtype: Any, *_: Any) -> Any:
+    return _strided(storage, offset, size, stride, _dtype(dtype))
+
+
+def _quantized(storage: Any, offset: Any, size: Any, stride: Any, quantizer: Any, *_: Any) -> Any:
+    scheme = str(quantizer[0]) if isinstance(quantizer, tuple) and quantizer else ""
+    if scheme == "torch.per_tensor_affine" and isinstance(quantizer[2], int):
+        return _strided(storage, offset, size, stride, zero_point=quantizer[2])
+    if scheme.startswith("torch.per_channel_affine") and len(quantizer) == 4 and isinstance(quantizer[3], int):
+        return _strided(storage, offset, size, stride, zero_point=quantizer[2], axis=quantizer[3])
+    return Unreadable("is quantised in a way that is not read", _sizes(size))
+
+
+def _sparse_tensor(layout: Any, data: Any, *_: Any) -> Any:
+    name = layout.arguments[0] if isinstance(layout, Inert) and layout.arguments else layout
+    name = str(name).removeprefix("torch.")
+    if not isinstance(data, tuple) or len(data) < 3:
+        raise InvalidMaskError("a sparse tensor has no indices, values and size")
+    if name == "sparse_coo":
+        return SparseTensor(name, _sizes(data[2]), (data[0],), data[1])
+    if name in ("sparse_csr", "sparse_csc", "sparse_bsr", "sparse_bsc") and len(data) >= 4:
+        return SparseTensor(name, _sizes(data[3]), (data[0], data[1]), data[2])
+    return Unreadable(f"has the layout {name[:40]}, which is not read")
+
+
+def _from_type(function: Any, kind: Any, arguments: Any, state: Any, *_: Any) -> Any:
+    """A subclass of Tensor: what its own constructor would give, or an object with that state."""
+    made = _call(function, arguments) if isinstance(function, Global) and isinstance(arguments, tuple) else None
+    if isinstance(made, (Strided, SparseTensor)):
+        return made
+    return Inert(kind, arguments, state)
+
+
+def _meta(dtype: Any, size: Any, *_: Any) -> Any:
+    return Unreadable("is on the device 'meta', without values", _sizes(size))
+
+
+def _reconstruct(*_: Any) -> Any:
+    return Inert(Global("numpy", "ndarray"))
+
+
+def _bytes(text: Any, *_: Any) -> Any:
+    return text.encode("latin-1", "replace") if isinstance(text, str) else text
+
+
+def _dictionary(*arguments: Any) -> Any:
+    return dict(arguments[-1]) if arguments and isinstance(arguments[-1], dict) else {}
+
+
+def _first(data: Any, *_: Any) -> Any:
+    return data
+
+
+_RECIPES: Mapping[str, Any] = {
+    "torch._utils._rebuild_tensor": _tensor,
+    "torch._utils._rebuild_tensor_v2": _tensor,
+    "torch._utils._rebuild_tensor_v3": _typed_tensor,
+    "torch._utils._rebuild_parameter": _first,
+    "torch._utils._rebuild_parameter_with_state": _first,
+    "torch._utils._rebuild_qtensor": _quantized,
+    "torch._utils._rebuild_sparse_tensor": _sparse_tensor,
+    "torch._utils._rebuild_meta_tensor_no_storage": _meta,
+    "torch._utils._rebuild_device_tensor_from_numpy": _first,
+    "torch._tensor._rebuild_from_type": _from_type,
+    "torch._tensor._rebuild_from_type_v2": _from_type,
+    "torch.Size": _first,
+    "collections.OrderedDict": _dictionary,
+    "collections.defaultdict": _dictionary,
+    "collections.Counter": _dictionary,
+    "_codecs.encode": _bytes,
+    "numpy.core.multiarray._reconstruct": _reconstruct,
+    "numpy._core.multiarray._reconstruct": _reconstruct,
+}
+
+
+def _call(function: Any, arguments: Any) -> Any:
+    recipe = _RECIPES.get(str(function)) if isinstance(function, Global) else None
+    if recipe is None:
+        return Inert(function, arguments)
+    try:
+        return recipe(*arguments)
+    except (TypeError, ValueError, IndexError) as error:  # this tensor's own trouble: the others still stand
+        return Unreadable(f"cannot be rebuilt: {str(error)[:160]}")
+
+
+def numpy_array(value: Inert) -> PickledArray | Unreadable:
+    """The array of a pickled ``numpy.ndarray``."""
+    state = value.state
+    if not isinstance(state, tuple) or len(state) != 5:
+        return Unreadable("is a NumPy array without its values")
+    _, shape, dtype, by_columns, raw = state
+    code = dtype.arguments[0] if isinstance(dtype, Inert) and dtype.arguments else None
+    order = dtype.state[1] if isinstance(dtype, Inert) and isinstance(dtype.state, tuple) and len(dtype.state) > 1 else "<"
+    if not isinstance(code, str) or code[:1] not in "biuf" or not code[1:].isdecimal() or len(code) > 3:
+        return Unreadable(f"is a NumPy array of {str(code)[:20]}, not of numbers")
+    raw = raw.encode("latin-1", "replace") if isinstance(raw, str) else raw
+    try:
+        kind = np.dtype((order if order in "<>|=" else "<") + code)
+        shape = _sizes(shape)
+        if not isinstance(raw, bytes) or len(raw) != math.prod(shape) * kind.itemsize:
+            return Unreadable("is a NumPy array of another size than it says", shape)
+        values = np.frombuffer(raw, dtype=kind).reshape(shape, order="F" if by_columns else "C")
+    except (TypeError, ValueError) as error:
+        return Unreadable(f"cannot be rebuilt: {str(error)[:160]}")
+    return PickledArray(values)
+
+
+def leaves(value: Any, deepest: int = 64, most: int = 2_000_000) -> Iterator[tuple[str, Any]]:
+    """Everything in a checkpoint that is not a container, with its path; a shared container once.
+
+    A pickled module gives the names of its state dict.
+    """
+    seen: dict[int, str] = {}
+    left = most
+    stack: list[tuple[Any, str, int]] = [(value, "", 0)]
+    while stack:
+        item, path, depth = stack.pop()
+        left -= 1
+        if left < 0:
+            raise InvalidMaskError(f"holds more than {most} things")
+        if isinstance(item, Inert) and str(item.maker) == "numpy.ndarray":
+            yield path, numpy_array(item)
+            continue
+        pairs = _children(item)
+        if pairs is None:
+            yield path, item
+            continue
+        if id(item) in seen:
+            yield path, Unreadable(f"is the same object as {seen[id(item)] or 'the file itself'}, which was read there")
+            continue
+        if depth > deepest:
+            yield path, Unreadable(f"is nested more than {deepest} deep")
+            continue
+        seen[id(item)] = path
+        stack.extend((child, _joined(path, key), depth + 1) for key, child in reversed(pairs))
+
+
+def _joined(path: str, key: Any) -> str:
+    text = str(key)
+    return f"{path}.{text}" if path and text else path or text
+
+
+def _children(item: Any) -> Sequence[tuple[Any, Any]] | None:
+    """The parts of a container by their names; None for what is not one."""
+    if isinstance(item, Mapping):
+        return list(item.items())
+    if isinstance(item, (list, tuple)):
+        return list(enumerate(item))
+    if not isinstance(item, Inert):
+        return None
+    state = item.state
+    if isinstance(state, tuple) and len(state) == 2 and isinstance(state[1], dict):  # __dict__ and __slots__
+        state = {**state[0], **state[1]} if isinstance(state[0], dict) else state[1]
+    if isinstance(state, dict):
+        inner = [state.get(part) for part in ("_parameters", "_buffers", "_modules")]
+        if all(isinstance(part, dict) for part in inner):  # a module: the names of its state dict
+            return [pair for part in inner if isinstance(part, dict) for pair in part.items() if pair[1] is not None]
+        return [*state.items(), *item.items.items()] or None
+    pairs: list[tuple[Any, Any]] = list(item.items.items())
+    if state is not None:
+        pairs.append(("state", state))
+    tensors = (Strided, SparseTensor)
+    if not pairs and isinstance(item.arguments, tuple) and any(isinstance(part, tensors) for part in item.arguments):
+        pairs = list(enumerate(item.arguments))  # rebuilt by a function that is not known here
+    return pairs or None

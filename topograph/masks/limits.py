@@ -8,9 +8,10 @@ import os
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from topograph.errors import InvalidMaskError
 
@@ -73,8 +74,8 @@ class Budget:
     ...     budget.claim("an array", 10, 2**28)
     Traceback (most recent call last):
     ...
-    topograph.errors.InvalidMaskError: the file's arrays together would expand from 1000 to 1342177280 bytes: refused as a \
-decompression bomb; if the masks are genuine, save them as sparse matrices or without compression
+    topograph.errors.InvalidMaskError: the file's arrays together would expand from 1000 to 1342177280 bytes: refused \
+as a decompression bomb; if the masks are genuine, save them as sparse matrices or without compression
     """
 
     def __init__(self, file_bytes: int) -> None:
@@ -145,13 +146,14 @@ def check_one_directory(path: str | os.PathLike[str]) -> None:
             raise InvalidMaskError("the archive's directory does not end where it says: readers could differ on it")
 
 
-def member_file(archive: zipfile.ZipFile, name: str) -> IO[bytes]:
-    """A member of a zip archive as a seekable file; the caller closes it."""
-    copy = tempfile.SpooledTemporaryFile(max_size=64 << 20)  # noqa: SIM115 - handed to the caller
-    with archive.open(name) as member:
-        shutil.copyfileobj(member, copy, 1 << 20)
-    copy.seek(0)
-    return copy
+@contextmanager
+def extracted(archive: zipfile.ZipFile, name: str) -> Iterator[Path]:
+    """A member of a zip archive as a file of its own, which is gone when the context ends."""
+    with tempfile.TemporaryDirectory(prefix="topograph-") as folder:
+        copy = Path(folder, "member")
+        with archive.open(name) as member, copy.open("wb") as file:
+            shutil.copyfileobj(member, file, 1 << 20)
+        yield copy
 
 
 def parse_json(text: bytes, what: str) -> dict[str, Any]:

@@ -10,7 +10,8 @@ import numpy as np
 
 from topograph.masks.formats.format import Format
 from topograph.masks.formats.samples import SAMPLE
-from topograph.masks.keras.hdf5_weights import hdf5_entries, text_attribute
+from topograph.masks.keras.hdf5_file import Hdf5File
+from topograph.masks.keras.hdf5_weights import hdf5_entries
 from topograph.masks.keras.layers import layers_of_config
 from topograph.masks.limits import parse_json
 from topograph.masks.source import Source
@@ -20,14 +21,9 @@ from topograph.packages import require
 @contextmanager
 def open_hdf5(path: Path) -> Iterator[Source]:
     """The weights by the names that the model gives them, in its order where the file tells it."""
-    h5py = require("h5py", "keras")
-    size = path.stat().st_size
-    with h5py.File(path, "r") as file:
-        config = text_attribute(file, "model_config", size)
-        model = (
-            parse_json(config if isinstance(config, bytes) else str(config).encode(), "model_config") if config else {}
-        )
-        yield Source(str(path), tuple(hdf5_entries(file, layers_of_config(model), size)))
+    with Hdf5File(path) as file:
+        model = parse_json(file.config.encode(), "model_config") if file.config else {}
+        yield Source(str(path), tuple(hdf5_entries(file, layers_of_config(model))))
 
 
 def _write_samples(folder: Path) -> None:

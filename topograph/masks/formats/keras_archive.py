@@ -14,9 +14,10 @@ import numpy as np
 
 from topograph.errors import InvalidMaskError
 from topograph.masks.formats.format import Format
+from topograph.masks.keras.hdf5_file import Hdf5File
 from topograph.masks.keras.hdf5_weights import hdf5_entries
 from topograph.masks.keras.layers import layers_of_config
-from topograph.masks.limits import check_zip, member_file, parse_json
+from topograph.masks.limits import check_zip, extracted, parse_json
 from topograph.masks.source import Source
 from topograph.packages import require
 
@@ -26,7 +27,6 @@ _WEIGHTS, _CONFIG = "model.weights.h5", "config.json"
 @contextmanager
 def open_keras_archive(path: Path) -> Iterator[Source]:
     """The weights by the names that the model gives them, in its order."""
-    h5py = require("h5py", "keras")
     with ExitStack() as stack:
         archive = stack.enter_context(zipfile.ZipFile(path))
         check_zip(archive, path)
@@ -34,10 +34,9 @@ def open_keras_archive(path: Path) -> Iterator[Source]:
         if _WEIGHTS not in names:
             raise InvalidMaskError(f"has no {_WEIGHTS}, so it is not a Keras archive")
         config = parse_json(archive.read(_CONFIG), f"the member {_CONFIG}") if _CONFIG in names else {}
-        member = stack.enter_context(member_file(archive, _WEIGHTS))
-        file = stack.enter_context(h5py.File(member, "r"))
-        size = archive.getinfo(_WEIGHTS).file_size
-        yield Source(str(path), tuple(hdf5_entries(file, layers_of_config(config), size)))
+        member = stack.enter_context(extracted(archive, _WEIGHTS))
+        file = stack.enter_context(Hdf5File(member))
+        yield Source(str(path), tuple(hdf5_entries(file, layers_of_config(config))))
 
 
 def _write_samples(folder: Path) -> None:

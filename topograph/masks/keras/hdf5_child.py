@@ -64,16 +64,15 @@ def walk(group: Any, path: str, depth: int, seen: set[Any], left: list[int]) -> 
             yield place, None, "is a link: not followed"
         else:
             item = group[name]
+            info = h5py.h5o.get_info(item.id)
+            if (info.fileno, info.addr) in seen:
+                yield place, None, "is a second name of something that is read under its first: not followed"
+                continue
+            seen.add((info.fileno, info.addr))
+            if isinstance(item, (h5py.Group, h5py.Dataset)):
+                yield place, item, ""
             if isinstance(item, h5py.Group):
-                info = h5py.h5o.get_info(item.id)
-                if (info.fileno, info.addr) in seen:
-                    yield place, None, "is a link to a group that holds it or was read before: not followed"
-                    continue
-                seen.add((info.fileno, info.addr))
-                yield place, item, ""
                 yield from walk(item, place, depth + 1, seen, left)
-            elif isinstance(item, h5py.Dataset):
-                yield place, item, ""
 
 
 def listing(file: Any, size: int) -> tuple[dict[str, Any], list[Any]]:
@@ -131,7 +130,9 @@ def main() -> None:
     import h5py
     import numpy as np
 
-    file, arrays, size = None, [], 0
+    file: Any = None
+    arrays: list[Any] = []
+    size = 0
     for line in sys.stdin:
         request = json.loads(line)
         limit(request["seconds"], request["memory"])

@@ -22,7 +22,7 @@ from topograph.errors import InvalidMaskError
 from topograph.masks.limits import check_shape
 from topograph.packages import require
 
-_CHILD = Path(__file__).with_name("hdf5_child.py")
+CHILD = Path(__file__).with_name("hdf5_child.py")
 _MEMORY = 1 << 30
 _LONGEST_REPLY = 1 << 30
 
@@ -140,7 +140,7 @@ class Hdf5File:
         if self._process is None:
             environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "OPENBLAS_NUM_THREADS": "1"}
             self._process = subprocess.Popen(
-                [sys.executable, "-P", os.fspath(_CHILD)],
+                [sys.executable, "-P", os.fspath(CHILD)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
@@ -153,7 +153,10 @@ class Hdf5File:
         assert process.stdout is not None
         received, handle = bytearray(), process.stdout.fileno()
         while len(received) < count:
-            if sys.platform != "win32" and not select.select([handle], [], [], max(0.0, deadline - time.monotonic()))[0]:
+            if (
+                sys.platform != "win32"
+                and not select.select([handle], [], [], max(0.0, deadline - time.monotonic()))[0]
+            ):
                 raise OSError("it took too long")
             piece = os.read(handle, min(count - len(received), 1 << 20))
             if not piece:

@@ -1,11 +1,9 @@
-"""The tensors of a PyTorch file, found and read without PyTorch: zip archives and the older stream of pickles."""
+"""`TorchArchive`: a PyTorch file, read without PyTorch: a zip archive, or the older stream of pickles."""
 
 from __future__ import annotations
 
 import math
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,80 +13,29 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from topograph.errors import InvalidMaskError
-from topograph.masks.dtypes import decode, raw_dtype
+from topograph.masks.dtypes import KNOWN, decode, raw_dtype
 from topograph.masks.limits import Budget, check_expansion, check_nodes, check_one_directory
-from topograph.masks.torch.pickles import Global, Inert, read_pickle
+from topograph.masks.torch.pickled_tensors import (
+    PickledArray,
+    SparseTensor,
+    Storage,
+    Strided,
+    Tensor,
+    Unreadable,
+    rebuild,
+)
+from topograph.masks.torch.pickles import Global, read_pickle
 from topograph.masks.weights import Stored
 
 _LONGEST_PICKLE = 256 << 20
 _MAGIC = 0x1950A86A20F9469CFC6C
-_MOST_DIMENSIONS = 32
 _STORAGES = {
     "DoubleStorage": "F64", "FloatStorage": "F32", "HalfStorage": "F16", "BFloat16Storage": "BF16",
     "LongStorage": "I64", "IntStorage": "I32", "ShortStorage": "I16", "CharStorage": "I8", "ByteStorage": "U8",
     "BoolStorage": "BOOL", "QInt8Storage": "I8", "QUInt8Storage": "U8", "QInt32Storage": "I32",
     "UntypedStorage": "U8",
 }  # fmt: skip
-_DTYPES = {
-    "float64": "F64", "float32": "F32", "float16": "F16", "bfloat16": "BF16", "float8_e4m3fn": "F8_E4M3",
-    "float8_e5m2": "F8_E5M2", "int64": "I64", "int32": "I32", "int16": "I16", "int8": "I8", "uint8": "U8",
-    "uint16": "U16", "uint32": "U32", "uint64": "U64", "bool": "BOOL",
-}  # fmt: skip
 _WIDTHS = {"ComplexFloatStorage": 8, "ComplexDoubleStorage": 16, "QUInt4x2Storage": 1, "QUInt2x4Storage": 1}
-
-
-@dataclass(frozen=True)
-class Storage:
-    """A run of numbers in the file."""
-
-    kind: str
-    """Number format, as in `topograph.masks.dtypes`; the name of PyTorch's storage class where it is unknown."""
-    key: str
-    count: int
-    offset: int = 0
-    """Elements before the first one of a view."""
-
-
-@dataclass(frozen=True)
-class Unreadable:
-    """A tensor whose values cannot be had, and why."""
-
-    reason: str
-    shape: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True)
-class Strided:
-    """A dense tensor: a window onto a storage."""
-
-    storage: Storage
-    offset: int
-    shape: tuple[int, ...]
-    strides: tuple[int, ...]
-    zero_point: Any = None
-    """What stands for zero: a number, or a tensor with one number per entry of the axis ``axis``."""
-    axis: int = 0
-
-
-@dataclass(frozen=True)
-class SparseTensor:
-    """A sparse tensor in one of PyTorch's layouts: its index tensors and its values."""
-
-    layout: str
-    shape: tuple[int, ...]
-    indices: tuple[Any, ...]
-    values: Any
-
-
-@dataclass(frozen=True)
-class PickledArray:
-    """A NumPy array inside a pickle."""
-
-    values: npt.NDArray[Any]
-
-
-Tensor = Strided | SparseTensor | PickledArray | Unreadable
-"""What `TorchArchive.stored` takes."""
 
 
 class TorchArchive:
@@ -141,7 +88,7 @@ class TorchArchive:
             if length > _LONGEST_PICKLE:
                 raise InvalidMaskError(f"the member {pickles[0]!r} has {length} bytes, more than {_LONGEST_PICKLE}")
             file.seek(start)
-            return read_pickle(file.read(length), call=_call, persistent=self._persistent)[0]
+            return read_pickle(file.read(length), call=rebuild, persistent=self._persistent)[0]
 
     def _streamed(self) -> Any:
         """The format before PyTorch 1.6: five pickles, then the storages one after the other."""
@@ -155,7 +102,7 @@ class TorchArchive:
         if isinstance(about, dict) and about.get("little_endian") is False:
             raise InvalidMaskError("was written on a machine with the other byte order, which is not supported")
         sizes: dict[str, int] = {}
-        content, position = read_pickle(view, position, call=_call, persistent=partial(self._persistent, seen=sizes))
+        content, position = read_pickle(view, position, call=rebuild, persistent=partial(self._persistent, seen=sizes))
         keys, position = read_pickle(view, position)
         if not isinstance(keys, list):
             raise InvalidMaskError("does not list its storages")
@@ -166,7 +113,9 @@ class TorchArchive:
                 count = int.from_bytes(file.read(8), "little", signed=True)
                 position += 8
                 if width is None or count < 0 or position + count * width > self.size:
-                    raise InvalidMaskError(f"the storage {str(key)[:80]!r} lies outside the file; the file is truncated")
+                    raise InvalidMaskError(
+                        f"the storage {str(key)[:80]!r} lies outside the file; the file is truncated"
+                    )
                 self._places[str(key)] = position, count * width
                 position += count * width
         return content
@@ -185,7 +134,7 @@ class TorchArchive:
         offset = view[1] if isinstance(view, tuple) and len(view) == 3 and isinstance(view[1], int) else 0
         return Storage(kind, key, count, offset)
 
-    def stored(self, tensor: Any) -> Stored:
+    def stored(self, tensor: Tensor) -> Stored:
         """A tensor of the file as an item of a state dict."""
         if isinstance(tensor, Unreadable):
             return Stored(tensor.shape, lambda: None, tensor.reason)
@@ -196,7 +145,7 @@ class TorchArchive:
             if len(tensor.shape) > 2:
                 self.budget.claim("a sparse tensor", self.size, math.prod(tensor.shape) * 8)
             return Stored(tensor.shape, partial(self._sparse, tensor))
-        if tensor.storage.kind not in _DTYPES.values():
+        if tensor.storage.kind not in KNOWN:
             kind = tensor.storage.kind.removesuffix("Storage")
             reason = (
                 f"holds {kind}, but a mask holds booleans, integers or floats"
@@ -263,18 +212,22 @@ class TorchArchive:
         if len(tensor.shape) != 2 or any(part.ndim != 1 for part in indices):
             raise InvalidMaskError("is a compressed sparse tensor of more than two dimensions, which is not read")
         by_rows = tensor.layout in ("sparse_csr", "sparse_bsr")
-        pointers, places = indices
+        pointers, places = (part.astype(np.int64) for part in indices)
         blocks = values.shape[1:] if tensor.layout in ("sparse_bsr", "sparse_bsc") else (1, 1)
-        if len(blocks) != 2 or 0 in blocks or any(side % block for side, block in zip(tensor.shape, blocks, strict=True)):
+        if (
+            len(blocks) != 2
+            or 0 in blocks
+            or any(side % block for side, block in zip(tensor.shape, blocks, strict=True))
+        ):
             raise InvalidMaskError(f"is a sparse tensor of shape {tensor.shape} in blocks of {blocks}")
         sides = [side // block for side, block in zip(tensor.shape, blocks, strict=True)]
         major, minor = sides if by_rows else sides[::-1]
         if pointers.shape != (major + 1,) or places.shape != values.shape[:1]:
             raise InvalidMaskError("is a sparse tensor whose index arrays do not fit its shape")
-        if pointers[0] != 0 or pointers[-1] != len(places) or (np.diff(pointers.astype(np.int64)) < 0).any():
+        if pointers[0] != 0 or pointers[-1] != len(places) or (np.diff(pointers) < 0).any():
             raise InvalidMaskError("is a sparse tensor whose pointers do not rise from 0 to its number of values")
         _check_range(places, minor)
-        lines = np.repeat(np.arange(major), np.diff(pointers.astype(np.int64)))
+        lines = np.repeat(np.arange(major), pointers[1:] - pointers[:-1])
         rows, columns = (lines, places) if by_rows else (places, lines)
         height, width = blocks
         inner_rows, inner_columns = np.indices(blocks)
@@ -316,201 +269,3 @@ def _check_range(indices: npt.NDArray[Any], side: int) -> None:
         raise InvalidMaskError(
             f"is a sparse tensor with indices from {int(indices.min())} to {int(indices.max())} on a side of {side}"
         )
-
-
-def _sizes(values: Any) -> tuple[int, ...]:
-    if isinstance(values, Inert) and str(values.maker) == "torch.Size":
-        values = values.arguments[0] if values.arguments else ()
-    if not isinstance(values, (tuple, list)) or len(values) > _MOST_DIMENSIONS:
-        raise InvalidMaskError("a tensor has a shape that is not a list of sizes")
-    for side in values:
-        if isinstance(side, bool) or not isinstance(side, int) or not 0 <= side < 1 << 62:
-            raise InvalidMaskError(f"a tensor has the sizes or strides {list(values)[:8]}")
-    return tuple(values)
-
-
-def _strided(storage: Any, offset: Any, size: Any, stride: Any, kind: str | None = None, **more: Any) -> Any:
-    shape, strides = _sizes(size), _sizes(stride)
-    if len(shape) != len(strides) or isinstance(offset, bool) or not isinstance(offset, int) or offset < 0:
-        raise InvalidMaskError(f"a tensor of shape {list(shape)} has other strides or a wrong offset")
-    if not isinstance(storage, Storage):
-        return Unreadable("has no storage in the file", shape)
-    if kind is not None:
-        storage = Storage(kind, storage.key, storage.count, storage.offset)
-    return Strided(storage, offset, shape, strides, **more)
-
-
-def _dtype(value: Any) -> str:
-    name = value.name if isinstance(value, Global) else str(value)
-    return _DTYPES.get(name, name)
-
-
-def _tensor(storage: Any, offset: Any, size: Any, stride: Any, *_: Any) -> Any:
-    return _strided(storage, offset, size, stride)
-
-
-def _typed_tensor(storage: Any, offset: Any, size: Any, stride: Any, grad: Any, hooks: Any, dtype: Any, *_: Any) -> Any:
-    return _strided(storage, offset, size, stride, _dtype(dtype))
-
-
-def _quantized(storage: Any, offset: Any, size: Any, stride: Any, quantizer: Any, *_: Any) -> Any:
-    scheme = str(quantizer[0]) if isinstance(quantizer, tuple) and quantizer else ""
-    if scheme == "torch.per_tensor_affine" and isinstance(quantizer[2], int):
-        return _strided(storage, offset, size, stride, zero_point=quantizer[2])
-    if scheme.startswith("torch.per_channel_affine") and len(quantizer) == 4 and isinstance(quantizer[3], int):
-        return _strided(storage, offset, size, stride, zero_point=quantizer[2], axis=quantizer[3])
-    return Unreadable("is quantised in a way that is not read", _sizes(size))
-
-
-def _sparse_tensor(layout: Any, data: Any, *_: Any) -> Any:
-    name = layout.arguments[0] if isinstance(layout, Inert) and layout.arguments else layout
-    name = str(name).removeprefix("torch.")
-    if not isinstance(data, tuple) or len(data) < 3:
-        raise InvalidMaskError("a sparse tensor has no indices, values and size")
-    if name == "sparse_coo":
-        return SparseTensor(name, _sizes(data[2]), (data[0],), data[1])
-    if name in ("sparse_csr", "sparse_csc", "sparse_bsr", "sparse_bsc") and len(data) >= 4:
-        return SparseTensor(name, _sizes(data[3]), (data[0], data[1]), data[2])
-    return Unreadable(f"has the layout {name[:40]}, which is not read")
-
-
-def _from_type(function: Any, kind: Any, arguments: Any, state: Any, *_: Any) -> Any:
-    """A subclass of Tensor: what its own constructor would give, or an object with that state."""
-    made = _call(function, arguments) if isinstance(function, Global) and isinstance(arguments, tuple) else None
-    if isinstance(made, (Strided, SparseTensor)):
-        return made
-    return Inert(kind, arguments, state)
-
-
-def _meta(dtype: Any, size: Any, *_: Any) -> Any:
-    return Unreadable("is on the device 'meta', without values", _sizes(size))
-
-
-def _reconstruct(*_: Any) -> Any:
-    return Inert(Global("numpy", "ndarray"))
-
-
-def _bytes(text: Any, *_: Any) -> Any:
-    return text.encode("latin-1", "replace") if isinstance(text, str) else text
-
-
-def _dictionary(*arguments: Any) -> Any:
-    return dict(arguments[-1]) if arguments and isinstance(arguments[-1], dict) else {}
-
-
-def _first(data: Any, *_: Any) -> Any:
-    return data
-
-
-_RECIPES: Mapping[str, Any] = {
-    "torch._utils._rebuild_tensor": _tensor,
-    "torch._utils._rebuild_tensor_v2": _tensor,
-    "torch._utils._rebuild_tensor_v3": _typed_tensor,
-    "torch._utils._rebuild_parameter": _first,
-    "torch._utils._rebuild_parameter_with_state": _first,
-    "torch._utils._rebuild_qtensor": _quantized,
-    "torch._utils._rebuild_sparse_tensor": _sparse_tensor,
-    "torch._utils._rebuild_meta_tensor_no_storage": _meta,
-    "torch._utils._rebuild_device_tensor_from_numpy": _first,
-    "torch._tensor._rebuild_from_type": _from_type,
-    "torch._tensor._rebuild_from_type_v2": _from_type,
-    "torch.Size": _first,
-    "collections.OrderedDict": _dictionary,
-    "collections.defaultdict": _dictionary,
-    "collections.Counter": _dictionary,
-    "_codecs.encode": _bytes,
-    "numpy.core.multiarray._reconstruct": _reconstruct,
-    "numpy._core.multiarray._reconstruct": _reconstruct,
-}
-
-
-def _call(function: Any, arguments: Any) -> Any:
-    recipe = _RECIPES.get(str(function)) if isinstance(function, Global) else None
-    if recipe is None:
-        return Inert(function, arguments)
-    try:
-        return recipe(*arguments)
-    except (TypeError, ValueError, IndexError) as error:  # this tensor's own trouble: the others still stand
-        return Unreadable(f"cannot be rebuilt: {str(error)[:160]}")
-
-
-def numpy_array(value: Inert) -> PickledArray | Unreadable:
-    """The array of a pickled ``numpy.ndarray``."""
-    state = value.state
-    if not isinstance(state, tuple) or len(state) != 5:
-        return Unreadable("is a NumPy array without its values")
-    _, shape, dtype, by_columns, raw = state
-    code = dtype.arguments[0] if isinstance(dtype, Inert) and dtype.arguments else None
-    order = dtype.state[1] if isinstance(dtype, Inert) and isinstance(dtype.state, tuple) and len(dtype.state) > 1 else "<"
-    if not isinstance(code, str) or code[:1] not in "biuf" or not code[1:].isdecimal() or len(code) > 3:
-        return Unreadable(f"is a NumPy array of {str(code)[:20]}, not of numbers")
-    raw = raw.encode("latin-1", "replace") if isinstance(raw, str) else raw
-    try:
-        kind = np.dtype((order if order in "<>|=" else "<") + code)
-        shape = _sizes(shape)
-        if not isinstance(raw, bytes) or len(raw) != math.prod(shape) * kind.itemsize:
-            return Unreadable("is a NumPy array of another size than it says", shape)
-        values = np.frombuffer(raw, dtype=kind).reshape(shape, order="F" if by_columns else "C")
-    except (TypeError, ValueError) as error:
-        return Unreadable(f"cannot be rebuilt: {str(error)[:160]}")
-    return PickledArray(values)
-
-
-def leaves(value: Any, deepest: int = 64, most: int = 2_000_000) -> Iterator[tuple[str, Any]]:
-    """Everything in a checkpoint that is not a container, with its path; a shared container once.
-
-    A pickled module gives the names of its state dict.
-    """
-    seen: dict[int, str] = {}
-    left = most
-    stack: list[tuple[Any, str, int]] = [(value, "", 0)]
-    while stack:
-        item, path, depth = stack.pop()
-        left -= 1
-        if left < 0:
-            raise InvalidMaskError(f"holds more than {most} things")
-        if isinstance(item, Inert) and str(item.maker) == "numpy.ndarray":
-            yield path, numpy_array(item)
-            continue
-        pairs = _children(item)
-        if pairs is None:
-            yield path, item
-            continue
-        if id(item) in seen:
-            yield path, Unreadable(f"is the same object as {seen[id(item)] or 'the file itself'}, which was read there")
-            continue
-        if depth > deepest:
-            yield path, Unreadable(f"is nested more than {deepest} deep")
-            continue
-        seen[id(item)] = path
-        stack.extend((child, _joined(path, key), depth + 1) for key, child in reversed(pairs))
-
-
-def _joined(path: str, key: Any) -> str:
-    text = str(key)
-    return f"{path}.{text}" if path and text else path or text
-
-
-def _children(item: Any) -> Sequence[tuple[Any, Any]] | None:
-    """The parts of a container by their names; None for what is not one."""
-    if isinstance(item, Mapping):
-        return list(item.items())
-    if isinstance(item, (list, tuple)):
-        return list(enumerate(item))
-    if not isinstance(item, Inert):
-        return None
-    state = item.state
-    if isinstance(state, tuple) and len(state) == 2 and isinstance(state[1], dict):  # __dict__ and __slots__
-        state = {**state[0], **state[1]} if isinstance(state[0], dict) else state[1]
-    if isinstance(state, dict):
-        inner = [state.get(part) for part in ("_parameters", "_buffers", "_modules")]
-        if all(isinstance(part, dict) for part in inner):  # a module: the names of its state dict
-            return [pair for part in inner if isinstance(part, dict) for pair in part.items() if pair[1] is not None]
-        return [*state.items(), *item.items.items()] or None
-    pairs: list[tuple[Any, Any]] = list(item.items.items())
-    if state is not None:
-        pairs.append(("state", state))
-    tensors = (Strided, SparseTensor)
-    if not pairs and isinstance(item.arguments, tuple) and any(isinstance(part, tensors) for part in item.arguments):
-        pairs = list(enumerate(item.arguments))  # rebuilt by a function that is not known here
-    return pairs or None

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
 from typing import Any
 
 from topograph.masks.source import Source
 from topograph.masks.state_dicts import state_entries
-from topograph.masks.torch.archive import Tensor, TorchArchive, Unreadable, leaves
+from topograph.masks.torch.archive import TorchArchive
+from topograph.masks.torch.leaves import leaves
+from topograph.masks.torch.pickled_tensors import Tensor, Unreadable
 from topograph.masks.torch.pickles import Inert
 from topograph.masks.torch.tensors import stored_tensor
 from topograph.masks.weights import Stored
@@ -28,8 +30,13 @@ def state_source(label: str, loaded: Any, name: str = "tensor", archive: TorchAr
         File that the tensors are in.
     """
     tensors: dict[str, Stored] = {}
+    repeated: Counter[str] = Counter()
     for path, value in leaves(loaded):
-        tensors[_free_name(path or name, tensors)] = _stored(value, archive)
+        free = path or name
+        while free in tensors:  # two members of one name are both kept
+            repeated[path] += 1
+            free = f"{path or name} ({repeated[path] + 1})"
+        tensors[free] = _stored(value, archive)
     return Source(label, tuple(state_entries(tensors)))
 
 
@@ -40,15 +47,5 @@ def _stored(value: Any, archive: TorchArchive | None) -> Stored:
         return archive.stored(value)
     if hasattr(value, "is_meta"):
         return stored_tensor(value)
-    kind = str(value)[:200] if isinstance(value, Inert) else type(value).__name__
+    kind = f"{value!s:.200}, which is not executed" if isinstance(value, Inert) else type(value).__name__
     return Stored((), lambda: None, f"is not a tensor but {kind}")
-
-
-def _free_name(name: str, taken: Mapping[str, Any]) -> str:
-    """The name, with a number behind it where something else has it: two members of one name are both kept."""
-    if name not in taken:
-        return name
-    number = 2
-    while f"{name} ({number})" in taken:
-        number += 1
-    return f"{name} ({number})"

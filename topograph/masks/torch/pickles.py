@@ -143,11 +143,11 @@ class _Machine:
             return self.data[self.position - 1]
         return int.from_bytes(self.take(count), "little")
 
-    def line(self) -> str:
+    def line(self, coding: str = "utf-8") -> str:
         """The text up to the end of the line, as in the oldest protocol."""
         for end in range(self.position, min(len(self.data), self.position + 65536)):
             if self.data[end] == 0x0A:
-                text = str(self.data[self.position : end], "utf-8", "backslashreplace")
+                text = str(self.data[self.position : end], coding, "replace")
                 self.position = end + 1
                 return text
         raise InvalidMaskError(f"the pickle has a line without an end at byte {self.position}")
@@ -334,6 +334,17 @@ def _stack_global(machine: _Machine) -> None:
     machine.name(machine.pop(), name)
 
 
+def _skip(count: int) -> Callable[[_Machine], None]:
+    def operation(machine: _Machine) -> None:
+        machine.take(count)
+
+    return operation
+
+
+def _pop_marked(machine: _Machine) -> None:
+    machine.marked()
+
+
 def _pop_anything(machine: _Machine) -> None:
     machine.stack.pop()
 
@@ -345,11 +356,11 @@ def _dictionary(machine: _Machine) -> None:
 
 
 _OPERATIONS: dict[int, Callable[[_Machine], None]] = {
-    0x80: lambda machine: machine.take(1) and None,  # PROTO
-    0x95: lambda machine: machine.take(8) and None,  # FRAME
+    0x80: _skip(1),  # PROTO
+    0x95: _skip(8),  # FRAME
     ord("("): _constant(_MARK),
     ord("0"): _pop_anything,
-    ord("1"): lambda machine: machine.marked() and None,
+    ord("1"): _pop_marked,
     ord("2"): lambda machine: machine.push(machine.stack[-1]),
     ord("N"): _constant(None),
     0x88: _constant(True),
@@ -364,7 +375,7 @@ _OPERATIONS: dict[int, Callable[[_Machine], None]] = {
     ord("F"): lambda machine: machine.push(float(machine.line())),
     ord("G"): lambda machine: machine.push(struct.unpack(">d", machine.take(8))[0]),
     ord("S"): _quoted,
-    ord("V"): lambda machine: machine.push(machine.line()),
+    ord("V"): lambda machine: machine.push(machine.line("raw-unicode-escape")),
     ord("X"): _text(4),
     0x8C: _text(1),
     0x8D: _text(8),

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 import topograph as tg
-from topograph.errors import InvalidMaskError
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 nn = torch.nn
@@ -44,7 +43,7 @@ def test_pruned(tmp_path, kind):
     assert masks.read_as[f"{prefix}0.weight"].endswith(f"edges of the mask {prefix}0.weight_mask")
     if kind == "checkpoint":
         assert masks.left_out["optimizer.state.0.exp_avg"] == "is the optimizer's state"
-        assert masks.left_out["epoch"] == "is not a tensor but a int"
+        assert masks.left_out["epoch"] == "is not a tensor but int"
     dense = tg.load(model if kind == "live" else path, density=0.25)
     assert dense[f"{prefix}0.weight"].n_edges == 6  # by the magnitude of the masked weights
     assert not (dense[f"{prefix}0.weight"].to_mask() & ~expected[0].to_mask()).any()
@@ -129,7 +128,7 @@ def test_gates_and_heads(tmp_path):
     assert stored["attention.in_proj_weight:key"].shape == (4, 4)  # a file does not say how many heads
 
 
-def test_tensors_that_are_not_layers_are_left_out():
+def test_what_is_set_aside():
     model = nn.ModuleDict(
         {
             "table": nn.Embedding(5, 3),
@@ -178,10 +177,14 @@ def test_names_from_the_wild(tmp_path):
     assert (blocks.shape, blocks.n_components) == ((24, 6), 6)
 
 
-def test_a_whole_module_is_refused(tmp_path):
-    torch.save(nn.Linear(2, 2), tmp_path / "m.pt")
-    with pytest.raises(InvalidMaskError, match=r"save model\.state_dict\(\) instead"):
-        tg.load(tmp_path / "m.pt")
+def test_a_whole_module_gives_the_names_of_its_state_dict(tmp_path):
+    model = nn.Sequential(nn.Linear(4, 3), nn.Sequential(nn.Conv2d(2, 3, 2)))
+    prune.random_unstructured(model[0], "weight", 0.5)
+    torch.save(model, tmp_path / "whole.pt")
+    torch.save(model.state_dict(), tmp_path / "state.pt")
+    whole, state = tg.load(tmp_path / "whole.pt"), tg.load(tmp_path / "state.pt")
+    assert list(whole) == list(state) == ["0.weight", "1.0.weight"]
+    assert all(whole[name] == state[name] for name in whole)
 
 
 def test_meta_and_complex():

@@ -138,7 +138,9 @@ def check_one_directory(path: str | os.PathLike[str]) -> None:
             record = file.read(56)
             wide_length, wide_offset = (int.from_bytes(record[at : at + 8], "little") for at in (40, 48))
             if record[:4] != b"PK\x06\x06" or wide + 12 + int.from_bytes(record[4:12], "little") != place - 20:
-                raise InvalidMaskError("the archive's 64-bit directory is damaged")
+                raise InvalidMaskError(
+                    "the archive's 64-bit directory does not fit the file: readers could differ on it"
+                )
             if length not in (0xFFFFFFFF, wide_length) or offset not in (0xFFFFFFFF, wide_offset):
                 raise InvalidMaskError("the archive has two directories: readers could differ on it")
             length, offset, place = wide_length, wide_offset, wide

@@ -91,9 +91,14 @@ def test_no_framework_is_imported(tmp_path, layers):
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-@pytest.mark.parametrize(
-    ("ending", "package", "extra"), [("pt", "torch", "torch"), ("h5", "h5py", "keras"), ("onnx", "onnx", "onnx")]
-)
+def test_pytorch_files_are_read_without_pytorch(tmp_path, monkeypatch):
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    torch.save({"w": torch.eye(3)}, tmp_path / "m.pt")
+    monkeypatch.setitem(sys.modules, "torch", None)
+    assert tg.load(tmp_path / "m.pt")["w"].n_edges == 3
+
+
+@pytest.mark.parametrize(("ending", "package", "extra"), [("h5", "h5py", "keras"), ("onnx", "onnx", "onnx")])
 def test_a_missing_package_names_its_extra(tmp_path, monkeypatch, ending, package, extra):
     path = tmp_path / f"m.{ending}"
     path.write_bytes(b"")

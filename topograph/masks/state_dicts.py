@@ -1,4 +1,4 @@
-"""Names of PyTorch's state dicts: which tensor is a weight, which its mask, which has gates in it."""
+"""State dicts: which tensor is a weight, which is its mask, and which holds several gates, by name and shape."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def state_entries(
     orientation
         How the format lays out a weight of which nothing else is known.
     describe
-        What is known of the tensor of a name.
+        Function that tells what is known of the tensor of a name.
     """
     hidden = {name: stored.shape for name, stored in tensors.items() if len(stored.shape) == 2}
     masks = _parametrized_masks(tensors)
@@ -40,7 +40,7 @@ def state_entries(
             yield item
             continue
         known = describe(item.name, item.values.shape) if describe is not None else None
-        aside = known if isinstance(known, str) else "" if known is not None else _set_aside(item)
+        aside = known if isinstance(known, str) else "" if known is not None else _reason_to_leave_out(item)
         parts = known if known is not None and not isinstance(known, str) else _parts(item, orientation, hidden)
         if known is None and len(item.values.shape) > 2 and item.values.shape[1] == 1 < item.values.shape[0]:
             item = replace(item, note=f"{item.note}; {_MAYBE_DEPTHWISE}".removeprefix("; "))
@@ -112,7 +112,7 @@ def _plain_name(name: str) -> str:
     return parts.plain if parts is not None and parts.is_original else name.removesuffix("_orig")
 
 
-def _set_aside(item: Weight) -> str:
+def _reason_to_leave_out(item: Weight) -> str:
     name, ndim = item.name, len(item.values.shape)
     last = name.rpartition(".")[2]
     if last in ("bias", "masked_bias", "relative_position_bias_table"):
@@ -122,11 +122,11 @@ def _set_aside(item: Weight) -> str:
     if last in ("original0", "weight_g"):
         return "is the scale of a weight-normalised layer"
     if ndim > 2 and last != "weight" and _LEARNED_INPUT.search(last):
-        return "is a learned input, no layer pair"
+        return "is a learned input, not a layer"
     if ndim == 3 and _EXPERTS.search(name):
         return "stacks the matrices of experts, in an orientation that the format does not say; see orientation="
     if ndim == 2 and _is_embedding(name):
-        return "looks like an embedding, a table and no layer pair; include it by name to read it"
+        return "looks like an embedding table, not a layer; include it by name to read it"
     return ""
 
 

@@ -128,7 +128,7 @@ def test_gates_and_heads(tmp_path):
     assert stored["attention.in_proj_weight:key"].shape == (4, 4)  # a file does not say how many heads
 
 
-def test_what_is_set_aside():
+def test_tensors_that_are_not_layers_are_left_out():
     model = nn.ModuleDict(
         {
             "table": nn.Embedding(5, 3),

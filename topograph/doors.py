@@ -1,9 +1,9 @@
-"""The doors into a `BipartiteGraph`: matrices, lists of edges, graphs of networkx and igraph, read as CSR patterns."""
+"""The doors into a `BipartiteGraph`: matrices, lists of edges, graphs of networkx and igraph, read as its parts."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Hashable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -11,14 +11,26 @@ import scipy.sparse as sp
 
 from topograph.checks import check_integer
 from topograph.errors import InvalidMaskError
+from topograph.labels import Labels, number_names
 
 if TYPE_CHECKING:
     import igraph
     import networkx as nx
 
-Pattern = tuple[int, int, npt.NDArray[Any], npt.NDArray[Any]]
-"""``n_left``, ``n_right``, ``indptr`` and ``indices``, as `BipartiteGraph` takes them."""
 LARGEST_SIDE = 2**31 - 1
+_COLOURS = {0: 0, 1: 1, "0": 0, "1": 1, "false": 0, "true": 1}
+"""What the node attribute ``bipartite`` (or igraph's ``type``) may say, and the side that it means."""
+
+
+class Parts(NamedTuple):
+    """What a `BipartiteGraph` is made of."""
+
+    n_left: int
+    n_right: int
+    indptr: npt.NDArray[Any]
+    indices: npt.NDArray[Any]
+    left_labels: Labels | None = None
+    right_labels: Labels | None = None
 
 
 def check_side(name: str, value: Any) -> int:
@@ -29,8 +41,10 @@ def check_side(name: str, value: Any) -> int:
         raise InvalidMaskError(f"a layer has at least one node on each side: {error}") from None
 
 
-def matrix_pattern(mask: Any) -> Pattern:
+def read_matrix(mask: Any) -> Parts:
     """The non-zero entries of a matrix; see `BipartiteGraph.from_mask`."""
+    if hasattr(mask, "iloc") and getattr(mask, "ndim", 0) == 2:
+        return _read_frame(mask)
     matrix = mask if sp.issparse(mask) else _as_array(mask)
     if matrix.ndim != 2:
         raise InvalidMaskError(
@@ -43,23 +57,48 @@ def matrix_pattern(mask: Any) -> Pattern:
     if not sp.issparse(matrix):
         _check_finite(matrix)
         rows, columns = np.nonzero(matrix)
-        return n_left, n_right, _indptr(rows, n_left), columns
+        return Parts(n_left, n_right, _indptr(rows, n_left), columns)
     csr = sp.csr_array(matrix, copy=True)  # so that the caller's matrix is not sorted or summed under their hands
     csr.sum_duplicates()
     _check_finite(csr.data)
     csr.eliminate_zeros()
-    return n_left, n_right, csr.indptr, csr.indices
+    return Parts(n_left, n_right, csr.indptr, csr.indices)
 
 
-def edge_pattern(edges: Iterable[tuple[int, int]] | npt.ArrayLike, n_left: int | None, n_right: int | None) -> Pattern:
-    """Pairs (input, output) in any order; see `BipartiteGraph.from_edges`."""
-    pairs = np.asarray(edges if isinstance(edges, np.ndarray) else list(edges))  # type: ignore[arg-type]
+def _read_frame(frame: Any) -> Parts:
+    """A pandas DataFrame: a mask whose index and columns name the neurons, unless they are mere numbers from 0."""
+    sides: list[Labels | None] = []
+    for axis in (frame.index, frame.columns):
+        labels = axis.tolist()
+        sides.append(None if labels == list(range(len(labels))) else tuple(map(str, labels)))
+    return read_matrix(frame.to_numpy())._replace(left_labels=sides[0], right_labels=sides[1])
+
+
+def read_edges(
+    edges: Iterable[Sequence[Hashable]] | npt.ArrayLike,
+    n_left: int | None,
+    n_right: int | None,
+    left: Iterable[Hashable] | None = None,
+    right: Iterable[Hashable] | None = None,
+) -> Parts:
+    """Pairs (input, output) in any order, numbers or names; see `BipartiteGraph.from_edges`."""
+    pairs = edges if isinstance(edges, np.ndarray) else _as_pairs(edges)
     if pairs.size == 0:
         pairs = np.empty((0, 2), dtype=np.int64)
-    if pairs.ndim != 2 or pairs.shape[1] != 2 or pairs.dtype.kind not in "iu":
-        raise InvalidMaskError(
-            f"edges are pairs of whole numbers, shape (n_edges, 2), but got shape {pairs.shape} of {pairs.dtype}"
-        )
+    if pairs.ndim != 2 or pairs.shape[1] != 2:
+        raise InvalidMaskError(f"edges are pairs (input, output), shape (n_edges, 2), but got shape {pairs.shape}")
+    labels: list[Labels | None] = [None, None]
+    if left is not None or right is not None or pairs.dtype.kind in "OUS":
+        if n_left is not None or n_right is not None:
+            raise InvalidMaskError("edges of names take their sizes from left= and right=, not from n_left or n_right")
+        numbered = []
+        for side, (name, given) in enumerate((("left", left), ("right", right))):
+            ends, labels[side] = number_names(pairs[:, side].tolist(), given, name)
+            numbered.append(ends)
+        pairs = np.array(numbered, dtype=np.int64).reshape(2, -1).T
+        n_left, n_right = (len(side or ()) or None for side in labels)
+    if pairs.dtype.kind not in "iu":
+        raise InvalidMaskError(f"edges are pairs of whole numbers or of names, but got an array of {pairs.dtype}")
     sides = []
     for name, column, size in (("n_left", pairs[:, 0], n_left), ("n_right", pairs[:, 1], n_right)):
         if size is None:
@@ -82,29 +121,31 @@ def edge_pattern(edges: Iterable[tuple[int, int]] | npt.ArrayLike, n_left: int |
             f"{int(repeated.sum())} edges are given twice, first ({rows[first]}, {columns[first]}); "
             "pass numpy.unique(edges, axis=0) to merge them"
         )
-    return sides[0], sides[1], _indptr(rows, sides[0]), columns
+    return Parts(sides[0], sides[1], _indptr(rows, sides[0]), columns, labels[0], labels[1])
 
 
-def networkx_pattern(graph: nx.Graph[Any], left: Iterable[Hashable] | None) -> Pattern:
-    """A two-coloured networkx graph; see `BipartiteGraph.from_networkx`."""
+def _as_pairs(edges: Any) -> npt.NDArray[Any]:
+    """An array of pairs; names stay the objects that they are."""
+    rows = edges.to_numpy() if hasattr(edges, "to_numpy") else list(edges)
+    try:
+        pairs = np.asarray(rows)
+        if pairs.dtype.kind in "US":  # numbers among names would have become texts of another kind
+            pairs = np.array(rows, dtype=object)
+    except ValueError as error:
+        raise InvalidMaskError(f"edges are pairs (input, output), all of two entries: {error}") from None
+    return pairs
+
+
+def read_networkx(graph: nx.Graph[Any], left: Iterable[Hashable] | None) -> Parts:
+    """A networkx graph with two sides; see `BipartiteGraph.from_networkx`."""
     if graph.is_directed() or graph.is_multigraph():
         raise InvalidMaskError(
             f"need an undirected simple graph, but got {type(graph).__name__}; pass networkx.Graph(graph)"
         )
-    if left is None:
-        side = dict(graph.nodes(data="bipartite"))
-        uncoloured = [node for node, value in side.items() if value not in (0, 1)]
-        if uncoloured:
-            raise InvalidMaskError(
-                f"{len(uncoloured)} nodes have no attribute bipartite=0 or 1, first {uncoloured[0]!r}; "
-                "set it, or pass left="
-            )
-        left_nodes = [node for node in graph if side[node] == 0]
-    else:
-        left_nodes = list(left)
-        unknown = [node for node in left_nodes if node not in graph]
-        if unknown:
-            raise InvalidMaskError(f"left names {len(unknown)} nodes that the graph lacks, first {unknown[0]!r}")
+    left_nodes = coloured_left(graph) if left is None else list(left)
+    unknown = [node for node in left_nodes if node not in graph]
+    if unknown:
+        raise InvalidMaskError(f"left names {len(unknown)} nodes that the graph lacks, first {unknown[0]!r}")
     rows = {node: i for i, node in enumerate(left_nodes)}
     if len(rows) != len(left_nodes):
         raise InvalidMaskError("left names a node twice")
@@ -117,10 +158,47 @@ def networkx_pattern(graph: nx.Graph[Any], left: Iterable[Hashable] | None) -> P
                 "pass left= to name the inputs"
             )
         edges[e] = (rows[u], columns[v]) if u in rows else (rows[v], columns[u])
-    return edge_pattern(edges, len(rows), len(columns))
+    parts = read_edges(edges, len(rows), len(columns))
+    names = dict(graph.nodes(data="label"))
+    if any(name is None for name in names.values()) or len(set(map(str, names.values()))) < len(names):
+        names = {node: node for node in graph}
+    if list(rows) + list(columns) == list(range(len(graph))) and all(name == node for node, name in names.items()):
+        return parts  # mere numbers, as `to_networkx` gives them
+    return parts._replace(
+        left_labels=tuple(str(names[node]) for node in rows), right_labels=tuple(str(names[node]) for node in columns)
+    )
 
 
-def igraph_pattern(graph: igraph.Graph, left: Iterable[int] | None) -> Pattern:
+def coloured_left(graph: nx.Graph[Any]) -> list[Any]:
+    """The inputs by the node attribute ``bipartite``, or by igraph's ``type``.
+
+    Raises
+    ------
+    InvalidMaskError
+        When nodes have neither.
+    """
+    sides = {node: _colour(value) for node, value in graph.nodes(data="bipartite")}
+    types = {node: _colour(value) for node, value in graph.nodes(data="type")}
+    if None in sides.values() and None not in types.values():
+        sides = types
+    uncoloured = [node for node, side in sides.items() if side is None]
+    if uncoloured:
+        raise InvalidMaskError(
+            f"{len(uncoloured)} nodes have no attribute bipartite=0 or 1, first {uncoloured[0]!r}; set it, or "
+            "pass left="
+        )
+    return [node for node in graph if sides[node] == 0]
+
+
+def _colour(value: Any) -> int | None:
+    key = value.strip().lower() if isinstance(value, str) else value
+    try:
+        return _COLOURS.get(key)
+    except TypeError:
+        return None
+
+
+def read_igraph(graph: igraph.Graph, left: Iterable[int] | None) -> Parts:
     """A two-coloured igraph graph; see `BipartiteGraph.from_igraph`."""
     if graph.is_directed():
         raise InvalidMaskError("need an undirected graph; pass graph.as_undirected()")
@@ -144,9 +222,10 @@ def igraph_pattern(graph: igraph.Graph, left: Iterable[int] | None) -> Pattern:
         is_right[left_nodes] = False
         if left_nodes.size != np.count_nonzero(~is_right):
             raise InvalidMaskError("left names a vertex twice")
+    right_nodes = np.flatnonzero(is_right)
     number = np.empty(graph.vcount(), dtype=np.int64)
     number[left_nodes] = np.arange(left_nodes.size)
-    number[is_right] = np.arange(np.count_nonzero(is_right))
+    number[right_nodes] = np.arange(right_nodes.size)
     pairs = np.array(graph.get_edgelist(), dtype=np.int64).reshape(-1, 2)
     if (is_right[pairs[:, 0]] == is_right[pairs[:, 1]]).any():
         raise InvalidMaskError(
@@ -155,7 +234,13 @@ def igraph_pattern(graph: igraph.Graph, left: Iterable[int] | None) -> Pattern:
         )
     swapped = is_right[pairs[:, 0]]
     pairs[swapped] = pairs[swapped][:, ::-1]
-    return edge_pattern(number[pairs], left_nodes.size, int(np.count_nonzero(is_right)))
+    parts = read_edges(number[pairs], left_nodes.size, right_nodes.size)
+    if "name" not in graph.vs.attributes() or any(name is None for name in graph.vs["name"]):
+        return parts
+    names = [str(name) for name in graph.vs["name"]]
+    return parts._replace(
+        left_labels=tuple(names[v] for v in left_nodes), right_labels=tuple(names[v] for v in right_nodes)
+    )
 
 
 def _check_finite(values: npt.NDArray[Any]) -> None:

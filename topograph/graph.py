@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Hashable, Iterable
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +16,9 @@ from scipy.sparse import csgraph
 from topograph.caching import cache_of
 from topograph.checks import check_choice
 from topograph.display import html_table
-from topograph.doors import LARGEST_SIDE, check_side, edge_pattern, igraph_pattern, matrix_pattern, networkx_pattern
+from topograph.doors import LARGEST_SIDE, check_side, read_edges, read_igraph, read_matrix, read_networkx
 from topograph.errors import InvalidMaskError
+from topograph.labels import Labels, check_labels
 
 if TYPE_CHECKING:
     import igraph
@@ -46,11 +47,14 @@ class BipartiteGraph:
         Shape ``(n_left + 1,)``: where each input's outputs begin.
     indices
         Shape ``(n_edges,)``: the outputs, strictly ascending within each input.
+    left_labels, right_labels
+        Names of the inputs and of the outputs, all different on a side, or None. They are kept through every door, but
+        are not part of what the graph is: two graphs are equal when sizes and edges are.
 
     Raises
     ------
     InvalidMaskError
-        When the arrays are not such a CSR pattern.
+        When the arrays are not such a CSR pattern, or the labels do not fit.
 
     Examples
     --------
@@ -66,6 +70,8 @@ class BipartiteGraph:
     n_right: int
     indptr: Indices
     indices: Indices
+    left_labels: Labels | None = None
+    right_labels: Labels | None = None
 
     def __post_init__(self) -> None:
         n_left = check_side("n_left", self.n_left)
@@ -94,6 +100,8 @@ class BipartiteGraph:
         dtype = np.int32 if indices.size < LARGEST_SIDE else np.int64
         for name, value in (("indptr", indptr), ("indices", indices)):
             object.__setattr__(self, name, _frozen(value, dtype))
+        object.__setattr__(self, "left_labels", check_labels("left_labels", self.left_labels, n_left))
+        object.__setattr__(self, "right_labels", check_labels("right_labels", self.right_labels, n_right))
         object.__setattr__(self, "n_left", n_left)
         object.__setattr__(self, "n_right", n_right)
 
@@ -107,8 +115,8 @@ class BipartiteGraph:
         ----------
         mask
             Shape ``(n_left, n_right)``, rows are inputs: an array (bool, int or float), anything NumPy can read as
-            one, or a SciPy sparse matrix of any format (explicit zeros are not edges; duplicates are summed first,
-            as SciPy does).
+            one, a pandas DataFrame (whose index and columns become the labels), or a SciPy sparse matrix of any format
+            (explicit zeros are not edges; duplicates are summed first, as SciPy does).
 
         Raises
         ------
@@ -122,33 +130,50 @@ class BipartiteGraph:
         """
         if isinstance(mask, BipartiteGraph):
             return mask
-        return cls(*matrix_pattern(mask))
+        return cls(*read_matrix(mask))
 
     @classmethod
     def from_edges(
-        cls, edges: Iterable[tuple[int, int]] | npt.ArrayLike, n_left: int | None = None, n_right: int | None = None
+        cls,
+        edges: Iterable[Sequence[Hashable]] | npt.ArrayLike,
+        n_left: int | None = None,
+        n_right: int | None = None,
+        *,
+        left: Iterable[Hashable] | None = None,
+        right: Iterable[Hashable] | None = None,
     ) -> BipartiteGraph:
-        """Read pairs (input, output), both numbered from 0.
+        """Read pairs (input, output): numbers from 0 on both sides, or names.
 
         Parameters
         ----------
         edges
-            Shape ``(n_edges, 2)``, in any order, without duplicates.
+            Shape ``(n_edges, 2)``, in any order, without duplicates; a DataFrame of two columns is fine.
         n_left, n_right
             The sizes; without them, one more than the largest number seen on that side.
+        left, right
+            The names of the inputs and outputs, in the order wanted: the edges are read as pairs of names, and a name
+            without an edge is a neuron without one. Without them, names are numbered as they appear.
+
+        Raises
+        ------
+        InvalidMaskError
 
         Examples
         --------
         >>> BipartiteGraph.from_edges([(0, 1), (1, 0)], 2, 3).to_mask().astype(int).tolist()
         [[0, 1, 0], [1, 0, 0]]
+        >>> genes = BipartiteGraph.from_edges([("TP53", "apoptosis"), ("EGFR", "growth")])
+        >>> genes.left_labels, genes.right_labels
+        (('TP53', 'EGFR'), ('apoptosis', 'growth'))
         """
-        return cls(*edge_pattern(edges, n_left, n_right))
+        return cls(*read_edges(edges, n_left, n_right, left, right))
 
     @classmethod
     def from_networkx(cls, graph: nx.Graph[Any], left: Iterable[Hashable] | None = None) -> BipartiteGraph:
         """Read an undirected networkx graph, two-coloured by the node attribute ``bipartite`` (0 left, 1 right).
 
-        Nodes are numbered on each side in the graph's own order.
+        Nodes are numbered on each side in the graph's own order. Their attribute ``label``, or else the nodes
+        themselves, become the labels, unless they are mere numbers as `to_networkx` gives them.
 
         Parameters
         ----------
@@ -157,7 +182,7 @@ class BipartiteGraph:
         left
             The left nodes, in the order wanted; needed when the attribute is missing.
         """
-        return cls(*networkx_pattern(graph, left))
+        return cls(*read_networkx(graph, left))
 
     @classmethod
     def from_igraph(cls, graph: igraph.Graph, left: Iterable[int] | None = None) -> BipartiteGraph:
@@ -166,11 +191,11 @@ class BipartiteGraph:
         Parameters
         ----------
         graph
-            A simple graph whose edges all run between the two sides.
+            A simple graph whose edges all run between the two sides. Its vertex attribute ``name`` gives the labels.
         left
             The left vertices, in the order wanted; needed when the attribute is missing.
         """
-        return cls(*igraph_pattern(graph, left))
+        return cls(*read_igraph(graph, left))
 
     # ------------------------------------------------------------------ doors out
 
@@ -190,23 +215,77 @@ class BipartiteGraph:
         """All edges (input, output), shape ``(n_edges, 2)``, sorted by input, then output."""
         return np.stack([self._rows, self.indices.astype(np.int64)], axis=1)
 
+    def to_frame(self) -> pd.DataFrame:
+        """The dense mask as a DataFrame, with the labels as its index and columns.
+
+        Examples
+        --------
+        >>> BipartiteGraph.from_edges([("a", "x"), ("b", "y")]).to_frame().loc["a", "x"]
+        np.True_
+        """
+        import pandas as pd
+
+        return pd.DataFrame(self.to_mask(), index=self.left_labels, columns=self.right_labels)
+
+    def edge_table(self) -> pd.DataFrame:
+        """One row per edge with the columns ``input`` and ``output``: names where there are labels, numbers elsewhere.
+
+        ``graph.edge_table().to_csv("mask.csv", index=False)`` is a file that `topograph.load` reads.
+
+        Examples
+        --------
+        >>> BipartiteGraph.from_edges([("a", "x"), ("b", "y")]).edge_table().to_numpy().tolist()
+        [['a', 'x'], ['b', 'y']]
+        """
+        import pandas as pd
+
+        columns = {}
+        sides = (("input", self.left_labels), ("output", self.right_labels))
+        for (name, labels), numbers in zip(sides, self.edges().T, strict=True):
+            columns[name] = numbers if labels is None else np.array(labels, dtype=object)[numbers]
+        return pd.DataFrame(columns)
+
+    def labelled(
+        self, left: Iterable[Hashable] | None = None, right: Iterable[Hashable] | None = None
+    ) -> BipartiteGraph:
+        """The same graph with these labels; None keeps none on that side."""
+        return BipartiteGraph(
+            self.n_left,
+            self.n_right,
+            self.indptr,
+            self.indices,
+            check_labels("left", left, self.n_left),
+            check_labels("right", right, self.n_right),
+        )
+
     def to_networkx(self) -> nx.Graph[int]:
-        """A networkx graph: inputs are ``0 … n_left - 1``, outputs follow; the attribute ``bipartite`` is 0 or 1."""
+        """A networkx graph: inputs are ``0 … n_left - 1``, outputs follow; the attribute ``bipartite`` is 0 or 1.
+
+        The node attribute ``label`` holds the names of the neurons, where there are labels.
+        """
         import networkx as nx
 
         graph: nx.Graph[int] = nx.Graph()
         graph.add_nodes_from(range(self.n_left), bipartite=0)
         graph.add_nodes_from(range(self.n_left, self.n_nodes), bipartite=1)
         graph.add_edges_from((self.edges() + np.array([0, self.n_left])).tolist())
+        for labels, first in ((self.left_labels, 0), (self.right_labels, self.n_left)):
+            for node, label in enumerate(labels or (), start=first):
+                graph.nodes[node]["label"] = label
         return graph
 
     def to_igraph(self) -> igraph.Graph:
-        """An igraph graph: inputs are ``0 … n_left - 1``, outputs follow; the vertex attribute ``type`` is the side."""
+        """An igraph graph: inputs are ``0 … n_left - 1``, outputs follow; the vertex attribute ``type`` is the side.
+
+        The vertex attribute ``name`` holds the names of the neurons, where both sides have labels.
+        """
         import igraph
 
-        types = [False] * self.n_left + [True] * self.n_right
+        attributes: dict[str, list[Any]] = {"type": [False] * self.n_left + [True] * self.n_right}
+        if self.left_labels is not None and self.right_labels is not None:
+            attributes["name"] = [*self.left_labels, *self.right_labels]
         return igraph.Graph(
-            n=self.n_nodes, edges=(self.edges() + np.array([0, self.n_left])).tolist(), vertex_attrs={"type": types}
+            n=self.n_nodes, edges=(self.edges() + np.array([0, self.n_left])).tolist(), vertex_attrs=attributes
         )
 
     # ------------------------------------------------------------------ what it is
@@ -311,12 +390,14 @@ class BipartiteGraph:
 
     def subgraph(self, left: npt.ArrayLike, right: npt.ArrayLike) -> BipartiteGraph:
         """The graph on the chosen inputs and outputs (boolean masks or indices in ascending order)."""
-        return BipartiteGraph.from_mask(self.biadjacency[np.asarray(left), :][:, np.asarray(right)])
+        rows, columns = np.asarray(left), np.asarray(right)
+        part = BipartiteGraph.from_mask(self.biadjacency[rows, :][:, columns])
+        return part.labelled(_chosen(self.left_labels, rows), _chosen(self.right_labels, columns))
 
     def transpose(self) -> BipartiteGraph:
         """The same edges seen from the outputs: left and right change places."""
         csc = self.biadjacency.tocsc()
-        return BipartiteGraph(self.n_right, self.n_left, csc.indptr, csc.indices)
+        return BipartiteGraph(self.n_right, self.n_left, csc.indptr, csc.indices, self.right_labels, self.left_labels)
 
     T = property(transpose)
 
@@ -419,7 +500,7 @@ class BipartiteGraph:
         return hash(self.content_hash)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in ("n_left", "n_right", "indptr", "indices")}
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -467,6 +548,11 @@ def _frozen(values: npt.NDArray[Any], dtype: Any) -> Any:
         result = result if not result.flags.writeable else result.copy()
     result.flags.writeable = False
     return result
+
+
+def _chosen(labels: Labels | None, numbers: npt.NDArray[Any]) -> Labels | None:
+    """The labels of the chosen neurons."""
+    return None if labels is None else tuple(np.array(labels, dtype=object)[numbers].tolist())
 
 
 def _span(degrees: npt.NDArray[np.int64]) -> str:

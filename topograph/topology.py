@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import itertools
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, overload
 
 import numpy as np
+import numpy.typing as npt
 
 from topograph.checks import Seed, check_at_most_one, check_generator, check_integer, check_real
 from topograph.constructions import Construction, allocate_edges, construct, get_construction
@@ -19,6 +20,7 @@ from topograph.display import html_table
 from topograph.errors import InvalidMaskError, InvalidParameterError, TopologyMismatchError
 from topograph.files import whole
 from topograph.graph import BipartiteGraph
+from topograph.layering import layered_graphs
 
 FORMAT = "topograph topology 1"
 
@@ -58,6 +60,14 @@ class Topology(Sequence[BipartiteGraph]):
                     f"layers must chain, but layer {number} has {first.n_right} outputs and layer {number + 1} "
                     f"has {second.n_left} inputs (shapes {first.shape}, {second.shape}); masks are inputs × outputs: "
                     "transpose them if yours are outputs × inputs"
+                )
+            outputs, inputs = first.right_labels, second.left_labels
+            if outputs is not None and inputs is not None and outputs != inputs:
+                clash = next((a, b) for a, b in zip(outputs, inputs, strict=True) if a != b)
+                raise TopologyMismatchError(
+                    f"the outputs of layer {number} must be named as the inputs of layer {number + 1}, but "
+                    f"{clash[0]!r} meets {clash[1]!r}; bring the neurons into one order, or drop "
+                    "the labels with graph.labelled()"
                 )
         object.__setattr__(self, "graphs", chain)
 
@@ -148,6 +158,37 @@ class Topology(Sequence[BipartiteGraph]):
             )
         )
 
+    @classmethod
+    def from_edges(
+        cls, edges: Iterable[Sequence[Hashable]] | npt.ArrayLike, layers: Iterable[Iterable[Hashable]] | None = None
+    ) -> Topology:
+        """Read named edges (source, target) of a whole feed-forward network: a pathway, a hierarchy, a wiring diagram.
+
+        Parameters
+        ----------
+        edges
+            Shape ``(n_edges, 2)``: names of neurons, or a DataFrame of two columns, in any order, without duplicates.
+        layers
+            The names of the neurons of each layer, inputs first, in the order wanted; a name without an edge is a
+            neuron without one. Without it the layers follow from the edges: each neuron stands one layer behind the
+            furthest of its sources, in the order of appearance.
+
+        Raises
+        ------
+        InvalidMaskError
+            When the edges form a cycle, stand there twice, or use a name that no layer has.
+        TopologyMismatchError
+            When an edge skips a layer; the message names it.
+
+        Examples
+        --------
+        >>> edges = [("TP53", "apoptosis"), ("EGFR", "growth"), ("growth", "y"), ("apoptosis", "y")]
+        >>> pathway = Topology.from_edges(edges)
+        >>> pathway, pathway[0].left_labels
+        (Topology(2-2-1, 4 edges, density 66.7 %), ('TP53', 'EGFR'))
+        """
+        return cls(layered_graphs(edges, layers))
+
     # ------------------------------------------------------------------ what it is
 
     @property
@@ -200,8 +241,8 @@ class Topology(Sequence[BipartiteGraph]):
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the topology to a file, exactly; returns the path.
 
-        An ``.npz`` file holds the edges. A ``.safetensors`` file holds dense masks, inputs × outputs; see
-        `topograph.masks.save`. The file appears whole or not at all.
+        An ``.npz`` file holds the edges and the labels. A ``.safetensors`` file holds dense masks, inputs × outputs,
+        without labels; see `topograph.masks.save`. The file appears whole or not at all.
         """
         target = Path(path)
         if target.suffix == ".safetensors":
@@ -211,6 +252,9 @@ class Topology(Sequence[BipartiteGraph]):
         arrays: dict[str, Any] = {"format": np.array(FORMAT), "sizes": np.array(self.sizes)}
         for number, graph in enumerate(self.graphs, start=1):
             arrays[f"indptr_{number}"], arrays[f"indices_{number}"] = graph.indptr, graph.indices
+            for name, labels in zip(_label_names(number), (graph.left_labels, graph.right_labels), strict=True):
+                if labels is not None:
+                    arrays[name] = np.array(labels, dtype=np.str_)
         with whole(target) as file:
             np.savez_compressed(file, **arrays)
         return target
@@ -236,7 +280,13 @@ class Topology(Sequence[BipartiteGraph]):
                     )
                 sizes = [int(size) for size in archive["sizes"]]
                 return cls(
-                    BipartiteGraph(n, m, archive[f"indptr_{i}"], archive[f"indices_{i}"])
+                    BipartiteGraph(
+                        n,
+                        m,
+                        archive[f"indptr_{i}"],
+                        archive[f"indices_{i}"],
+                        *(archive[name].tolist() if name in archive else None for name in _label_names(i)),
+                    )
                     for i, (n, m) in enumerate(itertools.pairwise(sizes), start=1)
                 )
         except Exception as error:  # a damaged archive raises errors of zipfile, zlib and NumPy
@@ -297,6 +347,10 @@ class Topology(Sequence[BipartiteGraph]):
         ]
         rows += [(f"layer {number}", graph.description) for number, graph in enumerate(self.graphs, start=1)]
         return html_table("Topology", rows)
+
+
+def _label_names(number: int) -> tuple[str, str]:
+    return f"left_labels_{number}", f"right_labels_{number}"
 
 
 def _broadcast(value: Sequence[float] | float | None, pairs: int) -> list[Any]:

@@ -158,6 +158,7 @@ def rewire(
     value = quantity.value(found)
     if search.merit(quantity.sign() * value) < search.merit(quantity.sign() * start):  # the estimates promised too much
         found, value = graph, start
+    found = found.labelled(graph.left_labels, graph.right_labels)
     return Rewired(found, metric, target, start, value, search.trace())
 
 
@@ -170,7 +171,7 @@ def _null(graph: BipartiteGraph, seed: Seed, swaps: int | None) -> BipartiteGrap
     if graph.n_edges:
         rows = np.repeat(np.arange(graph.n_left, dtype=np.int32), graph.left_degrees)
         swap_edges(graph.indptr, rows, columns, proposals, stream(generator))
-    return BipartiteGraph(graph.n_left, graph.n_right, graph.indptr, columns)
+    return BipartiteGraph(graph.n_left, graph.n_right, graph.indptr, columns, graph.left_labels, graph.right_labels)
 
 
 def relabel(graph: BipartiteGraph, *, seed: Seed = 0, side: str = "both") -> BipartiteGraph:
@@ -203,4 +204,4 @@ def relabel(graph: BipartiteGraph, *, seed: Seed = 0, side: str = "both") -> Bip
     edges = graph.edges()
     return BipartiteGraph.from_edges(
         np.stack([left[edges[:, 0]], right[edges[:, 1]]], axis=1), graph.n_left, graph.n_right
-    )
+    ).labelled(graph.left_labels, graph.right_labels)

@@ -20,7 +20,16 @@ MASKS_FORMAT = "topograph masks 1"
 
 def archive_of_masks(masks: MaskSet) -> dict[str, Any]:
     """The arrays of an ``.npz`` file: edges, names, reasons and order."""
-    about = {"left_out": dict(masks.left_out), "read_as": dict(masks.read_as), "is_chain": masks.is_chain}
+    about = {
+        "left_out": dict(masks.left_out),
+        "read_as": dict(masks.read_as),
+        "is_chain": masks.is_chain,
+        "labels": {
+            name: [graph.left_labels, graph.right_labels]
+            for name, graph in masks.items()
+            if graph.left_labels is not None or graph.right_labels is not None
+        },
+    }
     arrays: dict[str, Any] = {
         "format": np.array(MASKS_FORMAT),
         "names": np.array(list(masks), dtype=np.str_),
@@ -36,11 +45,15 @@ def masks_from_archive(member: Callable[[str], Any], file_bytes: int) -> MaskSet
     """Read an ``.npz`` file written by `save`; ``member`` gives an array by name."""
     names = [str(name) for name in member("names")]
     about = parse_json(str(member("about")).encode(), "the member 'about'")
+    labels = about.get("labels", {})
+    if not isinstance(labels, dict) or not all(isinstance(v, list) and len(v) == 2 for v in labels.values()):
+        raise InvalidMaskError("the labels in the member 'about' must map layers to those of inputs and of outputs")
     graphs = {}
     for number, name in enumerate(names):
         n_left, n_right = (int(side) for side in member(f"shape_{number}"))
         check_nodes((n_left, n_right), file_bytes)
-        graphs[name] = BipartiteGraph(n_left, n_right, member(f"indptr_{number}"), member(f"indices_{number}"))
+        graph = BipartiteGraph(n_left, n_right, member(f"indptr_{number}"), member(f"indices_{number}"))
+        graphs[name] = graph.labelled(*labels.get(name, (None, None)))
     texts = [about.get("left_out", {}), about.get("read_as", {})]
     if not all(isinstance(text, dict) and all(isinstance(v, str) for v in text.values()) for text in texts):
         raise InvalidMaskError("the member 'about' must map names to texts")

@@ -29,8 +29,7 @@ WIDE, BATCH = 4096, 128
 def network(sizes, density, batch=BATCH):
     """A network on one thread, its arrays filled with numbers."""
     topology = tg.Topology.build("random_regular", sizes, densities=density, seed=0)
-    result = SparseNetwork(topology, TrainingConfig(batch_size=batch))
-    result._team = None
+    result = SparseNetwork(topology, TrainingConfig(batch_size=batch), threads=1)
     rng = np.random.default_rng(0)
     result.work.values[:] = rng.random(result.work.values.shape)
     result.work.deltas[:] = rng.random(result.work.deltas.shape) * 1e-3

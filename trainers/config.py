@@ -18,6 +18,9 @@ INITIALIZATIONS = ("glorot_normal", "glorot_uniform", "he_normal", "he_uniform")
 FANS = ("dense", "degrees")
 DROPOUT_DRAWS = ("numpy", "backend")
 DTYPES = ("float32", "float64")
+LEAK = 0.01
+"""Slope of ``leaky_relu`` below 0."""
+
 CHOICES = {
     "optimizer": OPTIMIZERS,
     "schedule": SCHEDULES,

@@ -28,7 +28,7 @@ class Trainer(Protocol):
       `trainers.schedule.learning_rate_at`.
     * Neither the topology, the data set nor NumPy's global random state is changed.
     * A setting that it does not offer is refused by name, with `UnsupportedSettingError`, and a topology that does not
-      fit with `TopologyMismatchError`, before any sample is read: call `check_offered` and `check_fit` first.
+      fit with `TopologyMismatchError`, before any sample is read: call `check_offered` and `check_topology` first.
     * A loss or a weight that becomes NaN or infinite raises `TrainingDivergedError` at the end of that epoch.
     * The result is complete: see `TrainingResult`.
 
@@ -76,7 +76,7 @@ class MultiTrainer(Trainer, Protocol):
         ...
 
 
-def check_fit(topology: Topology, dataset: Dataset) -> None:
+def check_topology(topology: Topology, dataset: Dataset) -> None:
     """Refuse a topology whose ends do not match the data, naming both."""
     if topology.sizes[0] != dataset.n_features or topology.sizes[-1] != dataset.n_classes:
         raise TopologyMismatchError(
@@ -185,7 +185,7 @@ __all__ = [
     "Trainer",
     "TrainingConfig",
     "TrainingResult",
-    "check_fit",
     "check_offered",
     "check_stack",
+    "check_topology",
 ]

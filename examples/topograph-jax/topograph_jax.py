@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from functools import lru_cache, partial
-from importlib.metadata import version
 from typing import Any
 
 import jax
@@ -13,20 +12,19 @@ import numpy as np
 import optax
 
 from topograph import Topology
-from topograph.errors import TrainingDivergedError
 from trainers import Dataset, TrainingConfig, TrainingResult
-from trainers.initialization import batch_order, initial_weights
-from trainers.protocol import EVERYTHING, check_fit, check_offered
-from trainers.result import balanced_accuracy, sparse_weights
-from trainers.schedule import learning_rate_at
+from trainers.config import LEAK
+from trainers.course import run_course
+from trainers.initialization import initial_weights
+from trainers.protocol import EVERYTHING, check_offered, check_topology
 
-NOT_OFFERED = ("validation", "patience", "dropout_input", "dropout_hidden", "dropout_draws")
+NOT_OFFERED = ("dropout_input", "dropout_hidden", "dropout_draws")
 OFFERED = {name: values for name, values in EVERYTHING.items() if name not in NOT_OFFERED} | {"dtype": ("float32",)}
 ACTIVATIONS: dict[str, Any] = {
     "sigmoid": jax.nn.sigmoid,
     "tanh": jnp.tanh,
     "relu": jax.nn.relu,
-    "leaky_relu": partial(jax.nn.leaky_relu, negative_slope=0.01),
+    "leaky_relu": partial(jax.nn.leaky_relu, negative_slope=LEAK),
     "linear": lambda z: z,
     "softmax": jax.nn.softmax,
 }
@@ -57,10 +55,11 @@ def make_optimizer(config: TrainingConfig) -> optax.GradientTransformation:
 
 
 @lru_cache(maxsize=64)
-def compiled(config: TrainingConfig) -> tuple[Any, Any, optax.GradientTransformation]:
-    """The step, what predicts labels, and the optimizer; kept, so that a study compiles once and not for each network.
+def compiled(config: TrainingConfig) -> tuple[Any, Any, Any, optax.GradientTransformation]:
+    """The step, the measure of samples, their labels, and the optimizer; kept, so that a study compiles once.
 
-    A step takes parameters, memory, a batch and η; it returns parameters, memory, the sum of the losses, and the hits.
+    A step takes parameters, memory, masks, a batch and η; it returns parameters, memory, the sum of the losses, and
+    the number of samples classified correctly. The measure returns these last two.
     """
     optimizer = make_optimizer(config)
 
@@ -82,7 +81,61 @@ def compiled(config: TrainingConfig) -> tuple[Any, Any, optax.GradientTransforma
             steps, memory = optimizer.update(jax.tree.map(lambda g: -rate * g, gradients), memory)
         return optax.apply_updates(parameters, steps), memory, loss, hits
 
-    return jax.jit(step), jax.jit(lambda p, masks, x: logits(p, masks, x, config).argmax(axis=1)), optimizer
+    def measure(parameters: Any, masks: Any, x: Any, target: Any) -> tuple[Any, Any]:
+        return objective(parameters, masks, x, target)[1]
+
+    def label(parameters: Any, masks: Any, x: Any) -> Any:
+        return logits(parameters, masks, x, config).argmax(axis=1)
+
+    return jax.jit(step), jax.jit(measure), jax.jit(label), optimizer
+
+
+class JaxLearner:
+    """A network with its data, as `trainers.course` asks for it."""
+
+    def __init__(self, topology: Topology, dataset: Dataset, config: TrainingConfig) -> None:
+        self.topology, self.data, self.config = topology, dataset, config
+        self.masks = [jnp.asarray(graph.to_mask(), jnp.float32) for graph in topology]
+        self.layers = []
+        for graph, drawn in zip(topology, initial_weights(topology, config), strict=True):
+            weights = np.zeros(graph.shape, np.float32)
+            weights[tuple(graph.edges().T)] = drawn
+            self.layers.append((jnp.asarray(weights), jnp.zeros(graph.n_right)))
+        # settings that the step takes as arguments, or does not read, are not compiled in
+        self.step, self.measure, self.label, optimizer = compiled(
+            config.replace(seed=0, epochs=1, learning_rate=1.0, schedule="constant", validation=0.0, patience=0)
+        )
+        self.memory = optimizer.init(self.layers)
+        self.targets = np.eye(dataset.n_classes, dtype=np.float32)[dataset.y_train]
+
+    def train_epoch(self, epoch: int, order: Any, rate: float) -> tuple[float, float]:
+        """One pass over the samples of ``order``."""
+        loss, hits = 0.0, 0
+        for begin in range(0, len(order), self.config.batch_size):
+            rows = order[begin : begin + self.config.batch_size]
+            self.layers, self.memory, one, right = self.step(
+                self.layers, self.memory, self.masks, self.data.x_train[rows], self.targets[rows], rate
+            )
+            loss, hits = loss + one, hits + right
+        return float(loss) / len(order), int(hits) / len(order)
+
+    def evaluate(self, samples: Any) -> tuple[float, float]:
+        """Mean loss and accuracy on some training samples."""
+        loss, hits = self.measure(self.layers, self.masks, self.data.x_train[samples], self.targets[samples])
+        return float(loss) / len(samples), int(hits) / len(samples)
+
+    def predict(self) -> Any:
+        """Labels of the test samples."""
+        return np.asarray(self.label(self.layers, self.masks, self.data.x_test))
+
+    def parameters(self) -> list[Any]:
+        """All weights, then all biases."""
+        return [np.array(weights) for weights, _ in self.layers] + [np.array(bias) for _, bias in self.layers]
+
+    def set_parameters(self, parameters: Any) -> None:
+        """Return to an earlier copy."""
+        depth = len(self.layers)
+        self.layers = list(zip(map(jnp.asarray, parameters[:depth]), map(jnp.asarray, parameters[depth:]), strict=True))
 
 
 class JaxTrainer:
@@ -93,44 +146,19 @@ class JaxTrainer:
     def train(self, topology: Topology, dataset: Dataset, config: TrainingConfig) -> TrainingResult:
         """See `trainers.protocol.Trainer`."""
         check_offered(self.name, config, OFFERED)
-        check_fit(topology, dataset)
+        check_topology(topology, dataset)
         started = time.perf_counter()
-        masks = [jnp.asarray(graph.to_mask(), jnp.float32) for graph in topology]
-        parameters = []
-        for graph, drawn in zip(topology, initial_weights(topology, config), strict=True):
-            weights = np.zeros(graph.shape, np.float32)
-            weights[tuple(graph.edges().T)] = drawn
-            parameters.append((jnp.asarray(weights), jnp.zeros(graph.n_right)))
-        # what changes from network to network is not compiled in
-        step, predict, optimizer = compiled(config.replace(seed=0, epochs=1, learning_rate=1.0, schedule="constant"))
-        memory = optimizer.init(parameters)
-        x, labels, samples = dataset.x_train, dataset.y_train, len(dataset.x_train)
-        targets = np.eye(dataset.n_classes, dtype=np.float32)[labels]
-        history: dict[str, list[float]] = {"loss": [], "train_accuracy": [], "test_accuracy": []}
-        for epoch in range(config.epochs):
-            order, rate, loss, hits = batch_order(samples, epoch, config), learning_rate_at(epoch, config), 0.0, 0
-            for begin in range(0, samples, config.batch_size):
-                rows = order[begin : begin + config.batch_size]
-                parameters, memory, one, right = step(parameters, memory, masks, x[rows], targets[rows], rate)
-                loss, hits = loss + one, hits + right
-            if not np.isfinite([float(loss), *(float(array.sum()) for array in jax.tree.leaves(parameters))]).all():
-                raise TrainingDivergedError(f"the loss became {float(loss)} in epoch {epoch + 1}; lower learning_rate")
-            predicted = np.asarray(predict(parameters, masks, dataset.x_test))
-            history["loss"].append(float(loss) / samples)
-            history["train_accuracy"].append(int(hits) / samples)
-            history["test_accuracy"].append(float(np.mean(predicted == dataset.y_test)))
-        arrays = [np.asarray(weights)[tuple(g.edges().T)] for (weights, _), g in zip(parameters, topology, strict=True)]
-        return TrainingResult(
-            trainer=self.name,
-            config=config,
-            correct=int((predicted == dataset.y_test).sum()),
-            total=len(predicted),
-            train_accuracy=float(np.mean(np.asarray(predict(parameters, masks, x)) == labels)),
-            history={name: tuple(values) for name, values in history.items()},
-            weights=sparse_weights(topology, arrays),
-            biases=tuple(np.array(bias) for _, bias in parameters),
+        learner = JaxLearner(topology, dataset, config)
+        trained = run_course(learner, config, len(dataset.y_train), dataset.y_test)
+        arrays, depth = learner.parameters(), len(topology)
+        return trained.to_result(
+            self.name,
+            topology,
+            dataset,
+            config,
+            weights=[array[tuple(graph.edges().T)] for array, graph in zip(arrays[:depth], topology, strict=True)],
+            biases=arrays[depth:],
             seconds=time.perf_counter() - started,
             device=str(jax.devices()[0]),
-            versions={package: version(package) for package in ("topograph", "numpy", "jax", "optax")},
-            balanced_accuracy=balanced_accuracy(predicted, dataset.y_test),
+            packages=("numpy", "jax", "optax"),
         )

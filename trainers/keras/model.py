@@ -15,11 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 from topograph.topology import Topology
-from trainers.config import TrainingConfig
+from trainers.config import LEAK, TrainingConfig
 from trainers.initialization import dropout_generator, initial_weights
 from trainers.keras.layer import MaskedDense, keras
 
-_LEAK, _DECAY, _EPSILON = 0.01, 0.999, 1e-8
+_DECAY, _EPSILON = 0.999, 1e-8
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def _activation(number: int, topology: Topology, config: TrainingConfig) -> Any:
     if last and config.loss == "cross_entropy":
         return None  # the loss takes logits: Keras would cut probabilities at 1e-7
     name = config.output_activation if last else config.activation
-    return partial(keras.ops.leaky_relu, negative_slope=_LEAK) if name == "leaky_relu" else name
+    return partial(keras.ops.leaky_relu, negative_slope=LEAK) if name == "leaky_relu" else name
 
 
 class Loss(keras.losses.Loss):  # type: ignore[misc, unused-ignore]

@@ -15,6 +15,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from topograph.errors import TopologyMismatchError
 from topograph.topology import Topology
 from trainers.config import TrainingConfig
+from trainers.course import run_course
+from trainers.result import sparse_weights
 
 
 class SparseMLPClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -104,7 +106,7 @@ class SparseMLPClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             When the topology given does not begin with the features and end with the classes.
         InvalidParameterError, TrainingDivergedError
         """
-        from trainers.numpy_sparse.training import fit
+        from trainers.numpy_sparse.learner import SparseLearner
 
         X, y = validate_data(self, X, y, dtype=np.float32, order="C")
         check_classification_targets(y)
@@ -117,10 +119,12 @@ class SparseMLPClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             output_activation="softmax", loss="cross_entropy", dropout_input=self.dropout_input,
             dropout_hidden=self.dropout_hidden, validation=self.validation, patience=self.patience, seed=seed,
         )  # fmt: skip
-        trained = fit(self.topology_, X, labels.astype(np.int64), config)
+        learner = SparseLearner(self.topology_, config, X, labels.astype(np.int64))
+        trained = run_course(learner, config, len(X))
         self._config = config
-        self.weights_, self.biases_ = trained.network.weights(), trained.network.biases()
-        self.loss_curve_ = trained.history["loss"]
+        self.weights_ = sparse_weights(self.topology_, learner.network.weights())
+        self.biases_ = learner.network.biases()
+        self.loss_curve_ = list(trained.history["loss"])
         self.n_iter_ = len(self.loss_curve_)
         return self
 
@@ -132,7 +136,8 @@ class SparseMLPClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self)
         X = validate_data(self, X, dtype=np.float32, order="C", reset=False)
         samples = gather_samples(X)
-        network = SparseNetwork(self.topology_, self._config, samples.sparse, self.weights_, self.biases_)
+        weights = [layer.data for layer in self.weights_]
+        network = SparseNetwork(self.topology_, self._config, samples.sparse, weights, self.biases_)
         probabilities: npt.NDArray[np.float32] = network.predict(samples, np.arange(len(X)))
         return probabilities
 

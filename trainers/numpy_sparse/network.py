@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import scipy.sparse as sp
 from numba import config as _numba_config
 
 from topograph.topology import Topology
@@ -18,7 +17,6 @@ from trainers.numpy_sparse import epochs, neurons
 from trainers.numpy_sparse.lanes import LANES
 from trainers.numpy_sparse.plan import Float, Rule, Samples, Setting, State, Work, arrange, frozen, lanes
 from trainers.numpy_sparse.team import Team
-from trainers.result import sparse_weights
 
 _ACTIVATIONS = {
     "sigmoid": neurons.SIGMOID,
@@ -45,6 +43,9 @@ class SparseNetwork:
         Whether inputs that are 0 for all samples of a tile should be passed over.
     weights, biases
         Where it starts, as `weights` and `biases` return them; else as `trainers.initialization` draws.
+    threads
+        Number of threads that share the tiles of a batch; by default one, and for a million edges or more as many as
+        ``NUMBA_NUM_THREADS`` and the tiles allow.
     """
 
     def __init__(
@@ -52,8 +53,9 @@ class SparseNetwork:
         topology: Topology,
         config: TrainingConfig,
         skip_inputs: bool = False,
-        weights: Sequence[sp.csr_array] | None = None,
+        weights: Sequence[Float] | None = None,
         biases: Sequence[Float] = (),
+        threads: int | None = None,
     ) -> None:
         self.topology, self.config = topology, config
         self._dtype = dtype = np.dtype(config.dtype)
@@ -71,7 +73,7 @@ class SparseNetwork:
             bias_velocity=np.zeros(neurons, dtype),
             bias_second=np.zeros(neurons if adam else 0, dtype),
         )
-        values = initial_weights(topology, config) if weights is None else [layer.data for layer in weights]
+        values = initial_weights(topology, config) if weights is None else weights
         for layer, drawn in enumerate(values):
             self.state.weights[self._edges(layer)][self._places[layer]] = drawn
         for bias, given in zip(self._biases(), biases, strict=False):
@@ -94,8 +96,9 @@ class SparseNetwork:
             below_one=1 - np.finfo(dtype).epsneg,
         )
         self._steps = 0
-        tiles = -(-config.batch_size // LANES)
-        threads = min(_numba.NUMBA_NUM_THREADS, tiles) if topology.n_edges >= _LARGE else 1
+        if threads is None:
+            tiles = -(-config.batch_size // LANES)
+            threads = min(_numba.NUMBA_NUM_THREADS, tiles) if topology.n_edges >= _LARGE else 1
         self._team = Team(threads, self.state, self.work) if threads > 1 else None
 
     def train_epoch(
@@ -144,7 +147,7 @@ class SparseNetwork:
         """A copy of all weights and biases."""
         return self.state.weights.copy(), self.state.bias.copy()
 
-    def set_parameters(self, parameters: tuple[Float, Float]) -> None:
+    def set_parameters(self, parameters: Sequence[Float]) -> None:
         """Go back to a copy."""
         self.state.weights[:], self.state.bias[:] = parameters
 
@@ -166,10 +169,9 @@ class SparseNetwork:
                     return layer + 1
         return len(self.topology)
 
-    def weights(self) -> tuple[sp.csr_array, ...]:
-        """The weights of each layer, inputs × outputs, every connection stored."""
-        in_edge_order = [self.state.weights[self._edges(layer)][place] for layer, place in enumerate(self._places)]
-        return sparse_weights(self.topology, in_edge_order)
+    def weights(self) -> tuple[Float, ...]:
+        """The weights of each layer, in the order of ``graph.edges()``."""
+        return tuple(self.state.weights[self._edges(layer)][place] for layer, place in enumerate(self._places))
 
     def biases(self) -> tuple[Float, ...]:
         """The biases of each layer."""

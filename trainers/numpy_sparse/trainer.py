@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import time
-from importlib.metadata import version
-from typing import TYPE_CHECKING
-
-import numpy as np
 
 from topograph.topology import Topology
 from trainers.config import TrainingConfig
+from trainers.course import run_course
 from trainers.datasets import Dataset
-from trainers.protocol import EVERYTHING, check_fit, check_offered
-from trainers.result import TrainingResult, balanced_accuracy
-
-if TYPE_CHECKING:
-    from trainers.numpy_sparse.network import SparseNetwork
+from trainers.protocol import EVERYTHING, check_offered, check_topology
+from trainers.result import TrainingResult
 
 
 class NumpyTrainer:
@@ -34,31 +28,20 @@ class NumpyTrainer:
     def train(self, topology: Topology, dataset: Dataset, config: TrainingConfig) -> TrainingResult:
         """See `trainers.protocol.Trainer`; what diverged names the layer too."""
         check_offered(self.name, config, EVERYTHING)
-        check_fit(topology, dataset)
+        check_topology(topology, dataset)
         started = time.perf_counter()
-        # numba is imported here, on first use
-        from trainers.numpy_sparse.plan import gather_samples
-        from trainers.numpy_sparse.training import fit
+        from trainers.numpy_sparse.learner import SparseLearner  # imports numba: on first use
 
-        test, order = gather_samples(dataset.x_test), np.arange(len(dataset.x_test))
-
-        def watch(network: SparseNetwork) -> dict[str, float]:
-            predicted = network.predict(test, order).argmax(axis=1)
-            return {"test_accuracy": float(np.mean(predicted == dataset.y_test))}
-
-        trained = fit(topology, dataset.x_train, dataset.y_train, config, watch)
-        predicted = trained.network.predict(test, order).argmax(axis=1)
-        return TrainingResult(
-            trainer=self.name,
-            config=config,
-            correct=int(np.count_nonzero(predicted == dataset.y_test)),
-            total=len(dataset.y_test),
-            train_accuracy=trained.train_accuracy,
-            history={name: tuple(values) for name, values in trained.history.items()},
-            weights=trained.network.weights(),
-            biases=trained.network.biases(),
+        learner = SparseLearner(topology, config, dataset.x_train, dataset.y_train, dataset.x_test)
+        trained = run_course(learner, config, len(dataset.y_train), dataset.y_test)
+        return trained.to_result(
+            self.name,
+            topology,
+            dataset,
+            config,
+            weights=learner.network.weights(),
+            biases=learner.network.biases(),
             seconds=time.perf_counter() - started,
             device="cpu",
-            versions={package: version(package) for package in ("topograph", "numpy", "scipy", "numba")},
-            balanced_accuracy=balanced_accuracy(predicted, dataset.y_test),
+            packages=("numpy", "scipy", "numba"),
         )

@@ -10,13 +10,11 @@ import numpy.typing as npt
 
 from topograph.packages import require
 from topograph.topology import Topology
-from trainers.config import TrainingConfig
+from trainers.config import LEAK, TrainingConfig
 from trainers.initialization import initial_weights
 from trainers.pytorch.layers import Layer, MaskedLayer, SparseLayer
 
 torch: Any = require("torch", "torch")
-
-_LEAK = 0.01
 
 
 class Stack:
@@ -167,6 +165,11 @@ class Stack:
         """Of each network: the weights of its layers, in the order of ``graph.edges()``."""
         return [list(values) for values in zip(*(layer.of_each(layer.weights) for layer in self.layers), strict=True)]
 
+    def each_bias(self) -> list[list[npt.NDArray[np.floating[Any]]]]:
+        """The biases of each network's layers."""
+        biases = [bias.detach().cpu().numpy() for bias in self.biases]
+        return [[bias[number].copy() for bias in biases] for number in range(self._networks)]
+
     def memory(self) -> list[list[npt.NDArray[np.floating[Any]]]]:
         """What the optimizer remembers of each layer's weights, as it lies in memory."""
         return [
@@ -183,7 +186,7 @@ def _activate(name: str, z: Any) -> Any:
     if name == "softmax":
         return torch.softmax(z, -1)
     if name == "leaky_relu":
-        return torch.nn.functional.leaky_relu(z, _LEAK)
+        return torch.nn.functional.leaky_relu(z, LEAK)
     return z if name == "linear" else getattr(torch, name)(z)
 
 
@@ -198,5 +201,5 @@ def _differentiate(name: str, delta: Any, y: Any) -> Any:
     if name == "relu":
         return torch.ops.aten.threshold_backward(delta, y, 0)
     if name == "leaky_relu":
-        return torch.ops.aten.leaky_relu_backward(delta, y, _LEAK, True)
+        return torch.ops.aten.leaky_relu_backward(delta, y, LEAK, True)
     return delta

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Sequence
-from importlib.metadata import version
 from importlib.util import find_spec
 from typing import Any
 
@@ -16,8 +15,8 @@ from topograph.errors import InvalidParameterError, MissingDependencyError, Trai
 from topograph.topology import Topology
 from trainers.config import TrainingConfig
 from trainers.datasets import Dataset
-from trainers.protocol import EVERYTHING, check_fit, check_offered, check_stack
-from trainers.result import TrainingResult, balanced_accuracy, sparse_weights
+from trainers.protocol import EVERYTHING, check_offered, check_stack, check_topology
+from trainers.result import TrainingResult
 
 MODES = ("masked", "sparse")
 _CACHE = 8e6  # bytes that a processor works on without waiting for memory
@@ -70,7 +69,7 @@ class PyTorchTrainer:
         check_stack(topologies, configs)
         for topology, config in zip(topologies, configs, strict=True):
             check_offered(self.name, config, EVERYTHING)
-            check_fit(topology, dataset)
+            check_topology(topology, dataset)
         if not topologies:
             return []
         device = self._find_device(configs[0])
@@ -84,35 +83,28 @@ class PyTorchTrainer:
     def _train_stack(
         self, topologies: Sequence[Topology], dataset: Dataset, configs: Sequence[TrainingConfig], device: Any
     ) -> list[TrainingResult | TrainingError]:
-        from trainers.pytorch.training import Course
+        from trainers.pytorch.training import StackCourse
 
         started = time.perf_counter()
-        trained = Course(topologies, dataset, configs, device, self.mode == "sparse", self.compile).run()
+        course = StackCourse(topologies, dataset, configs, device, self.mode == "sparse", self.compile)
+        trained, weights, biases = course.run(), course.stack.weights(), course.stack.each_bias()
         seconds = (time.perf_counter() - started) / len(topologies)
-        versions = {package: version(package) for package in ("topograph", "numpy", "torch")}
-        results: list[TrainingResult | TrainingError] = []
-        for number, (topology, config) in enumerate(zip(topologies, configs, strict=True)):
-            error = trained.errors[number]
-            predicted = trained.predicted[number]
-            results.append(
-                error
-                if error is not None
-                else TrainingResult(
-                    trainer=self.name,
-                    config=config,
-                    correct=int(np.count_nonzero(predicted == dataset.y_test)),
-                    total=len(dataset.y_test),
-                    train_accuracy=float(trained.train_accuracies[number]),
-                    history={name: tuple(values) for name, values in trained.histories[number].items()},
-                    weights=sparse_weights(topology, trained.weights[number]),
-                    biases=tuple(trained.biases[number]),
-                    seconds=seconds,
-                    device=_describe(device),
-                    versions=versions,
-                    balanced_accuracy=balanced_accuracy(predicted, dataset.y_test),
-                )
+        return [
+            one
+            if isinstance(one, TrainingError)
+            else one.to_result(
+                self.name,
+                topologies[number],
+                dataset,
+                configs[number],
+                weights=weights[number],
+                biases=biases[number],
+                seconds=seconds,
+                device=_describe(device),
+                packages=("numpy", "torch"),
             )
-        return results
+            for number, one in enumerate(trained)
+        ]
 
     def _find_device(self, config: TrainingConfig) -> Any:
         import torch

@@ -1,9 +1,8 @@
-"""The course of a stack's training: epochs, schedule, dropout, validation, early stopping, divergence."""
+"""The course of a stack's training: one epoch for all networks, then each network's own progress."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,40 +12,15 @@ from topograph.errors import TrainingError
 from topograph.packages import require
 from topograph.topology import Topology
 from trainers.config import TrainingConfig
+from trainers.course import Progress, Trained
 from trainers.datasets import Dataset
 from trainers.initialization import batch_order, dropout_generator, dropout_mask, validation_split
 from trainers.pytorch.stack import Stack
 from trainers.schedule import learning_rate_at
-from trainers.stopping import EarlyStopping, diverged
 
 torch: Any = require("torch", "torch")
 
-History = dict[str, list[float]]
 _AT_ONCE = 2**26  # numbers that an evaluation has in memory at once
-
-
-@dataclass(frozen=True)
-class Trained:
-    """Networks after training.
-
-    Parameters
-    ----------
-    histories, errors
-        Of each network: its course, and what ended it, if anything did.
-    weights, biases
-        Of each network: an array a layer.
-    predicted
-        Labels of the test samples, one row a network.
-    train_accuracies
-        Of each network on the samples that it learnt from.
-    """
-
-    histories: list[History]
-    errors: list[TrainingError | None]
-    weights: list[list[npt.NDArray[np.floating[Any]]]]
-    biases: list[list[npt.NDArray[np.floating[Any]]]]
-    predicted: npt.NDArray[np.int64]
-    train_accuracies: npt.NDArray[np.float64]
 
 
 class Samples:
@@ -67,7 +41,7 @@ class Samples:
         return x.view(*shape, -1), targets.view(*shape, -1), self.labels.index_select(0, flat).view(shape)
 
 
-class Course:
+class StackCourse:
     """Networks of one shape while they are trained on a data set."""
 
     def __init__(
@@ -88,48 +62,38 @@ class Course:
         self._learning = np.stack([learning for learning, _ in splits])
         self._watched = np.stack([watched for _, watched in splits])
 
-    def run(self) -> Trained:
-        """All epochs."""
+    def run(self) -> list[Trained | TrainingError]:
+        """All epochs; what became of each network."""
         config, networks = self.config, range(len(self.configs))
-        histories: list[History] = [{} for _ in networks]
-        errors: list[TrainingError | None] = [None for _ in networks]
-        stoppings = [EarlyStopping(one) for one in self.configs]
-        going = np.ones(len(self.configs), dtype=bool)
+        progress = [Progress(one) for one in self.configs]
         best = self.stack.parameters() if config.patience else []
         for epoch in range(config.epochs):
             values = self._train_epoch(epoch)
-            finite = np.isfinite(values["loss"]) & self.stack.finite()
-            for number in map(int, np.flatnonzero(going & ~finite)):
-                errors[number] = diverged(float(values["loss"][number]), epoch, self.configs[number])
-            going &= finite
-            if not going.any():
+            finite = self.stack.finite()
+            for number in networks:
+                progress[number].check_finite(epoch, float(values["loss"][number]), bool(finite[number]))
+            if not any(one.going for one in progress):
                 break
             values["test_accuracy"] = (self._predict(self._test) == self._test.labels).double().mean(1).cpu().numpy()
             if self._watched.size:
                 watched = torch.from_numpy(self._watched).to(self._test.x.device)
                 values["validation_loss"], values["validation_accuracy"] = self._evaluate(watched)
-            improved = np.zeros(len(going), dtype=bool)
-            for number in map(int, np.flatnonzero(going)):
-                for name, each in values.items():
-                    histories[number].setdefault(name, []).append(float(each[number]))
-                if config.patience:
-                    improved[number] = stoppings[number].improved(epoch, histories[number]["validation_loss"][-1])
-                    going[number] = improved[number] or not stoppings[number].over(epoch)
+            improved = np.zeros(len(progress), dtype=bool)
+            for number in networks:
+                if progress[number].going:
+                    each = {name: float(value[number]) for name, value in values.items()}
+                    improved[number] = progress[number].record(epoch, each)
             if config.patience:
                 self.stack.keep(best, improved)
-                if not going.any():
+                if not any(one.going for one in progress):
                     break
         if config.patience:
             self.stack.restore(best)
-        biases = [bias.detach().cpu().numpy() for bias in self.stack.biases]
-        return Trained(
-            histories,
-            errors,
-            self.stack.weights(),
-            [[bias[number].copy() for bias in biases] for number in networks],
-            self._predict(self._test).cpu().numpy(),
-            self._train_accuracies(),
-        )
+        predicted, accuracies = self._predict(self._test).cpu().numpy(), self._train_accuracies()
+        return [
+            one.error or Trained(one.history, float(accuracies[number]), predicted[number])
+            for number, one in enumerate(progress)
+        ]
 
     def _train_epoch(self, epoch: int) -> dict[str, npt.NDArray[np.float64]]:
         """One pass over the training samples: each network's mean loss and accuracy as they ran."""

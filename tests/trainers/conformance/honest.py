@@ -8,7 +8,7 @@ from topograph.errors import TrainingDivergedError
 from trainers import TrainingResult
 from trainers.conformance.reference import DenseMasked
 from trainers.initialization import batch_order, dropout_generator, validation_split
-from trainers.protocol import ANY, EVERYTHING, check_fit, check_offered
+from trainers.protocol import ANY, EVERYTHING, check_offered, check_topology
 from trainers.result import balanced_accuracy, sparse_weights
 from trainers.schedule import learning_rate_at
 from trainers.stopping import EarlyStopping
@@ -21,7 +21,7 @@ class HonestTrainer:
 
     def refuse(self, topology, dataset, config):
         check_offered(self.name, config, self.offered)
-        check_fit(topology, dataset)
+        check_topology(topology, dataset)
 
     def order(self, samples, epoch, config):
         return batch_order(samples, epoch, config)

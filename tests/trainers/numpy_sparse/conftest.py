@@ -25,9 +25,9 @@ def make_task():
 def start():
     """A network with its samples, and a function that trains it for one epoch."""
 
-    def begin(topology, config, x, labels):
+    def begin(topology, config, x, labels, threads=None):
         samples = gather_samples(x)
-        network = SparseNetwork(topology, config, skip_inputs=samples.sparse)
+        network = SparseNetwork(topology, config, skip_inputs=samples.sparse, threads=threads)
 
         def train(epoch, rate=config.learning_rate):
             order, dropout = batch_order(len(x), epoch, config), dropout_generator(epoch, config)

@@ -7,6 +7,7 @@ import topograph as tg
 from trainers import TrainingConfig
 from trainers.conformance.reference import DenseMasked
 from trainers.numpy_sparse.plan import BLOCKS
+from trainers.result import sparse_weights
 
 SETUPS = {
     "paper": {},
@@ -24,10 +25,8 @@ SETUPS = {
 def largest_difference(network, reference):
     """Over all weights and biases, relative to the largest of the layer."""
     worst = 0.0
-    for sparse, dense in zip(
-        (*network.weights(), *network.biases()), (*reference.weights, *reference.biases), strict=True
-    ):
-        sparse = sparse if isinstance(sparse, np.ndarray) else sparse.toarray()
+    weights = [layer.toarray() for layer in sparse_weights(network.topology, network.weights())]
+    for sparse, dense in zip((*weights, *network.biases()), (*reference.weights, *reference.biases), strict=True):
         worst = max(worst, np.abs(sparse - dense).max() / max(np.abs(dense).max(), 1e-30))
     return worst
 

@@ -3,7 +3,7 @@ import pytest
 
 from trainers import TrainingConfig
 from trainers.conformance.reference import DenseMasked
-from trainers.numpy_sparse.team import Team
+from trainers.result import sparse_weights
 
 
 @pytest.mark.parametrize("zeros", [0.0, 0.8])
@@ -13,13 +13,12 @@ def test_threads_share_a_batch(topology, make_task, start, setup, zeros):
     x, labels = make_task(400, 40, 4, zeros)
     results = []
     for _ in range(2):
-        network, _, train = start(topology, config, x, labels)
-        network._team = Team(3, network.state, network.work)
+        network, _, train = start(topology, config, x, labels, threads=3)
         reference = DenseMasked(topology, config)
         for epoch in range(10):
             loss, _ = train(epoch)
             assert loss == pytest.approx(reference.train_epoch(x, labels, epoch), rel=1e-10)
-        for sparse, dense in zip(network.weights(), reference.weights, strict=True):
+        for sparse, dense in zip(sparse_weights(topology, network.weights()), reference.weights, strict=True):
             np.testing.assert_allclose(sparse.toarray(), dense, rtol=1e-8, atol=1e-12)
         results.append(network.state.weights.tobytes())
     assert results[0] == results[1]

@@ -1,0 +1,105 @@
+"""`KerasLearner`: a Keras model with its data, as `trainers.course` asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from topograph.topology import Topology
+from trainers.config import TrainingConfig
+from trainers.datasets import Dataset
+from trainers.initialization import dropout_generator, dropout_mask
+from trainers.keras.choosing import quiet
+from trainers.keras.layer import keras
+from trainers.keras.model import build_model, losses
+
+Array = npt.NDArray[Any]
+_AT_ONCE = 10_000  # samples per prediction call
+
+
+class KerasLearner:
+    """A model of the topology's layers to train on a data set."""
+
+    def __init__(self, topology: Topology, dataset: Dataset, config: TrainingConfig) -> None:
+        self._topology, self._data, self._config = topology, dataset, config
+        self._model = build_model(topology, config)
+        self._targets = np.eye(dataset.n_classes, dtype=config.dtype)[dataset.y_train]
+
+    def train_epoch(self, epoch: int, order: npt.NDArray[np.int64], rate: float) -> tuple[float, float]:
+        """See `trainers.course.Learner`."""
+        config, model = self._config, self._model.trained
+        if float(_numpy(model.optimizer.learning_rate)) != np.float32(rate):
+            model.optimizer.learning_rate = rate
+        x = [self._data.x_train[order].astype(config.dtype, copy=False), *self._factors(epoch, len(order))]
+        logs = model.fit(
+            x if len(x) > 1 else x[0], self._targets[order], config.batch_size, shuffle=False, verbose=0
+        ).history
+        return float(logs["loss"][-1]), float(logs["accuracy"][-1])
+
+    def evaluate(self, samples: npt.NDArray[np.int64]) -> tuple[float, float]:
+        """See `trainers.course.Learner`."""
+        outputs, labels = self._outputs(self._data.x_train[samples]), self._data.y_train[samples]
+        return losses(outputs, labels, self._config), float(np.mean(outputs.argmax(axis=1) == labels))
+
+    def predict(self) -> npt.NDArray[np.int64]:
+        """See `trainers.course.Learner`."""
+        return np.asarray(self._outputs(self._data.x_test).argmax(axis=1))
+
+    def parameters(self) -> list[Array]:
+        """See `trainers.course.Learner`."""
+        return [_numpy(variable) for variable in self._model.trained.trainable_variables]
+
+    def set_parameters(self, parameters: Sequence[Array]) -> None:
+        """See `trainers.course.Learner`."""
+        for variable, array in zip(self._model.trained.trainable_variables, parameters, strict=True):
+            variable.assign(array)
+
+    def weights(self) -> list[Array]:
+        """The weights of each layer, in the order of ``graph.edges()``."""
+        layers = zip(self._model.layers, self._topology, strict=True)
+        return [layer.masked_kernel()[tuple(graph.edges().T)] for layer, graph in layers]
+
+    def biases(self) -> list[Array]:
+        """The biases of each layer; zeros without biases."""
+        return [
+            np.zeros(layer.units, self._config.dtype) if layer.bias is None else _numpy(layer.bias)
+            for layer in self._model.layers
+        ]
+
+    def device(self) -> str:
+        """Where the model is."""
+        value = self._model.layers[0].kernel.value
+        if keras.config.backend() == "jax":
+            return ", ".join(sorted(str(device) for device in value.devices()))
+        return str(value.device)
+
+    def _factors(self, epoch: int, samples: int) -> list[Array]:
+        """Dropout as the contract draws it, step by step, layer by layer: one array per layer, samples in rows."""
+        config, dropped = self._config, self._model.dropped
+        if not dropped:
+            return []
+        generator = dropout_generator(epoch, config)
+        drawn: dict[int, list[Array]] = {number: [] for number in dropped}
+        for begin in range(0, samples, config.batch_size):
+            size = min(config.batch_size, samples - begin)
+            for number, width in dropped.items():
+                rate = config.dropout_hidden if number else config.dropout_input
+                drawn[number].append(dropout_mask(generator, (width, size), rate, config.dtype).T)
+        return [np.concatenate(parts) for parts in drawn.values()]
+
+    def _outputs(self, x: npt.NDArray[np.float32]) -> Array:
+        """Outputs for samples in rows: probabilities, or logits with cross-entropy."""
+        x = x.astype(self._config.dtype, copy=False)
+        network = self._model.asked
+        with quiet():
+            return np.concatenate(
+                [network.predict_on_batch(x[begin : begin + _AT_ONCE]) for begin in range(0, len(x), _AT_ONCE)]
+            )
+
+
+def _numpy(variable: Any) -> Array:
+    with quiet():
+        return np.array(keras.ops.convert_to_numpy(variable.value))

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
 BELOW = {"topograph": {"trainers", "analysis"}, "trainers": {"analysis"}, "analysis": set()}
-FRAMEWORKS = ("torch", "keras", "tensorflow", "jax", "dask", "onnx", "numba", "safetensors", "h5py")
+EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+FRAMEWORKS = ("tensorflow", "numba", "safetensors") + tuple(
+    re.split(r"[^\w.-]", requirement)[0]
+    for extra, requirements in EXTRAS.items()
+    if extra not in ("all", "dev", "docs", "notebooks")
+    for requirement in requirements
+)
 
 
 def imported(path: Path) -> set[str]:

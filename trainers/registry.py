@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 from importlib.metadata import EntryPoint
+from typing import TYPE_CHECKING
 
 from topograph.errors import MissingDependencyError, PluginError, UnknownNameError
 from topograph.plugins import load_plugin, registered
-from trainers.protocol import Trainer
+from trainers.protocol import MultiTrainer, Trainer
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 GROUP = "topograph.trainers"
 
@@ -23,16 +28,16 @@ def available_trainers() -> tuple[str, ...]:
 
 
 def get_trainer(trainer: str | Trainer) -> Trainer:
-    """Look a trainer up by name; an object that is one already passes through.
+    """Look a trainer up by name; a trainer object passes through.
 
     Raises
     ------
     UnknownNameError
-        When there is none of that name; the message lists those there are.
+        When no trainer has that name; the message lists the registered ones.
     MissingDependencyError
-        When what it needs is not installed; the message names the extra that brings it.
+        When a package that it needs is not installed; the message names the extra that brings it.
     PluginError
-        When it cannot be loaded, or is no trainer.
+        When it cannot be loaded, or is not a trainer.
 
     Examples
     --------
@@ -53,34 +58,40 @@ def get_trainer(trainer: str | Trainer) -> Trainer:
     return _make(entries[trainer])
 
 
-def describe_trainers() -> dict[str, str]:
-    """All registered trainers, also those that cannot be used here: name → why not, empty for those that can.
+def describe_trainers() -> pd.DataFrame:
+    """All registered trainers, including those that cannot be used here: one row per trainer, indexed by name.
+
+    Columns: ``summary`` (first line of its documentation), ``many`` (whether it has `MultiTrainer.train_many`),
+    ``reason`` (why it cannot be used, with what to install; empty where it can).
 
     Examples
     --------
-    >>> describe_trainers()["numpy"]
-    ''
+    >>> describe_trainers().loc["numpy", ["many", "reason"]].to_list()
+    [False, '']
     """
-    found = {}
+    import pandas as pd
+
+    rows = {}
     for name, entry in sorted(registered(GROUP).items()):
         try:
-            _make(entry)
-            found[name] = ""
+            trainer = _make(entry)
+            summary = (inspect.getdoc(type(trainer)) or "").partition("\n")[0]
+            rows[name] = {"summary": summary, "many": isinstance(trainer, MultiTrainer), "reason": ""}
         except (MissingDependencyError, PluginError) as error:
-            found[name] = str(error)
-    return found
+            rows[name] = {"summary": "", "many": False, "reason": str(error)}
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("trainer")
 
 
 def _make(entry: EntryPoint) -> Trainer:
     make = load_plugin(entry)
     try:
-        found = make()
+        trainer = make()
     except MissingDependencyError:
         raise
-    except Exception as error:  # a stranger's: whatever it raises, the others can still be used
+    except Exception as error:  # others' code: whatever it raises, the other trainers can still be used
         raise PluginError(
             f"the plug-in {entry.name!r} ({entry.value}) failed: {type(error).__name__}: {error}"
         ) from error
-    if not isinstance(found, Trainer):
+    if not isinstance(trainer, Trainer):
         raise PluginError(f"the plug-in {entry.name!r} ({entry.value}) has no name or no method train")
-    return found
+    return trainer

@@ -36,9 +36,9 @@ def list_names(options: argparse.Namespace) -> None:
     elif options.what == "trainers":
         from trainers import describe_trainers
 
-        found = describe_trainers()
-        text = "\n".join(f"{name}  ({missing})" if missing else name for name, missing in found.items())
-        say(options, text, [{"trainer": name, "missing": missing} for name, missing in found.items()])
+        reasons = describe_trainers()["reason"]
+        text = "\n".join(f"{name}  ({reason})" if reason else str(name) for name, reason in reasons.items())
+        say(options, text, [{"trainer": name, "reason": reason} for name, reason in reasons.items()])
     else:
         from trainers.datasets import available_datasets
 

@@ -163,7 +163,7 @@ def test_every_command_speaks_json(tmp_path, monkeypatch, capsys):
 
     assert {"construction": "dense", "summary": "all outputs"}.items() <= answer("list", "constructions")[4].items()
     assert "formula" in answer("list", "metrics")[0]
-    assert {"trainer": "numpy", "missing": ""} in answer("list", "trainers")
+    assert {"trainer": "numpy", "reason": ""} in answer("list", "trainers")
     assert {"dataset": "digits"} in answer("list", "datasets")
     built = answer("build", "dense", "--sizes", "64,4,10", "--out", "t.npz")
     assert (built["sizes"], built["layers"][0]["n_edges"]) == ([64, 4, 10], 256)

@@ -38,13 +38,13 @@ def _strangers(monkeypatch):
 
 @pytest.mark.usefixtures("_strangers")
 def test_what_cannot_be_used_is_listed_with_the_reason(capsys):
-    found = describe_trainers()
+    found = describe_trainers()["reason"]
     assert found["numpy"] == ""
     assert "topograph[nothing]" in found["needy"]
     assert "ZeroDivisionError: in its own code" in found["broken"]
     assert "no_such_package_at_all" in found["gone"]
     assert "no name or no method train" in found["odd"]
-    assert set(found) == set(available_trainers())
+    assert set(found.index) == set(available_trainers())
     assert main(["list", "trainers"]) == 0
     printed = capsys.readouterr().out
     assert "numpy\n" in printed
@@ -74,7 +74,7 @@ def test_without_frameworks_the_built_ins_are_listed_with_what_to_install(monkey
 
     monkeypatch.setattr(trainer, "find_spec", lambda name: None)
     monkeypatch.setattr(choosing, "find_spec", lambda name: None)
-    found = describe_trainers()
+    found = describe_trainers()["reason"]
     assert "topograph[torch]" in found["pytorch"]
     assert "topograph[torch]" in found["pytorch_sparse"]
     assert "topograph[keras]" in found["keras"]

@@ -8,6 +8,6 @@ the trainer 'numpy' keeps the contract: 2 checks
 """
 
 from trainers.conformance.kit import CHECKS, check_trainer
-from trainers.conformance.report import ConformanceReport, Failure, Outcome
+from trainers.conformance.report import ConformanceReport, Failure, Finding
 
-__all__ = ["CHECKS", "ConformanceReport", "Failure", "Outcome", "check_trainer"]
+__all__ = ["CHECKS", "ConformanceReport", "Failure", "Finding", "check_trainer"]

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from topograph.errors import ConformanceError, UnknownNameError, UnsupportedSettingError
-from trainers.conformance import learning, manners, many, masks, results, settings
-from trainers.conformance.report import ConformanceReport, Failure, Outcome
-from trainers.conformance.session import Doubt, Session
+from trainers.conformance import determinism, divergence, learning, many, masks, results, settings, side_effects
+from trainers.conformance.report import ConformanceReport, Failure, Finding
+from trainers.conformance.session import Mismatch, Session
 from trainers.protocol import Trainer
 from trainers.registry import get_trainer
 
@@ -28,7 +28,7 @@ class Check:
         The words.
     """
 
-    find: Callable[[Session], Iterator[Doubt]]
+    find: Callable[[Session], Iterator[Mismatch]]
     of: str
     words: str
 
@@ -43,7 +43,7 @@ CHECKS = {
     "protocol": Check(results.protocol, "Trainer", "NumPy in, NumPy out: no framework's tensor crosses."),
     "exact_mask": Check(masks.exact_mask, "Trainer", "The mask holds exactly, at every step"),
     "unseen_inputs": Check(masks.unseen_inputs, "Trainer", "momentum never revives a connection"),
-    "same_seed": Check(manners.same_seed, "Trainer", "The same topology, data set and config give the same result"),
+    "same_seed": Check(determinism.same_seed, "Trainer", "The same topology, data set and config give the same result"),
     "gradients": Check(learning.gradients, "TrainingConfig", "mean over outputs and samples of (y − t)²"),
     "first_50_steps": Check(learning.first_50_steps, "Trainer", "so that backends can be compared step by step"),
     "batch_order": Check(learning.batch_order, "Trainer", _DRAWN),
@@ -51,7 +51,7 @@ CHECKS = {
     "later_settings": Check(settings.later_settings, "Trainer", "A setting that it does not offer is refused by name"),
     "early_refusal": Check(settings.early_refusal, "Trainer", "before any sample is read"),
     "inputs_untouched": Check(
-        manners.inputs_untouched,
+        side_effects.inputs_untouched,
         "Trainer",
         "Neither the topology, the data set nor NumPy's global random state",
     ),
@@ -59,7 +59,7 @@ CHECKS = {
     "result_of_weights": Check(results.result_of_weights, "TrainingResult", "Test samples classified correctly"),
     "record": Check(results.record, "Trainer", "The result is complete"),
     "odd_shapes": Check(learning.odd_shapes, "TrainingResult", "with exactly the topology's connections stored"),
-    "divergence": Check(manners.divergence, "Trainer", "raises `TrainingDivergedError` at the end of that epoch"),
+    "divergence": Check(divergence.divergence, "Trainer", "raises `TrainingDivergedError` at the end of that epoch"),
     "learns_digits": Check(learning.learns_digits, "Trainer", "Trains a network on a fixed topology."),
     "train_many": Check(many.train_many, "MultiTrainer", "what ``train`` returns, equal within rounding"),
 }
@@ -93,23 +93,23 @@ def check_trainer(trainer: str | Trainer, *, only: Iterable[str] | None = None) 
         if name not in CHECKS:
             raise UnknownNameError.among("check", name, CHECKS)
     session = Session(get_trainer(trainer))
-    outcomes = tuple(_run(name, CHECKS[name], session) for name in names)
+    findings = tuple(_run(name, CHECKS[name], session) for name in names)
     refused = {name: tuple(values) for name, values in sorted(session.refused.items())}
-    report = ConformanceReport(session.trainer.name, outcomes, refused)
+    report = ConformanceReport(session.trainer.name, findings, refused)
     if report.failures:
         raise ConformanceError(str(report))
     return report
 
 
-def _run(name: str, check: Check, session: Session) -> Outcome:
+def _run(name: str, check: Check, session: Session) -> Finding:
     session.notes.clear()
-    doubts: list[Doubt] = []
+    mismatches: list[Mismatch] = []
     try:
-        doubts.extend(check.find(session))
+        mismatches.extend(check.find(session))
     except UnsupportedSettingError as error:
-        doubts.append(("the paper's settings to be offered", f"UnsupportedSettingError: {error}"))
+        mismatches.append(("the paper's settings to be offered", f"UnsupportedSettingError: {error}"))
     except Exception as error:  # whatever a stranger's trainer raises is a finding
         frame = traceback.extract_tb(error.__traceback__)[-1]
-        doubts.append(("no error", f"{type(error).__name__}: {error} ({frame.filename}, line {frame.lineno})"))
-    failures = tuple(Failure(name, expected, came, check.contract) for expected, came in doubts)
-    return Outcome(name, failures, "; ".join(session.notes))
+        mismatches.append(("no error", f"{type(error).__name__}: {error} ({frame.filename}, line {frame.lineno})"))
+    failures = tuple(Failure(name, expected, came, check.contract) for expected, came in mismatches)
+    return Finding(name, failures, "; ".join(session.notes))

@@ -9,7 +9,7 @@ import numpy as np
 
 from topograph.topology import Topology
 from trainers.conformance.reference import DenseMasked
-from trainers.conformance.session import Doubt, Session, Task, make_data, small_task
+from trainers.conformance.session import Mismatch, Session, Task, make_data, small_task
 from trainers.datasets import load_dataset
 from trainers.initialization import initial_weights
 
@@ -21,7 +21,7 @@ _FORMULAS: tuple[dict[str, Any], ...] = (
 )
 
 
-def gradients(session: Session) -> Iterator[Doubt]:
+def gradients(session: Session) -> Iterator[Mismatch]:
     """What one step over all samples takes away is the gradient of the loss, by finite differences.
 
     The first step of Nesterov's momentum is −η (1 + μ) g, since the velocity begins at 0.
@@ -35,7 +35,7 @@ def gradients(session: Session) -> Iterator[Doubt]:
         result = session.train(task, **settings)
         network = DenseMasked(task.topology, config.replace(dtype="float64"))
         first = initial_weights(task.topology, config)
-        worst: tuple[float, Doubt] | None = None
+        worst: tuple[float, Mismatch] | None = None
         for number, (graph, weights) in enumerate(zip(task.topology, network.weights, strict=True), start=1):
             moved = (first[number - 1].astype(float) - result.weights[number - 1].data) / (eta * (1 + config.momentum))
             slopes = []
@@ -63,14 +63,14 @@ def gradients(session: Session) -> Iterator[Doubt]:
             yield worst[1]
 
 
-def first_50_steps(session: Session) -> Iterator[Doubt]:
+def first_50_steps(session: Session) -> Iterator[Mismatch]:
     """Epochs of a single batch, so that the history holds the loss of each step."""
     task = small_task(8)
     result = session.train(task, epochs=50)
     yield from session.compare(task, result, session.config(epochs=50))
 
 
-def batch_order(session: Session) -> Iterator[Doubt]:
+def batch_order(session: Session) -> Iterator[Mismatch]:
     """Epochs of four batches, the last of them smaller, each in an order of its own."""
     task = small_task(27, seed=3)
     for seed in (0, 7):
@@ -78,7 +78,7 @@ def batch_order(session: Session) -> Iterator[Doubt]:
         yield from session.compare(task, result, session.config(epochs=6, seed=seed))
 
 
-def odd_shapes(session: Session) -> Iterator[Doubt]:
+def odd_shapes(session: Session) -> Iterator[Mismatch]:
     """Layers of one neuron, empty rows and columns, dense layers, none at all; fewer samples than a batch, and one."""
     full, empty = np.ones((4, 4), dtype=bool), np.zeros((4, 4), dtype=bool)
     hollow = full.copy()
@@ -107,7 +107,7 @@ def odd_shapes(session: Session) -> Iterator[Doubt]:
                 yield f"with {words}: {graph.n_edges} weights", f"{weights.nnz}"
 
 
-def learns_digits(session: Session) -> Iterator[Doubt]:
+def learns_digits(session: Session) -> Iterator[Mismatch]:
     """85 % of the handwritten digits, with half of the connections, in numbers of the usual width."""
     topology = Topology.build("random_regular", [64, 30, 10], degrees=[15, 10], seed=0)
     task = Task(topology, load_dataset("digits"))

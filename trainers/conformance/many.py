@@ -8,13 +8,13 @@ import numpy as np
 
 from topograph.errors import InvalidParameterError, TrainingDivergedError
 from topograph.topology import Topology
-from trainers.conformance.manners import BREAKING, breaking_task
-from trainers.conformance.session import Doubt, Session, small_task
+from trainers.conformance.divergence import BREAKING, breaking_task
+from trainers.conformance.session import Mismatch, Session, small_task
 from trainers.protocol import MultiTrainer
 from trainers.result import TrainingResult
 
 
-def train_many(session: Session) -> Iterator[Doubt]:
+def train_many(session: Session) -> Iterator[Mismatch]:
     """Equal to one by one, in order; one that breaks costs no other one; what cannot go together is refused."""
     trainer = session.trainer
     if not isinstance(trainer, MultiTrainer):

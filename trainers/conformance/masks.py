@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from topograph.topology import Topology
-from trainers.conformance.session import Doubt, Session, Task, small_task
+from trainers.conformance.session import Mismatch, Session, Task, small_task
 from trainers.datasets import Dataset
 
 _OPTIMIZERS: tuple[dict[str, Any], ...] = (
@@ -18,7 +18,7 @@ _OPTIMIZERS: tuple[dict[str, Any], ...] = (
 )
 
 
-def exact_mask(session: Session) -> Iterator[Doubt]:
+def exact_mask(session: Session) -> Iterator[Mismatch]:
     """After each of three epochs, each optimizer: the topology's connections are stored, and no others."""
     task = small_task()
     for changes in _OPTIMIZERS:
@@ -34,7 +34,7 @@ def exact_mask(session: Session) -> Iterator[Doubt]:
                     yield expected, f"as many, but in other places, with {changes or 'the paper’s settings'}"
 
 
-def unseen_inputs(session: Session) -> Iterator[Doubt]:
+def unseen_inputs(session: Session) -> Iterator[Mismatch]:
     """An input without connections tells the label, and nothing else does: the network must not come to know it.
 
     Its gradient is large, so that whatever forgets the mask for one step, in a velocity say, can be seen: all samples

@@ -1,4 +1,4 @@
-"""What the checks found: passed, not offered, or failed and why."""
+"""The report of `check_trainer`: for each check, passed or what it found wrong."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Failure:
-    """One thing that is not as the contract has it.
+    """One violation of the contract.
 
     Parameters
     ----------
     check
         Name of the check.
     expected, came
-        What the contract leads to, and what the trainer did.
+        Result that the contract requires, and the trainer's result.
     contract
-        Where the contract says so.
+        Place in the contract that requires it, quoted.
     """
 
     check: str
@@ -30,8 +30,18 @@ class Failure:
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What became of one check; ``note`` says what of it could not be tried, since the trainer refuses it by name."""
+class Finding:
+    """Result of one check.
+
+    Parameters
+    ----------
+    check
+        Name of the check.
+    failures
+        What it found wrong; empty where it passed.
+    note
+        Parts of the check that were left out, since the trainer refuses the settings by name.
+    """
 
     check: str
     failures: tuple[Failure, ...] = ()
@@ -40,33 +50,33 @@ class Outcome:
 
 @dataclass(frozen=True)
 class ConformanceReport:
-    """All outcomes of `check_trainer`.
+    """All findings of `check_trainer`.
 
     Parameters
     ----------
     trainer
-        Its name.
-    outcomes
-        One a check.
+        Name of the trainer.
+    findings
+        One per check.
     refused
         Setting → the values that the trainer refuses by name, as it may.
     """
 
     trainer: str
-    outcomes: tuple[Outcome, ...]
+    findings: tuple[Finding, ...]
     refused: Mapping[str, tuple[object, ...]]
 
     @property
     def failures(self) -> tuple[Failure, ...]:
-        """All that is not as the contract has it."""
-        return tuple(failure for outcome in self.outcomes for failure in outcome.failures)
+        """All violations of the contract."""
+        return tuple(failure for finding in self.findings for failure in finding.failures)
 
     def __str__(self) -> str:
         verdict = "breaks" if self.failures else "keeps"
-        lines = [f"the trainer {self.trainer!r} {verdict} the contract: {len(self.outcomes)} checks"]
-        for outcome in self.outcomes:
-            state = "FAILED" if outcome.failures else "passed"
-            lines.append(f"  {state:11s}  {outcome.check}{f' ({outcome.note})' if outcome.note else ''}")
+        lines = [f"the trainer {self.trainer!r} {verdict} the contract: {len(self.findings)} checks"]
+        for finding in self.findings:
+            state = "FAILED" if finding.failures else "passed"
+            lines.append(f"  {state:11s}  {finding.check}{f' ({finding.note})' if finding.note else ''}")
         if self.refused:
             words = (f"{name}={value!r}" for name, values in self.refused.items() for value in values)
             lines.append(f"  it refuses by name, as it may: {', '.join(words)}")

@@ -11,12 +11,12 @@ import numpy as np
 import scipy.sparse as sp
 
 from trainers.conformance.reference import DenseMasked
-from trainers.conformance.session import Doubt, Session, Task, small_task
+from trainers.conformance.session import Mismatch, Session, Task, small_task
 from trainers.initialization import validation_split
 from trainers.result import TrainingResult, balanced_accuracy
 
 
-def protocol(session: Session) -> Iterator[Doubt]:
+def protocol(session: Session) -> Iterator[Mismatch]:
     """A name, and a result of NumPy arrays and plain numbers."""
     name: Any = session.trainer.name
     if not isinstance(name, str) or not name or name != name.strip():
@@ -49,7 +49,7 @@ def protocol(session: Session) -> Iterator[Doubt]:
         )
 
 
-def history(session: Session) -> Iterator[Doubt]:
+def history(session: Session) -> Iterator[Mismatch]:
     """One number an epoch under each name that the contract has; accuracies as they ran."""
     task = small_task()
     result = session.train(task, epochs=5)
@@ -62,7 +62,7 @@ def history(session: Session) -> Iterator[Doubt]:
         yield f"{result.test_accuracy} as the last test_accuracy", f"{result.history['test_accuracy'][-1]}"
 
 
-def _complete(names: list[str], result: TrainingResult) -> Iterator[Doubt]:
+def _complete(names: list[str], result: TrainingResult) -> Iterator[Mismatch]:
     for name in names:
         values = result.history.get(name, ())
         if len(values) != 5:
@@ -74,7 +74,7 @@ def _complete(names: list[str], result: TrainingResult) -> Iterator[Doubt]:
         yield "one value an epoch of all else in the history", f"other lengths of {', '.join(rest)}"
 
 
-def result_of_weights(session: Session) -> Iterator[Doubt]:
+def result_of_weights(session: Session) -> Iterator[Mismatch]:
     """Counts and accuracies are those of a network with the weights of the result, inputs × outputs."""
     for changes in ({}, {"bias": False}, {"validation": 0.3}, {"patience": 1, "validation": 0.3, "learning_rate": 3.0}):
         if changes and not session.offers(**changes):
@@ -105,7 +105,7 @@ def result_of_weights(session: Session) -> Iterator[Doubt]:
                 yield f"{name} {expected} of the result's own weights ({changes or 'the paper’s settings'})", f"{came}"
 
 
-def record(session: Session) -> Iterator[Doubt]:
+def record(session: Session) -> Iterator[Mismatch]:
     """It survives JSON and pickle, with its weights."""
     result = session.train(Task(small_task().topology, small_task().dataset))
     plain = json.loads(json.dumps(result.to_record(weights=True), allow_nan=False))

@@ -15,7 +15,7 @@ from trainers.datasets import Dataset
 from trainers.protocol import Trainer
 from trainers.result import TrainingResult
 
-Doubt = tuple[str, str]
+Mismatch = tuple[str, str]
 """What was expected, and what came."""
 
 # of the largest number of a layer: what 50 steps of rounding make of different orders of summation, with a wide margin
@@ -76,13 +76,13 @@ class Session:
             return True
         return True
 
-    def compare(self, task: Task, result: TrainingResult, config: TrainingConfig) -> Iterator[Doubt]:
+    def compare(self, task: Task, result: TrainingResult, config: TrainingConfig) -> Iterator[Mismatch]:
         """How a result differs from the reference: losses as they ran, then weights and biases at the end."""
         network, history = train_reference(task.topology, task.dataset, config)
         yield from self.compare_course(history, result)
         yield from self.compare_weights(network, result)
 
-    def compare_course(self, history: dict[str, list[float]], result: TrainingResult) -> Iterator[Doubt]:
+    def compare_course(self, history: dict[str, list[float]], result: TrainingResult) -> Iterator[Mismatch]:
         """The first epoch at which a loss leaves the reference's."""
         for name in ("loss", "validation_loss"):
             found, expected = result.history.get(name, ()), history.get(name, ())
@@ -94,7 +94,7 @@ class Session:
                     yield f"{name} of epoch {epoch}: {wanted:.8g} (the reference's)", f"{came:.8g}"
                     break
 
-    def compare_weights(self, network: DenseMasked, result: TrainingResult) -> Iterator[Doubt]:
+    def compare_weights(self, network: DenseMasked, result: TrainingResult) -> Iterator[Mismatch]:
         """The connection of each layer whose weight is farthest from the reference's, where that is too far."""
         for kind, found, expected in (
             ("weight", [w.toarray() for w in result.weights], network.weights),

@@ -10,7 +10,7 @@ from typing import Any
 from topograph.errors import TopologyMismatchError, UnsupportedSettingError
 from topograph.topology import Topology
 from trainers.config import CHOICES, TrainingConfig
-from trainers.conformance.session import Doubt, Session, small_task
+from trainers.conformance.session import Mismatch, Session, small_task
 from trainers.datasets import Dataset
 
 # each differs from the paper's in the setting named first; the others make it visible or possible
@@ -48,7 +48,7 @@ _CHANGES: tuple[dict[str, Any], ...] = (
 )
 
 
-def settings(session: Session) -> Iterator[Doubt]:
+def settings(session: Session) -> Iterator[Mismatch]:
     """Each setting changed by itself: the course is the reference's, or it is refused by its name."""
     task = small_task(seed=2)
     for changes in _CHANGES:
@@ -91,7 +91,7 @@ class _LaterConfig(TrainingConfig):
     a_later_setting: float = 0.0
 
 
-def later_settings(session: Session) -> Iterator[Doubt]:
+def later_settings(session: Session) -> Iterator[Mismatch]:
     """What nobody knows yet is refused by name: a setting, and a value of each setting that is one of some names."""
     task = small_task()
     later = _LaterConfig(epochs=1, a_later_setting=1.0)
@@ -136,7 +136,7 @@ class _Watched(Dataset):
         return object.__getattribute__(self, name)
 
 
-def early_refusal(session: Session) -> Iterator[Doubt]:
+def early_refusal(session: Session) -> Iterator[Mismatch]:
     """What is refused is refused before a sample is read, and says what does not fit."""
     task = small_task()
     data = task.dataset

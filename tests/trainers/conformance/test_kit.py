@@ -18,7 +18,7 @@ def test_what_keeps_the_contract_passes():
     report = check_trainer(ManyTrainer())
     assert not report.failures
     assert not report.refused
-    assert [outcome.check for outcome in report.outcomes] == list(CHECKS)
+    assert [finding.check for finding in report.findings] == list(CHECKS)
     assert "keeps the contract" in str(report)
 
 

@@ -1,0 +1,24 @@
+"""Checks that the same seed gives the same result, and another seed another one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from trainers.conformance.session import Mismatch, Session, small_task
+from trainers.result import TrainingResult
+
+
+def _bits(result: TrainingResult) -> tuple[object, ...]:
+    arrays = tuple(array.tobytes() for array in (*(weights.data for weights in result.weights), *result.biases))
+    return (*arrays, *sorted(result.history.items()), result.correct, result.train_accuracy)
+
+
+def same_seed(session: Session) -> Iterator[Mismatch]:
+    """The same bits again, another training in between; other weights from another seed."""
+    task = small_task()
+    first, different, again = (session.train(task, epochs=3, seed=seed) for seed in (0, 1, 0))
+    if _bits(first) != _bits(again):
+        names = [name for name, values in first.history.items() if values != again.history.get(name)]
+        yield "the same bits from the same seed", f"others, in {', '.join(names) or 'the weights'}"
+    if _bits(first)[: len(first.weights)] == _bits(different)[: len(different.weights)]:
+        yield "other weights from another seed", "the same"

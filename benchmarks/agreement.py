@@ -2,7 +2,7 @@
 
     TOPOGRAPH_DATA=<folder with mnist/> python benchmarks/agreement.py [--trainers numpy pytorch keras] [--epochs 3]
 
-784-300-10, a tenth of the first layer pair, the second dense; the paper's settings. For each construction: the test
+784-300-10, a tenth of the first layer, the second dense; the paper's settings. For each construction: the test
 accuracies in percent, the largest difference between any two of them in points, and the largest relative difference of
 the losses of any epoch. It fails where they differ by more than 0.1 points or 10⁻³.
 """

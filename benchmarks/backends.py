@@ -2,9 +2,9 @@
 
     TOPOGRAPH_DATA=<folder with mnist/> python benchmarks/backends.py [--samples 10000] [--repeats 5]
 
-784-300-10, a tenth of the first layer pair, batches of 32, the paper's settings, one core. The bare PyTorch loop
+784-300-10, a tenth of the first layer, batches of 32, the paper's settings, one core. The bare PyTorch loop
 multiplies weights by the mask, calls autograd and `torch.optim.SGD`; bare Keras is a layer of twenty lines and one
-`fit`. All take turns in one process, and each ends an epoch with the accuracy on the test samples, as the trainers do.
+`fit`. All take turns in one process, and each ends per epoch with the accuracy on the test samples, as the trainers do.
 The best of the repeats counts, in seconds of the processor.
 """
 

@@ -1,8 +1,8 @@
-"""How many networks an hour: all at once with `train_many`, one by one, a hand-written PyTorch loop, the NumPy backend.
+"""Networks per hour: all at once with `train_many`, one by one, a hand-written PyTorch loop, the NumPy backend.
 
     TOPOGRAPH_DATA=<folder with mnist/> python benchmarks/population.py [--networks 4] [--sizes 784 300 10] [--epochs 1]
 
-MNIST, the paper's settings, a tenth of the first layer pair; every network has connections and a seed of its own. On a
+MNIST, the paper's settings, a tenth of the first layer; every network has edges and a seed of its own. On a
 GPU where there is one (`--device cuda`), and then the NumPy backend beside it on one core. Networks an hour are given
 for the paper's 50 epochs, from the time of the epochs measured here, evaluation included.
 
@@ -107,7 +107,7 @@ def main():
         ),
     }
     seconds = {}
-    print(f"{'-'.join(map(str, sizes))}, {n} samples\n{'':20s} {'networks':>8s} {'s':>8s} {'networks an hour':>17s}")
+    print(f"{'-'.join(map(str, sizes))}, {n} samples\n{'':20s} {'networks':>8s} {'s':>8s} {'networks per hour':>17s}")
     for name, (count, work) in rows.items():
         seconds[name] = measured(work, device) / count
         an_hour = 3600 / (seconds[name] / arguments.epochs * PAPER_EPOCHS)
@@ -119,7 +119,7 @@ def main():
         below = seconds["train_many, masked"] / bound
         best = 3600 / (bound / arguments.epochs * PAPER_EPOCHS)
         print(
-            f"bandwidth {rate / 1e9:.0f} GB/s: at best {best:.0f} networks an hour; train_many is {below:.1f} × below"
+            f"bandwidth {rate / 1e9:.0f} GB/s: at best {best:.0f} networks per hour; train_many is {below:.1f} × below"
         )
     else:
         print("no GPU: how far below its memory's bandwidth train_many is cannot be said here")

@@ -2,7 +2,7 @@
 
     TOPOGRAPH_DATA=<folder with mnist/> python benchmarks/training.py [--epochs 3] [--degrees 30 3]
 
-Batches of 32, sigmoid, squared error, Nesterov momentum, as in the paper; one core; the first layer pair sparse, the
+Batches of 32, sigmoid, squared error, Nesterov momentum, as in the paper; one core; the first layer sparse, the
 second dense. All peers take turns, epoch by epoch; the best epoch counts, after one that is not timed, in seconds of
 the processor, since the clock on the wall measures the neighbours too. The accuracy is the test set's after all
 epochs: equal where a peer starts from the same weights and walks the same batches. Needs torch and keras.
@@ -23,10 +23,10 @@ from trainers import TrainingConfig, load_dataset
 
 
 def compare(degree, data, config, epochs):
-    """Print the table for one density of the first layer pair."""
+    """Print the table for one density of the first layer."""
     construction = "random_regular" if degree < 300 else "dense"
     topology = tg.Topology.build([construction, "dense"], [784, 300, 10], degrees=[degree, 10], seed=0)
-    print(f"\n{topology.architecture}, first layer pair {topology[0].density:.0%}, {epochs} epochs")
+    print(f"\n{topology.architecture}, first layer {topology[0].density:.0%}, {epochs} epochs")
     runs = [kind(topology, data, config) for kind in (Ours, *PEERS)]
     best = dict.fromkeys((run.name for run in runs), np.inf)
     for epoch in range(epochs):
@@ -35,7 +35,7 @@ def compare(degree, data, config, epochs):
             run.train_epoch(epoch)
             if epoch:
                 best[run.name] = min(best[run.name], time.process_time() - started)
-    print(f"{'':28s} {'s an epoch':>10s} {'against ours':>12s} {'accuracy':>9s}")
+    print(f"{'':28s} {'s per epoch':>10s} {'against ours':>12s} {'accuracy':>9s}")
     for run in runs:
         accuracy = np.mean(run.predict().argmax(axis=1) == data.y_test)
         print(f"{run.name:28s} {best[run.name]:10.3f} {best[run.name] / best[Ours.name]:11.1f}× {accuracy:9.4f}")

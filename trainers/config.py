@@ -32,19 +32,19 @@ CHOICES = {
     "dropout_draws": DROPOUT_DRAWS,
     "dtype": DTYPES,
 }
-"""Settings that are one of some names, and the names."""
+"""Setting → the names that it can take, for settings that are one of several names."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingConfig:
-    """How a network is trained. The defaults are the paper's.
+    """Settings of a training. The defaults are the paper's.
 
     Parameters
     ----------
     epochs
         Passes over the training set, at least 1.
     batch_size
-        Samples a step, at least 1; the last batch of an epoch may be smaller.
+        Samples per step, at least 1; the last batch of an epoch may be smaller.
     learning_rate
         Step size η, positive.
     optimizer
@@ -55,7 +55,7 @@ class TrainingConfig:
         Whether the step of ``"sgd"`` looks ahead along the velocity. With velocity v ← μ v − η g, the step is μ v − η g
         (look-ahead) or v. Adam does not read it.
     weight_decay
-        λ ≥ 0, added as λ w to the gradient of each connection's weight; not to the biases'.
+        λ ≥ 0, added as λ w to the gradient of each edge's weight, not to those of biases.
     schedule
         How the step size falls with the epoch t = 0 … T − 1: ``"constant"``; ``"linear"``: η (1 − t / T); ``"cosine"``:
         η (1 + cos(π t / T)) / 2; ``"step"``: a tenth from T / 2 on, a hundredth from 3 T / 4 on.
@@ -63,32 +63,33 @@ class TrainingConfig:
         ``"mse"``: mean over outputs and samples of (y − t)², t the one-hot label. ``"cross_entropy"``: mean over
         samples of −log y_label after a softmax output, of the binary cross-entropies' sum after a sigmoid one.
     activation
-        Of hidden neurons: ``"sigmoid"``, ``"tanh"``, ``"relu"``, ``"leaky_relu"`` (0.01 below 0), ``"linear"``.
+        Activation of hidden neurons: ``"sigmoid"``, ``"tanh"``, ``"relu"``, ``"leaky_relu"`` (0.01 below 0) or
+        ``"linear"``.
     output_activation
-        Of output neurons: one of those, or ``"softmax"``.
+        Activation of output neurons: one of those, or ``"softmax"``.
     initialization
-        Variance of the first weights: ``"glorot_…"`` 2 / (fan_in + fan_out), ``"he_…"`` 2 / fan_in. Distribution:
+        Variance of the initial weights: ``"glorot_…"`` 2 / (fan_in + fan_out), ``"he_…"`` 2 / fan_in. Distribution:
         ``"…_normal"``, truncated at two standard deviations (the variance is the truncated one, as in Keras), or
         ``"…_uniform"``, symmetric about 0.
     fans
         ``"dense"``: of the dense layer, as in the paper: fan_in its inputs, fan_out its outputs. ``"degrees"``: of each
-        connection: fan_in the connections into its output, fan_out those out of its input.
+        edge: fan_in the number of edges into its output, fan_out that of edges out of its input.
     bias
         Whether neurons have a bias; it starts at 0.
     dropout_input, dropout_hidden
         Share of input or hidden neurons silenced at each step, in [0, 1); the others are scaled up to keep the mean.
     dropout_draws
-        Who draws which. ``"numpy"``: `trainers.initialization`, so that backends can be compared step by step.
-        ``"backend"``: the backend's own generator, from the same seed, which is faster on a device.
+        Generator of the dropout masks. ``"numpy"``: `trainers.initialization`, so that backends can be compared step by
+        step. ``"backend"``: the backend's own generator, from the same seed, which is faster on a device.
     validation
-        Share of the training samples set aside to watch, in [0, 1); 0 trains on all of them.
+        Share of the training samples held out for validation, in [0, 1); 0 trains on all of them.
     patience
-        Stop when the validation loss has not improved for so many epochs, and return to the weights of the best one;
-        0 never stops early. More than 0 needs ``validation``.
+        Number of epochs without a better validation loss after which training stops and the weights of the best epoch
+        are restored; 0 never stops early. More than 0 needs ``validation``.
     dtype
         ``"float32"``, or ``"float64"`` for checking.
     seed
-        Of initial weights, batch order, dropout and the choice of validation samples.
+        Seed of initial weights, batch order, dropout and the choice of validation samples.
 
     Raises
     ------

@@ -28,7 +28,7 @@ class Dataset:
     Parameters
     ----------
     name
-        What it is called in tables.
+        Name in tables.
     x_train, x_test
         Shape ``(n_samples, n_features)``, float32; images in [0, 1].
     y_train, y_test
@@ -53,21 +53,23 @@ class Dataset:
             x = np.ascontiguousarray(x.reshape(len(x), -1) if x.ndim > 2 and len(x) else x, dtype=np.float32)
             if x.ndim != 2 or y.ndim != 1 or len(x) != len(y) or not len(x):
                 raise InvalidDatasetError(
-                    f"{self.name}: x_{part} must be samples × features and y_{part} one label a sample, "
+                    f"{self.name}: x_{part} must be samples × features and y_{part} one label per sample, "
                     f"but got shapes {x.shape} and {y.shape}"
                 )
             if not np.isfinite(x).all():
                 raise InvalidDatasetError(f"{self.name}: x_{part} holds NaN or infinity")
-            with np.errstate(invalid="ignore"):  # NaN and infinity are no labels: they differ from whatever they become
+            with np.errstate(
+                invalid="ignore"
+            ):  # NaN and infinity, which are not labels, differ from the integers they become
                 labels = y.astype(np.int64)
             wrong = (labels != y) | (labels < 0)
             if wrong.any():
                 raise InvalidDatasetError(
                     f"{self.name}: y_{part} must hold whole numbers from 0, "
-                    f"but got {y[wrong][0]} as number {wrong.argmax()}"
+                    f"but got {y[wrong][0]} at position {wrong.argmax()}"
                 )
             for field, value in ((f"x_{part}", x), (f"y_{part}", labels)):
-                # nobody else must be able to change it; what is whole and read-only is not copied
+                # nobody else may be able to change the array; one that owns its memory and is read-only is not copied
                 shared = value.base is not None or (value.flags.writeable and value is getattr(self, field))
                 value = value.copy() if shared else value
                 value.flags.writeable = False
@@ -142,7 +144,9 @@ def load_dataset(source: str | os.PathLike[str] | Dataset | Sequence[Any], *, do
         raise UnknownNameError.among("data set (or path ending in .npz)", name, available_datasets())
     arrays = tuple(source)
     if len(arrays) != 4:
-        raise InvalidDatasetError(f"a data set is x_train, y_train, x_test, y_test, but got {len(arrays)} arrays")
+        raise InvalidDatasetError(
+            f"a data set is x_train, y_train, x_test, y_test, but got {len(arrays)} arrays: give these four"
+        )
     return Dataset("arrays", *arrays)
 
 
@@ -210,7 +214,7 @@ def _idx_dataset(name: str, download: bool) -> Dataset:
         if path is None:
             looked = ", ".join(str(folder) for folder in _folders(name))
             raise DatasetNotFoundError(
-                f"{name}: {stem}[.gz] is in none of: {looked}. Put the four IDX files ({', '.join(_PARTS.values())}, "
+                f"{name}: {stem}[.gz] was not found in {looked}. Put the four IDX files ({', '.join(_PARTS.values())}, "
                 f"gzipped or not) from {_IDX[name][0]} into a folder named {name} and point {DATA_VARIABLE} at its "
                 f"parent, or call load_dataset({name!r}, download=True)"
             )
@@ -249,11 +253,13 @@ def _fetch(name: str, stem: str) -> Path:
         raise DatasetNotFoundError(f"{name}: {stem}.gz could not be fetched from {base}: {error}") from error
     # the content is checked, not its packing: the same images have been gzipped more than once
     try:
-        found = hashlib.sha256(_read_bytes(path)).hexdigest()
-        if found != hashes[stem]:
-            raise InvalidDatasetError(f"{name}: {stem}.gz from {base} has SHA-256 {found} unzipped, not {hashes[stem]}")
+        digest = hashlib.sha256(_read_bytes(path)).hexdigest()
+        if digest != hashes[stem]:
+            raise InvalidDatasetError(
+                f"{name}: {stem}.gz from {base} has SHA-256 {digest} unzipped, not {hashes[stem]}"
+            )
     except InvalidDatasetError:
-        path.unlink()  # else it would be found in the cache from now on
+        path.unlink()  # otherwise it would stay in the cache
         raise
     return path
 

@@ -1,6 +1,6 @@
 """Initial weights, batch order and dropout, drawn in NumPy from the seed: the same for every backend.
 
-Each draw has a stream of its own, keyed by what it is for, so that none depends on how many came before.
+Each draw has a stream of its own, keyed by what it is for, so that no draw depends on the number of earlier ones.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ def _stream(config: TrainingConfig, *key: int) -> np.random.Generator:
 
 
 def initial_weights(topology: Topology, config: TrainingConfig) -> list[npt.NDArray[np.floating[Any]]]:
-    """Weights of the connections of each layer pair, in the order of ``graph.edges()``; biases start at 0.
+    """Weights of the edges of each layer, in the order of ``graph.edges()``; biases start at 0.
 
-    Only connections are drawn: the cost is in proportion to the edges.
+    Only edges are drawn: the cost is in proportion to the edges.
 
     Examples
     --------
@@ -45,7 +45,7 @@ def initial_weights(topology: Topology, config: TrainingConfig) -> list[npt.NDAr
 def _draw(
     graph: BipartiteGraph, config: TrainingConfig, generator: np.random.Generator
 ) -> npt.NDArray[np.floating[Any]]:
-    """One layer pair, by ``config.initialization`` and ``config.fans``.
+    """One layer, by ``config.initialization`` and ``config.fans``.
 
     References
     ----------
@@ -63,7 +63,7 @@ def _draw(
 
 
 def _fans(graph: BipartiteGraph, kind: str) -> tuple[Any, Any]:
-    """fan_in and fan_out: numbers for all connections, or one each."""
+    """fan_in and fan_out: one number for all edges, or one per edge."""
     if kind == "dense":
         return float(graph.n_left), float(graph.n_right)
     inputs, outputs = graph.edges().T
@@ -76,14 +76,14 @@ def batch_order(n_samples: int, epoch: int, config: TrainingConfig) -> npt.NDArr
 
 
 def validation_split(n_samples: int, config: TrainingConfig) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Numbers of the training samples to train on and of those to watch, both ascending.
+    """Indices of the training samples to train on, and of those for validation, both ascending.
 
-    Without ``config.validation``, all and none; else at least one of each.
+    Without ``config.validation``, all samples and none; otherwise at least one of each.
 
     Raises
     ------
     InvalidDatasetError
-        When there is only one sample to split.
+        When there is only one sample.
 
     Examples
     --------
@@ -94,7 +94,9 @@ def validation_split(n_samples: int, config: TrainingConfig) -> tuple[npt.NDArra
     if not config.validation:
         return np.arange(n_samples), np.arange(0)
     if n_samples < 2:
-        raise InvalidDatasetError(f"validation={config.validation:g} needs at least two training samples")
+        raise InvalidDatasetError(
+            f"validation={config.validation:g} needs at least two training samples, but got {n_samples}"
+        )
     shuffled = _stream(config, _VALIDATION).permutation(n_samples)
     held_out = min(max(round(config.validation * n_samples), 1), n_samples - 1)
     return np.sort(shuffled[held_out:]), np.sort(shuffled[:held_out])

@@ -17,11 +17,11 @@ from trainers.result import TrainingResult
 class Trainer(Protocol):
     """Trains a network on a fixed topology.
 
-    Making one costs nothing and raises `MissingDependencyError` where its framework is not installed. What ``train``
-    owes:
+    Making one costs nothing and raises `MissingDependencyError` where its framework is not installed. The contract of
+    ``train``:
 
     * NumPy in, NumPy out: no framework's tensor crosses.
-    * The mask holds exactly, at every step, in the optimizer's state too: momentum never revives a connection.
+    * The mask holds exactly, at every step, in the optimizer's state too: momentum never revives a edge.
     * The same topology, data set and config give the same result, to the bit.
     * Initial weights and batch order come from `trainers.initialization`, so that backends can be compared step by
       step; dropout too, unless ``config.dropout_draws`` is ``"backend"``. The step size of each epoch is
@@ -38,7 +38,7 @@ class Trainer(Protocol):
     name: str
 
     def train(self, topology: Topology, dataset: Dataset, config: TrainingConfig) -> TrainingResult:
-        """Train a network with the connections of ``topology`` and report how well it does.
+        """Train a network with the edges of ``topology`` and report how well it does.
 
         Raises
         ------
@@ -56,12 +56,12 @@ class Trainer(Protocol):
 class MultiTrainer(Trainer, Protocol):
     """A trainer that also trains many networks at once: ``hasattr(trainer, "train_many")`` tells.
 
-    What ``train_many`` owes, beyond what ``train`` does:
+    The contract of ``train_many``, beyond that of ``train``:
 
     * One entry for each network, in the order given: what ``train`` returns, equal within rounding, or the
-      `TrainingError` that ``train`` raises, returned and not raised: one network that diverges costs no other one.
-    * Any number of networks, none included: it is the trainer's to share them out so that they fit its memory.
-    * What concerns all of them (a setting that is not offered, shapes that do not fit) is raised, before any work.
+      `TrainingError` that ``train`` raises, returned and not raised: one that diverges does not affect the others.
+    * Any number of networks, including none: the trainer divides them so that they fit its memory.
+    * Errors that concern all of them (settings not offered, shapes that do not fit) are raised, before any work.
     * ``result.seconds`` is the network's share: the time of the call is the sum over its results.
     """
 
@@ -71,22 +71,28 @@ class MultiTrainer(Trainer, Protocol):
         """Train network number i on ``topologies[i]`` with ``configs[i]``.
 
         All topologies have the same layer sizes, and the configs differ in nothing but their seeds; each may occur more
-        than once. `check_stack` refuses what does not.
+        than once. `check_stack` refuses others.
         """
         ...
 
 
 def check_topology(topology: Topology, dataset: Dataset) -> None:
-    """Refuse a topology whose ends do not match the data, naming both."""
+    """Refuse a topology whose inputs or outputs do not match the data.
+
+    Raises
+    ------
+    TopologyMismatchError
+        With the sizes of both.
+    """
     if topology.sizes[0] != dataset.n_features or topology.sizes[-1] != dataset.n_classes:
         raise TopologyMismatchError(
             f"{dataset.name} has {dataset.n_features} inputs and {dataset.n_classes} classes, but the topology is "
-            f"{topology.architecture}: it must begin with {dataset.n_features} and end with {dataset.n_classes}"
+            f"{topology.architecture}: its sizes must begin with {dataset.n_features} and end with {dataset.n_classes}"
         )
 
 
 class _Any(Collection[Any]):
-    """Holds everything, and lists nothing."""
+    """Contains everything, and lists nothing."""
 
     def __contains__(self, value: object) -> bool:
         return True
@@ -113,12 +119,12 @@ def check_offered(trainer: str, config: TrainingConfig, offered: Mapping[str, Co
     Parameters
     ----------
     trainer
-        Its name.
+        Name of the trainer.
     config
-        What is asked for.
+        Settings to train with.
     offered
         Setting → the values that are offered, or `ANY`. A setting that is not named must have its default: so a trainer
-        refuses what a later version of `TrainingConfig` adds, instead of passing over it.
+        refuses settings that a later version of `TrainingConfig` adds, instead of ignoring them.
 
     Raises
     ------
@@ -157,14 +163,14 @@ def check_stack(topologies: Sequence[Topology], configs: Sequence[TrainingConfig
     >>> check_stack([topology, topology], [TrainingConfig(seed=0), TrainingConfig(seed=1, epochs=3)])
     Traceback (most recent call last):
     ...
-    topograph.errors.InvalidParameterError: networks trained together differ in nothing but seed and connections, but \
+    topograph.errors.InvalidParameterError: networks trained together differ in nothing but seed and edges, but \
 network 1 has epochs=3 and network 0 has epochs=50
     """
     if len(topologies) != len(configs):
         raise InvalidParameterError(
-            f"one config a topology is needed, but got {len(topologies)} topologies and {len(configs)} configs"
+            f"one config per topology is needed, but got {len(topologies)} topologies and {len(configs)} configs"
         )
-    differ = "networks trained together differ in nothing but seed and connections, but network"
+    differ = "networks trained together differ in nothing but seed and edges, but network"
     for number, (topology, config) in enumerate(zip(topologies, configs, strict=True)):
         if topology.sizes != topologies[0].sizes:
             raise InvalidParameterError(

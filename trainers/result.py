@@ -1,4 +1,4 @@
-"""`TrainingResult`: what a training leaves behind."""
+"""`TrainingResult`: the outcome of a training."""
 
 from __future__ import annotations
 
@@ -20,39 +20,39 @@ _STATISTICS = ("min", "max", "mean", "std")
 
 @dataclass(frozen=True, eq=False)
 class TrainingResult:
-    """A trained network and how it got there.
+    """A trained network and the course of its training.
 
     Parameters
     ----------
     trainer
         Name of the trainer.
     config
-        What it was asked for.
+        Settings of the training.
     correct, total
-        Test samples classified correctly, and all of them.
+        Number of test samples classified correctly, and of all test samples.
     train_accuracy
         Share of training samples classified correctly at the end, in [0, 1].
     history
-        Name → one value an epoch: ``loss`` and ``train_accuracy`` as they ran during the epoch, ``test_accuracy`` at
+        Name → one value per epoch: ``loss`` and ``train_accuracy`` as they ran during the epoch, ``test_accuracy`` at
         its end; with a validation split ``validation_loss`` and ``validation_accuracy`` too. Shorter than the epochs
         asked for when training stopped early.
     weights
-        One sparse array a layer pair, inputs × outputs, with exactly the topology's connections stored (a weight that
+        One sparse array per layer, inputs × outputs, with exactly the topology's edges stored (a weight that
         happens to be 0 is stored as 0).
     biases
-        One array a layer pair, shape ``(n_right,)``; zeros without biases.
+        One array per layer, shape ``(n_right,)``; zeros without biases.
     seconds
         Wall-clock time of the training, evaluation included.
     device
-        Where it ran, such as ``"cpu"``.
+        Device that it ran on, such as ``"cpu"``.
     versions
-        Package → version, of all that determines the numbers.
+        Package → version, for all packages that determine the numbers.
     balanced_accuracy
         Mean over the classes in the test set of the share of their samples classified correctly, in [0, 1]; NaN from a
         trainer that does not report it.
     weight_stats
-        Smallest, largest, mean and standard deviation of the weights, one row a layer (the paper's figure 6); computed
-        from the weights where not given. NaN for a layer without connections.
+        Smallest, largest, mean and standard deviation of the weights, one row per layer (the paper's figure 6);
+        computed from the weights where not given. NaN for a layer without edges.
 
     Examples
     --------
@@ -128,7 +128,7 @@ class TrainingResult:
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> TrainingResult:
-        """The inverse of `to_record`; without weights in the record there are none, and their statistics stay."""
+        """The inverse of `to_record`; without weights in the record, the result has their statistics only."""
         config = TrainingConfig.from_record(record["config"])
         balanced = record["balanced_accuracy"]
         stats = pd.DataFrame.from_dict(record["weight_stats"], orient="index", columns=list(_STATISTICS), dtype=float)
@@ -172,7 +172,7 @@ class TrainingResult:
 
 
 def sparse_weights(topology: Topology, values: Sequence[npt.NDArray[np.floating[Any]]]) -> tuple[sp.csr_array, ...]:
-    """Weights of the connections, in the order of ``graph.edges()``, as the arrays that a result holds.
+    """Weights of the edges, in the order of ``graph.edges()``, as the arrays that a result holds.
 
     Examples
     --------
@@ -205,6 +205,6 @@ def _statistics(weights: Sequence[sp.csr_array]) -> pd.DataFrame:
     rows = {}
     for number, layer in enumerate(weights, start=1):
         data = np.asarray(layer.data, dtype=np.float64)
-        found = (data.min(), data.max(), data.mean(), data.std()) if data.size else (np.nan,) * 4
-        rows[f"l{number}"] = dict(zip(_STATISTICS, map(float, found), strict=True))
+        values = (data.min(), data.max(), data.mean(), data.std()) if data.size else (np.nan,) * 4
+        rows[f"l{number}"] = dict(zip(_STATISTICS, map(float, values), strict=True))
     return pd.DataFrame.from_dict(rows, orient="index", columns=list(_STATISTICS), dtype=float)

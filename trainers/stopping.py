@@ -1,4 +1,4 @@
-"""When a training ends before its last epoch: it broke, or it no longer improves."""
+"""Reasons to end a training before its last epoch: it diverged, or it no longer improves."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from trainers.schedule import learning_rate_at
 
 
 class EarlyStopping:
-    """Watches the validation loss for ``config.patience``; without patience it never ends anything.
+    """Watches the validation loss for ``config.patience``; without patience it never ends a training.
 
     Examples
     --------
@@ -38,10 +38,10 @@ class EarlyStopping:
         return bool(self._patience) and epoch - self.best_epoch >= self._patience
 
 
-def diverged(loss: float, epoch: int, config: TrainingConfig, where: str = "") -> TrainingDivergedError:
+def diverged(loss: float, epoch: int, config: TrainingConfig, detail: str = "") -> TrainingDivergedError:
     """The error for a loss or weight that is not finite after epoch number ``epoch`` (from 0)."""
-    what = "a weight became NaN or infinite" if math.isfinite(loss) else f"the loss became {loss}"
+    problem = "a weight became NaN or infinite" if math.isfinite(loss) else f"the loss became {loss}"
     return TrainingDivergedError(
-        f"{what} in epoch {epoch + 1} of {config.epochs}; {where}lower learning_rate "
+        f"{problem} in epoch {epoch + 1} of {config.epochs}; {detail}lower learning_rate "
         f"(now {learning_rate_at(epoch, config):g}) or momentum (now {config.momentum:g})"
     )

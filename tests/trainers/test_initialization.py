@@ -69,6 +69,6 @@ def test_fans_of_the_actual_degrees_are_each_connections_own():
         by_layer = initial_weights(one, config)[0]
         of_layer = 3 if name.startswith("he") else 5
         np.testing.assert_allclose(by_degrees, by_layer * np.sqrt(of_layer / fans))
-        # where every connection is there, both are the same
+        # where every edge is there, both are the same
         full = initial_weights(dense, config.replace(fans="degrees"))[0]
         np.testing.assert_allclose(full, initial_weights(dense, config)[0])

@@ -15,7 +15,7 @@ from trainers.result import balanced_accuracy
 
 @pytest.fixture(params=["float32", "float64"])
 def result(request):
-    mask = np.zeros((64, 3), dtype=bool)  # a layer without connections has no statistics
+    mask = np.zeros((64, 3), dtype=bool)  # a layer without edges has no statistics
     topology = tg.Topology([mask, np.ones((3, 10), dtype=bool)])
     return get_trainer("numpy").train(topology, load_dataset("digits"), TrainingConfig(epochs=2, dtype=request.param))
 

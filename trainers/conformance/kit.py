@@ -16,16 +16,17 @@ from trainers.registry import get_trainer
 
 @dataclass(frozen=True)
 class Check:
-    """A check, and the words of the contract that it holds a trainer to.
+    """A check, and the words of the contract that it enforces.
 
     Parameters
     ----------
     find
-        Yields what it finds wrong.
+        Function of a session that yields mismatches.
     of
-        Where the words are written: ``"Trainer"``, ``"MultiTrainer"``, ``"TrainingResult"`` or ``"TrainingConfig"``.
+        Class whose documentation holds the words: ``"Trainer"``, ``"MultiTrainer"``, ``"TrainingResult"`` or
+        ``"TrainingConfig"``.
     words
-        The words.
+        Quotation from the contract.
     """
 
     find: Callable[[Session], Iterator[Mismatch]]
@@ -42,7 +43,7 @@ _DRAWN = "Initial weights and batch order come from `trainers.initialization`"
 CHECKS = {
     "protocol": Check(results.protocol, "Trainer", "NumPy in, NumPy out: no framework's tensor crosses."),
     "exact_mask": Check(masks.exact_mask, "Trainer", "The mask holds exactly, at every step"),
-    "unseen_inputs": Check(masks.unseen_inputs, "Trainer", "momentum never revives a connection"),
+    "unseen_inputs": Check(masks.unseen_inputs, "Trainer", "momentum never revives a edge"),
     "same_seed": Check(determinism.same_seed, "Trainer", "The same topology, data set and config give the same result"),
     "gradients": Check(learning.gradients, "TrainingConfig", "mean over outputs and samples of (y − t)²"),
     "first_50_steps": Check(learning.first_50_steps, "Trainer", "so that backends can be compared step by step"),
@@ -58,7 +59,7 @@ CHECKS = {
     "history": Check(results.history, "TrainingResult", "``train_accuracy`` as they ran during the epoch"),
     "result_of_weights": Check(results.result_of_weights, "TrainingResult", "Test samples classified correctly"),
     "record": Check(results.record, "Trainer", "The result is complete"),
-    "odd_shapes": Check(learning.odd_shapes, "TrainingResult", "with exactly the topology's connections stored"),
+    "odd_shapes": Check(learning.odd_shapes, "TrainingResult", "with exactly the topology's edges stored"),
     "divergence": Check(divergence.divergence, "Trainer", "raises `TrainingDivergedError` at the end of that epoch"),
     "learns_digits": Check(learning.learns_digits, "Trainer", "Trains a network on a fixed topology."),
     "train_many": Check(many.train_many, "MultiTrainer", "what ``train`` returns, equal within rounding"),
@@ -67,24 +68,24 @@ CHECKS = {
 
 
 def check_trainer(trainer: str | Trainer, *, only: Iterable[str] | None = None) -> ConformanceReport:
-    """Hold a trainer to the whole contract: seconds for a fast one, a minute or two for one that compiles.
+    """Check a trainer against the whole contract, in seconds, or a minute or two where it compiles.
 
     Parameters
     ----------
     trainer
-        A name, or the trainer itself.
+        Name of a trainer, or the trainer itself.
     only
-        Names of checks, as in ``CHECKS``; all by default.
+        Names of the checks to run, as in ``CHECKS``; all by default.
 
     Returns
     -------
     ConformanceReport
-        What passed, and which settings the trainer refuses by name.
+        Checks that passed, and settings that the trainer refuses by name.
 
     Raises
     ------
     ConformanceError
-        When it breaks the contract: every failure, with what was expected, what came and where it is written.
+        When the trainer breaks the contract: every failure, with the expected and the actual result and a quotation.
     UnknownNameError
         For a check that does not exist.
     """
@@ -108,7 +109,7 @@ def _run(name: str, check: Check, session: Session) -> Finding:
         mismatches.extend(check.find(session))
     except UnsupportedSettingError as error:
         mismatches.append(("the paper's settings to be offered", f"UnsupportedSettingError: {error}"))
-    except Exception as error:  # whatever a stranger's trainer raises is a finding
+    except Exception as error:  # any error of a trainer is a failure
         frame = traceback.extract_tb(error.__traceback__)[-1]
         mismatches.append(("no error", f"{type(error).__name__}: {error} ({frame.filename}, line {frame.lineno})"))
     failures = tuple(Failure(name, expected, came, check.contract) for expected, came in mismatches)

@@ -1,4 +1,4 @@
-"""Checks that each step is the step of the formulas, and that the steps lead somewhere."""
+"""Checks that each step follows the formulas, and that a network learns."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _FORMULAS: tuple[dict[str, Any], ...] = (
 
 
 def gradients(session: Session) -> Iterator[Mismatch]:
-    """What one step over all samples takes away is the gradient of the loss, by finite differences.
+    """One step over all samples subtracts the gradient of the loss, by finite differences.
 
     The first step of Nesterov's momentum is −η (1 + μ) g, since the velocity begins at 0.
     """
@@ -54,7 +54,7 @@ def gradients(session: Session) -> Iterator[Mismatch]:
                 worst = (
                     away[edge],
                     (
-                        f"a gradient of {slopes[edge]:.6g} on connection {i} → {j} of layer {number}, by finite "
+                        f"a gradient of {slopes[edge]:.6g} on edge {i} → {j} of layer {number}, by finite "
                         f"differences of the loss ({changes or 'the paper’s settings'})",
                         f"{moved[edge]:.6g}",
                     ),
@@ -84,12 +84,12 @@ def odd_shapes(session: Session) -> Iterator[Mismatch]:
     hollow = full.copy()
     hollow[:, 1:3] = hollow[0] = False
     one_in, one_out = np.ones((1, 4), dtype=bool), np.ones((4, 1), dtype=bool)
-    for words, masks, data in (
+    for description, masks, data in (
         ("a hidden layer of one neuron", [one_out, one_in], make_data(20, 4, 4)),
         ("one input", [one_in], make_data(20, 1, 4)),
         ("one output", [full, one_out], make_data(20, 4, 1)),
-        ("inputs and outputs without connections", [hollow, full], make_data(20, 4, 4)),
-        ("a layer without any connection", [full, empty, full], make_data(20, 4, 4)),
+        ("inputs and outputs without edges", [hollow, full], make_data(20, 4, 4)),
+        ("a layer without any edge", [full, empty, full], make_data(20, 4, 4)),
         ("a single dense layer", [full], make_data(20, 4, 4)),
         ("fewer samples than a batch", [full, hollow], make_data(3, 4, 4)),
         ("one sample", [hollow, full], make_data(1, 4, 4)),
@@ -98,17 +98,17 @@ def odd_shapes(session: Session) -> Iterator[Mismatch]:
         try:
             result = session.train(task, epochs=3)
         except Exception as error:
-            yield f"a network with {words} to be trained", f"{type(error).__name__}: {error}"
+            yield f"a network with {description} to be trained", f"{type(error).__name__}: {error}"
             continue
         for expected, came in session.compare(task, result, session.config(epochs=3)):
-            yield f"with {words}: {expected}", came
+            yield f"with {description}: {expected}", came
         for weights, graph in zip(result.weights, task.topology, strict=True):
             if weights.nnz != graph.n_edges:
-                yield f"with {words}: {graph.n_edges} weights", f"{weights.nnz}"
+                yield f"with {description}: {graph.n_edges} weights", f"{weights.nnz}"
 
 
 def learns_digits(session: Session) -> Iterator[Mismatch]:
-    """85 % of the handwritten digits, with half of the connections, in numbers of the usual width."""
+    """85 % of the handwritten digits, with half of the edges, in float32."""
     topology = Topology.build("random_regular", [64, 30, 10], degrees=[15, 10], seed=0)
     task = Task(topology, load_dataset("digits"))
     result = session.train(task, epochs=20, batch_size=32, learning_rate=1.0, dtype="float32")

@@ -15,7 +15,7 @@ from trainers.result import TrainingResult
 
 
 def train_many(session: Session) -> Iterator[Mismatch]:
-    """Equal to one by one, in order; one that breaks costs no other one; what cannot go together is refused."""
+    """Equal to `train`, in order; one that diverges does not affect the others; unequal settings are refused."""
     trainer = session.trainer
     if not isinstance(trainer, MultiTrainer):
         session.notes.append("trains one network at a time")

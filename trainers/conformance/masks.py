@@ -1,4 +1,4 @@
-"""Checks that only what is connected ever counts."""
+"""Checks that nothing but the topology's edges has an influence."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _OPTIMIZERS: tuple[dict[str, Any], ...] = (
 
 
 def exact_mask(session: Session) -> Iterator[Mismatch]:
-    """After each of three epochs, each optimizer: the topology's connections are stored, and no others."""
+    """After each of three epochs, each optimizer: the topology's edges are stored, and no others."""
     task = small_task()
     for changes in _OPTIMIZERS:
         if changes and not session.offers(**changes):
@@ -35,10 +35,10 @@ def exact_mask(session: Session) -> Iterator[Mismatch]:
 
 
 def unseen_inputs(session: Session) -> Iterator[Mismatch]:
-    """An input without connections tells the label, and nothing else does: the network must not come to know it.
+    """Only an input without edges carries the label, so the network must not learn it.
 
-    Its gradient is large, so that whatever forgets the mask for one step, in a velocity say, can be seen: all samples
-    look the same to the network, which therefore gives all the same label after every epoch.
+    Its gradient is large, so that a mask that is forgotten for one step, in a velocity for example, shows: all samples
+    look the same to the network, which must therefore give all of them the same label after every epoch.
     """
     rng = np.random.default_rng(1)
     labels = np.sort(rng.choice(3, size=40, p=(0.5, 0.3, 0.2)))
@@ -57,8 +57,9 @@ def unseen_inputs(session: Session) -> Iterator[Mismatch]:
         for epoch, accuracy in enumerate(result.history["test_accuracy"], start=1):
             if np.abs(shares - accuracy).min() > 1e-6:
                 yield (
-                    f"the same label for all samples after epoch {epoch}: what differs between them has no connections",
-                    f"a test accuracy of {accuracy:.4f}, where one label gives one of {np.round(shares, 4).tolist()}: "
+                    f"the same label for all samples after epoch {epoch}: they differ only in an input without edges",
+                    f"a test accuracy of {accuracy:.4f}, but a single label gives one of "
+                    f"{np.round(shares, 4).tolist()}: "
                     f"gradients, the optimizer's memory and weights must all be masked ({changes})",
                 )
                 break

@@ -69,7 +69,7 @@ class DenseMasked:
         return float(loss), weight_gradients, bias_gradients
 
     def step(self, weight_gradients: list[Array], bias_gradients: list[Array], rate: float) -> None:
-        """One step of the optimizer; its memory is on all cells, its effect on the connections only."""
+        """One step of the optimizer; its memory is on all cells, its effect on the edges only."""
         config, kind = self.config, np.dtype(self.config.dtype).type
         self.steps += 1
         eta, mu = kind(rate), kind(config.momentum)

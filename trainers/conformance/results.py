@@ -1,4 +1,4 @@
-"""Checks that a result is complete, that it is about the weights it holds, and that it can be written down."""
+"""Checks that a result is complete, agrees with the weights that it holds, and can be saved."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def protocol(session: Session) -> Iterator[Mismatch]:
 
 
 def history(session: Session) -> Iterator[Mismatch]:
-    """One number an epoch under each name that the contract has; accuracies as they ran."""
+    """One number per epoch under each name that the contract has; accuracies as they ran."""
     task = small_task()
     result = session.train(task, epochs=5)
     names = ["loss", "train_accuracy", "test_accuracy"]
@@ -71,7 +71,7 @@ def _complete(names: list[str], result: TrainingResult) -> Iterator[Mismatch]:
             yield f"finite {name}, accuracies in [0, 1]", f"{values}"
     rest = [name for name in result.history if name not in names and len(result.history[name]) != 5]
     if rest:
-        yield "one value an epoch of all else in the history", f"other lengths of {', '.join(rest)}"
+        yield "one value per epoch under every other name in the history", f"other lengths of {', '.join(rest)}"
 
 
 def result_of_weights(session: Session) -> Iterator[Mismatch]:
@@ -106,7 +106,7 @@ def result_of_weights(session: Session) -> Iterator[Mismatch]:
 
 
 def record(session: Session) -> Iterator[Mismatch]:
-    """It survives JSON and pickle, with its weights."""
+    """The result survives JSON and pickle, with its weights."""
     result = session.train(Task(small_task().topology, small_task().dataset))
     plain = json.loads(json.dumps(result.to_record(weights=True), allow_nan=False))
     again = TrainingResult.from_record(plain)

@@ -1,4 +1,4 @@
-"""`Session`: a trainer under test, the tiny tasks it is given, and how closely it must follow."""
+"""`Session`: a trainer under test, the small tasks that it trains on, and the tolerances."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from trainers.protocol import Trainer
 from trainers.result import TrainingResult
 
 Mismatch = tuple[str, str]
-"""What was expected, and what came."""
+"""Expected and actual result, in words."""
 
-# of the largest number of a layer: what 50 steps of rounding make of different orders of summation, with a wide margin
+# relative to the largest number of a layer: rounding of 50 steps with another order of summation, with a wide margin
 _WEIGHTS = {"float64": 1e-6, "float32": 1e-3}
 _LOSSES = {"float64": 1e-5, "float32": 1e-4}
 
 
 class Task(NamedTuple):
-    """What to train on what."""
+    """A topology and the data to train on."""
 
     topology: Topology
     dataset: Dataset
@@ -72,12 +72,12 @@ class Session:
             self.train(small_task(), **{"epochs": 1, **settings})
         except UnsupportedSettingError:
             return False
-        except Exception:  # it does not refuse them: whatever is wrong with it is for a check to say
+        except Exception:  # not a refusal: a check will report the error
             return True
         return True
 
     def compare(self, task: Task, result: TrainingResult, config: TrainingConfig) -> Iterator[Mismatch]:
-        """How a result differs from the reference: losses as they ran, then weights and biases at the end."""
+        """Differences from the reference: losses as they ran, then weights and biases at the end."""
         network, history = train_reference(task.topology, task.dataset, config)
         yield from self.compare_course(history, result)
         yield from self.compare_weights(network, result)
@@ -95,7 +95,7 @@ class Session:
                     break
 
     def compare_weights(self, network: DenseMasked, result: TrainingResult) -> Iterator[Mismatch]:
-        """The connection of each layer whose weight is farthest from the reference's, where that is too far."""
+        """The edge of each layer whose weight is farthest from the reference's, where that is too far."""
         for kind, found, expected in (
             ("weight", [w.toarray() for w in result.weights], network.weights),
             ("bias", result.biases, network.biases),
@@ -123,7 +123,7 @@ def make_data(samples: int, features: int, classes: int, *, tests: int = 12, see
 
 
 def small_task(samples: int = 27, seed: int = 0) -> Task:
-    """6 inputs, 5 and 4 hidden neurons, 3 classes; two thirds of the connections; an input without any."""
+    """6 inputs, 5 and 4 hidden neurons, 3 classes; two thirds of the edges; an input without any."""
     rng = np.random.default_rng(seed)
     masks: list[Array] = [rng.random(shape) < 0.66 for shape in ((6, 5), (5, 4), (4, 3))]
     masks[0][5] = False

@@ -1,4 +1,4 @@
-"""Checks that a setting is either kept or refused by name, and never passed over."""
+"""Checks that a setting is either followed or refused by name, and never ignored."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ _CHANGES: tuple[dict[str, Any], ...] = (
 
 
 def settings(session: Session) -> Iterator[Mismatch]:
-    """Each setting changed by itself: the course is the reference's, or it is refused by its name."""
+    """Each setting changed by itself: the course is the reference's, or the setting is refused by name."""
     task = small_task(seed=2)
     for changes in _CHANGES:
         name = next(iter(changes))
@@ -64,7 +64,7 @@ def settings(session: Session) -> Iterator[Mismatch]:
             if value not in session.refused.setdefault(name, []):
                 session.refused[name].append(value)
             continue
-        if config.dropout_draws == "backend":  # its own draws: only that they are drawn can be seen
+        if config.dropout_draws == "backend":  # its own draws: only their existence can be checked
             without = session.train(task, epochs=4)
             if result.history["loss"] == without.history["loss"]:
                 yield f"another course with {changes}", "the same as without dropout"
@@ -92,7 +92,7 @@ class _LaterConfig(TrainingConfig):
 
 
 def later_settings(session: Session) -> Iterator[Mismatch]:
-    """What nobody knows yet is refused by name: a setting, and a value of each setting that is one of some names."""
+    """A setting of a later version is refused by name, and so is an unknown value of each enumerated setting."""
     task = small_task()
     later = _LaterConfig(epochs=1, a_later_setting=1.0)
     asked: list[tuple[str, TrainingConfig]] = [("a_later_setting", later)]
@@ -114,10 +114,10 @@ def later_settings(session: Session) -> Iterator[Mismatch]:
 
 
 class _Watched(Dataset):
-    """A data set that notices when its samples are read."""
+    """A data set that records which of its samples are read."""
 
     def watch(self) -> _Watched:
-        """Begin."""
+        """Start recording."""
         self.__dict__.update(n_classes=self.n_classes, features=Dataset.n_features.fget(self), read=[])  # type: ignore[attr-defined]
         return self
 
@@ -137,7 +137,7 @@ class _Watched(Dataset):
 
 
 def early_refusal(session: Session) -> Iterator[Mismatch]:
-    """What is refused is refused before a sample is read, and says what does not fit."""
+    """Settings and topologies are refused before a sample is read, with the reason."""
     task = small_task()
     data = task.dataset
     config = TrainingConfig(epochs=1)

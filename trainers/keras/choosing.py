@@ -1,4 +1,4 @@
-"""Which framework Keras runs on: the one that the user names, else one that is installed."""
+"""The framework that Keras runs on: the one that the user names, or one that is installed."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ _OURS = ("torch", "jax")
 
 
 def check_installed() -> None:
-    """Refuse, without importing anything, where Keras or what it runs on is missing."""
+    """Raise, without importing anything, where Keras or its framework is missing."""
     if find_spec("keras") is None or not (os.environ.get("KERAS_BACKEND") or any(map(find_spec, _OURS))):
         raise MissingDependencyError("this trainer needs Keras on PyTorch or JAX: pip install 'topograph[keras]'")
 
 
 def import_keras() -> Any:
-    """Keras, on the backend that ``KERAS_BACKEND`` names; where it names none, on PyTorch, else on JAX.
+    """Keras, on the backend that ``KERAS_BACKEND`` names; if that is not set, on PyTorch, or on JAX.
 
-    Left to itself, Keras looks for TensorFlow. What was imported before stays as it is.
+    By default Keras would look for TensorFlow. If Keras was imported before, its backend stays.
 
     Raises
     ------
     MissingDependencyError
-        When Keras, or what it runs on, is not installed.
+        When Keras, or the framework that it runs on, is not installed.
     """
     check_installed()
     if "keras" not in sys.modules and not os.environ.get("KERAS_BACKEND"):
@@ -40,7 +40,7 @@ def import_keras() -> Any:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keras on PyTorch makes NumPy arrays in a way that NumPy 2 warns of."""
+    """Silence a deprecation warning of NumPy 2 about the way that Keras on PyTorch makes arrays."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "__array__ implementation doesn't accept a copy", DeprecationWarning)
         yield

@@ -15,17 +15,17 @@ keras: Any = import_keras()
 
 @keras.saving.register_keras_serializable("topograph")  # type: ignore[untyped-decorator, unused-ignore]
 class MaskedDense(keras.layers.Layer):  # type: ignore[misc, unused-ignore]
-    """y = activation(x (kernel ⊙ mask) + bias): a dense layer with some of the connections only.
+    """y = activation(x (kernel ⊙ mask) + bias): a dense layer restricted to the edges of a mask.
 
-    The mask is a weight that is not trained, so that it is saved with the model, by every backend for every other one.
-    Gradients pass through the product: no optimizer can bring a removed connection back.
+    The mask is a weight that is not trained, so that it is saved with the model and read by every Keras backend.
+    Gradients pass through the product: no optimizer can revive a removed edge.
 
     Parameters
     ----------
     units
         Number of outputs.
     mask
-        Inputs × outputs, or a `BipartiteGraph`; all connections where it is not given.
+        Inputs × outputs, or a `BipartiteGraph`; all edges by default.
     activation, use_bias, kernel_initializer, bias_initializer, kernel_regularizer
         As in ``keras.layers.Dense``.
 
@@ -64,10 +64,12 @@ class MaskedDense(keras.layers.Layer):  # type: ignore[misc, unused-ignore]
         self._given = mask.to_mask() if isinstance(mask, BipartiteGraph) else None if mask is None else np.asarray(mask)
 
     def build(self, input_shape: Any) -> None:
-        """Make the weights."""
+        """Create the weights."""
         shape = (int(input_shape[-1]), self.units)
         if self._given is not None and self._given.shape != shape:
-            raise InvalidMaskError(f"the mask of {self.name} must be {shape[0]} × {shape[1]}, not {self._given.shape}")
+            raise InvalidMaskError(
+                f"the mask of {self.name} must be {shape[0]} × {shape[1]} as the kernel is, not {self._given.shape}"
+            )
         self.kernel = self.add_weight(
             shape=shape, initializer=self.kernel_initializer, regularizer=self.kernel_regularizer, name="kernel"
         )
@@ -94,7 +96,7 @@ class MaskedDense(keras.layers.Layer):  # type: ignore[misc, unused-ignore]
             return keras.ops.convert_to_numpy(self.kernel * self.mask)
 
     def get_config(self) -> dict[str, Any]:
-        """All but the weights; the mask is one of them."""
+        """All options; the mask is saved as a weight."""
         return {
             **super().get_config(),
             "units": self.units,

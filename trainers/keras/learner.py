@@ -93,7 +93,7 @@ class KerasLearner:
     def _outputs(self, x: npt.NDArray[np.float32]) -> Array:
         """Outputs for samples in rows: probabilities, or logits with cross-entropy."""
         x = x.astype(self._config.dtype, copy=False)
-        network = self._model.asked
+        network = self._model.inference
         with quiet():
             return np.concatenate(
                 [network.predict_on_batch(x[begin : begin + _AT_ONCE]) for begin in range(0, len(x), _AT_ONCE)]

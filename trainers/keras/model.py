@@ -1,6 +1,6 @@
 """The contract's network, loss and optimizers, in Keras.
 
-Where Keras has the same formula, Keras's own is used; where it has another one, it is written here. Only the trainer
+Keras's own formula is used where it is the contract's; the others are written here. Only the trainer
 imports this module, when it trains.
 """
 
@@ -23,31 +23,31 @@ _DECAY, _EPSILON = 0.999, 1e-8
 
 
 @dataclass(frozen=True)
-class Model:
-    """A network to train, and the same one to ask.
+class MaskedModel:
+    """A network to train, and the same network for inference.
 
     Parameters
     ----------
     trained
-        Its inputs are the samples and, where the contract draws dropout, the factors of each layer.
-    asked
-        The same layers without dropout: samples → outputs, or the logits with cross-entropy.
+        Model whose inputs are the samples and, where the contract draws dropout, the factors of each layer.
+    inference
+        Model of the same layers without dropout: samples → outputs, or logits with cross-entropy.
     layers
         The layers with weights.
     dropped
-        Numbers of the layers whose inputs have factors → their widths.
+        Number of each layer whose inputs have dropout factors → the layer's width.
     """
 
     trained: Any
-    asked: Any
+    inference: Any
     layers: tuple[Any, ...]
     dropped: Mapping[int, int]
 
 
-def build_model(topology: Topology, config: TrainingConfig) -> Model:
-    """A network with the first weights of the contract, compiled."""
+def build_model(topology: Topology, config: TrainingConfig) -> MaskedModel:
+    """A network with the initial weights of the contract, compiled."""
     samples = keras.Input((topology.sizes[0],), dtype=config.dtype)
-    inputs, trained, asked = [samples], samples, samples
+    inputs, trained, inference = [samples], samples, samples
     layers, dropped = [], {}
     seeds = dropout_generator(0, config).integers(2**31, size=len(topology))
     for number, (graph, drawn) in enumerate(zip(topology, initial_weights(topology, config), strict=True)):
@@ -62,7 +62,7 @@ def build_model(topology: Topology, config: TrainingConfig) -> Model:
         elif rate:
             trained = keras.layers.Dropout(rate, seed=int(seeds[number]), dtype=config.dtype)(trained)
         trained = layer(trained)
-        asked = layer(asked) if dropped else trained
+        inference = layer(inference) if dropped else trained
         kernel = np.zeros(graph.shape, config.dtype)
         kernel[tuple(graph.edges().T)] = drawn
         layer.kernel.assign(kernel)
@@ -71,7 +71,7 @@ def build_model(topology: Topology, config: TrainingConfig) -> Model:
     model.compile(
         _optimizer(config), Loss(config), metrics=[keras.metrics.CategoricalAccuracy("accuracy", dtype="float32")]
     )
-    return Model(model, keras.Model(samples, asked) if dropped else model, tuple(layers), dropped)
+    return MaskedModel(model, keras.Model(samples, inference) if dropped else model, tuple(layers), dropped)
 
 
 def _activation(number: int, topology: Topology, config: TrainingConfig) -> Any:
@@ -90,7 +90,7 @@ class Loss(keras.losses.Loss):  # type: ignore[misc, unused-ignore]
         self._kind = config.output_activation if config.loss == "cross_entropy" else "mse"
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        """One value a sample."""
+        """One value per sample."""
         ops = keras.ops
         if self._kind == "mse":
             return ops.mean(ops.square(y_pred - y_true), axis=-1)
@@ -100,7 +100,7 @@ class Loss(keras.losses.Loss):  # type: ignore[misc, unused-ignore]
 
 
 def losses(outputs: npt.NDArray[Any], labels: npt.NDArray[np.int64], config: TrainingConfig) -> float:
-    """The mean loss of samples from what the model says of them."""
+    """The mean loss of samples from their outputs (logits with cross-entropy)."""
     target = np.eye(outputs.shape[1])[labels]
     y = outputs.astype(float)
     if config.loss == "mse":
@@ -124,7 +124,7 @@ def _decayed(gradient: Any, variable: Any, decay: float) -> Any:
 
 
 class DecayedSGD(keras.optimizers.SGD):  # type: ignore[misc, unused-ignore]
-    """λ w joins the gradient before the velocity does; Keras's own weight decay passes the velocity by."""
+    """λ w joins the gradient before the velocity does; Keras's own weight decay bypasses the velocity."""
 
     def __init__(self, decay: float, *given: Any, **options: Any) -> None:
         super().__init__(*given, **options)
@@ -152,8 +152,8 @@ class Adam(keras.optimizers.Optimizer):  # type: ignore[misc, unused-ignore]
         """One variable's step."""
         ops = keras.ops
         rate, step = ops.cast(learning_rate, variable.dtype), ops.cast(self.iterations + 1, variable.dtype)
-        place = self._get_variable_index(variable)
-        first, second = self._first[place], self._second[place]
+        index = self._get_variable_index(variable)
+        first, second = self._first[index], self._second[index]
         g = _decayed(ops.cast(gradient, variable.dtype), variable, self._given_decay)
         self.assign(first, self._momentum * first + (1 - self._momentum) * g)
         self.assign(second, _DECAY * second + (1 - _DECAY) * ops.square(g))

@@ -22,13 +22,14 @@ _PACKAGES = {"torch": "torch", "jax": "jax", "tensorflow": "tensorflow"}
 class KerasTrainer:
     """Trains with Keras 3, as the paper did: dense kernels under a mask, ``fit`` epoch by epoch.
 
-    On the backend that ``KERAS_BACKEND`` names; where it names none, on PyTorch, else on JAX. Every setting of
-    `TrainingConfig` is offered, but ``dtype="float64"`` on JAX only where ``JAX_ENABLE_X64`` is set.
+    It runs on the backend that ``KERAS_BACKEND`` names; if that is not set, on PyTorch, or on JAX where PyTorch is not
+    installed. Every setting of `TrainingConfig` is offered; ``dtype="float64"`` on JAX only where ``JAX_ENABLE_X64`` is
+    set.
 
     Raises
     ------
     MissingDependencyError
-        When Keras, or what it runs on, is not installed.
+        When Keras, or the framework that it runs on, is not installed.
     """
 
     name = "keras"
@@ -37,7 +38,7 @@ class KerasTrainer:
         check_installed()
 
     def train(self, topology: Topology, dataset: Dataset, config: TrainingConfig) -> TrainingResult:
-        """See `trainers.protocol.Trainer`; a backend of Keras that cannot train is refused as a setting is."""
+        """See `trainers.protocol.Trainer`; a Keras backend that cannot train is refused like a setting."""
         keras = import_keras()
         backend = keras.config.backend()
         check_offered(self.name, config, _offered(backend))

@@ -1,4 +1,4 @@
-"""The sparse NumPy backend: time and memory in proportion to the connections."""
+"""The sparse NumPy backend: time and memory in proportion to the edges."""
 
 from trainers.numpy_sparse.trainer import NumpyTrainer
 

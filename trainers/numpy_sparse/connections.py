@@ -1,4 +1,4 @@
-"""The compiled walks over connections: forward, backward, and the optimizer's step, in time ∝ edges.
+"""The compiled walks over edges: forward, backward, and the optimizer's step, in time ∝ edges.
 
 They are written with `Lanes`. Index arrays are unsigned: with signed ones numba checks every index for wrap-around.
 """
@@ -31,7 +31,7 @@ from trainers.numpy_sparse.plan import (
 )
 
 _ONE, _TWO, _THREE = np.uint64(1), np.uint64(2), np.uint64(3)
-_CHUNK = 64  # owners whose connections are updated while their gradients are still in cache
+_CHUNK = 64  # owners whose edges are updated while their gradients are still in cache
 
 
 @reordered_part

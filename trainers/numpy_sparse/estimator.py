@@ -25,10 +25,10 @@ class SparseMLPClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     Parameters
     ----------
     topology
-        The connections, from features to classes. Without it, one is built for the data:
+        The edges, from features to classes. Without it, one is built for the data:
     construction, hidden, degree
-        Construction of the layer pairs up to the last hidden one, sizes of the hidden layers, and outputs of each
-        neuron (one number, or one a hidden layer); the last layer pair is dense.
+        Construction of the layers up to the last hidden one, sizes of the hidden layers, and outputs of each
+        neuron (one number, or one per hidden layer); the last layer is dense.
     epochs, batch_size, learning_rate, optimizer, momentum, weight_decay, schedule, activation
         As in `trainers.TrainingConfig`.
     dropout_input, dropout_hidden, validation, patience
@@ -41,7 +41,7 @@ class SparseMLPClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     classes_
         The labels.
     topology_, weights_, biases_
-        The connections, and what was learnt on them.
+        The edges, and what was learnt on them.
     loss_curve_
         The mean loss of each epoch.
     n_iter_, n_features_in_

@@ -1,7 +1,7 @@
 # mypy: disallow-untyped-decorators=False, disallow-untyped-calls=False, disallow-untyped-defs=False
 """`Lanes`: one neuron's values for a batch of 32 samples, held in vector registers by numba.
 
-A loop over 32 samples written in Python leaves it to LLVM to prove, at every connection, that arrays do not overlap;
+A loop over 32 samples written in Python leaves it to LLVM to prove, at every edge, that arrays do not overlap;
 it runs at a seventh of the speed of one explicit vector operation. So a row of 32 values is a type of its own here,
 with the few operations that the kernels need: `load`, `store`, `scaled`, `dot`, `total`. LLVM splits it into whatever
 registers the machine has (two of AVX-512, four of AVX2, eight of SSE or NEON).

@@ -1,4 +1,4 @@
-"""`SparseNetwork`: a network on the connections of a topology, between the trainer and the compiled code."""
+"""`SparseNetwork`: a network on the edges of a topology, between the trainer and the compiled code."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ _ACTIVATIONS = {
 _numba: Any = _numba_config
 _LOSSES = {"mse": neurons.MSE, "cross_entropy": neurons.CROSS_ENTROPY}
 _ADAM_DECAY, _ADAM_EPSILON = 0.999, 1e-8
-_LARGE = 1_000_000  # connections that are worth a second thread
+_LARGE = 1_000_000  # edges that are worth a second thread
 
 
 class SparseNetwork:
-    """A feed-forward network with a weight on each connection of a topology, and nothing anywhere else.
+    """A feed-forward network with a weight on each edge of a topology, and nothing anywhere else.
 
     Parameters
     ----------

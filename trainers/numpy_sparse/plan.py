@@ -1,7 +1,7 @@
-"""How a network lies in memory: flat arrays over all neurons and all connections, which the compiled code walks.
+"""How a network lies in memory: flat arrays over all neurons and all edges, which the compiled code walks.
 
-Neurons are numbered through, inputs first; so are connections, layer by layer. Within a layer one side *owns* the
-connections: a segment holds an owner's connections to one block of neurons of the other side, blocks so small that
+Neurons are numbered through, inputs first; so are edges, layer by layer. Within a layer one side *owns* the
+edges: a segment holds an owner's edges to one block of neurons of the other side, blocks so small that
 their rows stay in the first cache. Segments are ordered by block, then owner.
 
 Importing this module imports numba, so it is imported on first use only.
@@ -22,17 +22,17 @@ from trainers.numpy_sparse.lanes import LANES
 Float = npt.NDArray[np.floating[Any]]
 Unsigned = npt.NDArray[np.unsignedinteger[Any]]
 
-# the columns of Plan.layers, one row a layer
+# the columns of Plan.layers, one row per layer
 FIRST_INPUT, INPUTS, FIRST_OUTPUT, OUTPUTS, FIRST_SEGMENT, BLOCKS, KIND = range(7)
-BY_OUTPUT, BY_INPUT, WHOLE = range(3)  # whole: by input, and with every connection there is
+BY_OUTPUT, BY_INPUT, WHOLE = range(3)  # whole: by input, and with every edge there is
 
 _BLOCK_BYTES = 40_000  # of the other side's rows, for most of a first-level data cache
-_FEW = 64  # outputs, up to which a hidden layer's connections are owned by their inputs
-_SEGMENT = 32  # connections that make the visit of an owner worth its while
+_FEW = 64  # outputs, up to which a hidden layer's edges are owned by their inputs
+_SEGMENT = 32  # edges that make the visit of an owner worth its while
 
 
 class Plan(NamedTuple):
-    """The connections of a network, arranged; nothing in it changes while training."""
+    """The edges of a network, arranged; nothing in it changes while training."""
 
     layers: npt.NDArray[np.int64]
     starts: Unsigned
@@ -40,7 +40,7 @@ class Plan(NamedTuple):
 
 
 class State(NamedTuple):
-    """What is learnt, and what the optimizer remembers of it: on the connections and the neurons only."""
+    """What is learnt, and what the optimizer remembers of it: on the edges and the neurons only."""
 
     weights: Float
     gradient: Float
@@ -103,11 +103,11 @@ def arrange(topology: Topology, itemsize: int, skip_inputs: bool) -> tuple[Plan,
     Parameters
     ----------
     topology
-        The connections.
+        The edges.
     itemsize
         Bytes of a number.
     skip_inputs
-        Whether the inputs own the first layer's connections, so that inputs that are 0 can be passed over. In the
+        Whether the inputs own the first layer's edges, so that inputs that are 0 can be passed over. In the
         other layers they do where the outputs are few: those stay in cache while the inputs' gradients are summed.
     """
     unsigned: Any = np.uint32 if topology.n_edges < 2**32 else np.uint64
@@ -147,7 +147,7 @@ def block_size(graph: BipartiteGraph, others: int, cached: int) -> int:
 
 
 def lanes(neurons: int, dtype: np.dtype[Any]) -> Float:
-    """Zeros, a row a neuron, that begin with a cache line: a row that straddles lines costs twice as much."""
+    """Zeros, a row per neuron, that begin with a cache line: a row that straddles lines costs twice as much."""
     row = LANES * dtype.itemsize
     memory = np.zeros((neurons + 1) * row, np.uint8)
     offset = -memory.ctypes.data % row

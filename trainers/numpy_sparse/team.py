@@ -16,7 +16,7 @@ class Team:
     """Threads that share a network's weights and sum their gradients.
 
     Compiled code lets go of Python's lock, so threads of Python do. A batch costs two meetings: for a network of a
-    million connections, a thousandth of its time. Who does what does not depend on who is faster, so reruns with as
+    million edges, a thousandth of its time. Who does what does not depend on who is faster, so reruns with as
     many threads give the same bits.
 
     Parameters

@@ -13,9 +13,9 @@ from trainers.result import TrainingResult
 
 
 class NumpyTrainer:
-    """Trains on the connections only: forward, backward and update cost time in proportion to the edges.
+    """Trains on the edges only: forward, backward and update cost time in proportion to the edges.
 
-    Compiled loops (numba) on one core. Only networks of a million connections and more, with batches of more than 32,
+    Compiled loops (numba) on one core. Only networks of a million edges and more, with batches of more than 32,
     share the tiles of a batch among ``NUMBA_NUM_THREADS`` threads (by default, the cores). The same inputs give the
     same bits with as many threads.
 

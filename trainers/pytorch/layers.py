@@ -1,4 +1,4 @@
-"""One layer pair of many networks: as a stack of dense arrays under masks, or as one sparse block-diagonal array.
+"""One layer of many networks: as a stack of dense arrays under masks, or as one sparse block-diagonal array.
 
 Values of neurons are ``(networks, samples, neurons)`` in both. Only the trainer imports this module, when it trains.
 """
@@ -18,8 +18,8 @@ from topograph.packages import require
 torch: Any = require("torch", "torch")
 
 
-class Layer(Protocol):
-    """What a stack of networks asks of a layer pair."""
+class StackedLayer(Protocol):
+    """One layer of all networks of a stack."""
 
     weights: Any
     gradient: Any
@@ -29,7 +29,7 @@ class Layer(Protocol):
         ...
 
     def backward(self, x: Any, delta: Any) -> None:
-        """Write the gradient xᵀ δ on the connections, 0 elsewhere, into ``gradient``."""
+        """Write the gradient xᵀ δ on the edges, 0 elsewhere, into ``gradient``."""
         ...
 
     def back(self, delta: Any) -> Any:
@@ -46,10 +46,10 @@ class Layer(Protocol):
 
 
 class MaskedLayer:
-    """Dense arrays, 0 wherever there is no connection.
+    """Dense arrays, 0 wherever there is no edge.
 
     The gradient is multiplied by the mask, so that weights and the optimizer's memory, which begin at 0 there, stay 0:
-    one product a step, where a mask on the weights would cost one on the way forward and one on the way back.
+    one product per step, where a mask on the weights would cost one on the way forward and one on the way back.
     """
 
     def __init__(self, graphs: Sequence[BipartiteGraph], values: Sequence[npt.NDArray[Any]], device: Any) -> None:
@@ -62,10 +62,10 @@ class MaskedLayer:
         self.gradient = torch.empty_like(self.weights)
         self._mask = None
         if any(graph.density < 1 for graph in graphs):
-            one = all(graph == graphs[0] for graph in graphs)  # then a single mask is read, which stays in cache
-            # bytes are faster to read where memory is slow; processors multiply numbers of one kind faster
+            shared = all(graph == graphs[0] for graph in graphs)  # then a single mask is read, which stays in cache
+            # a GPU reads bytes faster; a processor multiplies numbers of one type faster
             kind = torch.bool if device.type == "cuda" else self.weights.dtype
-            masks = np.stack([graph.to_mask() for graph in (graphs[:1] if one else graphs)])
+            masks = np.stack([graph.to_mask() for graph in (graphs[:1] if shared else graphs)])
             self._mask = torch.from_numpy(masks).to(device, kind)
 
     def forward(self, x: Any, bias: Any) -> Any:
@@ -73,7 +73,7 @@ class MaskedLayer:
         return torch.baddbmm(bias[:, None], x, self.weights)
 
     def backward(self, x: Any, delta: Any) -> None:
-        """Write the gradient xᵀ δ of the connections; 0 elsewhere."""
+        """Write the gradient xᵀ δ of the edges; 0 elsewhere."""
         torch.bmm(x.transpose(1, 2), delta, out=self.gradient)
         if self._mask is not None:
             self.gradient.mul_(self._mask)
@@ -94,7 +94,7 @@ class MaskedLayer:
 
 
 class SparseLayer:
-    """The connections only: all networks' in one block-diagonal array in CSR, by inputs and by outputs."""
+    """The edges of all networks in one block-diagonal array in CSR, by inputs and by outputs."""
 
     def __init__(self, graphs: Sequence[BipartiteGraph], values: Sequence[npt.NDArray[Any]], device: Any) -> None:
         (self._n, self._m), networks = graphs[0].shape, len(graphs)
@@ -122,11 +122,11 @@ class SparseLayer:
         return (turned @ _columns(x, len(bias))).view(len(bias), self._m, -1).transpose(1, 2) + bias[:, None]
 
     def backward(self, x: Any, delta: Any) -> None:
-        """Write the gradient xᵀ δ of the connections; 0 elsewhere."""
+        """Write the gradient xᵀ δ of the edges; 0 elsewhere."""
         pattern = _csr(self._by_input, self.gradient, self._shape)
         columns = _columns(x, len(delta))
-        found = torch.sparse.sampled_addmm(pattern, columns, _columns(delta, len(delta)).T, beta=0.0)
-        self.gradient.copy_(found.values())
+        product = torch.sparse.sampled_addmm(pattern, columns, _columns(delta, len(delta)).T, beta=0.0)
+        self.gradient.copy_(product.values())
 
     def back(self, delta: Any) -> Any:
         """The gradient at the inputs, δ wᵀ."""
@@ -149,7 +149,7 @@ def _csr(index: tuple[Any, Any], values: Any, shape: tuple[int, int]) -> Any:
 
 
 def _columns(values: Any, networks: int) -> Any:
-    """All networks' neurons below each other, a column a sample."""
+    """All networks' neurons below each other, a column per sample."""
     return values.expand(networks, -1, -1).transpose(1, 2).reshape(-1, values.shape[1])
 
 

@@ -12,24 +12,24 @@ from topograph.packages import require
 from topograph.topology import Topology
 from trainers.config import LEAK, TrainingConfig
 from trainers.initialization import initial_weights
-from trainers.pytorch.layers import Layer, MaskedLayer, SparseLayer
+from trainers.pytorch.layers import MaskedLayer, SparseLayer, StackedLayer
 
 torch: Any = require("torch", "torch")
 
 
 class Stack:
-    """Networks of one shape: each step is one product a layer for all of them.
+    """Networks of one shape: each step is one product per layer for all of them.
 
-    The derivatives are written out: they are few, and without autograd a step of a small network costs half.
+    The derivatives are written out: there are few, and without autograd a step of a small network takes half the time.
 
     Parameters
     ----------
     topologies, configs
-        What each network is made of; the configs differ in nothing but their seeds.
+        Topology and settings of each network; the configs differ in nothing but their seeds.
     device
-        Where.
+        Device of all arrays.
     sparse
-        Whether layers are sparse arrays, or dense ones under masks.
+        Whether layers are sparse arrays instead of dense ones under masks.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class Stack:
         self.config, self._networks = configs[0], len(topologies)
         drawn = [initial_weights(topology, config) for topology, config in zip(topologies, configs, strict=True)]
         kind = SparseLayer if sparse else MaskedLayer
-        self.layers: list[Layer] = [
+        self.layers: list[StackedLayer] = [
             kind([topology[number] for topology in topologies], [values[number] for values in drawn], device)
             for number in range(len(topologies[0]))
         ]
@@ -68,9 +68,9 @@ class Stack:
         return torch.optim.SGD(groups, config.learning_rate, config.momentum, nesterov=ahead, fused=fused)
 
     def set_rate(self, rate: float) -> None:
-        """Take steps of this size from now on.
+        """Set the step size.
 
-        PyTorch's velocity is a sum of gradients, the contract's one of steps: v = −η b. So a new η rescales b.
+        PyTorch's velocity is a sum of gradients, the contract's a sum of steps: v = −η b. So a new η rescales b.
         """
         for group in self._optimizer.param_groups:
             for parameter in group["params"]:
@@ -135,19 +135,19 @@ class Stack:
         return -chosen
 
     def finite(self) -> npt.NDArray[np.bool_]:
-        """Of each network: whether all its weights and biases are finite."""
-        fine = torch.stack([torch.isfinite(bias).all(1) for bias in self.biases]).all(0).cpu().numpy()
+        """Whether all weights and biases of each network are finite."""
+        finite = torch.stack([torch.isfinite(bias).all(1) for bias in self.biases]).all(0).cpu().numpy()
         for layer in self.layers:
-            if not torch.isfinite(layer.weights.sum()):  # seldom: look closer
-                fine &= [bool(np.isfinite(values).all()) for values in layer.of_each(layer.weights)]
-        return np.asarray(fine, dtype=bool)
+            if not torch.isfinite(layer.weights.sum()):  # rare: find the networks
+                finite &= [bool(np.isfinite(values).all()) for values in layer.of_each(layer.weights)]
+        return np.asarray(finite, dtype=bool)
 
     def parameters(self) -> list[Any]:
         """A copy of all weights and biases."""
         return [p.detach().clone() for p in (*(layer.weights for layer in self.layers), *self.biases)]
 
     def keep(self, kept: list[Any], chosen: npt.NDArray[np.bool_]) -> None:
-        """Copy what the chosen networks are now into ``kept``, a copy of before."""
+        """Copy the weights and biases of the chosen networks into ``kept``, an earlier copy."""
         with torch.no_grad():
             for layer, copy in zip(self.layers, kept, strict=False):
                 layer.keep(copy, layer.weights, chosen)
@@ -162,7 +162,7 @@ class Stack:
                 p.copy_(copy)
 
     def weights(self) -> list[list[npt.NDArray[np.floating[Any]]]]:
-        """Of each network: the weights of its layers, in the order of ``graph.edges()``."""
+        """The weights of each network's layers, in the order of ``graph.edges()``."""
         return [list(values) for values in zip(*(layer.of_each(layer.weights) for layer in self.layers), strict=True)]
 
     def each_bias(self) -> list[list[npt.NDArray[np.floating[Any]]]]:
@@ -171,7 +171,7 @@ class Stack:
         return [[bias[number].copy() for bias in biases] for number in range(self._networks)]
 
     def memory(self) -> list[list[npt.NDArray[np.floating[Any]]]]:
-        """What the optimizer remembers of each layer's weights, as it lies in memory."""
+        """The optimizer's memory of each layer's weights, as it is stored."""
         return [
             [value.cpu().numpy() for value in self._optimizer.state[layer.weights].values() if value.dim()]
             for layer in self.layers

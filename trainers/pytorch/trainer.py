@@ -19,19 +19,19 @@ from trainers.protocol import EVERYTHING, check_offered, check_stack, check_topo
 from trainers.result import TrainingResult
 
 MODES = ("masked", "sparse")
-_CACHE = 8e6  # bytes that a processor works on without waiting for memory
+_CACHE = 8e6  # bytes that stay in a processor's cache
 
 
 class PyTorchTrainer:
-    """Trains with PyTorch, on any device: one network, or many of one shape with one product a layer for all.
+    """Trains with PyTorch, on any device: one network, or many of one shape with one product per layer for all.
 
     The same inputs give the same bits on one device with as many threads. Every setting of `TrainingConfig` is offered.
 
     Parameters
     ----------
     mode
-        ``"masked"``: dense arrays that are 0 wherever there is no connection. ``"sparse"``: arrays in CSR, whose cost
-        is in proportion to the connections; worth it on a processor below a density of a tenth or so.
+        ``"masked"``: dense arrays that are 0 wherever there is no edge. ``"sparse"``: arrays in CSR, whose cost
+        is in proportion to the edges; worth it on a processor below a density of a tenth or so.
     device
         Such as ``"cpu"`` or ``"cuda:1"``; by default the first GPU that there is, else the processor.
     compile
@@ -50,17 +50,17 @@ class PyTorchTrainer:
         self.compile = check_flag("compile", compile)
         if self.compile and self.mode == "sparse":
             raise InvalidParameterError(
-                "torch.compile cannot see into sparse arrays: mode='sparse', but got compile=True"
+                "torch.compile does not support sparse arrays: mode='sparse' needs compile=False, but got compile=True"
             )
         self.device = device
         self.name = "pytorch" if mode == "masked" else "pytorch_sparse"
 
     def train(self, topology: Topology, dataset: Dataset, config: TrainingConfig) -> TrainingResult:
         """See `trainers.protocol.Trainer`."""
-        (found,) = self.train_many([topology], dataset, [config])
-        if isinstance(found, TrainingError):
-            raise found
-        return found
+        (result,) = self.train_many([topology], dataset, [config])
+        if isinstance(result, TrainingError):
+            raise result
+        return result
 
     def train_many(
         self, topologies: Sequence[Topology], dataset: Dataset, configs: Sequence[TrainingConfig]
@@ -74,11 +74,11 @@ class PyTorchTrainer:
             return []
         device = self._find_device(configs[0])
         size = self._stack_size(topologies, configs[0], device)
-        found: list[TrainingResult | TrainingError] = []
+        results: list[TrainingResult | TrainingError] = []
         for begin in range(0, len(topologies), size):
             part = slice(begin, begin + size)
-            found += self._train_stack(topologies[part], dataset, configs[part], device)
-        return found
+            results += self._train_stack(topologies[part], dataset, configs[part], device)
+        return results
 
     def _train_stack(
         self, topologies: Sequence[Topology], dataset: Dataset, configs: Sequence[TrainingConfig], device: Any
@@ -113,9 +113,11 @@ class PyTorchTrainer:
             device = torch.device(self.device or ("cuda" if torch.cuda.is_available() else "cpu"))
             torch.empty(1, device=device)
         except (RuntimeError, AssertionError) as error:
-            raise InvalidParameterError(f"PyTorch has no device {self.device!r} here: {error}") from error
+            raise InvalidParameterError(f"PyTorch has no device {self.device!r} on this machine: {error}") from error
         if device.type == "mps" and config.dtype == "float64":
-            raise UnsupportedSettingError("dtype='float64' is not offered on device 'mps': it has float32 only")
+            raise UnsupportedSettingError(
+                "dtype='float64' is not offered on device 'mps': use dtype='float32' or another device"
+            )
         return device
 
     def _stack_size(self, topologies: Sequence[Topology], config: TrainingConfig, device: Any) -> int:
@@ -123,11 +125,11 @@ class PyTorchTrainer:
         import torch
 
         sizes = topologies[0].sizes
-        cells = sum(n * m for n, m in itertools.pairwise(sizes))
+        entries = sum(n * m for n, m in itertools.pairwise(sizes))
         if self.mode == "sparse":
-            cells = max(topology.n_edges for topology in topologies)
+            entries = max(topology.n_edges for topology in topologies)
         arrays = 4 + (config.optimizer == "adam") + bool(config.patience) + (self.mode == "sparse")
-        needed = np.dtype(config.dtype).itemsize * (arrays * cells + 4 * config.batch_size * sum(sizes))
+        needed = np.dtype(config.dtype).itemsize * (arrays * entries + 4 * config.batch_size * sum(sizes))
         room = 0.6 * torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else _CACHE
         return max(1, int(room / needed))
 

@@ -23,7 +23,7 @@ torch: Any = require("torch", "torch")
 _AT_ONCE = 2**26  # numbers that an evaluation has in memory at once
 
 
-class Samples:
+class DeviceSamples:
     """Samples on the device; rows are gathered there."""
 
     def __init__(self, x: npt.NDArray[np.float32], labels: npt.NDArray[np.int64], classes: int, like: Any) -> None:
@@ -54,8 +54,8 @@ class StackCourse:
         self._learn: Callable[..., tuple[Any, Any]] = self.stack.gradients
         if compiled:
             self._learn = torch.compile(self.stack.gradients, dynamic=False)
-        self._train = Samples(dataset.x_train, dataset.y_train, dataset.n_classes, like)
-        self._test = Samples(dataset.x_test, dataset.y_test, dataset.n_classes, like)
+        self._train = DeviceSamples(dataset.x_train, dataset.y_train, dataset.n_classes, like)
+        self._test = DeviceSamples(dataset.x_test, dataset.y_test, dataset.n_classes, like)
         self._widest = sum(topologies[0].sizes)
         self._widths = topologies[0].sizes[:-1]
         splits = [validation_split(len(self._train), config) for config in configs]
@@ -63,7 +63,7 @@ class StackCourse:
         self._watched = np.stack([watched for _, watched in splits])
 
     def run(self) -> list[Trained | TrainingError]:
-        """All epochs; what became of each network."""
+        """Train for all epochs; return the course of each network, or the error that ended it."""
         config, networks = self.config, range(len(self.configs))
         progress = [Progress(one) for one in self.configs]
         best = self.stack.parameters() if config.patience else []
@@ -155,7 +155,7 @@ class StackCourse:
         size = max(1, _AT_ONCE // (self._widest * len(self.configs)))
         return [slice(begin, begin + size) for begin in range(0, samples, size)]
 
-    def _predict(self, samples: Samples) -> Any:
+    def _predict(self, samples: DeviceSamples) -> Any:
         """Labels for samples that all networks share, ``(networks, samples)``."""
         with torch.no_grad():
             parts = [self.stack.outputs(samples.x[None, chunk]).argmax(2) for chunk in self._chunks(len(samples))]

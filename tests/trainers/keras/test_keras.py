@@ -89,7 +89,7 @@ def test_its_mask_is_measured_in_memory_and_in_files(use_bias, tmp_path):
 
 
 def test_a_mask_of_another_shape_and_none():
-    with pytest.raises(InvalidMaskError, match="must be 5 × 8, not"):
+    with pytest.raises(InvalidMaskError, match="must be 5 × 8 as the kernel is, not"):
         MaskedDense(8, GRAPH, name="wrong").build((None, 5))
     layer = MaskedDense(2, use_bias=False, kernel_initializer="ones")
     layer.build((None, 3))

@@ -40,7 +40,7 @@ def start():
 
 @pytest.fixture
 def topology():
-    """A chain with a random, a rotating and a dense layer, and an output without connections."""
+    """A chain with a random, a rotating and a dense layer, and an output without edges."""
     first = tg.construct("random_regular", 40, 24, degree=5, seed=1)
     mask = tg.construct("random_edge", 24, 17, degree=6, seed=2).to_mask()
     mask[:, 3] = False

@@ -80,7 +80,7 @@ def test_a_last_step_that_breaks_a_weight_is_seen():
 
 
 def test_odd_shapes():
-    """No connections at all; one neuron; fewer samples than a batch; more classes than a group."""
+    """No edges at all; one neuron; fewer samples than a batch; more classes than a group."""
     rng = np.random.default_rng(0)
     x, y = rng.random((9, 5), dtype=np.float32), np.arange(9) % 7
     data = Dataset("small", x, y, x[:1], y[:1])

@@ -26,7 +26,7 @@ DIGITS = tg.Topology.build("random_regular", [64, 24, 10], degrees=[8, 10], seed
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
 def test_the_optimizers_memory_is_masked_to_the_bit(optimizer, monkeypatch):
-    """Of all arrays that PyTorch holds after a training, none has a number off the connections."""
+    """Of all arrays that PyTorch holds after a training, none has a number off the edges."""
     from trainers.pytorch import training
 
     stacks = []
@@ -45,7 +45,7 @@ def test_the_optimizers_memory_is_masked_to_the_bit(optimizer, monkeypatch):
 
 @pytest.mark.parametrize("mode", ["masked", "sparse"])
 def test_many_at_once_equal_one_by_one(mode, monkeypatch):
-    """Other connections, other seeds, in stacks of several sizes; each as when it is alone."""
+    """Other edges, other seeds, in stacks of several sizes; each as when it is alone."""
     from trainers.pytorch import trainer as module
 
     trainer, data = PyTorchTrainer(mode, device="cpu"), few_digits()
@@ -96,7 +96,7 @@ def test_one_that_breaks_costs_no_other():
 def test_options_are_checked():
     with pytest.raises(InvalidParameterError, match="mode must be one of masked, sparse"):
         PyTorchTrainer("dense")
-    with pytest.raises(InvalidParameterError, match="cannot see into sparse"):
+    with pytest.raises(InvalidParameterError, match="does not support sparse"):
         PyTorchTrainer("sparse", compile=True)
     with pytest.raises(InvalidParameterError, match="no device 'cuda:99'"):
         PyTorchTrainer(device="cuda:99").train(DIGITS, load_dataset("digits"), TrainingConfig(epochs=1))

@@ -17,10 +17,11 @@ from timing import best
 
 import topograph as tg
 from trainers import TrainingConfig
-from trainers.numpy_sparse.connections import backward, forward
+from trainers.numpy_sparse.edges import backward, forward
+from trainers.numpy_sparse.flat import Rule
 from trainers.numpy_sparse.lanes import LANES
 from trainers.numpy_sparse.network import SparseNetwork
-from trainers.numpy_sparse.plan import Rule, gather_samples
+from trainers.numpy_sparse.samples import gather_samples
 
 RULE = Rule(False, True, True, np.float32(0.01), np.float32(0.9), 0.999, np.float32(1e-8), np.float32(0))
 WIDE, BATCH = 4096, 128
@@ -67,9 +68,9 @@ def rates_of(net):
         return best(lambda: [kernel(*arguments) for _ in range(times)], 8)[0] / times
 
     def back(layer, update):
-        return measure(backward, net.plan, layer, net.state, net.work, inputs, RULE, 1, update)
+        return measure(backward, net.flat, layer, net.state, net.work, inputs, RULE, 1, update)
 
-    ahead = measure(forward, net.plan, 0, net.state, net.work.values, net.work.active, inputs)
+    ahead = measure(forward, net.flat, 0, net.state, net.work.values, net.work.active, inputs)
     gradient = back(0, False)
     update = max(back(0, True) - gradient, 0) / edges * 1e9
     rates = [2e-9 * edges * LANES / ahead, 2e-9 * edges * LANES / gradient]

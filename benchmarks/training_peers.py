@@ -15,7 +15,7 @@ import scipy.sparse as sp
 
 from trainers.initialization import batch_order, dropout_generator, initial_weights
 from trainers.numpy_sparse.network import SparseNetwork
-from trainers.numpy_sparse.plan import gather_samples
+from trainers.numpy_sparse.samples import gather_samples
 
 os.environ.setdefault("KERAS_BACKEND", "torch")
 

@@ -1,4 +1,4 @@
-"""The compiled course of an epoch: tile after tile of samples through the network, forward and backward.
+"""The compiled loop of an epoch: tile after tile of samples through the network, forward and backward.
 
 Arrays of a neuron's values are ``(neurons, LANES)``: all neurons of the network in a row, inputs first, a tile of up
 to 32 samples contiguous. A batch larger than a tile is walked tile by tile, its gradients summed.
@@ -13,29 +13,29 @@ from typing import Any
 import numpy as np
 
 from topograph.compiling import reordered, reordered_part
-from trainers.numpy_sparse.connections import backward, descend, forward
-from trainers.numpy_sparse.lanes import LANES, prefetch, spread, store
-from trainers.numpy_sparse.neurons import activate, differentiate, drop, take_loss
-from trainers.numpy_sparse.plan import (
+from trainers.numpy_sparse.edges import backward, descend, forward
+from trainers.numpy_sparse.flat import (
     FIRST_INPUT,
     FIRST_OUTPUT,
     INPUTS,
     OUTPUTS,
-    Plan,
+    FlatNetwork,
     Rule,
-    Samples,
     Setting,
     State,
     Work,
 )
+from trainers.numpy_sparse.lanes import LANES, broadcast, prefetch, store_lanes
+from trainers.numpy_sparse.neurons import activate, differentiate, drop, take_loss
+from trainers.numpy_sparse.samples import Samples
 
 _COLUMNS = 64  # features copied at a time, so that the copies' rows stay in cache
 
 
 @reordered
 def train_epoch(
-    plan: Plan, state: State, work: Work, setting: Setting, rule: Rule, samples: Samples, labels: Any, order: Any,
-    batch: int, step: int, generator: Any,
+    flat: FlatNetwork, state: State, work: Work, setting: Setting, rule: Rule, samples: Samples, labels: Any,
+    order: Any, batch: int, step: int, generator: Any,
 ) -> tuple[float, int, int]:  # fmt: skip
     """One pass over the samples of ``order``; returns the sum of their losses, how many were right, and the steps.
 
@@ -45,13 +45,13 @@ def train_epoch(
     for begin in range(0, order.shape[0], batch):
         end = min(begin + batch, order.shape[0])
         step += 1
-        draw(plan, work, setting, generator, end - begin)
+        draw(flat, work, setting, generator, end - begin)
         for tile in range(begin, end, LANES):
             chosen = order[tile : min(tile + LANES, end)]
             n_active = _fill(work, samples, chosen, n_active)
             _fetch(samples, order[min(tile + LANES, end) : min(tile + LANES, end) + LANES])
             loss, right = _learn(
-                plan, state, work, setting, rule, labels, chosen,
+                flat, state, work, setting, rule, labels, chosen,
                 end - begin, tile - begin, n_active, step, tile + LANES >= end,
             )  # fmt: skip
             summed += loss
@@ -64,15 +64,15 @@ def train_epoch(
 
 @reordered
 def accumulate(
-    plan: Plan, state: State, work: Work, setting: Setting, rule: Rule, samples: Samples, labels: Any, chosen: Any,
-    first: int, stride: int,
+    flat: FlatNetwork, state: State, work: Work, setting: Setting, rule: Rule, samples: Samples, labels: Any,
+    chosen: Any, first: int, stride: int,
 ) -> tuple[float, int]:  # fmt: skip
     """Gradients of a batch's tiles number ``first``, ``first + stride``, …: one worker's share."""
     summed, correct, n_active, batch = 0.0, 0, 0, chosen.shape[0]
     for begin in range(first * LANES, batch, stride * LANES):
         tile = chosen[begin : min(begin + LANES, batch)]
         n_active = _fill(work, samples, tile, n_active)
-        loss, right = _learn(plan, state, work, setting, rule, labels, tile, batch, begin, n_active, 0, False)
+        loss, right = _learn(flat, state, work, setting, rule, labels, tile, batch, begin, n_active, 0, False)
         summed += loss
         correct += right
     _clear(work, n_active)
@@ -91,7 +91,7 @@ def absorb(state: State, others: Any, begin: int, end: int, rule: Rule, step: in
 
 @reordered
 def absorb_biases(state: State, others: Any, rule: Rule, step: int) -> None:
-    """The same for all biases, which are few."""
+    """As `absorb`, for all biases, which are few."""
     for worker in range(others.shape[0]):
         for j in range(others.shape[1]):
             state.bias_gradient[j] += others[worker, j]
@@ -104,16 +104,16 @@ def absorb_biases(state: State, others: Any, rule: Rule, step: int) -> None:
 
 @reordered
 def evaluate(
-    plan: Plan, state: State, work: Work, setting: Setting, samples: Samples, labels: Any, order: Any
+    flat: FlatNetwork, state: State, work: Work, setting: Setting, samples: Samples, labels: Any, order: Any
 ) -> tuple[float, int]:
     """Sum of the losses of the samples of ``order``, and how many are right."""
-    table = plan.layers[plan.layers.shape[0] - 1]
+    table = flat.layers[flat.layers.shape[0] - 1]
     first, end = table[FIRST_OUTPUT], table[FIRST_OUTPUT] + table[OUTPUTS]
     summed, correct, n_active = 0.0, 0, 0
     for begin in range(0, order.shape[0], LANES):
         chosen = order[begin : begin + LANES]
         n_active = _fill(work, samples, chosen, n_active)
-        _propagate(plan, state, work, setting, n_active, 0, 0)
+        _propagate(flat, state, work, setting, n_active, 0, 0)
         loss, right = take_loss(work.values, work.deltas, first, end, labels, chosen, 1, setting)
         summed += loss
         correct += right
@@ -122,13 +122,15 @@ def evaluate(
 
 
 @reordered
-def predict(plan: Plan, state: State, work: Work, setting: Setting, samples: Samples, order: Any, outputs: Any) -> None:
+def predict(
+    flat: FlatNetwork, state: State, work: Work, setting: Setting, samples: Samples, order: Any, outputs: Any
+) -> None:
     """Outputs of the samples of ``order``, one row each."""
-    table, n_active = plan.layers[plan.layers.shape[0] - 1], 0
+    table, n_active = flat.layers[flat.layers.shape[0] - 1], 0
     for begin in range(0, order.shape[0], LANES):
         chosen = order[begin : begin + LANES]
         n_active = _fill(work, samples, chosen, n_active)
-        _propagate(plan, state, work, setting, n_active, 0, 0)
+        _propagate(flat, state, work, setting, n_active, 0, 0)
         for s in range(chosen.shape[0]):
             for j in range(table[OUTPUTS]):
                 outputs[begin + s, j] = work.values[table[FIRST_OUTPUT] + j, s]
@@ -137,21 +139,21 @@ def predict(plan: Plan, state: State, work: Work, setting: Setting, samples: Sam
 
 @reordered_part
 def _learn(
-    plan: Plan, state: State, work: Work, setting: Setting, rule: Rule, labels: Any, chosen: Any,
+    flat: FlatNetwork, state: State, work: Work, setting: Setting, rule: Rule, labels: Any, chosen: Any,
     batch: int, lane: int, n_active: int, step: int, update: bool,
 ) -> tuple[float, int]:  # fmt: skip
     """Forward and backward over a tile that `_fill` put in place, and the step where it is a batch's last."""
     count = chosen.shape[0]
-    _propagate(plan, state, work, setting, n_active, lane, count)
-    values, deltas, table = work.values, work.deltas, plan.layers[plan.layers.shape[0] - 1]
+    _propagate(flat, state, work, setting, n_active, lane, count)
+    values, deltas, table = work.values, work.deltas, flat.layers[flat.layers.shape[0] - 1]
     loss, correct = take_loss(
         values, deltas, table[FIRST_OUTPUT], table[FIRST_OUTPUT] + table[OUTPUTS], labels, chosen, batch, setting
     )
-    for layer in range(plan.layers.shape[0] - 1, -1, -1):
-        backward(plan, layer, state, work, n_active, rule, step, update)
+    for layer in range(flat.layers.shape[0] - 1, -1, -1):
+        backward(flat, layer, state, work, n_active, rule, step, update)
         if layer:
-            first = plan.layers[layer, FIRST_INPUT]
-            end = first + plan.layers[layer, INPUTS]
+            first = flat.layers[layer, FIRST_INPUT]
+            end = first + flat.layers[layer, INPUTS]
             rate = setting.dropout_hidden
             if rate > 0:  # a silent neuron has no gradient; the others' values come back unscaled
                 keep = values.dtype.type(1 - rate)
@@ -162,29 +164,31 @@ def _learn(
 
 
 @reordered_part
-def _propagate(plan: Plan, state: State, work: Work, setting: Setting, n_active: int, lane: int, count: int) -> None:
+def _propagate(
+    flat: FlatNetwork, state: State, work: Work, setting: Setting, n_active: int, lane: int, count: int
+) -> None:
     """Values of all neurons from those of the inputs; dropout where ``count`` samples are given to drop from."""
-    for layer in range(plan.layers.shape[0]):
-        table = plan.layers[layer]
+    for layer in range(flat.layers.shape[0]):
+        table = flat.layers[layer]
         rate = setting.dropout_hidden if layer else setting.dropout_input
         if count and rate > 0:
             first = table[FIRST_INPUT]
             factor = work.values.dtype.type(1) / work.values.dtype.type(1 - rate)
             drop(work.values, work.kept, first, first + table[INPUTS], lane, count, factor)
-        forward(plan, layer, state, work.values, work.active, n_active)
-        last = layer == plan.layers.shape[0] - 1
+        forward(flat, layer, state, work.values, work.active, n_active)
+        last = layer == flat.layers.shape[0] - 1
         activation = setting.output_activation if last else setting.activation
         activate(work.values, table[FIRST_OUTPUT], table[FIRST_OUTPUT] + table[OUTPUTS], activation)
 
 
 @reordered
-def draw(plan: Plan, work: Work, setting: Setting, generator: Any, count: int) -> None:
+def draw(flat: FlatNetwork, work: Work, setting: Setting, generator: Any, count: int) -> None:
     """Which neurons stay, layer by layer, neuron by neuron, sample by sample: as `dropout_mask` draws them."""
-    for layer in range(plan.layers.shape[0]):
+    for layer in range(flat.layers.shape[0]):
         rate = setting.dropout_hidden if layer else setting.dropout_input
         if rate > 0:
-            first = plan.layers[layer, FIRST_INPUT]
-            for i in range(first, first + plan.layers[layer, INPUTS]):
+            first = flat.layers[layer, FIRST_INPUT]
+            for i in range(first, first + flat.layers[layer, INPUTS]):
                 for s in range(count):
                     work.kept[i, s] = generator.random(dtype=np.float32) >= np.float32(rate)
 
@@ -200,7 +204,7 @@ def _fill(work: Work, samples: Samples, chosen: Any, n_active: int) -> int:
     inputs: int = marked.shape[0]
     if samples.sparse:
         for number in range(n_active):
-            store(values, active[number], spread(values, zero))
+            store_lanes(values, active[number], broadcast(values, zero))
             marked[active[number]] = 0
         for s in range(chosen.shape[0]):
             for k in range(samples.starts[chosen[s]], samples.starts[chosen[s] + 1]):
@@ -225,7 +229,7 @@ def _fill(work: Work, samples: Samples, chosen: Any, n_active: int) -> int:
 
 @reordered_part
 def _fetch(samples: Samples, chosen: Any) -> None:
-    """Ask for the entries of samples that are needed soon: they lie anywhere in memory."""
+    """Prefetch the entries of the next samples, which lie anywhere in memory."""
     if samples.sparse:
         for s in range(chosen.shape[0]):
             begin, end = samples.starts[chosen[s]], samples.starts[chosen[s] + 1]
@@ -237,7 +241,7 @@ def _fetch(samples: Samples, chosen: Any) -> None:
 
 @reordered_part
 def _clear(work: Work, n_active: int) -> None:
-    """Leave the rows of the inputs as they were found: 0."""
+    """Set the rows of the inputs back to 0."""
     for number in range(n_active):
-        store(work.values, work.active[number], spread(work.values, work.values.dtype.type(0)))
+        store_lanes(work.values, work.active[number], broadcast(work.values, work.values.dtype.type(0)))
     work.marked[:] = 0

@@ -131,7 +131,7 @@ class SparseMLPClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def predict_proba(self, X: Any) -> npt.NDArray[np.float32]:
         """Probability of each class, shape ``(n_samples, n_classes)``, in the order of ``classes_``."""
         from trainers.numpy_sparse.network import SparseNetwork
-        from trainers.numpy_sparse.plan import gather_samples
+        from trainers.numpy_sparse.samples import gather_samples
 
         check_is_fitted(self)
         X = validate_data(self, X, dtype=np.float32, order="C", reset=False)

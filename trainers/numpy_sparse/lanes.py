@@ -3,8 +3,8 @@
 
 A loop over 32 samples written in Python leaves it to LLVM to prove, at every edge, that arrays do not overlap;
 it runs at a seventh of the speed of one explicit vector operation. So a row of 32 values is a type of its own here,
-with the few operations that the kernels need: `load`, `store`, `scaled`, `dot`, `total`. LLVM splits it into whatever
-registers the machine has (two of AVX-512, four of AVX2, eight of SSE or NEON).
+with the few operations that the kernels need: `load_lanes`, `store_lanes`, `broadcast`, `scaled`, `dot`, `total`.
+LLVM splits it into whatever registers the machine has (two of AVX-512, four of AVX2, eight of SSE or NEON).
 
 Importing this module imports numba, so it is imported on first use only.
 """
@@ -49,7 +49,7 @@ def _address(context: Any, builder: Any, signature: Any, args: Any) -> Any:
 
 
 @_intrinsic
-def load(typing_context, array, row):
+def load_lanes(typing_context, array, row):
     """Row ``row`` of an array of shape ``(rows, LANES)``."""
 
     def generate(context, builder, signature, args):
@@ -59,7 +59,7 @@ def load(typing_context, array, row):
 
 
 @_intrinsic
-def store(typing_context, array, row, lanes):
+def store_lanes(typing_context, array, row, lanes):
     """Write a row of an array of shape ``(rows, LANES)``."""
 
     def generate(context, builder, signature, args):
@@ -70,7 +70,7 @@ def store(typing_context, array, row, lanes):
 
 
 @_intrinsic
-def spread(typing_context, array, number):
+def broadcast(typing_context, array, number):
     """One number in all lanes, in the type of ``array``."""
     lanes = Lanes(array.dtype)
 

@@ -10,8 +10,9 @@ import numpy.typing as npt
 from topograph.topology import Topology
 from trainers.config import TrainingConfig
 from trainers.initialization import dropout_generator
+from trainers.numpy_sparse.flat import Float
 from trainers.numpy_sparse.network import SparseNetwork
-from trainers.numpy_sparse.plan import Float, gather_samples
+from trainers.numpy_sparse.samples import gather_samples
 from trainers.stopping import diverged
 
 

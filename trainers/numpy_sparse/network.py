@@ -14,8 +14,9 @@ from topograph.topology import Topology
 from trainers.config import TrainingConfig
 from trainers.initialization import initial_weights
 from trainers.numpy_sparse import epochs, neurons
+from trainers.numpy_sparse.flat import Float, Rule, Setting, State, Work, aligned_rows, flatten
 from trainers.numpy_sparse.lanes import LANES
-from trainers.numpy_sparse.plan import Float, Rule, Samples, Setting, State, Work, arrange, frozen, lanes
+from trainers.numpy_sparse.samples import Samples, read_only
 from trainers.numpy_sparse.team import Team
 
 _ACTIVATIONS = {
@@ -38,11 +39,11 @@ class SparseNetwork:
     Parameters
     ----------
     topology, config
-        What it is made of, and how it starts and learns.
+        Topology and settings of the network.
     skip_inputs
-        Whether inputs that are 0 for all samples of a tile should be passed over.
+        Whether to skip inputs that are 0 for all samples of a tile.
     weights, biases
-        Where it starts, as `weights` and `biases` return them; else as `trainers.initialization` draws.
+        Initial values, as `weights` and `biases` return them; by default those of `trainers.initialization`.
     threads
         Number of threads that share the tiles of a batch; by default one, and for a million edges or more as many as
         ``NUMBA_NUM_THREADS`` and the tiles allow.
@@ -59,7 +60,7 @@ class SparseNetwork:
     ) -> None:
         self.topology, self.config = topology, config
         self._dtype = dtype = np.dtype(config.dtype)
-        self.plan, self._places = arrange(topology, dtype.itemsize, skip_inputs)
+        self.flat, self._positions = flatten(topology, dtype.itemsize, skip_inputs)
         self._first_edges = np.cumsum([0, *(graph.n_edges for graph in topology)])
         neurons, adam = sum(topology.sizes), config.optimizer == "adam"
         edges = topology.n_edges
@@ -75,13 +76,13 @@ class SparseNetwork:
         )
         values = initial_weights(topology, config) if weights is None else weights
         for layer, drawn in enumerate(values):
-            self.state.weights[self._edges(layer)][self._places[layer]] = drawn
+            self.state.weights[self._edges(layer)][self._positions[layer]] = drawn
         for bias, given in zip(self._biases(), biases, strict=False):
             bias[:] = given
         dropped = neurons - topology.sizes[-1] if config.dropout_input or config.dropout_hidden else 0
         self.work = Work(
-            values=lanes(neurons, dtype),
-            deltas=lanes(neurons, dtype),
+            values=aligned_rows(neurons, dtype),
+            deltas=aligned_rows(neurons, dtype),
             active=np.zeros(topology.sizes[0] + 1, np.uint32),
             marked=np.zeros(topology.sizes[0], np.uint8),
             kept=np.ones((dropped, config.batch_size if dropped else 0), np.bool_),
@@ -123,7 +124,7 @@ class SparseNetwork:
         )
         pass_over = epochs.train_epoch if self._team is None else self._team.train_epoch
         loss, correct, self._steps = pass_over(
-            self.plan, self.state, self.work, self._setting, rule, samples, frozen(labels), frozen(order),
+            self.flat, self.state, self.work, self._setting, rule, samples, read_only(labels), read_only(order),
             self.config.batch_size, self._steps, dropout,
         )  # fmt: skip
         return loss / len(order), correct / len(order)
@@ -131,7 +132,7 @@ class SparseNetwork:
     def predict(self, samples: Samples, order: npt.NDArray[np.int64]) -> Float:
         """Outputs for the samples of ``order``, shape ``(len(order), n_classes)``."""
         outputs = np.empty((len(order), self.topology.sizes[-1]), self._dtype)
-        epochs.predict(self.plan, self.state, self.work, self._setting, samples, frozen(order), outputs)
+        epochs.predict(self.flat, self.state, self.work, self._setting, samples, read_only(order), outputs)
         return outputs
 
     def evaluate(
@@ -139,7 +140,7 @@ class SparseNetwork:
     ) -> tuple[float, float]:
         """The mean loss over the samples of ``order``, and the accuracy."""
         loss, correct = epochs.evaluate(
-            self.plan, self.state, self.work, self._setting, samples, frozen(labels), frozen(order)
+            self.flat, self.state, self.work, self._setting, samples, read_only(labels), read_only(order)
         )
         return loss / len(order), correct / len(order)
 
@@ -148,7 +149,7 @@ class SparseNetwork:
         return self.state.weights.copy(), self.state.bias.copy()
 
     def set_parameters(self, parameters: Sequence[Float]) -> None:
-        """Go back to a copy."""
+        """Return to an earlier copy."""
         self.state.weights[:], self.state.bias[:] = parameters
 
     def is_finite(self) -> bool:
@@ -171,7 +172,7 @@ class SparseNetwork:
 
     def weights(self) -> tuple[Float, ...]:
         """The weights of each layer, in the order of ``graph.edges()``."""
-        return tuple(self.state.weights[self._edges(layer)][place] for layer, place in enumerate(self._places))
+        return tuple(self.state.weights[self._edges(layer)][position] for layer, position in enumerate(self._positions))
 
     def biases(self) -> tuple[Float, ...]:
         """The biases of each layer."""

@@ -9,22 +9,23 @@ import numpy as np
 import numpy.typing as npt
 
 from trainers.numpy_sparse import epochs
-from trainers.numpy_sparse.plan import Plan, Rule, Samples, Setting, State, Work, lanes
+from trainers.numpy_sparse.flat import FlatNetwork, Rule, Setting, State, Work, aligned_rows
+from trainers.numpy_sparse.samples import Samples
 
 
 class Team:
     """Threads that share a network's weights and sum their gradients.
 
-    Compiled code lets go of Python's lock, so threads of Python do. A batch costs two meetings: for a network of a
-    million edges, a thousandth of its time. Who does what does not depend on who is faster, so reruns with as
-    many threads give the same bits.
+    Compiled code releases the GIL, so Python threads suffice. Each batch needs two barriers: for a network of a million
+    edges, a thousandth of its time. The division of work does not depend on speed, so reruns with the same number of
+    threads give the same bits.
 
     Parameters
     ----------
     threads
-        How many, at least 2.
+        Number of threads, at least 2.
     state, work
-        The first worker's; the others get their own gradients and values.
+        State and scratch arrays of the first worker; the others get their own gradients and values.
     """
 
     def __init__(self, threads: int, state: State, work: Work) -> None:
@@ -36,15 +37,15 @@ class Team:
             self._states.append(state._replace(gradient=gradient, bias_gradient=bias_gradient))
             self._works.append(
                 work._replace(
-                    values=lanes(len(work.values), work.values.dtype),
-                    deltas=lanes(len(work.deltas), work.deltas.dtype),
+                    values=aligned_rows(len(work.values), work.values.dtype),
+                    deltas=aligned_rows(len(work.deltas), work.deltas.dtype),
                     active=np.zeros_like(work.active),
                     marked=np.zeros_like(work.marked),
                 )
             )
 
     def train_epoch(
-        self, plan: Plan, state: State, work: Work, setting: Setting, rule: Rule, samples: Samples,
+        self, flat: FlatNetwork, state: State, work: Work, setting: Setting, rule: Rule, samples: Samples,
         labels: npt.NDArray[np.int64], order: npt.NDArray[np.int64], batch: int, step: int,
         generator: np.random.Generator,
     ) -> tuple[float, int, int]:  # fmt: skip
@@ -55,14 +56,14 @@ class Team:
             for begin in range(0, len(order), batch):
                 chosen = order[begin : begin + batch]
                 step += 1
-                epochs.draw(plan, work, setting, generator, len(chosen))
+                epochs.draw(flat, work, setting, generator, len(chosen))
 
                 def learn(worker: int, chosen: Any = chosen) -> tuple[float, int]:
-                    found: tuple[float, int] = epochs.accumulate(
-                        plan, self._states[worker], self._works[worker], setting, rule, samples, labels, chosen,
+                    share: tuple[float, int] = epochs.accumulate(
+                        flat, self._states[worker], self._works[worker], setting, rule, samples, labels, chosen,
                         worker, threads,
                     )  # fmt: skip
-                    return found
+                    return share
 
                 def update(worker: int, step: int = step) -> None:
                     epochs.absorb(state, self._edge_gradients, bounds[worker], bounds[worker + 1], rule, step)

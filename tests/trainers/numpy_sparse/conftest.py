@@ -4,7 +4,7 @@ import pytest
 import topograph as tg
 from trainers.initialization import batch_order, dropout_generator
 from trainers.numpy_sparse.network import SparseNetwork
-from trainers.numpy_sparse.plan import gather_samples
+from trainers.numpy_sparse.samples import gather_samples
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 import topograph as tg
 from trainers import TrainingConfig
 from trainers.conformance.reference import DenseMasked
-from trainers.numpy_sparse.plan import BLOCKS
+from trainers.numpy_sparse.flat import BLOCKS
 from trainers.result import sparse_weights
 
 SETUPS = {
@@ -56,7 +56,7 @@ def test_blocks(make_task, start):
         config = TrainingConfig(dtype="float64", learning_rate=0.5, batch_size=40)
         x, labels = make_task(100, 900, 5, zeros)
         network, _, train = start(topology, config, x, labels)
-        assert (network.plan.layers[:, BLOCKS] > 1).any()
+        assert (network.flat.layers[:, BLOCKS] > 1).any()
         reference = DenseMasked(topology, config)
         for epoch in range(3):
             train(epoch)

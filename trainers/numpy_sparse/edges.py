@@ -1,4 +1,4 @@
-"""The compiled walks over edges: forward, backward, and the optimizer's step, in time ∝ edges.
+"""The compiled loops over edges: forward, backward, and the optimizer's step, in time ∝ edges.
 
 They are written with `Lanes`. Index arrays are unsigned: with signed ones numba checks every index for wrap-around.
 """
@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 
 from topograph.compiling import reordered_part
-from trainers.numpy_sparse.lanes import dot, load, scaled, spread, store, total
-from trainers.numpy_sparse.plan import (
+from trainers.numpy_sparse.flat import (
     BLOCKS,
     BY_INPUT,
     BY_OUTPUT,
@@ -23,44 +22,45 @@ from trainers.numpy_sparse.plan import (
     KIND,
     OUTPUTS,
     WHOLE,
+    FlatNetwork,
     Float,
-    Plan,
     Rule,
     State,
     Work,
 )
+from trainers.numpy_sparse.lanes import broadcast, dot, load_lanes, scaled, store_lanes, total
 
 _ONE, _TWO, _THREE = np.uint64(1), np.uint64(2), np.uint64(3)
 _CHUNK = 64  # owners whose edges are updated while their gradients are still in cache
 
 
 @reordered_part
-def forward(plan: Plan, layer: int, state: State, values: Float, active: Any, n_active: int) -> None:
+def forward(flat: FlatNetwork, layer: int, state: State, values: Float, active: Any, n_active: int) -> None:
     """z_j = b_j + Σ over the inputs i of output j of w_ij x_i, into the rows of the outputs."""
-    starts, other, weights, table = plan.starts, plan.other, state.weights, plan.layers[layer]
+    starts, other, weights, table = flat.starts, flat.other, state.weights, flat.layers[layer]
     first_in, first_out = table[FIRST_INPUT], table[FIRST_OUTPUT]
     if table[KIND] == WHOLE:
         _forward_whole(table, starts[table[FIRST_SEGMENT]], state, values, active, n_active if layer == 0 else -1)
         return
     if table[KIND] == BY_INPUT:
         for j in range(first_out, first_out + table[OUTPUTS]):
-            store(values, j, spread(values, state.bias[j]))
+            store_lanes(values, j, broadcast(values, state.bias[j]))
         for block in range(table[BLOCKS]):
             base = table[FIRST_SEGMENT] + block * table[INPUTS]
             for number in range(n_active if layer == 0 else table[INPUTS]):
                 i = active[number] if layer == 0 else number
-                x = load(values, first_in + i)
+                x = load_lanes(values, first_in + i)
                 for e in range(starts[base + i], starts[base + i + 1]):
-                    store(values, other[e], scaled(weights[e], x, load(values, other[e])))
+                    store_lanes(values, other[e], scaled(weights[e], x, load_lanes(values, other[e])))
         return
     for block in range(table[BLOCKS]):
         base = table[FIRST_SEGMENT] + block * table[OUTPUTS]
-        for own in range(table[OUTPUTS]):
-            j = first_out + own
-            row = spread(values, state.bias[j]) if block == 0 else load(values, j)
-            for e in range(starts[base + own], starts[base + own + 1]):
-                row = scaled(weights[e], load(values, other[e]), row)
-            store(values, j, row)
+        for owner in range(table[OUTPUTS]):
+            j = first_out + owner
+            row = broadcast(values, state.bias[j]) if block == 0 else load_lanes(values, j)
+            for e in range(starts[base + owner], starts[base + owner + 1]):
+                row = scaled(weights[e], load_lanes(values, other[e]), row)
+            store_lanes(values, j, row)
 
 
 @reordered_part
@@ -72,35 +72,35 @@ def _forward_whole(table: Any, start: Any, state: State, values: Float, active: 
     weights, outputs = state.weights, np.uint64(table[OUTPUTS])
     first_in, first_out, grouped = table[FIRST_INPUT], table[FIRST_OUTPUT], table[OUTPUTS] - table[OUTPUTS] % 4
     for j in range(0, grouped, 4):
-        a, b = spread(values, state.bias[first_out + j]), spread(values, state.bias[first_out + j + 1])
-        c, d = spread(values, state.bias[first_out + j + 2]), spread(values, state.bias[first_out + j + 3])
+        a, b = broadcast(values, state.bias[first_out + j]), broadcast(values, state.bias[first_out + j + 1])
+        c, d = broadcast(values, state.bias[first_out + j + 2]), broadcast(values, state.bias[first_out + j + 3])
         for number in range(n_active if n_active >= 0 else table[INPUTS]):
             i = active[number] if n_active >= 0 else number
-            x, e = load(values, first_in + i), np.uint64(start) + np.uint64(i) * outputs + np.uint64(j)
+            x, e = load_lanes(values, first_in + i), np.uint64(start) + np.uint64(i) * outputs + np.uint64(j)
             a, b = scaled(weights[e], x, a), scaled(weights[e + _ONE], x, b)
             c, d = scaled(weights[e + _TWO], x, c), scaled(weights[e + _THREE], x, d)
-        store(values, first_out + j, a)
-        store(values, first_out + j + 1, b)
-        store(values, first_out + j + 2, c)
-        store(values, first_out + j + 3, d)
+        store_lanes(values, first_out + j, a)
+        store_lanes(values, first_out + j + 1, b)
+        store_lanes(values, first_out + j + 2, c)
+        store_lanes(values, first_out + j + 3, d)
     for j in range(grouped, table[OUTPUTS]):
-        a = spread(values, state.bias[first_out + j])
+        a = broadcast(values, state.bias[first_out + j])
         for number in range(n_active if n_active >= 0 else table[INPUTS]):
             i = active[number] if n_active >= 0 else number
             e = np.uint64(start) + np.uint64(i) * outputs + np.uint64(j)
-            a = scaled(weights[e], load(values, first_in + i), a)
-        store(values, first_out + j, a)
+            a = scaled(weights[e], load_lanes(values, first_in + i), a)
+        store_lanes(values, first_out + j, a)
 
 
 @reordered_part
 def backward(
-    plan: Plan, layer: int, state: State, work: Work, n_active: int, rule: Rule, step: int, update: bool
+    flat: FlatNetwork, layer: int, state: State, work: Work, n_active: int, rule: Rule, step: int, update: bool
 ) -> None:
     """Gradient on the edges and biases; for all but the first layer on the inputs' values too; then the update.
 
     The edge (i, j) gets g += Σ over samples of x_i δ_j, and never anything else of the n × m products.
     """
-    starts, other, weights, table = plan.starts, plan.other, state.weights, plan.layers[layer]
+    starts, other, weights, table = flat.starts, flat.other, state.weights, flat.layers[layer]
     values, deltas, gradient = work.values, work.deltas, state.gradient
     first_in, first_out, by_input = table[FIRST_INPUT], table[FIRST_OUTPUT], table[KIND] != BY_OUTPUT
     owners = table[INPUTS] if by_input else table[OUTPUTS]
@@ -111,30 +111,30 @@ def backward(
         for begin in range(0, owners, _CHUNK):
             end = min(begin + _CHUNK, owners)
             if by_input and layer > 0:
-                for own in range(begin, end):
-                    row, back = load(values, first_in + own), load(deltas, first_in + own)
-                    for e in range(starts[base + own], starts[base + own + 1]):
-                        far = load(deltas, other[e])
+                for owner in range(begin, end):
+                    row, back = load_lanes(values, first_in + owner), load_lanes(deltas, first_in + owner)
+                    for e in range(starts[base + owner], starts[base + owner + 1]):
+                        far = load_lanes(deltas, other[e])
                         gradient[e] += dot(row, far)
                         back = scaled(weights[e], far, back)
-                    store(deltas, first_in + own, back)
+                    store_lanes(deltas, first_in + owner, back)
             elif by_input:
                 while number < n_active and work.active[number] < end:
                     i = work.active[number]
-                    row = load(values, i)
+                    row = load_lanes(values, i)
                     for e in range(starts[base + i], starts[base + i + 1]):
-                        gradient[e] += dot(row, load(deltas, other[e]))
+                        gradient[e] += dot(row, load_lanes(deltas, other[e]))
                     number += 1
             else:
-                for own in range(begin, end):
-                    row = load(deltas, first_out + own)
+                for owner in range(begin, end):
+                    row = load_lanes(deltas, first_out + owner)
                     if layer > 0:
-                        for e in range(starts[base + own], starts[base + own + 1]):
-                            gradient[e] += dot(row, load(values, other[e]))
-                            store(deltas, other[e], scaled(weights[e], row, load(deltas, other[e])))
+                        for e in range(starts[base + owner], starts[base + owner + 1]):
+                            gradient[e] += dot(row, load_lanes(values, other[e]))
+                            store_lanes(deltas, other[e], scaled(weights[e], row, load_lanes(deltas, other[e])))
                     else:
-                        for e in range(starts[base + own], starts[base + own + 1]):
-                            gradient[e] += dot(row, load(values, other[e]))
+                        for e in range(starts[base + owner], starts[base + owner + 1]):
+                            gradient[e] += dot(row, load_lanes(values, other[e]))
             if update:
                 descend(
                     weights, gradient, state.velocity, state.second,
@@ -142,7 +142,7 @@ def backward(
                 )  # fmt: skip
     if rule.bias:
         for j in range(first_out, first_out + table[OUTPUTS]):
-            state.bias_gradient[j] += total(load(deltas, j))
+            state.bias_gradient[j] += total(load_lanes(deltas, j))
         if update:
             descend(
                 state.bias, state.bias_gradient, state.bias_velocity, state.bias_second,

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from importlib.metadata import EntryPoint
+import sys
 
 import pytest
 
 import analysis
 from analysis.cli import main
 from topograph.errors import MissingDependencyError, PluginError, UnknownNameError
-from trainers import Trainer, available_trainers, describe_trainers, get_trainer, registry
+from topograph.plugins import registered
+from trainers import Trainer, available_trainers, describe_trainers, get_trainer
+from trainers.registry import GROUP
 from trainers.study import run_study
 
 
@@ -22,18 +24,20 @@ def needy():
 
 
 @pytest.fixture
-def _strangers(monkeypatch):
-    ours = registry.registered(registry.GROUP)
-    entries = {
-        name: EntryPoint(name, value, registry.GROUP)
-        for name, value in (
-            ("broken", f"{__name__}:broken"),
-            ("needy", f"{__name__}:needy"),
-            ("gone", "no_such_package_at_all:Trainer"),
-            ("odd", "builtins:dict"),
-        )
-    }
-    monkeypatch.setattr(registry, "registered", lambda group: {**ours, **entries})
+def _strangers(tmp_path, monkeypatch):
+    """An installed distribution of others, with trainers that cannot be used."""
+    folder = tmp_path / "strangers-1.0.dist-info"
+    folder.mkdir()
+    (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: strangers\nVersion: 1.0\n")
+    (folder / "entry_points.txt").write_text(
+        f"[{GROUP}]\nbroken = {__name__}:broken\nneedy = {__name__}:needy\n"
+        "gone = no_such_package_at_all:Trainer\nodd = builtins:dict\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    registered.cache_clear()
+    yield
+    monkeypatch.undo()
+    registered.cache_clear()
 
 
 @pytest.mark.usefixtures("_strangers")
@@ -69,11 +73,8 @@ def test_an_object_that_is_a_trainer_passes_and_nothing_else():
 
 
 def test_without_frameworks_the_built_ins_are_listed_with_what_to_install(monkeypatch):
-    from trainers.keras import choosing
-    from trainers.pytorch import trainer
-
-    monkeypatch.setattr(trainer, "find_spec", lambda name: None)
-    monkeypatch.setattr(choosing, "find_spec", lambda name: None)
+    for package in ("torch", "keras", "jax"):
+        monkeypatch.setitem(sys.modules, package, None)  # as if it were not installed
     found = describe_trainers()["reason"]
     assert "topograph[torch]" in found["pytorch"]
     assert "topograph[torch]" in found["pytorch_sparse"]

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from topograph.checks import check_choice, check_flag
+from topograph.checks import check_choice, check_flag, check_integer
 from topograph.errors import InvalidParameterError, MissingDependencyError, TrainingError, UnsupportedSettingError
 from topograph.topology import Topology
 from trainers.config import TrainingConfig
@@ -34,6 +34,9 @@ class PyTorchTrainer:
         is in proportion to the edges; worth it on a processor below a density of a tenth or so.
     device
         Such as ``"cpu"`` or ``"cuda:1"``; by default the first GPU that there is, else the processor.
+    together
+        Largest number of networks that `train_many` trains at once; by default as many as fit a GPU's memory or a
+        processor's cache.
     compile
         Whether to compile the step with ``torch.compile``: a minute at first, faster after that; masked mode only.
 
@@ -43,7 +46,9 @@ class PyTorchTrainer:
         When PyTorch is not installed.
     """
 
-    def __init__(self, mode: str = "masked", device: str | None = None, *, compile: bool = False) -> None:
+    def __init__(
+        self, mode: str = "masked", device: str | None = None, *, together: int | None = None, compile: bool = False
+    ) -> None:
         if find_spec("torch") is None:
             raise MissingDependencyError("this trainer needs PyTorch: pip install 'topograph[torch]'")
         self.mode = check_choice("mode", mode, MODES)
@@ -53,6 +58,7 @@ class PyTorchTrainer:
                 "torch.compile does not support sparse arrays: mode='sparse' needs compile=False, but got compile=True"
             )
         self.device = device
+        self.together = None if together is None else check_integer("together", together, low=1)
         self.name = "pytorch" if mode == "masked" else "pytorch_sparse"
 
     def train(self, topology: Topology, dataset: Dataset, config: TrainingConfig) -> TrainingResult:
@@ -124,6 +130,8 @@ class PyTorchTrainer:
         """How many networks are trained together: all that fit a GPU; on a processor, what stays in its cache."""
         import torch
 
+        if self.together:
+            return self.together
         sizes = topologies[0].sizes
         entries = sum(n * m for n, m in itertools.pairwise(sizes))
         if self.mode == "sparse":

@@ -119,8 +119,6 @@ def test_a_backend_that_cannot_train_is_refused_by_name():
 
 
 def test_without_keras_the_extra_is_named(monkeypatch):
-    from trainers.keras import choosing
-
-    monkeypatch.setattr(choosing, "find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "keras", None)  # as if it were not installed
     with pytest.raises(MissingDependencyError, match=r"pip install 'topograph\[keras\]'"):
         get_trainer("keras")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from trainers import Dataset, MultiTrainer, TrainingConfig, get_trainer, load_da
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 
 from trainers.pytorch import PyTorchTrainer  # noqa: E402
+from trainers.pytorch.training import StackCourse  # noqa: E402
 
 
 def few_digits(samples=200):
@@ -25,16 +27,12 @@ DIGITS = tg.Topology.build("random_regular", [64, 24, 10], degrees=[8, 10], seed
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
-def test_the_optimizers_memory_is_masked_to_the_bit(optimizer, monkeypatch):
+def test_the_optimizers_memory_is_masked_to_the_bit(optimizer):
     """Of all arrays that PyTorch holds after a training, none has a number off the edges."""
-    from trainers.pytorch import training
-
-    stacks = []
-    make = training.Stack
-    monkeypatch.setattr(training, "Stack", lambda *given: stacks.append(make(*given)) or stacks[-1])
     config = TrainingConfig(epochs=2, optimizer=optimizer, learning_rate=0.05, weight_decay=0.01, schedule="linear")
-    PyTorchTrainer(device="cpu").train(DIGITS, few_digits(), config)
-    (stack,) = stacks
+    course = StackCourse([DIGITS], few_digits(), [config], torch.device("cpu"), sparse=False, compiled=False)
+    course.run()
+    stack = course.stack
     for layer, memory, graph in zip(stack.layers, stack.memory(), DIGITS, strict=True):
         assert len(memory) == (2 if optimizer == "adam" else 1)
         for array in (*memory, layer.weights.detach().numpy(), layer.gradient.numpy()):
@@ -44,18 +42,16 @@ def test_the_optimizers_memory_is_masked_to_the_bit(optimizer, monkeypatch):
 
 
 @pytest.mark.parametrize("mode", ["masked", "sparse"])
-def test_many_at_once_equal_one_by_one(mode, monkeypatch):
+def test_many_at_once_equal_one_by_one(mode):
     """Other edges, other seeds, in stacks of several sizes; each as when it is alone."""
-    from trainers.pytorch import trainer as module
-
     trainer, data = PyTorchTrainer(mode, device="cpu"), few_digits()
     assert isinstance(trainer, MultiTrainer)
     topologies = [tg.Topology.build("random_edge", [64, 20, 10], [5, 10], seed=seed) for seed in range(5)]
     configs = [TrainingConfig(epochs=2, learning_rate=0.5, seed=seed, dtype="float64") for seed in (0, 1, 1, 2, 3)]
     alone = [trainer.train(*given) for given in zip(topologies, [data] * 5, configs, strict=True)]
-    for cache in (8e6, 1.0, 130_000.0):  # all five, one by one, a few
-        monkeypatch.setattr(module, "_CACHE", cache)
-        for one, other in zip(trainer.train_many(topologies, data, configs), alone, strict=True):
+    for together in (None, 1, 2):
+        many = PyTorchTrainer(mode, device="cpu", together=together)
+        for one, other in zip(many.train_many(topologies, data, configs), alone, strict=True):
             assert one.config == other.config
             assert one.correct == other.correct
             np.testing.assert_allclose(one.history["loss"], other.history["loss"], rtol=1e-12)
@@ -104,9 +100,7 @@ def test_options_are_checked():
 
 
 def test_without_pytorch_the_extra_is_named(monkeypatch):
-    from trainers.pytorch import trainer as module
-
-    monkeypatch.setattr(module, "find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "torch", None)  # as if it were not installed
     with pytest.raises(MissingDependencyError, match=r"pip install 'topograph\[torch\]'"):
         get_trainer("pytorch")
 

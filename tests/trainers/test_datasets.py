@@ -143,17 +143,17 @@ def test_arrays_and_npz(tmp_path):
 @pytest.mark.parametrize(
     ("arrays", "words"),
     [
-        (([[1.0]], [0, 1], [[1.0]], [0]), "one label a sample"),
+        (([[1.0]], [0, 1], [[1.0]], [0]), "one label per sample"),
         (([[np.nan]], [0], [[1.0]], [0]), "NaN"),
         (([[1.0]], [0.5], [[1.0]], [0]), "whole numbers"),
-        (([[1.0]] * 3, [0, 2, 1.5], [[1.0]], [0]), "got 1.5 as number 2"),
+        (([[1.0]] * 3, [0, 2, 1.5], [[1.0]], [0]), "got 1.5 at position 2"),
         (([[1.0]], [np.nan], [[1.0]], [0]), "whole numbers from 0, but got nan"),
         (([[1.0]], [0], [[1.0]], [np.inf]), "y_test must hold whole numbers from 0, but got inf"),
         (([[1.0]], [-1], [[1.0]], [0]), "whole numbers"),
         (([[1.0]], [0], [[1.0, 2.0]], [0]), "features"),
         (([["a"]], [0], [[1.0]], [0]), "must hold numbers"),
         (([[1.0]], [0]), "but got 2 arrays"),
-        (([], [], [], []), "one label a sample"),
+        (([], [], [], []), "one label per sample"),
     ],
 )
 def test_broken_arrays_are_refused_in_words(arrays, words):

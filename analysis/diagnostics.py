@@ -6,7 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from analysis.models import Fitted, left_out
+from analysis.models import Problem
+from analysis.scaling import Standardised
 
 _ILL_CONDITIONED = 30.0
 _FEW_CLUSTERS = 30
@@ -25,41 +26,46 @@ def variance_inflation(design: Matrix, terms: tuple[str, ...]) -> pd.Series:
     >>> variance_inflation(design, ("Intercept", "a", "b")).round(6).to_dict()
     {'a': 1.0, 'b': 1.0}
     """
-    varying = [j for j in range(design.shape[1]) if np.ptp(design[:, j]) > 0]
+    columns, varying = _varying(design)
     factors = {}
-    for j in varying:
-        others = np.column_stack([np.ones(len(design)), design[:, [i for i in varying if i != j]]])
-        weights, *_ = np.linalg.lstsq(others, design[:, j], rcond=None)
-        rest = float(np.square(design[:, j] - others @ weights).sum())
-        total = float(np.square(design[:, j] - design[:, j].mean()).sum())
-        factors[terms[j]] = total / rest if rest > 1e-12 * total else np.inf
+    for place, j in enumerate(varying):
+        others = np.delete(columns, place, axis=1)
+        weights = np.linalg.lstsq(others, columns[:, place], rcond=None)[0] if others.size else np.zeros(0)
+        rest = float(np.square(columns[:, place] - others @ weights).mean())
+        factors[terms[j]] = 1 / rest if rest > 1e-12 else np.inf
     return pd.Series(factors, name="vif", dtype=float)
 
 
 def condition_number(design: Matrix) -> float:
     """Largest over smallest singular value of the standardised columns that vary; 1 for uncorrelated ones."""
-    varying = design[:, np.ptp(design, axis=0) > 0]
-    if varying.shape[1] < 2:
+    columns, varying = _varying(design)
+    if len(varying) < 2:
         return 1.0
-    standard = (varying - varying.mean(axis=0)) / varying.std(axis=0)
-    values = np.linalg.svd(standard, compute_uv=False)
-    return float(values[0] / values[-1]) if values[-1] > 1e-10 * values[0] else float("inf")
+    values = np.linalg.svd(columns, compute_uv=False)
+    return float(values[0] / values[-1]) if values[-1] > 1e-9 * values[0] else float("inf")
 
 
-def lone_terms(fitted: Fitted, groups: pd.Series | None) -> list[str]:
+def _varying(design: Matrix) -> tuple[Matrix, list[int]]:
+    """The standardised columns that vary, and their places."""
+    standard = Standardised.of(np.column_stack([np.ones(len(design)), design])).columns[:, 1:]
+    varying = [j for j in range(design.shape[1]) if standard[:, j].any()]
+    return standard[:, varying], varying
+
+
+def lone_terms(problem: Problem) -> list[str]:
     """Indicator terms that are 1 in a single cluster only: their cluster-robust error is 0 by arithmetic alone."""
-    if groups is None:
+    if problem.groups is None:
         return []
-    codes = groups.to_numpy()
+    codes = problem.codes
     return [
         name
-        for name, column in zip(fitted.terms, fitted.design.T, strict=True)
+        for name, column in zip(problem.terms, problem.design.T, strict=True)
         if set(np.unique(column)) == {0.0, 1.0} and len(set(codes[column == 1])) == 1
     ]
 
 
-def cluster_influence(fitted: Fitted, outcome: npt.NDArray[np.float64], groups: pd.Series) -> pd.DataFrame:
-    """Least-squares coefficients without each cluster, less those on all rows: one row a cluster, one column a term.
+def cluster_influence(problem: Problem) -> pd.DataFrame:
+    """Least-squares coefficients without each cluster, less those on all rows: one row per cluster.
 
     Examples
     --------
@@ -68,22 +74,27 @@ def cluster_influence(fitted: Fitted, outcome: npt.NDArray[np.float64], groups: 
     >>> fit(frame, "y ~ x").influence["x"].idxmin()  # without e the slope falls most
     'e'
     """
-    shifts = left_out(fitted.design, outcome, groups)
-    return pd.DataFrame(shifts, index=pd.unique(groups.to_numpy()), columns=list(fitted.terms))
+    standard = problem.standard
+    shifts = standard.shifts(problem.outcome - problem.outcome.mean(), problem.codes)
+    values = np.where(standard.known, shifts @ (standard.back @ standard.basis).T, np.nan)
+    return pd.DataFrame(values, index=pd.unique(problem.groups.to_numpy()), columns=list(problem.terms))
 
 
-def warnings_in_words(fitted: Fitted, n_clusters: int, lone: list[str]) -> tuple[str, ...]:
-    """What a reader of the coefficients must know."""
-    notes = list(fitted.notes)
-    condition = condition_number(fitted.design)
-    if np.isinf(condition):
-        notes.append("some terms are exact combinations of others: their coefficients cannot be told apart")
+def notes_of(problem: Problem, lone: list[str]) -> tuple[str, ...]:
+    """The remarks that a reader of the coefficients must know."""
+    notes = []
+    condition = condition_number(problem.design)
+    unknown = [term for term, known in zip(problem.terms, problem.standard.known, strict=True) if not known]
+    if unknown:
+        notes.append(
+            "some terms are exact combinations of others: their coefficients cannot be told apart, and are left open"
+        )
     elif condition > _ILL_CONDITIONED:
         notes.append(
             f"the terms are nearly collinear (condition number {condition:.0f}): single coefficients are unstable"
         )
     if lone:
         notes.append(f"{', '.join(lone)}: a single cluster tells nothing about its own error, so there is no interval")
-    if n_clusters < _FEW_CLUSTERS:
-        notes.append(f"only {n_clusters} clusters: intervals are likely too narrow below about {_FEW_CLUSTERS}")
+    if problem.n_clusters < _FEW_CLUSTERS:
+        notes.append(f"only {problem.n_clusters} clusters: intervals are likely too narrow below about {_FEW_CLUSTERS}")
     return tuple(notes)

@@ -19,14 +19,34 @@ def check_columns(frame: pd.DataFrame, columns: Iterable[str]) -> None:
             raise InvalidParameterError(f"column {column!r} must hold numbers, but holds {frame[column].dtype}")
 
 
+def finite_values(frame: pd.DataFrame, columns: Iterable[str]) -> pd.DataFrame:
+    """A copy of the frame in which infinite values of the columns are missing ones.
+
+    Examples
+    --------
+    >>> finite_values(pd.DataFrame({"gap": [1.0, -np.inf]}), ["gap"])["gap"].isna().tolist()
+    [False, True]
+    """
+    numbers = {}
+    for column in dict.fromkeys(columns):
+        values = frame[column]
+        if pd.api.types.is_float_dtype(values) and np.isinf(values.to_numpy(dtype=float, na_value=np.nan)).any():
+            numbers[column] = values.where(~np.isinf(values.to_numpy(dtype=float, na_value=np.nan)))
+    attributes = frame.attrs
+    frame = frame.assign(**numbers)
+    frame.attrs = attributes
+    return frame
+
+
 def complete_rows(frame: pd.DataFrame, columns: Sequence[str], groups: str, least: int = 4) -> pd.DataFrame:
-    """The rows of the frame without a missing value in the columns.
+    """The rows of the frame without a missing or infinite value in the columns.
 
     Raises
     ------
     InsufficientDataError
         When fewer than ``least`` rows or fewer than three groups are left, or a column does not vary.
     """
+    frame = finite_values(frame, columns)
     rows = frame.dropna(subset=list(dict.fromkeys([*columns, groups])))
     if len(rows) < least or rows[groups].nunique() < 3:
         missing = frame[list(columns)].isna().sum()

@@ -1,53 +1,101 @@
-"""The regression models that `analysis.fit` offers, each from a table to statsmodels and back."""
+"""The regression models that `analysis.fit` offers: each is fitted on a standardised design and read back."""
 
 from __future__ import annotations
 
 import math
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import statsmodels.api as sm
 import statsmodels.formula.api as smf
 from statsmodels.genmod.families import Binomial
 from statsmodels.othermod.betareg import BetaModel
 
-from topograph.errors import InsufficientDataError, InvalidParameterError
+from analysis.scaling import Standardised
+from topograph.errors import InsufficientDataError, InvalidParameterError, TopographError
+
+Vector = npt.NDArray[np.float64]
+Matrix = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """The rows and terms of a regression.
+
+    Parameters
+    ----------
+    data
+        The rows that are fitted.
+    outcome
+        Shape ``(n,)``: the dependent variable.
+    terms
+        Names of the terms, in the order of the design's columns.
+    design
+        Shape ``(n, p)``: the columns that the formula makes.
+    groups
+        The cluster of each row; None for independent rows.
+    """
+
+    data: pd.DataFrame
+    outcome: Vector
+    terms: tuple[str, ...]
+    design: Matrix
+    groups: pd.Series | None
+    standard: Standardised = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "standard", Standardised.of(self.design))
+
+    @property
+    def codes(self) -> npt.NDArray[np.int64]:
+        """The number of each row's cluster, in order of appearance; each row is its own where rows are independent."""
+        if self.groups is None:
+            return np.arange(len(self.data))
+        return np.asarray(pd.factorize(self.groups)[0])
+
+    @property
+    def n_clusters(self) -> int:
+        """The number of clusters."""
+        return int(self.codes.max()) + 1
 
 
 @dataclass(frozen=True, eq=False)
 class Fitted:
-    """What a model leaves behind: the statsmodels result, and what is read off it.
+    """The numbers of a fitted model, in the units of the design.
 
     Parameters
     ----------
     result
         The statsmodels result.
-    terms
-        Names of the terms whose coefficients are of interest, in the order of the design's columns.
-    design
-        Their columns.
+    estimates
+        Shape ``(p,)``; NaN where a term is a combination of others.
     covariance
-        Of the coefficients of the terms.
+        Of the estimates.
     degrees_of_freedom
-        Of the Student's t that the intervals are read from; infinite for the normal distribution.
+        Of the Student's t that intervals are read from; infinite for the normal distribution.
     r_squared
         Share of the variation explained, in the model's own sense.
-    bic
+    fitted_values
+        Shape ``(n,)``, in units of the outcome.
+    log_likelihood, aic, bic
         NaN where the likelihood is a restricted one.
     notes
-        What a reader must know.
+        Remarks that a reader must know.
     """
 
     result: Any
-    terms: tuple[str, ...]
-    design: npt.NDArray[np.float64]
-    covariance: npt.NDArray[np.float64]
+    estimates: Vector
+    covariance: Matrix
     degrees_of_freedom: float
     r_squared: float
+    fitted_values: Vector
+    log_likelihood: float
+    aic: float
     bic: float
     notes: tuple[str, ...] = ()
 
@@ -59,154 +107,180 @@ class RegressionModel:
     Parameters
     ----------
     words
-        What it is.
-    outcome_columns
-        From the formula's left side to the columns that hold the outcome.
+        Description.
     fit
-        ``fit(data, outcome, right, groups) -> Fitted``; ``groups`` is None for independent rows.
+        ``fit(problem) -> Fitted``.
+    counts
+        Whether the outcome is ``correct`` of ``total``, whatever the formula's left side.
     """
 
     words: str
-    outcome_columns: Callable[[str], tuple[str, ...]]
-    fit: Callable[[pd.DataFrame, str, str, pd.Series | None], Fitted]
+    fit: Callable[[Problem], Fitted]
+    counts: bool = False
 
 
-def _named(outcome: str) -> tuple[str, ...]:
-    return (outcome,)
+def _ols(problem: Problem) -> Fitted:
+    # the outcome too in units of its own: statsmodels takes a tiny residual for none
+    middle, scale = _location(problem)
+    model = sm.OLS((problem.outcome - middle) / scale, problem.standard.regressors)
+    result, notes = _fitted_quietly(model, {"cov_type": "HC3", "use_t": True})
+    if problem.groups is None:
+        covariance, freedom = np.asarray(result.cov_params()), float(result.df_resid)
+    else:
+        # the sandwich's errors are too small when clusters are few or unequal; those from leaving each out are not
+        shifts = problem.standard.shifts(np.asarray(model.endog), problem.codes)
+        spread = shifts - shifts.mean(axis=0)
+        covariance = (len(shifts) - 1) / len(shifts) * spread.T @ spread
+        freedom = max(1.0, problem.n_clusters - 1.0)
+    n, likelihood = len(problem.outcome), float(result.llf) - len(problem.outcome) * math.log(scale)
+    size = problem.standard.basis.shape[1]
+    return Fitted(
+        result=result,
+        estimates=_with_level(problem, np.asarray(result.params) * scale, middle),
+        covariance=problem.standard.covariance(covariance * scale**2),
+        degrees_of_freedom=freedom,
+        r_squared=float(result.rsquared),
+        fitted_values=middle + scale * np.asarray(result.fittedvalues),
+        log_likelihood=likelihood,
+        aic=2 * size - 2 * likelihood,
+        bic=math.log(n) * size - 2 * likelihood,
+        notes=notes,
+    )
 
 
-def _counts(outcome: str) -> tuple[str, ...]:
-    return ("correct", "total")
+def _binomial(problem: Problem) -> Fitted:
+    counts = problem.data[["correct", "total"]].to_numpy(dtype=float)
+    endog = np.column_stack([counts[:, 0], counts[:, 1] - counts[:, 0]])
+    model = sm.GLM(endog, problem.standard.regressors, family=Binomial())
+    result, notes = _fitted_quietly(model, _errors(problem, "HC1"))
+    return _of_statsmodels(
+        problem, result, float(1 - result.deviance / result.null_deviance), float(result.bic_llf), notes
+    )
 
 
-def _ols(data: pd.DataFrame, outcome: str, right: str, groups: pd.Series | None) -> Fitted:
-    model = _prepared(lambda: smf.ols(f"{outcome} ~ {right}", data), data)
-    result, notes = _quiet(model, {**_errors(groups, "HC3"), "use_t": True})
-    fitted = _fitted(result, float(result.rsquared), float(result.bic), notes, groups)
-    if groups is None:
-        return replace(fitted, degrees_of_freedom=float(result.df_resid))
-    # the sandwich's errors are too small when clusters are few or unequal; those from leaving each out are not
-    shifts = left_out(fitted.design, np.asarray(model.endog), groups)
-    spread = shifts - shifts.mean(axis=0)
-    return replace(fitted, covariance=(len(shifts) - 1) / len(shifts) * spread.T @ spread)
-
-
-def _binomial(data: pd.DataFrame, outcome: str, right: str, groups: pd.Series | None) -> Fitted:
-    data = data.assign(incorrect_=data["total"] - data["correct"])
-    model = _prepared(lambda: smf.glm(f"correct + incorrect_ ~ {right}", data, family=Binomial()), data)
-    result, notes = _quiet(model, _errors(groups, "HC1"))
-    return _fitted(result, float(1 - result.deviance / result.null_deviance), float(result.bic_llf), notes, groups)
-
-
-def _beta(data: pd.DataFrame, outcome: str, right: str, groups: pd.Series | None) -> Fitted:
-    values = data[outcome].to_numpy(dtype=float)
+def _beta(problem: Problem) -> Fitted:
+    values = problem.outcome
     if values.min() < 0 or values.max() > 1:
         raise InvalidParameterError(
-            f"model 'beta' needs shares in [0, 1], but {outcome} has {values.min()}…{values.max()}"
+            f"model 'beta' needs shares in [0, 1], but the outcome has {values.min()}…{values.max()}"
         )
     # 0 and 1 have no beta density: the usual squeeze (Smithson & Verkuilen 2006)
-    squeezed = data.assign(**{outcome: (values * (len(values) - 1) + 0.5) / len(values)})
-    model = _prepared(lambda: BetaModel.from_formula(f"{outcome} ~ {right}", squeezed), squeezed)
-    result, notes = _quiet(model, {**_errors(groups, "HC0"), "disp": 0})
-    return _fitted(result, float(result.prsquared), float(result.bic), notes, groups)
+    squeezed = (values * (len(values) - 1) + 0.5) / len(values)
+    model = BetaModel(squeezed, problem.standard.regressors)
+    result, notes = _fitted_quietly(model, {**_errors(problem, "HC0"), "disp": 0})
+    return _of_statsmodels(problem, result, float(result.prsquared), float(result.bic), notes)
 
 
-def _mixed(data: pd.DataFrame, outcome: str, right: str, groups: pd.Series | None) -> Fitted:
-    if groups is None:
+def _mixed(problem: Problem) -> Fitted:
+    if problem.groups is None:
         raise InvalidParameterError("model 'mixed' needs groups=, the column of the random intercepts")
-    options: dict[str, Any] = {"groups": groups}
-    architectures = data["architecture"].nunique() if "architecture" in data.columns else 1
-    if architectures > 1:
+    middle, scale = _location(problem)
+    regressors = problem.standard.regressors
+    names = [f"regressor_{j}" for j in range(regressors.shape[1])]
+    data = pd.DataFrame(regressors, columns=names)
+    data["outcome_"] = (problem.outcome - middle) / scale
+    data["cluster_"] = problem.codes
+    options: dict[str, Any] = {"groups": problem.codes}
+    factors = ("topology",)
+    if "architecture" in problem.data.columns and problem.data["architecture"].nunique() > 1:
         # crossed intercepts: one group that holds all rows, and a variance for each factor
-        data = data.assign(cluster_=groups.to_numpy())
+        data["architecture_"] = pd.factorize(problem.data["architecture"])[0]
         options = {
             "groups": np.ones(len(data)),
             "re_formula": "0",
-            "vc_formula": {"architecture": "0 + C(architecture)", "topology": "0 + C(cluster_)"},
+            "vc_formula": {"architecture": "0 + C(architecture_)", "topology": "0 + C(cluster_)"},
         }
-    model = _prepared(lambda: smf.mixedlm(f"{outcome} ~ {right}", data, **options), data)
-    result, notes = _quiet(model, {})
-    fixed = np.asarray(model.exog) @ np.asarray(result.fe_params)
+        factors = ("architecture", "topology")
+    model = smf.mixedlm(f"outcome_ ~ 0 + {' + '.join(names)}", data, **options)
+    result, notes = _fitted_quietly(model, {})
+    size = len(names)
+    fixed = regressors @ np.asarray(result.fe_params)
     between = np.concatenate([np.ravel(np.asarray(result.cov_re)), np.ravel(result.vcomp)])
-    names = ("topology",) if architectures == 1 else tuple(model.exog_vc.names)
-    spread = ", ".join(f"{name} {math.sqrt(max(v, 0)):.3g}" for name, v in zip(names, between, strict=True))
-    notes += (f"standard deviation of the random intercepts: {spread}; of single runs {math.sqrt(result.scale):.3g}",)
+    order = factors if len(factors) == 1 else tuple(model.exog_vc.names)
+    spread = ", ".join(f"{n} {scale * math.sqrt(max(v, 0)):.3g}" for n, v in zip(order, between, strict=True))
+    runs = scale * math.sqrt(result.scale)
+    notes += (f"standard deviation of the random intercepts: {spread}; of single runs {runs:.3g}",)
     if not result.converged:
         notes += ("the fit did not converge: do not rest anything on it",)
-    explained = fixed.var()
-    share = float(explained / (explained + between.sum() + result.scale))
-    fitted = _fitted(result, share, math.nan, notes, groups)
+    explained = float(fixed.var())
     # what varies between topologies only is known from as many numbers as there are topologies
-    return replace(fitted, degrees_of_freedom=max(1.0, groups.nunique() - len(fitted.terms)))
+    freedom = max(1.0, problem.n_clusters - len(problem.terms))
+    return Fitted(
+        result=result,
+        estimates=_with_level(problem, np.asarray(result.fe_params) * scale, middle),
+        covariance=problem.standard.covariance(np.asarray(result.cov_params())[:size, :size] * scale**2),
+        degrees_of_freedom=freedom,
+        r_squared=explained / (explained + float(between.sum()) + float(result.scale)),
+        fitted_values=middle + scale * np.asarray(result.fittedvalues),
+        log_likelihood=math.nan,
+        aic=math.nan,
+        bic=math.nan,
+        notes=notes,
+    )
 
 
 MODELS: Mapping[str, RegressionModel] = {
-    "ols": RegressionModel("linear", _named, _ols),
-    "binomial": RegressionModel("logistic, on correct of total", _counts, _binomial),
+    "ols": RegressionModel("linear", _ols),
+    "binomial": RegressionModel("logistic, on correct of total", _binomial, counts=True),
     "mixed": RegressionModel(
-        "linear, with a random intercept for each topology and, of several, each architecture", _named, _mixed
+        "linear, with a random intercept for each topology and, of several, each architecture", _mixed
     ),
-    "beta": RegressionModel("beta regression of a share", _named, _beta),
+    "beta": RegressionModel("beta regression of a share", _beta),
 }
 """The models by name."""
 
 
-def _prepared(make: Callable[[], Any], data: pd.DataFrame) -> Any:
-    try:
-        model = make()
-    except Exception as error:  # the formula engines raise errors of many kinds
-        raise InvalidParameterError(
-            f"the formula cannot be read: {error}. Columns: {', '.join(map(str, data.columns))}"
-        ) from error
-    if len(data) <= model.exog.shape[1]:
-        raise InsufficientDataError(f"{len(data)} rows cannot determine {model.exog.shape[1]} terms")
-    return model
+def _location(problem: Problem) -> tuple[float, float]:
+    """What an outcome is centred by, where the design can make up for it, and scaled by."""
+    middle = float(problem.outcome.mean()) if problem.standard.level is not None else 0.0
+    deviations = problem.outcome - middle
+    largest = float(np.abs(deviations).max())
+    return middle, largest * float(np.sqrt(np.square(deviations / largest).mean()))
 
 
-def _errors(groups: pd.Series | None, independent: str) -> dict[str, Any]:
-    if groups is None:
+def _with_level(problem: Problem, coefficients: Vector, middle: float) -> Vector:
+    """The design's coefficients, once the outcome is no longer centred."""
+    estimates = problem.standard.coefficients(coefficients)
+    return estimates if problem.standard.level is None else np.asarray(estimates + middle * problem.standard.level)
+
+
+def _errors(problem: Problem, independent: str) -> dict[str, Any]:
+    if problem.groups is None:
         return {"cov_type": independent}
-    codes = groups.astype("category").cat.codes.to_numpy()
-    return {"cov_type": "cluster", "cov_kwds": {"groups": codes}}
+    return {"cov_type": "cluster", "cov_kwds": {"groups": problem.codes}}
 
 
-def _quiet(model: Any, options: dict[str, Any]) -> tuple[Any, tuple[str, ...]]:
-    """Fit, and turn warnings into words for the reader."""
+def _fitted_quietly(model: Any, options: dict[str, Any]) -> tuple[Any, tuple[str, ...]]:
+    """Fit; statsmodels' warnings become notes, its exceptions our errors."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        result = model.fit(**options)
-        result.bse  # noqa: B018  computed here, so that its warnings are caught too
+        try:
+            result = model.fit(**options)
+            result.bse  # noqa: B018  computed here, so that its warnings are caught too
+        except TopographError:
+            raise
+        except Exception as error:  # statsmodels raises errors of many kinds
+            raise InsufficientDataError(
+                f"the model cannot be fitted to these {len(model.endog)} rows ({type(error).__name__}: {error}); "
+                "try fewer terms, or model='ols'"
+            ) from error
     lines = {str(warning.message).splitlines()[0] for warning in caught}
-    return result, tuple(f"statsmodels: {line}" for line in sorted(lines))
+    return result, tuple(f"statsmodels: {line}" for line in sorted(lines) if "rank-deficient" not in line)
 
 
-def _fitted(result: Any, r_squared: float, bic: float, notes: tuple[str, ...], groups: pd.Series | None) -> Fitted:
-    design = np.asarray(result.model.exog, dtype=float)
-    size = design.shape[1]
+def _of_statsmodels(problem: Problem, result: Any, r_squared: float, bic: float, notes: tuple[str, ...]) -> Fitted:
+    size = problem.standard.basis.shape[1]
     # with few clusters the normal distribution claims too much: Student's t on (clusters − 1) degrees of freedom
-    freedom = math.inf if groups is None else float(max(1, groups.nunique() - 1))
-    covariance = np.asarray(result.cov_params(), dtype=float)[:size, :size]
-    return Fitted(result, tuple(result.model.exog_names)[:size], design, covariance, freedom, r_squared, bic, notes)
-
-
-def left_out(
-    design: npt.NDArray[np.float64], outcome: npt.NDArray[np.float64], groups: pd.Series
-) -> npt.NDArray[np.float64]:
-    """Least-squares coefficients without each cluster, less those on all rows: one row a cluster, as they first appear.
-
-    Examples
-    --------
-    >>> design = np.column_stack([np.ones(3), [0.0, 1.0, 2.0]])
-    >>> left_out(design, np.array([0.0, 1.0, 5.0]), pd.Series(["a", "b", "c"]))[:, 1].round(6) + 0
-    array([ 1.5,  0. , -1.5])
-    """
-    gram, moment = design.T @ design, design.T @ outcome
-    whole = np.linalg.lstsq(gram, moment, rcond=None)[0]
-    codes, names = pd.factorize(groups)
-    order = np.argsort(codes, kind="stable")
-    rows = []
-    for places in np.split(order, np.cumsum(np.bincount(codes, minlength=len(names)))[:-1]):
-        part = design[places]
-        rest = np.linalg.lstsq(gram - part.T @ part, moment - part.T @ outcome[places], rcond=None)[0]
-        rows.append(rest - whole)
-    return np.array(rows)
+    freedom = math.inf if problem.groups is None else max(1.0, problem.n_clusters - 1.0)
+    return Fitted(
+        result=result,
+        estimates=problem.standard.coefficients(np.asarray(result.params)[:size]),
+        covariance=problem.standard.covariance(np.asarray(result.cov_params(), dtype=float)[:size, :size]),
+        degrees_of_freedom=freedom,
+        r_squared=r_squared,
+        fitted_values=np.asarray(result.fittedvalues, dtype=float),
+        log_likelihood=float(result.llf),
+        aic=float(result.aic),
+        bic=bic,
+        notes=notes,
+    )

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from scipy import stats
 
-from analysis.diagnostics import cluster_influence, condition_number, lone_terms, variance_inflation, warnings_in_words
-from analysis.guards import check_columns, is_constant
-from analysis.models import MODELS, Fitted
+from analysis.diagnostics import cluster_influence, condition_number, lone_terms, notes_of, variance_inflation
+from analysis.formulas import read_formula
+from analysis.models import MODELS, Fitted, Problem
 from topograph.checks import check_choice, check_real
 from topograph.display import html_table
-from topograph.errors import InsufficientDataError, InvalidParameterError, UnknownNameError
+from topograph.errors import InsufficientDataError
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,10 +26,10 @@ class Fit:
     Parameters
     ----------
     formula, model
-        What was fitted.
+        As asked for.
     coefficients
-        One row a term: ``estimate``, ``std_error``, ``low``, ``high``, ``p_value``, and ``per_sd``: the estimate times
-        the standard deviation of its column (accuracy per standard deviation for ``ols`` and ``mixed``, log odds for
+        One row per term: ``estimate``, ``std_error``, ``low``, ``high``, ``p_value``, and ``per_sd``, the estimate
+        times the standard deviation of its column (accuracy per standard deviation for ``ols`` and ``mixed``, log odds for
         ``binomial`` and ``beta``).
     covariance
         Of these estimates.
@@ -39,22 +39,29 @@ class Fit:
     n, n_clusters
         Rows and clusters used.
     dropped
-        Rows left out, for a missing value.
+        Rows left out: for a missing or infinite value, or since a term of the formula is undefined there.
     r_squared
         Share of variance explained (``ols``), by the fixed effects (``mixed``, marginal), of deviance (``binomial``),
         of log likelihood (``beta``, McFadden); in [0, 1].
     aic, bic, log_likelihood
-        As statsmodels gives them; NaN for ``mixed``, whose likelihood is a restricted one.
+        In units of the outcome; NaN for ``mixed``, whose likelihood is a restricted one.
     vif
         Variance inflation factor of each term.
     condition_number
         Of the standardised terms.
     influence
-        Change of each least-squares coefficient when a cluster is left out, one row a cluster; empty without groups.
+        Change of each least-squares coefficient when a cluster is left out, one row per cluster; empty without groups.
     notes
-        What a reader must know: few clusters, collinear terms, convergence.
+        Remarks that a reader must know: rows left out, few clusters, collinear terms, convergence.
     result
-        The statsmodels result, for everything else.
+        The statsmodels result, for everything else. It belongs to the standardised design (columns of mean 0 and
+        variance 1, for ``ols`` and ``mixed`` a standardised outcome too), on which no result depends on units.
+    problem
+        Rows and terms of the fit.
+    rows
+        Positions in the frame of the rows that were used.
+    fitted_values
+        The model's value of the outcome in each of these rows.
     """
 
     formula: str
@@ -74,6 +81,9 @@ class Fit:
     influence: pd.DataFrame
     notes: tuple[str, ...]
     result: Any
+    problem: Problem
+    rows: npt.NDArray[np.int64]
+    fitted_values: npt.NDArray[np.float64]
 
     def __repr__(self) -> str:
         lines = [
@@ -117,7 +127,7 @@ def fit(
     Parameters
     ----------
     frame
-        One row a run, as from `analysis.load_frame`.
+        One row per run, as from `analysis.load_frame`.
     formula
         Such as ``"test_accuracy ~ l1_log_density + l1_normalized_gap + C(construction)"``.
     groups
@@ -127,17 +137,17 @@ def fit(
     model
         One of the above.
     absorb
-        Columns each of whose values has a constant of its own (fixed effects) that is not shown: with
-        ``["architecture", "degrees"]`` only networks of equal degrees are compared.
+        Columns of which each combination of values has a constant of its own (fixed effects) that is not shown: with
+        ``["architecture", "degrees"]`` only networks of equal architecture and degrees are compared.
     confidence
         Coverage of the intervals, in (0, 1).
 
     Raises
     ------
     InvalidParameterError
-        For a formula that cannot be read.
+        For a formula that cannot be read, or for more correct samples than there are.
     InsufficientDataError
-        When there are not more rows than terms, or the outcome does not vary.
+        When there are not more rows than terms, one cluster only, or the outcome does not vary.
 
     References
     ----------
@@ -154,56 +164,43 @@ def fit(
     """
     check_choice("model", model, MODELS)
     check_real("confidence", confidence, low=0, high=1, include_low=False, include_high=False)
-    if "~" not in formula:
-        raise InvalidParameterError(f"formula must look like 'outcome ~ term + term', but got {formula!r}")
-    outcome, right = (side.strip() for side in formula.split("~", 1))
     absorbed = [absorb] if isinstance(absorb, str) else list(absorb)
-    for column in [*absorbed, *([groups] if groups is not None else [])]:
-        if column not in frame.columns:
-            raise UnknownNameError.among("column", column, map(str, frame.columns))
-    outcomes = MODELS[model].outcome_columns(outcome)
-    check_columns(frame, outcomes)
-    used = [c for c in frame.columns if re.search(rf"(?<!\w){re.escape(str(c))}(?!\w)", right)]
-    needed = [*used, *outcomes, *absorbed, *([groups] if groups is not None else [])]
-    data = frame.dropna(subset=list(dict.fromkeys(needed))).copy()
-    observed = data["correct"] / data["total"] if outcomes == ("correct", "total") else data[outcome]
-    if len(data) < 4 or is_constant(observed):
+    reading = read_formula(frame, formula, groups=groups, absorb=absorbed, counts=MODELS[model].counts)
+    problem, shown = reading.problem, list(reading.shown)
+    if model != "ols" and not problem.standard.known.all():
+        unknown = [term for term, known in zip(problem.terms, problem.standard.known, strict=True) if not known]
         raise InsufficientDataError(
-            f"{len(data)} complete rows of {len(frame)}: the outcome must vary over at least 4 to fit {formula!r}"
+            f"{', '.join(unknown[:5])} are exact combinations of each other, so model {model!r} has no single answer: "
+            "leave one out"
         )
-    constants = [f"C({column})" for column in absorbed if data[column].nunique() > 1]
-    clusters = None if groups is None else data[groups]
-    fitted = MODELS[model].fit(data, outcome, " + ".join([right, *constants]), clusters)
-    n_clusters = len(data) if clusters is None else int(clusters.nunique())
-    lone = [] if model == "mixed" else lone_terms(fitted, clusters)
-    shown = [term for term in fitted.terms if not term.startswith(tuple(f"{constant}[" for constant in constants))]
+    fitted = MODELS[model].fit(problem)
+    lone = [] if model == "mixed" else lone_terms(problem)
     return Fit(
         formula=formula,
         model=model,
-        coefficients=_coefficients(fitted, confidence, lone).loc[shown],
-        covariance=pd.DataFrame(fitted.covariance, fitted.terms, fitted.terms).loc[shown, shown],
+        coefficients=_coefficients(problem, fitted, confidence, lone).loc[shown],
+        covariance=pd.DataFrame(fitted.covariance, problem.terms, problem.terms).loc[shown, shown],
         degrees_of_freedom=fitted.degrees_of_freedom,
-        n=len(data),
-        n_clusters=n_clusters,
-        dropped=len(frame) - len(data),
+        n=len(reading.rows),
+        n_clusters=problem.n_clusters,
+        dropped=len(frame) - len(reading.rows),
         r_squared=fitted.r_squared,
-        aic=float(fitted.result.aic),
+        aic=fitted.aic,
         bic=fitted.bic,
-        log_likelihood=float(fitted.result.llf),
-        vif=variance_inflation(fitted.design, fitted.terms).reindex([t for t in shown if t != "Intercept"]),
-        condition_number=condition_number(fitted.design),
-        influence=(
-            pd.DataFrame(columns=shown)
-            if clusters is None
-            else cluster_influence(fitted, observed.to_numpy(dtype=float), clusters)[shown]
-        ),
-        notes=warnings_in_words(fitted, n_clusters, [term for term in lone if term in shown]),
+        log_likelihood=fitted.log_likelihood,
+        vif=variance_inflation(problem.design, problem.terms).reindex([t for t in shown if t != "Intercept"]),
+        condition_number=condition_number(problem.design),
+        influence=pd.DataFrame(columns=shown) if groups is None else cluster_influence(problem)[shown],
+        notes=(*reading.notes, *fitted.notes, *notes_of(problem, [term for term in lone if term in shown])),
         result=fitted.result,
+        problem=problem,
+        rows=reading.rows,
+        fitted_values=fitted.fitted_values,
     )
 
 
-def _coefficients(fitted: Fitted, confidence: float, lone: list[str]) -> pd.DataFrame:
-    estimates = np.asarray(fitted.result.params)[: len(fitted.terms)]
+def _coefficients(problem: Problem, fitted: Fitted, confidence: float, lone: list[str]) -> pd.DataFrame:
+    estimates = fitted.estimates
     with np.errstate(invalid="ignore"):  # the variance of a lone term may come out just below 0
         errors = np.sqrt(np.diag(fitted.covariance))
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -216,9 +213,9 @@ def _coefficients(fitted: Fitted, confidence: float, lone: list[str]) -> pd.Data
             "low": estimates - reach,
             "high": estimates + reach,
             "p_value": p_values,
-            "per_sd": estimates * fitted.design.std(axis=0),
+            "per_sd": estimates * problem.design.std(axis=0),
         },
-        index=pd.Index(fitted.terms, name="term"),
+        index=pd.Index(problem.terms, name="term"),
     )
     table.loc[lone, ["std_error", "low", "high", "p_value"]] = np.nan
     return table

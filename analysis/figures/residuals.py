@@ -59,8 +59,7 @@ def residual_quantiles(fit: Fit, ax: Axes) -> None:
 
 
 def _residuals(fit: Fit) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    fitted = np.asarray(fit.result.fittedvalues, dtype=float)
-    return fitted, np.asarray(fit.result.model.endog, dtype=float) - fitted
+    return fit.fitted_values, fit.problem.outcome - fit.fitted_values
 
 
 def _outcome(fit: Fit) -> str:

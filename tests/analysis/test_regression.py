@@ -152,8 +152,11 @@ def test_models_that_are_not_nested_are_refused():
     frame = simulated(0.01)
     with pytest.raises(InvalidParameterError, match="all terms"):
         compare(frame, "test_accuracy ~ l1_log_density", "test_accuracy ~ l1_normalized_gap")
-    with pytest.raises(InsufficientDataError, match="one value only"):
-        compare(frame.assign(construction="dense"), "test_accuracy ~ l1_log_density", FORMULA)
+    one = compare(frame.assign(construction="dense"), "test_accuracy ~ l1_log_density", FORMULA)
+    assert one.folds.empty
+    assert np.isnan(one.rmse("full"))
+    assert "RMSE" not in repr(one)
+    assert one.wald_p_value == compare(frame, "test_accuracy ~ l1_log_density", FORMULA).wald_p_value
     with pytest.raises(UnknownNameError, match="column"):
         compare(frame, "test_accuracy ~ l1_log_density", FORMULA, held_out="family")
 

@@ -9,7 +9,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from analysis.frame.names import CELL, setting_columns
+from topograph.errors import InsufficientDataError, UnknownNameError
 from topograph.graph import BipartiteGraph
+
+NO_CELLS = "the table has no degrees; name the columns that must be equal among compared runs with cells=[...]"
 
 
 def cell_columns(frame: pd.DataFrame) -> tuple[str, ...]:
@@ -23,6 +26,25 @@ def cell_columns(frame: pd.DataFrame) -> tuple[str, ...]:
     ('dataset', 'trainer', 'architecture', 'degrees', 'dropout_hidden')
     """
     return (*CELL, *setting_columns(frame))
+
+
+def check_cells(frame: pd.DataFrame, cells: Sequence[str] | None) -> tuple[str, ...]:
+    """The columns that name a cell: those given, else the frame's own.
+
+    Raises
+    ------
+    UnknownNameError
+        When the frame lacks one of them.
+    InsufficientDataError
+        When none are given and the frame knows no degrees: then no cells follow from it.
+    """
+    if cells is None and "degrees" in frame.columns and frame["degrees"].isna().all():
+        raise InsufficientDataError(NO_CELLS)
+    names = cell_columns(frame) if cells is None else tuple(cells)
+    for name in names:
+        if name not in frame.columns:
+            raise UnknownNameError.among("column", name, map(str, frame.columns))
+    return names
 
 
 def cell_codes(frame: pd.DataFrame, cells: Sequence[str]) -> npt.NDArray[np.int64]:

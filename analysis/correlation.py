@@ -1,30 +1,43 @@
-"""`correlate`: accuracy with each metric, raw, with density held fixed, and within cells of the design."""
+"""`correlate`: an outcome with each metric, raw, with density held fixed, and within cells of the design."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import scipy.sparse as sp
 from scipy import stats
 
-from analysis.cells import cell_codes, cell_columns, cell_families
+from analysis.bootstrap import Statistic, draw_statistic, fisher_interval, holm
+from analysis.cells import cell_families, check_cells
+from analysis.coefficients import Deviations, kendall, spearman
 from analysis.guards import check_columns, complete_rows
+from analysis.within import Compared, compared
 from topograph.checks import check_integer, check_real
-from topograph.errors import InsufficientDataError, InvalidParameterError
+from topograph.errors import InsufficientDataError, InvalidParameterError, UnknownNameError
 
-METHODS = ("pearson", "spearman", "kendall", "partial", "within_cell")
+METHODS = ("pearson", "spearman", "kendall", "partial", "within_cell", "within_cell_partial")
 COLUMNS = ("metric", "method", "estimate", "low", "high", "p_value", "n", "n_clusters", "p_holm", "p_bh")
+_ON_REQUEST = ("kendall", "within_cell_partial")
+_WITHIN = ("within_cell", "within_cell_partial")
+_WITH_CONTROL = ("partial", "within_cell_partial")
 
-Vector = npt.NDArray[np.float64]
-Matrix = npt.NDArray[np.float64]
-Statistic = Callable[[Matrix], Vector]
-_CERTAIN = 1 - 1e-12  # beyond this a correlation is 1 but for rounding
-_ROUNDING = 1e-12  # variances below this, of columns standardised to 1, are rounding
-_BLOCK = 4_000_000  # weights held at a time
+
+@dataclass(frozen=True, eq=False)
+class _Sample:
+    """A statistic with the clusters to draw and the degrees of freedom that they leave."""
+
+    statistic: Statistic
+    clusters: npt.NDArray[np.int64]
+    freedom: int
+    n: int
+
+    @property
+    def n_clusters(self) -> int:
+        return len(np.unique(self.clusters))
 
 
 def correlate(
@@ -47,46 +60,53 @@ def correlate(
     ``spearman``      of the ranks, raw
     ``kendall``       τ-b: concordant less discordant pairs, over those not tied; raw, and only when asked for
     ``partial``       Pearson, after both have been freed of what the ``control`` columns explain linearly
-    ``within_cell``   Pearson of the deviations from the mean of the cell (same data, trainer, architecture and
-                      degrees and settings: only construction and seeds differ), pooled over cells
+    ``within_cell``   Pearson of the deviations from the mean of the cell (same data, trainer, architecture, degrees
+                      and settings: only construction and seeds differ), pooled over cells
+    ``within_cell_partial``  the same, after both have been freed of what the ``control`` columns explain within cells;
+                      only when asked for
     ================  ==========================================================================================
 
     Runs on one topology are not independent, so whole topologies are drawn with replacement (cluster bootstrap). The
     standard error s of z = artanh r over the draws gives the interval tanh(z ± t·s) and the p-value of r = 0. With G
     clusters, t is from Student's distribution on f = G − 2 − controls degrees of freedom, and s is multiplied by
-    √(G/f), since the draws vary too little by that. Within cells f = G − 1 − F, of the clusters that share a cell with
-    another: F is the number of families of cells, those with a cluster in common being one.
+    √(G/f), since the draws vary too little by that. Within cells f = G − 1 − F − controls, of the clusters that share
+    a cell with another: F is the number of families of cells, those with a cluster in common being one. Cells in which
+    the outcome has one value, as where nothing was learnt, are left out within cells.
 
     Parameters
     ----------
     frame
-        One row a run, as from `analysis.load_frame`.
+        One row per run, as from `analysis.load_frame`.
     outcome
-        The column to be explained, such as ``"test_accuracy"``.
+        Column to be explained, such as ``"test_accuracy"``.
     metrics
-        The columns that may explain it.
+        Columns that may explain it.
     control
         Columns held fixed, such as ``["l1_log_density"]``.
     methods
-        By default all that can be computed: ``partial`` needs ``control``, ``within_cell`` the cell columns.
+        Methods to use; by default ``pearson``, ``spearman`` and what else can be computed of ``partial``, which needs
+        ``control``, and ``within_cell``, which needs to know the cells.
     groups
-        The column that names the clusters.
+        Column that names the clusters.
     cells
-        The columns that together name a cell.
+        Columns that together name a cell: by default data set, trainer, architecture, degrees and the training
+        settings that vary.
     confidence
         Coverage of the intervals, in (0, 1).
     resamples
         Number of bootstrap draws, at least 100.
     seed
-        Of the draws.
+        Seed of the draws.
 
     Returns
     -------
     pandas.DataFrame
-        One row a metric and method: ``metric, method, estimate, low, high, p_value, n, n_clusters``, and the p-value
+        One row per metric and method: ``metric, method, estimate, low, high, p_value, n, n_clusters`` (within cells,
+        the runs and clusters that share a cell with another cluster), and the p-value
         adjusted for the number of metrics tried by the same method: ``p_holm`` (Holm: chance of any false claim) and
         ``p_bh`` (Benjamini–Hochberg: share of false ones among the claims). A metric that cannot be correlated, since
-        it does not vary say, has NaN and its reason in ``table.attrs["reasons"]``.
+        it does not vary say, has NaN and its reason in ``table.attrs["reasons"]``; a method that was not used, in
+        ``table.attrs["not_computed"]``; what was left out, in ``table.attrs["notes"]``.
 
     Raises
     ------
@@ -110,53 +130,110 @@ def correlate(
     names = [metrics] if isinstance(metrics, str) else list(metrics)
     controls = [control] if isinstance(control, str) else list(control)
     check_columns(frame, [outcome, *names, *controls])
+    if groups not in frame.columns:
+        raise UnknownNameError.among("column", groups, map(str, frame.columns))
     check_real("confidence", confidence, low=0, high=1, include_low=False, include_high=False)
     resamples = check_integer("resamples", resamples, low=100)
-    cells = cell_columns(frame) if cells is None else cells
-    has_cells = all(column in frame.columns for column in cells)
-    if methods is None:
-        methods = [
-            m for m in METHODS if m != "kendall" and (m != "partial" or controls) and (m != "within_cell" or has_cells)
-        ]
-    for method in methods:
-        if method not in METHODS:
-            raise InvalidParameterError(f"methods must be among {', '.join(METHODS)}, but got {method!r}")
-    if "partial" in methods and not controls:
-        raise InvalidParameterError("method 'partial' needs control=, the columns to be held fixed")
-    if "within_cell" in methods and not has_cells:
-        raise InvalidParameterError(f"method 'within_cell' needs the columns {', '.join(cells)}, or cells=")
+    methods, used_cells, not_computed = _methods(frame, methods, controls, cells)
     complete_rows(frame, [outcome], groups)
 
     rows: list[dict[str, Any]] = []
     reasons: dict[str, str] = {}
+    notes: dict[str, None] = {}
     for name in names:
-        held = [column for column in controls if column != name]
+        held = [column for column in dict.fromkeys(controls) if column != name]
         try:
-            data = complete_rows(frame.dropna(subset=held), [outcome, name], groups)
+            data = complete_rows(frame, [outcome, name], groups, also=held)
         except InsufficientDataError as error:
             reasons[name] = str(error)
-            rows += [_row(name, method, frame) for method in methods]
+            rows += [_row(name, method, 0, 0) for method in methods]
             continue
-        clusters = data[groups].astype("category").cat.codes.to_numpy()
-        n_clusters = len(np.unique(clusters))
+        within = compared(data, used_cells, outcome, groups) if set(methods) & set(_WITHIN) else None
         for method in methods:
-            statistic = _statistic(method, data, outcome, name, held, cells)
-            counted, means = n_clusters, 1
-            if method == "within_cell":
-                counted, means = _comparable(data, cells, groups)
-            freedom = counted - means - 1 - (len(held) if method == "partial" else 0)
-            row = _row(name, method, data) | {"n_clusters": n_clusters}
-            (estimate,) = statistic(np.ones((1, len(data))))
-            if np.isnan(estimate):
-                reasons[f"{name} ({method})"] = _why(method, name, held)
-                rows.append(row)
+            if method in _WITHIN and within is not None:
+                notes |= dict.fromkeys(within.notes)
+            sample, reason = _sample(method, data, within, outcome, name, held, groups)
+            estimate = float("nan") if sample is None else float(sample.statistic(np.ones((1, sample.n)))[0])
+            if sample is None or np.isnan(estimate):
+                reasons[f"{name} ({method})"] = reason
+                rows.append(_row(name, method, 0 if sample is None else sample.n, 0))
                 continue
-            draws = np.concatenate([statistic(weights) for weights in _cluster_draws(clusters, resamples, seed)])
-            low, high, p_value = _interval(estimate, draws, confidence, counted, freedom)
-            rows.append(row | {"estimate": float(estimate), "low": low, "high": high, "p_value": p_value})
+            draws = draw_statistic(sample.statistic, sample.clusters, resamples, seed)
+            low, high, p_value = fisher_interval(estimate, draws, confidence, sample.n_clusters, sample.freedom)
+            row = _row(name, method, sample.n, sample.n_clusters)
+            rows.append(row | {"estimate": estimate, "low": low, "high": high, "p_value": p_value})
     table = _adjusted(pd.DataFrame(rows, columns=list(COLUMNS)))
     table.attrs["reasons"] = reasons
+    table.attrs["not_computed"] = not_computed
+    table.attrs["notes"] = list(notes)
+    table.attrs["outcome"] = outcome
+    table.attrs["control"] = controls
+    table.attrs["cells"] = [cell for cell in used_cells if frame[cell].nunique(dropna=False) > 1]
     return table
+
+
+def _methods(
+    frame: pd.DataFrame, methods: Sequence[str] | None, controls: Sequence[str], cells: Sequence[str] | None
+) -> tuple[list[str], tuple[str, ...], Mapping[str, str]]:
+    """The methods to use, the cells, and why a method that goes without saying is not used."""
+    for method in methods or ():
+        if method not in METHODS:
+            raise InvalidParameterError(f"methods must be among {', '.join(METHODS)}, but got {method!r}")
+        if method in _WITH_CONTROL and not controls:
+            raise InvalidParameterError(f"method {method!r} needs control=, the columns to be held fixed")
+    not_computed = {}
+    if methods is None and not controls:
+        not_computed["partial"] = "no column is held fixed; name them with control=[...]"
+    used: tuple[str, ...] = ()
+    if methods is None or set(methods) & set(_WITHIN):
+        try:
+            used = check_cells(frame, cells)
+        except (UnknownNameError, InsufficientDataError) as error:
+            if cells is not None:
+                raise
+            if methods is not None:
+                raise InvalidParameterError(f"method 'within_cell' needs to know the cells: {error}") from error
+            not_computed["within_cell"] = str(error)
+    chosen = [m for m in METHODS if m not in (*_ON_REQUEST, *not_computed)] if methods is None else list(methods)
+    return chosen, used, not_computed
+
+
+def _sample(
+    method: str,
+    data: pd.DataFrame,
+    within: Compared | None,
+    outcome: str,
+    name: str,
+    held: Sequence[str],
+    groups: str,
+) -> tuple[_Sample | None, str]:
+    """The statistic of a method on its rows; and the reason for the case that it is not defined."""
+    families = 1
+    if method in _WITHIN and within is not None:
+        data, codes, clusters = within.data, within.codes, within.clusters
+        if within.n_clusters < 3:
+            left = f" ({'; '.join(within.notes)})" if within.notes else ""
+            return None, f"{within.n_clusters} clusters share a cell with another{left}, and at least 3 are needed"
+        families = cell_families(codes, clusters)
+    else:
+        codes, clusters = np.zeros(len(data), dtype=np.int64), pd.factorize(data[groups])[0]
+    controls = held if method in _WITH_CONTROL else []
+    if method in _WITH_CONTROL and not held:
+        return None, f"{name} is the only control: with itself held fixed nothing of it is left"
+    y, x = (data[column].to_numpy(dtype=float) for column in (outcome, name))
+    freedom = len(np.unique(clusters)) - families - 1
+    if method in ("spearman", "kendall"):
+        coefficient = spearman if method == "spearman" else kendall
+        return _Sample(lambda weights: coefficient(y, x, weights), clusters, freedom, len(data)), _why(method, name, ())
+    columns = Deviations(y, x, data[list(controls)].to_numpy(dtype=float), codes)
+    return _Sample(columns.correlation, clusters, freedom - columns.rank, len(data)), _why(method, name, controls)
+
+
+def _why(method: str, name: str, held: Sequence[str]) -> str:
+    where = "within cells " if method in _WITHIN else ""
+    if held:
+        return f"{where}with {', '.join(held)} held fixed nothing of {name}, or of the outcome, is left to vary"
+    return f"{where}{name}, or the outcome, does not vary"
 
 
 def _adjusted(table: pd.DataFrame) -> pd.DataFrame:
@@ -164,164 +241,11 @@ def _adjusted(table: pd.DataFrame) -> pd.DataFrame:
     table[["p_holm", "p_bh"]] = table[["p_holm", "p_bh"]].astype(float)
     known = table[table["p_value"].notna()]
     for _, rows in known.groupby("method"):
-        table.loc[rows.index, "p_holm"] = _holm(rows["p_value"].to_numpy())
+        table.loc[rows.index, "p_holm"] = holm(rows["p_value"].to_numpy())
         table.loc[rows.index, "p_bh"] = stats.false_discovery_control(rows["p_value"].to_numpy())
     return table
 
 
-def _holm(p_values: Vector) -> Vector:
-    """Holm's step-down adjustment; that of statsmodels runs the garbage collector at each call."""
-    order = np.argsort(p_values)
-    steps = np.maximum.accumulate(p_values[order] * np.arange(len(p_values), 0, -1))
-    adjusted = np.empty_like(p_values)
-    adjusted[order] = np.minimum(steps, 1)
-    return adjusted
-
-
-def _row(name: str, method: str, data: pd.DataFrame) -> dict[str, Any]:
+def _row(name: str, method: str, n: int, n_clusters: int) -> dict[str, Any]:
     nothing = dict.fromkeys(("estimate", "low", "high", "p_value"), np.nan)
-    return {"metric": name, "method": method, **nothing, "n": len(data), "n_clusters": 0}
-
-
-def _why(method: str, name: str, held: Sequence[str]) -> str:
-    if method == "partial":
-        return f"with {', '.join(held)} held fixed nothing of {name}, or of the outcome, is left to vary"
-    return f"within cells {name}, or the outcome, does not vary"
-
-
-def _statistic(
-    method: str, data: pd.DataFrame, outcome: str, name: str, held: Sequence[str], cells: Sequence[str]
-) -> Statistic:
-    """The correlation as a function of how often each row counts: one for each row of weights."""
-    y, x = (_standard(data[column]) for column in (outcome, name))
-    if method == "pearson":
-        return lambda weights: partial(y, x, np.ones((len(data), 1)), weights)
-    if method == "partial":
-        design = np.column_stack([np.ones(len(data)), *(_standard(data[column]) for column in held)])
-        return lambda weights: partial(y, x, design, weights)
-    if method == "spearman":
-        return lambda weights: spearman(y, x, weights)
-    if method == "kendall":
-        return lambda weights: kendall(y, x, weights)
-    codes = cell_codes(data, cells)
-    return lambda weights: within(y, x, codes, weights)
-
-
-def partial(y: Vector, x: Vector, design: Matrix, weights: Matrix) -> Vector:
-    """Pearson's correlation of what is left of both after least squares on ``design``, for each row of weights.
-
-    Parameters
-    ----------
-    y, x
-        Shape ``(n,)``, standardised.
-    design
-        Shape ``(n, p)``, with a column of ones; that alone makes it the plain correlation.
-    weights
-        Shape ``(draws, n)``.
-    """
-    columns = np.column_stack([design, y, x])
-    size, p = columns.shape[1], design.shape[1]
-    upper = np.triu_indices(size)
-    moments = np.empty((len(weights), size, size))
-    moments[:, upper[0], upper[1]] = weights @ (columns[:, upper[0]] * columns[:, upper[1]])
-    moments[:, upper[1], upper[0]] = moments[:, upper[0], upper[1]]
-    moments /= weights.sum(axis=1)[:, None, None]
-    cross = moments[:, :p, p:]
-    rest = moments[:, p:, p:] - np.swapaxes(cross, 1, 2) @ np.linalg.pinv(moments[:, :p, :p], hermitian=True) @ cross
-    return _ratio(rest[:, 0, 1], rest[:, 0, 0], rest[:, 1, 1])
-
-
-def spearman(y: Vector, x: Vector, weights: Matrix) -> Vector:
-    """Pearson's correlation of the ranks within each draw; ties share their middle rank."""
-    total = weights.sum(axis=1, keepdims=True)
-    ranks = []
-    for values in (y, x):
-        distinct, place = np.unique(values, return_inverse=True)
-        counts = weights @ sp.csr_array(
-            (np.ones(len(values)), (np.arange(len(values)), place)), (len(values), len(distinct))
-        )
-        middle = np.cumsum(counts, axis=1) - counts / 2
-        ranks.append((middle / total)[:, place] - 0.5)
-    parts = [(weights * a * b).sum(axis=1) for a, b in ((ranks[0], ranks[1]), (ranks[0],) * 2, (ranks[1],) * 2)]
-    return _ratio(*(part / total[:, 0] for part in parts))
-
-
-def kendall(y: Vector, x: Vector, weights: Matrix) -> Vector:
-    """Kendall's τ-b within each draw; copies of a row are tied pairs."""
-    sums = np.zeros((3, len(weights)))
-    for columns in np.array_split(np.arange(len(y)), max(1, len(y) ** 2 // _BLOCK)):
-        orders = [np.sign(values[:, None] - values[columns]) for values in (y, x)]
-        for place, (one, other) in enumerate(((0, 1), (0, 0), (1, 1))):
-            sums[place] += ((weights @ (orders[one] * orders[other])) * weights[:, columns]).sum(axis=1)
-    pairs = weights.sum(axis=1) ** 2
-    return _ratio(sums[0] / pairs, sums[1] / pairs, sums[2] / pairs)
-
-
-def within(y: Vector, x: Vector, codes: npt.NDArray[np.int64], weights: Matrix) -> Vector:
-    """Pearson's correlation of deviations from the cell's mean within each draw, pooled over cells."""
-    member = sp.csr_array((np.ones(len(codes)), (np.arange(len(codes)), codes)))
-    counts = np.maximum(weights @ member, 1e-300)
-    sums = [(weights * values) @ member for values in (y, x)]
-    total = weights.sum(axis=1)
-
-    def moment(i: int, j: int) -> Vector:
-        both = (y, x)
-        return np.asarray((weights @ (both[i] * both[j]) - (sums[i] * sums[j] / counts).sum(axis=1)) / total)
-
-    return _ratio(moment(0, 1), moment(0, 0), moment(1, 1))
-
-
-def _ratio(covariance: Vector, first: Vector, second: Vector) -> Vector:
-    """The correlation; NaN where either variance is nothing but rounding."""
-    solid = (first > _ROUNDING) & (second > _ROUNDING)
-    product = np.where(solid, first * second, 1.0)
-    return np.where(solid, np.clip(covariance / np.sqrt(product), -1, 1), np.nan)
-
-
-def _standard(values: pd.Series) -> Vector:
-    """Mean 0 and variance 1; all 0 where the values do not vary."""
-    numbers = values.to_numpy(dtype=float)
-    deviations = numbers - numbers.mean()
-    scale = deviations.std()
-    return deviations / scale if scale > 1e-9 * np.abs(numbers).max() else np.zeros_like(numbers)
-
-
-def _cluster_draws(clusters: npt.NDArray[np.int64], resamples: int, seed: int) -> Iterator[Matrix]:
-    """How often each row counts in each draw: as many clusters as there are, with replacement, each with all its rows.
-
-    In blocks of draws, so that many rows do not need much memory.
-    """
-    generator = np.random.default_rng(seed)
-    _, member = np.unique(clusters, return_inverse=True)
-    count = int(member.max()) + 1
-    block = max(1, _BLOCK // len(clusters))
-    for start in range(0, resamples, block):
-        draws = min(block, resamples - start)
-        times = generator.multinomial(count, np.full(count, 1 / count), size=draws)
-        yield times[:, member].astype(float)
-
-
-def _comparable(data: pd.DataFrame, cells: Sequence[str], groups: str) -> tuple[int, int]:
-    """How many clusters share a cell with another, and how many families of such cells there are."""
-    codes = cell_codes(data, cells)
-    shared = (data.groupby(codes)[groups].transform("nunique") > 1).to_numpy()
-    clusters = pd.factorize(data[groups][shared])[0]
-    if not shared.any():
-        return 0, 0
-    return len(np.unique(clusters)), cell_families(np.unique(codes[shared], return_inverse=True)[1], clusters)
-
-
-def _interval(
-    estimate: float, draws: Vector, confidence: float, n_clusters: int, freedom: int
-) -> tuple[float, float, float]:
-    """Interval and p-value on Fisher's z scale."""
-    values = draws[~np.isnan(draws)]
-    if freedom < 1 or values.size < 0.9 * len(draws):
-        return float("nan"), float("nan"), float("nan")
-    z = np.arctanh(np.clip(estimate, -_CERTAIN, _CERTAIN))
-    error = np.arctanh(np.clip(values, -_CERTAIN, _CERTAIN)).std(ddof=1) * np.sqrt(n_clusters / freedom)
-    if error == 0:
-        return estimate, estimate, 0.0 if estimate else 1.0
-    reach = stats.t.ppf(0.5 + confidence / 2, freedom) * error
-    p_value = 2 * stats.t.sf(abs(z) / error, freedom)
-    return float(np.tanh(z - reach)), float(np.tanh(z + reach)), float(p_value)
+    return {"metric": name, "method": method, **nothing, "n": n, "n_clusters": n_clusters}

@@ -77,7 +77,7 @@ def cluster_influence(problem: Problem) -> pd.DataFrame:
     standard = problem.standard
     shifts = standard.shifts(problem.outcome - problem.outcome.mean(), problem.codes)
     values = np.where(standard.known, shifts @ (standard.back @ standard.basis).T, np.nan)
-    return pd.DataFrame(values, index=pd.unique(problem.groups.to_numpy()), columns=list(problem.terms))
+    return pd.DataFrame(values, index=pd.unique(pd.Series(problem.groups).to_numpy()), columns=list(problem.terms))
 
 
 def notes_of(problem: Problem, lone: list[str]) -> tuple[str, ...]:

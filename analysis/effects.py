@@ -1,4 +1,4 @@
-"""`effect`: what a metric goes with, in accuracy points, when only networks of equal degrees are compared."""
+"""`effect`: the link of a metric with an outcome among runs of the same cell, and what a study could have seen."""
 
 from __future__ import annotations
 
@@ -9,14 +9,21 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import scipy.sparse as sp
 from scipy import stats
 
-from analysis.cells import cell_codes, cell_columns, cell_families
+from analysis.cells import cell_families, check_cells
+from analysis.coefficients import Codes, Deviations, unit_deviations
 from analysis.guards import check_columns, complete_rows
+from analysis.naming import listed
+from analysis.units import Unit, outcome_unit
+from analysis.within import compared
 from topograph.checks import check_real
-from topograph.errors import InsufficientDataError, UnknownNameError
+from topograph.errors import InsufficientDataError, InvalidParameterError, UnknownNameError
 
 Vector = npt.NDArray[np.float64]
+Matrix = npt.NDArray[np.float64]
+_LEVER = 0.5  # share of a metric's variation, in one cluster, from which its influence is said
 
 
 @dataclass(frozen=True)
@@ -27,29 +34,38 @@ class Effect:
     ----------
     metric, outcome
         The columns.
-    points
-        Change of the outcome, in percentage points, that goes with one standard deviation of the metric within cells.
+    change
+        Change of the outcome, in ``unit``, that goes with one standard deviation of the metric within cells.
     low, high
         Its confidence interval.
     p_value
         Of no link at all.
     sd
-        That standard deviation, in the metric's own unit.
+        That standard deviation, in the metric's own unit; of what the controls leave of the metric, where there are
+        any.
     detectable
-        The smallest effect, in points, that a study of this size finds with the given power.
+        The smallest effect, in ``unit``, that a study of this size finds with the given power.
     more_topologies
-        How many times as many topologies would make an effect as large as ``points`` detectable; at most 1 when it is.
+        How many times as many topologies would make an effect as large as ``change`` detectable; at most 1 when it is.
     n, n_clusters, n_cells
-        Runs, topologies and cells that were compared: those in cells where the metric varies.
+        Runs, topologies and cells that were compared: those in cells where the metric and the outcome vary.
     per_cell
         Mean number of topologies in a cell; one that was trained with two settings is in two.
     confidence, power
         As asked for.
+    unit
+        Unit of the change: ``points`` (hundredths) of a share such as an accuracy, else the outcome's own.
+    held
+        Columns whose values were equal among the runs that were compared.
+    control
+        Columns held fixed by regression, within cells.
+    notes
+        Remarks that a reader must know: runs left out, topologies that decide alone.
     """
 
     metric: str
     outcome: str
-    points: float
+    change: float
     low: float
     high: float
     p_value: float
@@ -62,26 +78,57 @@ class Effect:
     per_cell: float
     confidence: float
     power: float
+    unit: Unit = Unit.POINTS
+    held: tuple[str, ...] = ()
+    control: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def points(self) -> float:
+        """The change in accuracy points; refused for an outcome that is not a share."""
+        if self.unit is not Unit.POINTS:
+            raise InvalidParameterError(f"{self.outcome} is not a share, so its change has no points: read .change")
+        return self.change
+
+    @property
+    def slope(self) -> float:
+        """Change of the outcome, in its own unit, per unit of the metric."""
+        return self.change / self.unit.scale / self.sd
 
     @property
     def is_clear(self) -> bool:
         """Whether the interval leaves zero out."""
         return self.low > 0 or self.high < 0
 
-    def __str__(self) -> str:
+    def sentence(self, verb: str = "goes with") -> str:
+        """The effect in words; ``verb`` says how the metric and the outcome are linked by design."""
+        number = self.unit.formatter(self.change, self.low, self.high, self.detectable)
         start = (
-            f"With degrees held fixed, one standard deviation of {self.metric} goes with {self.points:+.2f} points of "
-            f"{self.outcome.replace('_', ' ')} ({100 * self.confidence:g} % CI {self.low:+.2f} … {self.high:+.2f}), "
-            f"{self.per_cell:.3g} topologies a cell: "
+            f"{self._fixed()}, one standard deviation of {self.metric} {verb} {number(self.change)} "
+            f"{self.unit.of(self.outcome)} ({100 * self.confidence:g} % CI {number(self.low)} … {number(self.high)}), "
+            f"{self.per_cell:.3g} topologies per cell: "
         )
+        notes = f" ({'; '.join(self.notes)}.)" if self.notes else ""
         if self.is_clear:
-            return f"{start}distinguishable from zero."
+            return f"{start}distinguishable from zero.{notes}"
         more = (
-            f" To see {abs(self.points):.2f} it would take about {self.more_topologies:.0f} times as many topologies."
+            f" To see {number(abs(self.change)).lstrip('+')} it would take about {self.more_topologies:.0f} times as "
+            "many topologies."
             if 1 < self.more_topologies < 1000
             else ""
         )
-        return f"{start}not distinguishable from zero; this study could have seen {self.detectable:.2f}.{more}"
+        seen = number(self.detectable).lstrip("+")
+        return f"{start}not distinguishable from zero; this study could have seen {seen}.{more}{notes}"
+
+    def _fixed(self) -> str:
+        held = f"With {listed(self.held)} held fixed" if self.held else "With nothing held fixed"
+        if not self.control:
+            return held
+        by = f"{listed(self.control)} by regression"
+        return f"{held}, and {by}" if self.held else f"With {listed(self.control)} held fixed by regression"
+
+    def __str__(self) -> str:
+        return self.sentence()
 
     def _repr_html_(self) -> str:
         return f"<p>{html.escape(str(self))}</p>"
@@ -94,35 +141,42 @@ def effect(
     outcome: str = "test_accuracy",
     groups: str = "topology_id",
     cells: Sequence[str] | None = None,
+    control: str | Sequence[str] = (),
     confidence: float = 0.95,
     power: float = 0.8,
 ) -> Effect:
-    r"""Estimate how an outcome goes with a metric among networks of the same cell.
+    r"""Estimate how an outcome goes with a metric among runs of the same cell.
 
-    The slope is that of least squares with a constant for each cell, β = Σ ẋẏ / Σ ẋ² over deviations from the cell
-    means. Its standard error is the jackknife's over whole topologies, :math:`s^2 = \frac{C-1}{C} \sum_c
-    (\beta_{-c} - \beta)^2`, which stays honest when topologies are few. Intervals use Student's t with C − 1 − F
-    degrees of freedom, no fewer than 1: F is the number of families of cells, those with a topology in common being
-    one. The smallest detectable effect is :math:`(t_{1-\alpha/2} + t_{power})\, s`.
+    The slope is that of least squares with a constant for each cell, and the controls. Its standard error is the
+    jackknife's over whole topologies, :math:`s^2 = \frac{C-1}{C} \sum_c (\beta_{-c} - \beta)^2`, which stays honest
+    when topologies are few. Intervals use Student's t with C − 1 − F − (number of controls) degrees of freedom, no
+    fewer than 1: F is the number of families of cells, those with a topology in common being one. The smallest
+    detectable effect is :math:`(t_{1-\alpha/2} + t_{power})\, s`.
+
+    Cells in which the outcome has one value, as where nothing was learnt, are left out, and said: there is nothing to
+    explain in them, and counting them would make the rest look more certain than it is.
 
     Parameters
     ----------
     frame
-        One row a run.
+        One row per run.
     metric, outcome
-        The columns; the outcome is a share in [0, 1], such as an accuracy.
+        The columns.
     groups
-        The column that names the topologies.
+        Column that names the topologies.
     cells
-        The columns that together name a cell: by default data set, trainer, architecture, degrees and the training
+        Columns that together name a cell: by default data set, trainer, architecture, degrees and the training
         settings that vary. With none, ``[]``, all runs are one cell.
+    control
+        Columns held fixed within cells by regression, such as a density that varies within them.
     confidence, power
         Both in (0, 1).
 
     Raises
     ------
     InsufficientDataError
-        When the metric varies in no cell, or in fewer than three topologies.
+        When the metric varies in no cell, or in fewer than three topologies; when the frame knows no degrees and
+        ``cells`` are not given.
 
     References
     ----------
@@ -137,77 +191,153 @@ def effect(
     >>> round(found.points / found.sd, 1), found.is_clear
     (1.0, True)
     """
-    check_columns(frame, [metric, outcome])
-    cells = cell_columns(frame) if cells is None else cells
-    for name in (groups, *cells):
-        if name not in frame.columns:
-            raise UnknownNameError.among("column", name, map(str, frame.columns))
+    controls = [control] if isinstance(control, str) else list(control)
+    check_columns(frame, [metric, outcome, *controls])
+    cells = check_cells(frame, cells)
+    if groups not in frame.columns:
+        raise UnknownNameError.among("column", groups, map(str, frame.columns))
     check_real("confidence", confidence, low=0, high=1, include_low=False, include_high=False)
     check_real("power", power, low=0, high=1, include_low=False, include_high=False)
-    data = complete_rows(frame, [outcome, metric], groups)
-    spread = data.groupby(cell_codes(data, cells))[metric].transform(np.ptp)
-    data = data[spread > 1e-9 * data[metric].abs().max()]
-    if data[groups].nunique() < 3:
+    controls = [name for name in dict.fromkeys(controls) if name not in (metric, outcome)]
+    data = complete_rows(frame, [outcome, metric], groups, also=controls)
+    found = compared(data, cells, outcome, groups)
+    values = found.data[metric].astype(float)
+    by_cell = values.groupby(found.codes)
+    spread = (by_cell.transform("max") - by_cell.transform("min")).to_numpy()
+    varies = spread > 1e-9 * max(float(values.abs().max()) if len(values) else 0.0, 1e-300)
+    rows = found.data[varies]
+    if rows[groups].nunique() < 3:
+        same = f"within cells of equal {', '.join(cells)} " if cells else ""
+        left = f" ({'; '.join(found.notes)})" if found.notes else ""
         raise InsufficientDataError(
-            f"{metric} varies within cells of equal {', '.join(cells)} in {data[groups].nunique()} topologies only, "
-            "and at least 3 are needed: add constructions or topology seeds to the same degrees"
+            f"{metric} varies {same}in {rows[groups].nunique()} topologies only{left}, and at least 3 are needed: "
+            "add constructions or topology seeds to the same cells"
         )
-    codes = cell_codes(data, cells)
-    clusters = data[groups].astype("category").cat.codes.to_numpy()
-    x, y = (data[column].to_numpy(dtype=float) for column in (metric, outcome))
-    slope, left_out = _slopes(x, y, codes, clusters)
-    count = int(clusters.max()) + 1
-    error = float(np.sqrt((count - 1) / count * np.square(left_out - slope).sum()))
-    n_cells = int(codes.max()) + 1
-    freedom = max(1, count - 1 - cell_families(codes, clusters))
-    sd = float(np.sqrt(np.square(x - _means(x, codes)[codes]).mean()))
+    codes = np.unique(found.codes[varies], return_inverse=True)[1].ravel()
+    clusters = pd.factorize(rows[groups])[0]
+    x, y, *held = (rows[column].to_numpy(dtype=float) for column in (metric, outcome, *controls))
+    slopes = _Slopes(x, y, np.column_stack(held) if held else np.zeros((len(x), 0)), codes, clusters)
+    names = pd.unique(rows[groups])
+    if slopes.undetermined.any():
+        alone = names[int(np.argmax(slopes.undetermined))]
+        raise InsufficientDataError(
+            f"{metric} varies within cells through the topology {alone} alone: without it there is nothing to compare"
+        )
+    count = len(names)
+    freedom = max(1, count - 1 - cell_families(codes, clusters) - slopes.rank)
     reach = float(stats.t.ppf(0.5 + confidence / 2, freedom))
-    seen = (reach + float(stats.t.ppf(power, freedom))) * error
-    unit = 100 * sd
+    power_reach = float(stats.t.ppf(power, freedom))
+    unit = outcome_unit(frame, outcome)
+    slope, error = slopes.whole * unit.scale, slopes.error * unit.scale  # per standard deviation of the metric
+    detectable = (reach + power_reach) * error
+    n_cells = int(codes.max()) + 1
+    lever = int(np.argmax(slopes.shares))
+    notes = [*found.notes]
+    if slopes.shares[lever] > _LEVER and count > 3:
+        rest = clusters != lever
+        again = _Slopes(x[rest], y[rest], slopes.controls_of(rest), codes[rest], clusters[rest])
+        if not again.undetermined.any():
+            seen = (reach + power_reach) * again.error * unit.scale * slopes.sd / again.sd
+            number = unit.formatter(slope, again.whole * unit.scale * slopes.sd / again.sd, seen)
+            notes.append(
+                f"topology {names[lever]} alone holds {100 * slopes.shares[lever]:.0f} % of the variation of {metric}; "
+                f"without it, the same difference goes with {number(again.whole * unit.scale * slopes.sd / again.sd)}, "
+                f"and {number(seen).lstrip('+')} could have been seen"
+            )
     return Effect(
         metric=metric,
         outcome=outcome,
-        points=slope * unit,
-        low=(slope - reach * error) * unit,
-        high=(slope + reach * error) * unit,
+        change=slope,
+        low=slope - reach * error,
+        high=slope + reach * error,
         p_value=float(2 * stats.t.sf(abs(slope) / error, freedom)) if error > 0 else float(slope == 0),
-        sd=sd,
-        detectable=seen * unit,
-        more_topologies=(seen / abs(slope)) ** 2 if slope else float("inf"),
-        n=len(data),
+        sd=slopes.sd,
+        detectable=detectable,
+        more_topologies=(detectable / abs(slope)) ** 2 if slope else float("inf"),
+        n=len(rows),
         n_clusters=count,
         n_cells=n_cells,
         per_cell=len(np.unique(np.stack([clusters, codes], axis=1), axis=0)) / n_cells,
         confidence=confidence,
         power=power,
+        unit=unit,
+        held=_held(frame, cells),
+        control=tuple(controls),
+        notes=tuple(notes),
     )
 
 
-def _means(values: Vector, codes: npt.NDArray[np.int64]) -> Vector:
-    return np.asarray(np.bincount(codes, weights=values) / np.bincount(codes))
+def _held(frame: pd.DataFrame, cells: Sequence[str]) -> tuple[str, ...]:
+    """The columns of the cells that hold something fixed: those with several values, else the degrees, else all."""
+    varying = tuple(cell for cell in cells if frame[cell].nunique(dropna=False) > 1)
+    return varying or (("degrees",) if "degrees" in cells else tuple(cells))
 
 
-def _slopes(
-    x: Vector, y: Vector, codes: npt.NDArray[np.int64], clusters: npt.NDArray[np.int64]
-) -> tuple[float, Vector]:
-    """The slope on all rows, and with each cluster left out.
+class _Slopes:
+    """The slope of y on x within cells, with controls, on all rows and with each cluster left out.
 
-    Leaving a cluster out moves the means of its cells, so sums are kept for each cluster and cell.
+    Slopes are changes of y per standard deviation of what cells and controls leave of x. Leaving a cluster out moves
+    the means of its cells and the controls' coefficients, so sums of products are kept for each cluster and cell; of
+    columns in units of their own and as good as uncorrelated, so that they lose no digits.
     """
-    x, y = x - _means(x, codes)[codes], y - _means(y, codes)[codes]  # now sums of squares lose no digits
-    pairs, place = np.unique(np.stack([clusters, codes]), axis=1, return_inverse=True)
-    moments = [np.bincount(place.ravel(), weights=w).astype(float) for w in (np.ones_like(x), x, y, x * x, x * y)]
-    totals = [np.bincount(pairs[1], weights=m).astype(float) for m in moments]
 
-    def within(n: Vector, sx: Vector, sy: Vector, sxx: Vector, sxy: Vector) -> tuple[Vector, Vector]:
-        n = np.maximum(n, 1)
-        return sxx - sx * sx / n, sxy - sx * sy / n
+    def __init__(self, x: Vector, y: Vector, controls: Matrix, codes: Codes, clusters: Codes) -> None:
+        self._controls = controls
+        columns = Deviations(y, x, controls, codes)
+        self.rank = columns.rank
+        clusters = np.unique(clusters, return_inverse=True)[1].ravel()
+        count = int(clusters.max()) + 1
+        w = np.column_stack([columns.controls, columns.x, unit_deviations(y, codes)])
+        n, size = w.shape
+        upper = np.triu_indices(size)
+        parts = np.column_stack([np.ones(n), w, w[:, upper[0]] * w[:, upper[1]]])
+        pairs, place = np.unique(np.stack([clusters, codes]), axis=1, return_inverse=True)
+        place = place.ravel()
+        by_pair = sp.csr_array((np.ones(n), (place, np.arange(n)))) @ parts
+        by_cell = sp.csr_array((np.ones(len(place)), (codes, np.arange(n)))) @ parts
+        whole = _within(by_cell, size, upper)
+        change = _within(by_cell[pairs[1]] - by_pair, size, upper) - whole[pairs[1]]
+        moved = np.zeros((count, size, size))
+        np.add.at(moved, pairs[0], change)
+        total = whole.sum(axis=0)
+        (self.whole,), _ = _partial_slopes(total[None], self.rank)
+        self.left_out, left = _partial_slopes(total + moved, self.rank)
+        self.undetermined = left < 1e-9 * n
+        self.shares = 1 - left / n
+        spread = np.square(self.left_out - self.whole).sum()
+        self.error = float(np.sqrt((count - 1) / count * spread))
+        scale = _size(y, codes)
+        self.whole, self.error = float(self.whole * scale), self.error * scale
+        self.sd = _size(x, codes) * columns.left_of_x
 
-    all_xx, all_xy = within(*totals)
-    rest_xx, rest_xy = within(*(total[pairs[1]] - moment for total, moment in zip(totals, moments, strict=True)))
-    # a cluster's cells change, all others stay
-    change_xx = np.bincount(pairs[0], weights=rest_xx - all_xx[pairs[1]])
-    change_xy = np.bincount(pairs[0], weights=rest_xy - all_xy[pairs[1]])
-    xx, xy = float(all_xx.sum()), float(all_xy.sum())
-    rest = np.maximum(xx + change_xx, 1e-12 * xx)
-    return xy / xx, np.asarray((xy + change_xy) / rest)
+    def controls_of(self, rows: npt.NDArray[np.bool_]) -> Matrix:
+        """The controls of some of the rows."""
+        return self._controls[rows]
+
+
+def _size(values: Vector, codes: Codes) -> float:
+    """Root mean square of the deviations from the means of the cells."""
+    rest = values - values.mean()
+    rest = rest - (np.bincount(codes, weights=rest) / np.bincount(codes))[codes]
+    largest = float(np.abs(rest).max())
+    return largest * float(np.sqrt(np.square(rest / largest).mean())) if largest > 0 else 0.0
+
+
+def _within(parts: Matrix, size: int, upper: tuple[Codes, Codes]) -> Matrix:
+    """Sums of products of deviations from the mean, of rows that hold a count, sums, and sums of products."""
+    counts, sums = np.maximum(parts[:, 0], 1.0), parts[:, 1 : size + 1]
+    products = np.empty((len(parts), size, size))
+    products[:, upper[0], upper[1]] = parts[:, size + 1 :]
+    products[:, upper[1], upper[0]] = parts[:, size + 1 :]
+    return np.asarray(products - sums[:, :, None] * sums[:, None, :] / counts[:, None, None])
+
+
+def _partial_slopes(products: Matrix, q: int) -> tuple[Vector, Vector]:
+    """Slopes of the last column on the one before, with the first q as controls; and the variation they rest on."""
+    rest = products[:, q:, q:]
+    if q:
+        cross = products[:, :q, q:]
+        inverse = np.linalg.pinv(products[:, :q, :q], rcond=1e-10, hermitian=True)
+        rest = rest - np.swapaxes(cross, 1, 2) @ inverse @ cross
+    left = np.maximum(rest[:, 0, 0], 0.0)
+    return np.where(left > 0, rest[:, 0, 1] / np.where(left > 0, left, 1.0), 0.0), left

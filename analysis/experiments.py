@@ -49,8 +49,7 @@ class Experiment:
         lines = []
         if self.connectivity is not None:
             # the design earns the word: only the rewiring differs, and it was assigned, not observed
-            words = str(self.connectivity).replace("goes with", "brought", 1)
-            lines.append("By rewiring at fixed degrees. " + words)
+            lines.append("By rewiring at fixed degrees. " + self.connectivity.sentence(verb="brought"))
         if self.alignment is not None:
             for name, row in self.alignment.iterrows():
                 clear = "distinguishable" if row["low"] > 0 or row["high"] < 0 else "not distinguishable"

@@ -98,7 +98,7 @@ def read_formula(
     terms, design, labels = _matrix(data, right, constants, frame)
     known = np.isfinite(design).all(axis=1)
     rows = labels[known]
-    notes = ()
+    notes: tuple[str, ...] = ()
     if len(rows) < len(data):
         notes = (
             f"{len(data) - len(rows)} of {len(data)} complete rows are left out: a term of the formula is undefined or "

@@ -38,18 +38,20 @@ def finite_values(frame: pd.DataFrame, columns: Iterable[str]) -> pd.DataFrame:
     return frame
 
 
-def complete_rows(frame: pd.DataFrame, columns: Sequence[str], groups: str, least: int = 4) -> pd.DataFrame:
-    """The rows of the frame without a missing or infinite value in the columns.
+def complete_rows(
+    frame: pd.DataFrame, columns: Sequence[str], groups: str, least: int = 4, also: Sequence[str] = ()
+) -> pd.DataFrame:
+    """The rows of the frame without a missing or infinite value in the columns, nor in those of ``also``.
 
     Raises
     ------
     InsufficientDataError
         When fewer than ``least`` rows or fewer than three groups are left, or a column does not vary.
     """
-    frame = finite_values(frame, columns)
-    rows = frame.dropna(subset=list(dict.fromkeys([*columns, groups])))
+    frame = finite_values(frame, [*columns, *also])
+    rows = frame.dropna(subset=list(dict.fromkeys([*columns, *also, groups])))
     if len(rows) < least or rows[groups].nunique() < 3:
-        missing = frame[list(columns)].isna().sum()
+        missing = frame[list(dict.fromkeys([*columns, *also]))].isna().sum()
         lacking = ", ".join(f"{name} lacks {count}" for name, count in missing.items() if count)
         raise InsufficientDataError(
             f"{len(rows)} complete rows in {rows[groups].nunique()} values of {groups}: at least {least} rows and 3 "

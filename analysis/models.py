@@ -181,7 +181,7 @@ def _mixed(problem: Problem) -> Fitted:
     data["outcome_"] = (problem.outcome - middle) / scale
     data["cluster_"] = problem.codes
     options: dict[str, Any] = {"groups": problem.codes}
-    factors = ("topology",)
+    factors: tuple[str, ...] = ("topology",)
     if "architecture" in problem.data.columns and problem.data["architecture"].nunique() > 1:
         # crossed intercepts: one group that holds all rows, and a variance for each factor
         data["architecture_"] = pd.factorize(problem.data["architecture"])[0]

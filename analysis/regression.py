@@ -29,7 +29,7 @@ class Fit:
         As asked for.
     coefficients
         One row per term: ``estimate``, ``std_error``, ``low``, ``high``, ``p_value``, and ``per_sd``, the estimate
-        times the standard deviation of its column (accuracy per standard deviation for ``ols`` and ``mixed``, log odds for
+        times the standard deviation of its column (in units of the outcome for ``ols`` and ``mixed``, log odds for
         ``binomial`` and ``beta``).
     covariance
         Of these estimates.

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 
 from analysis.effects import effect
+from analysis.naming import listed
 from topograph.errors import InsufficientDataError
 
 _RAW = "pearson"
-_HELD = {"within_cell": "within cells of equal degrees", "partial": "by regression"}
+_HELD = ("within_cell_partial", "within_cell", "partial")
 
 
 def verdicts(table: pd.DataFrame, held: str = "density", confidence: float = 0.95) -> list[str]:
-    """One sentence a metric, after a sentence about all of them.
+    """One sentence per metric, after a sentence about all of them.
 
-    Held fixed is judged within cells where the table has that method, for it needs no assumption about how accuracy
-    depends on density; else by regression. No sentence speaks of causes: a correlation does not earn that.
+    Held fixed is judged within cells where the table has that method, for it needs no assumption about how the outcome
+    depends on density; else by regression. Where the two ways disagree, that is said. The headline counts the metrics
+    whose interval leaves zero out, and how many of them survive the correction for the number of metrics tried. No
+    sentence speaks of causes: a correlation does not earn that.
 
     Parameters
     ----------
@@ -36,45 +40,115 @@ def verdicts(table: pd.DataFrame, held: str = "density", confidence: float = 0.9
     ...      "low": [0.7, -0.1], "high": [0.9, 0.2], "p_value": [0.0, 0.5], "n": [90] * 2, "n_clusters": [30] * 2}
     ... )
     >>> for line in verdicts(table): print(line)
-    Raw, 1 of 1 metrics have a correlation with accuracy whose 95 % interval leaves zero out; with density held fixed
-    (within cells of equal degrees), 0 of 1.
-    gap: raw r = +0.80 (95 % CI +0.70 … +0.90); with density held fixed +0.05 (-0.10 … +0.20) within cells of equal
-    degrees: not distinguishable from zero.
+    Raw, 1 of 1 metrics have a correlation with the outcome whose 95 % interval leaves zero out; with density held fixed
+    (within cells), 0 of 1.
+    gap: raw r = +0.80 (95 % CI +0.70 … +0.90); with density held fixed +0.05 (-0.10 … +0.20) within cells: not
+    distinguishable from zero.
     """
-    by_metric = {name: rows.set_index("method") for name, rows in table.groupby("metric", sort=False)}
+    by_metric = {str(name): rows.set_index("method") for name, rows in table.groupby("metric", sort=False)}
     ways = [method for method in _HELD if method in set(table["method"])]
-    known = [rows for rows in by_metric.values() if not math.isnan(rows["estimate"].get(_RAW, math.nan))]
-    total = len(known)
-    raw = sum(_is_clear(rows, _RAW) for rows in known)
-    level = f"{100 * confidence:g} %"
-    headline = f"Raw, {raw} of {total} metrics have a correlation with accuracy whose {level} interval leaves zero out"
-    if ways:
-        fixed = sum(_is_clear(rows, ways[0]) for rows in known)
-        headline += f"; with {held} held fixed ({_HELD[ways[0]]}), {fixed} of {total}"
-    headline += "."
-    if total > 1:
-        headline += f" ({total} were tried, so about {total * (1 - confidence):.1f} would seem to by chance alone.)"
-    return [headline, *(_sentence(name, rows, ways, held, confidence) for name, rows in by_metric.items())]
+    words = _Words(table, held, confidence)
+    sentences = (_sentence(name, rows, ways, words) for name, rows in by_metric.items())
+    return [_headline(by_metric, ways, words), *sentences]
 
 
-def _sentence(name: str, rows: pd.DataFrame, ways: list[str], held: str, confidence: float) -> str:
-    if math.isnan(rows["estimate"].get(_RAW, math.nan)):
-        return f"{name}: cannot be correlated; it does not vary, or is mostly undefined."
-    text = f"{name}: raw r = {_number(rows, _RAW, f'{100 * confidence:g} % CI ')}"
-    defined = [way for way in ways if not math.isnan(rows["estimate"].get(way, math.nan))]
+class _Words:
+    """What a table's attributes say about how it was made."""
+
+    def __init__(self, table: pd.DataFrame, held: str, confidence: float) -> None:
+        self.held = held
+        self.confidence = confidence
+        self.level = f"{100 * confidence:g} %"
+        self.outcome = str(table.attrs.get("outcome", "the outcome")).replace("_", " ")
+        self.reasons: dict[str, str] = table.attrs.get("reasons", {})
+        self.not_computed: dict[str, str] = table.attrs.get("not_computed", {})
+        cells = table.attrs.get("cells", [])
+        control = table.attrs.get("control", [])
+        within = f"within cells of equal {listed(cells)}" if cells else "within cells"
+        regression = f"by regression on {listed(control)}" if 0 < len(control) < 3 else "by regression"
+        self.way = {"within_cell": within, "partial": regression, "within_cell_partial": f"{within}, and {regression}"}
+
+    def why_nothing(self) -> str:
+        """Why nothing is held fixed in the table."""
+        reasons = [self.not_computed[way] for way in ("within_cell", "partial") if way in self.not_computed]
+        return "; ".join(reasons) or "no method that holds it fixed was asked for"
+
+
+def _headline(by_metric: dict[str, pd.DataFrame], ways: Sequence[str], words: _Words) -> str:
+    known = {name: rows for name, rows in by_metric.items() if _defined(rows, _RAW)}
+    total, raw = len(known), sum(is_clear(rows, _RAW) for rows in known.values())
+    headline = (
+        f"Raw, {raw} of {total} metrics have a correlation with {words.outcome} whose "
+        f"{words.level} interval leaves zero out"
+    )
+    ways = [way for way in ways if any(_defined(rows, way) for rows in known.values())]
     if not ways:
-        return f"{text}."
+        return f"{headline}; with {words.held} held fixed: not computed, because {words.why_nothing()}."
+    way = ways[0]
+    computed = {name: rows for name, rows in known.items() if _defined(rows, way)}
+    clear = [rows for rows in computed.values() if is_clear(rows, way)]
+    headline += f"; with {words.held} held fixed ({words.way[way]}), {len(clear)} of {len(computed)}"
+    if len(computed) > 1 and clear and all("p_bh" in rows for rows in clear):
+        level = 1 - words.confidence
+        survive = {name: sum(rows.loc[way, p] < level for rows in clear) for name, p in _CORRECTIONS.items()}
+        headline += (
+            f", of which {' and '.join(f'{count} by {name}' for name, count in survive.items())} survive the "
+            f"correction for {len(computed)} tries"
+        )
+    headline += "."
+    if len(computed) < total:
+        headline += f" (For {total - len(computed)} of {total} it could not be computed.)"
+    apart = [name for name, rows in computed.items() if _disagree(rows, ways)]
+    if apart:
+        shown = ", ".join(apart[:3]) + (", …" if len(apart) > 3 else "")
+        headline += (
+            f" For {len(apart)} of {len(computed)} metrics ({shown}) the ways of holding {words.held} fixed disagree: "
+            "regression also compares networks of different cells, and what it takes for a link may be the bend of "
+            f"{words.outcome} over the controls."
+        )
+    return headline
+
+
+_CORRECTIONS = {"Benjamini-Hochberg": "p_bh", "Holm": "p_holm"}
+
+
+def _sentence(name: str, rows: pd.DataFrame, ways: Sequence[str], words: _Words) -> str:
+    if not _defined(rows, _RAW):
+        reason = words.reasons.get(name) or words.reasons.get(f"{name} ({_RAW})")
+        return f"{name}: cannot be correlated: {reason or 'it does not vary, or is mostly undefined'}."
+    text = f"{name}: raw r = {_number(rows, _RAW, f'{words.level} CI ')}"
+    if not ways:
+        return f"{text}; with {words.held} held fixed: not computed, because {words.why_nothing()}."
+    defined = [way for way in ways if _defined(rows, way)]
     if not defined:
-        return f"{text}; with {held} held fixed nothing of it is left to vary."
-    numbers = ", ".join(f"{_number(rows, way)} {_HELD[way]}" for way in defined)
-    return f"{text}; with {held} held fixed {numbers}: {_judgement(rows, defined[0])}."
+        reason = words.reasons.get(f"{name} ({ways[0]})") or "nothing of it is left to vary"
+        return f"{text}; with {words.held} held fixed: not computed, because {reason}."
+    numbers = ", ".join(f"{_number(rows, way)} {words.way[way]}" for way in defined)
+    apart = "; the two ways disagree" if _disagree(rows, defined) else ""
+    return f"{text}; with {words.held} held fixed {numbers}: {_judgement(rows, defined[0])}{apart}."
 
 
 def _judgement(rows: pd.DataFrame, way: str) -> str:
-    if not _is_clear(rows, way):
+    if math.isnan(rows.loc[way, "low"]):
+        return "no judgement without an interval"
+    if not is_clear(rows, way):
         return "not distinguishable from zero"
     same = (rows.loc[way, "estimate"] > 0) == (rows.loc[_RAW, "estimate"] > 0)
     return "a link remains" if same else "a link of the opposite sign remains"
+
+
+def _disagree(rows: pd.DataFrame, ways: Sequence[str]) -> bool:
+    """Whether one way leaves zero out and another does not, or both do on opposite sides."""
+    signs = [
+        math.copysign(1, rows.loc[way, "estimate"]) if is_clear(rows, way) else 0.0
+        for way in ways
+        if _defined(rows, way) and not math.isnan(rows.loc[way, "low"])
+    ]
+    return len(set(signs)) > 1
+
+
+def _defined(rows: pd.DataFrame, method: str) -> bool:
+    return method in rows.index and not math.isnan(rows.loc[method, "estimate"])
 
 
 def _number(rows: pd.DataFrame, method: str, level: str = "") -> str:
@@ -84,15 +158,15 @@ def _number(rows: pd.DataFrame, method: str, level: str = "") -> str:
     return f"{row['estimate']:+.2f} ({level}{row['low']:+.2f} … {row['high']:+.2f})"
 
 
-def _is_clear(rows: pd.DataFrame, method: str) -> bool:
-    """Whether the interval leaves zero out."""
+def is_clear(rows: pd.DataFrame, method: str) -> bool:
+    """Whether the interval of a method leaves zero out."""
     if method not in rows.index or math.isnan(rows.loc[method, "low"]):
         return False
     return bool(rows.loc[method, "low"] > 0 or rows.loc[method, "high"] < 0)
 
 
 def verdict(frame: pd.DataFrame, metric: str, **options: Any) -> str:
-    """What a metric goes with when degrees are held fixed, and what the study could have seen, in words.
+    """The link of a metric with an outcome within cells, and what the study could have seen, in words.
 
     A sentence from `analysis.effect`, whose options it takes; where the data cannot tell, the reason in its place.
 

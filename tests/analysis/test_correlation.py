@@ -179,7 +179,7 @@ def test_kendall_and_adjusted_p_values():
 def test_holm_matches_statsmodels():
     from statsmodels.stats.multitest import multipletests
 
-    from analysis.correlation import _holm
+    from analysis.bootstrap import holm
 
     p = np.random.default_rng(0).random(20) ** 3
-    assert _holm(p) == pytest.approx(multipletests(p, method="holm")[1])
+    assert holm(p) == pytest.approx(multipletests(p, method="holm")[1])

@@ -37,7 +37,7 @@ def test_words():
     clear = effect(simulated(0.02), "l1_normalized_gap")
     assert clear.is_clear
     assert str(clear).startswith("With degrees held fixed, one standard deviation of l1_normalized_gap goes with +")
-    assert "15 topologies a cell" in str(clear)
+    assert "15 topologies per cell" in str(clear)
     assert str(clear).endswith("distinguishable from zero.")
     idle = effect(simulated(0.0), "l1_normalized_gap")
     assert "not distinguishable from zero; this study could have seen 0." in str(idle)

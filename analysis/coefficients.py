@@ -1,0 +1,146 @@
+"""Correlation coefficients for each row of weights, so that a bootstrap is one product of matrices."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import scipy.sparse as sp
+
+from analysis.bootstrap import Matrix, Vector
+
+_ROUNDING = 1e-12  # variances below this, of columns standardised to 1, are rounding
+_BLOCK = 4_000_000
+
+Codes = npt.NDArray[np.int64]
+
+
+class Deviations:
+    """An outcome and a metric as deviations from the means of their cells, with controls taken out beforehand.
+
+    Correlations for any weights follow from these columns. They are in units of their own and as good as uncorrelated,
+    so that no digits are lost, whatever the units, the origins and the collinearity of the columns they come from.
+
+    Parameters
+    ----------
+    y, x
+        Shape ``(n,)``: outcome and metric.
+    controls
+        Shape ``(n, q)``.
+    codes
+        Shape ``(n,)``: number of the cell of each row, from 0; zeros for one cell.
+
+    Attributes
+    ----------
+    left_of_x
+        Standard deviation of what the controls leave of the metric, as a share of that within cells.
+    """
+
+    def __init__(self, y: Vector, x: Vector, controls: Matrix, codes: Codes) -> None:
+        self.codes = codes
+        varying = [unit_deviations(column, codes) for column in controls.T]
+        basis = np.zeros((len(y), 0))
+        if varying:
+            left, values, _ = np.linalg.svd(np.column_stack(varying), full_matrices=False)
+            solid = values > 1e-9 * max(values[0], 1e-300)
+            basis = left[:, solid] * np.sqrt(len(y))
+        self.controls = basis
+        (self.y, _), (self.x, self.left_of_x) = (self._rest(unit_deviations(values, codes)) for values in (y, x))
+
+    @property
+    def rank(self) -> int:
+        """The number of controls that vary and are no combinations of others."""
+        return int(self.controls.shape[1])
+
+    def _rest(self, values: Vector) -> tuple[Vector, float]:
+        """What the controls leave of a column, with mean square 1, and its size before; 0 for rounding only."""
+        rest = values
+        for _ in range(2):  # the second pass takes out what rounding left in the first
+            rest = rest - self.controls @ (self.controls.T @ rest) / len(values)
+        size = float(np.sqrt(np.square(rest).mean()))
+        return (rest / size, size) if size > 1e-6 else (np.zeros_like(rest), 0.0)
+
+    def correlation(self, weights: Matrix) -> Vector:
+        """Pearson's correlation of what cells and controls leave, for each row of weights.
+
+        Parameters
+        ----------
+        weights
+            Shape ``(draws, n)``.
+        """
+        columns = np.column_stack([self.controls, self.y, self.x])
+        member = sp.csr_array((np.ones(len(self.codes)), (np.arange(len(self.codes)), self.codes)))
+        counts = np.maximum(weights @ member, 1e-300)
+        sums = [(weights * column) @ member for column in columns.T]
+        total = weights.sum(axis=1)
+        size = columns.shape[1]
+        moments = np.empty((len(weights), size, size))
+        for i in range(size):
+            for j in range(i, size):
+                product = weights @ (columns[:, i] * columns[:, j])
+                moments[:, i, j] = (product - (sums[i] * sums[j] / counts).sum(axis=1)) / total
+                moments[:, j, i] = moments[:, i, j]
+        q = self.rank
+        cross = moments[:, :q, q:]
+        rest = moments[:, q:, q:]
+        if q:
+            inverse = np.linalg.pinv(moments[:, :q, :q], rcond=1e-10, hermitian=True)
+            rest = rest - np.swapaxes(cross, 1, 2) @ inverse @ cross
+        return _ratio(rest[:, 0, 1], rest[:, 0, 0], rest[:, 1, 1])
+
+
+def unit_deviations(values: Vector, codes: Codes) -> Vector:
+    """Deviations from the means of the cells, with mean square 1; all 0 where they are nothing but rounding.
+
+    Examples
+    --------
+    >>> unit_deviations(np.array([1e6, 1e6 + 2, 5.0, 7.0]), np.array([0, 0, 1, 1])).tolist()
+    [-1.0, 1.0, -1.0, 1.0]
+    """
+    counts = np.bincount(codes)
+    middle = values.mean()
+    rest = values - middle
+    rest = rest - (np.bincount(codes, weights=rest) / counts)[codes]
+    largest = float(np.abs(rest).max())
+    if largest <= 1e-9 * float(np.abs(values).max()):
+        return np.zeros(len(values))
+    rest = rest / largest
+    return np.asarray(rest / np.sqrt(np.square(rest).mean()))
+
+
+def spearman(y: Vector, x: Vector, weights: Matrix) -> Vector:
+    """Pearson's correlation of the ranks within each draw; ties share their middle rank."""
+    total = weights.sum(axis=1, keepdims=True)
+    ranks = []
+    for values in (y, x):
+        distinct, place = np.unique(values, return_inverse=True)
+        counts = weights @ sp.csr_array(
+            (np.ones(len(values)), (np.arange(len(values)), place)), (len(values), len(distinct))
+        )
+        middle = np.cumsum(counts, axis=1) - counts / 2
+        ranks.append((middle / total)[:, place] - 0.5)
+    parts = [(weights * a * b).sum(axis=1) for a, b in ((ranks[0], ranks[1]), (ranks[0],) * 2, (ranks[1],) * 2)]
+    return _ratio(*(part / total[:, 0] for part in parts))
+
+
+def kendall(y: Vector, x: Vector, weights: Matrix) -> Vector:
+    """Kendall's τ-b within each draw; copies of a row are tied pairs."""
+    sums = np.zeros((3, len(weights)))
+    for columns in np.array_split(np.arange(len(y)), max(1, len(y) ** 2 // _BLOCK)):
+        orders = [np.sign(values[:, None] - values[columns]) for values in (y, x)]
+        for place, (first, second) in enumerate(((0, 1), (0, 0), (1, 1))):
+            sums[place] += ((weights @ (orders[first] * orders[second])) * weights[:, columns]).sum(axis=1)
+    pairs = weights.sum(axis=1) ** 2
+    return _ratio(sums[0] / pairs, sums[1] / pairs, sums[2] / pairs)
+
+
+def ranks_within(values: pd.Series, codes: Codes) -> Vector:
+    """Ranks within each cell; ties share their middle rank."""
+    return np.asarray(values.groupby(codes).rank(), dtype=float)
+
+
+def _ratio(covariance: Vector, first: Vector, second: Vector) -> Vector:
+    """The correlation; NaN where either variance is nothing but rounding."""
+    solid = (first > _ROUNDING) & (second > _ROUNDING)
+    product = np.where(solid, first * second, 1.0)
+    return np.where(solid, np.clip(covariance / np.sqrt(product), -1, 1), np.nan)

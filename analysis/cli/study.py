@@ -15,6 +15,7 @@ import pandas as pd
 
 from analysis.cli.arguments import n_bytes, words
 from analysis.cli.printing import say, writing
+from analysis.cli.publishing import add_publishing_commands
 from topograph.errors import InvalidParameterError
 
 TABLES = ("frame", "runs", "metrics", "curves")
@@ -86,6 +87,7 @@ def add_study_commands(study: argparse.ArgumentParser) -> None:
         help="frame: finished runs with metrics; runs: all runs with status and reasons; metrics: one row a topology, "
         "layer and metric; curves: one row a run and epoch (default: %(default)s)",
     )
+    add_publishing_commands(action)
 
 
 def _add_means(sub: argparse.ArgumentParser) -> None:

@@ -1,7 +1,7 @@
 """From a specification to its runs, each with an id that holds all that determines it."""
 
 from trainers.study.plan.data_facts import DataFacts, check_architectures, describe_data
-from trainers.study.plan.runs import Condition, Run, plan_id, plan_runs, study_meta
+from trainers.study.plan.runs import Condition, Run, plan_id, plan_runs, study_meta, trainer_versions
 
 __all__ = [
     "Condition",
@@ -12,4 +12,5 @@ __all__ = [
     "plan_id",
     "plan_runs",
     "study_meta",
+    "trainer_versions",
 ]

@@ -79,6 +79,7 @@ class Store:
             When another process is writing, the file is not a store of this version, or the disk is full. What was
             written before stays.
         """
+        _refuse_folder(self.path)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         lock = filelock.FileLock(f"{self.path}.lock", timeout=0)
         try:
@@ -101,6 +102,7 @@ class Store:
         StoreError
             When there is a file that is not a database.
         """
+        _refuse_folder(self.path)
         if not self.path.is_file():
             return True
         with self._opened() as connection:
@@ -328,6 +330,7 @@ class Store:
 
     @contextmanager
     def _connection(self, create: bool = False) -> Iterator[sqlite3.Connection]:
+        _refuse_folder(self.path)
         if not create and not self.path.is_file():
             raise StoreError(f"{self.path}: no such store; run a study first: topograph study run SPEC --store STORE")
         with self._opened() as connection:
@@ -351,6 +354,14 @@ class Store:
 def open_store(path: str | os.PathLike[str]) -> Store:
     """A store by its path."""
     return Store(Path(path))
+
+
+def _refuse_folder(path: Path) -> None:
+    """Refuse a folder where a store is needed, published results among them."""
+    if path.is_dir():
+        published = (path / "study.json").is_file()
+        why = "published results, which nothing is trained into" if published else "a folder, not a store"
+        raise StoreError(f"{path} is {why}; name a .sqlite file")
 
 
 def _table(connection: sqlite3.Connection, query: str) -> dict[str, npt.NDArray[Any]]:

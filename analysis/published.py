@@ -7,8 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from topograph.errors import StoreError, UnknownNameError
-from trainers.study.publishing import PublishedStudy, open_published
-from trainers.study.publishing.published import is_published
+from trainers.study.publishing import PublishedStudy, is_published, open_published
 
 _FOLDER = Path(str(files("analysis"))) / "published_results"
 
@@ -43,6 +42,20 @@ def published_folder(name: str) -> Path:
     if name not in names:
         raise UnknownNameError.among("published study", name, names)
     return _FOLDER / name
+
+
+def find_study(source: str | os.PathLike[str]) -> PublishedStudy | None:
+    """As `open_study`; None for what is neither the folder of a published study nor, where no file has it, its name.
+
+    Examples
+    --------
+    >>> find_study("digits.sqlite") is None
+    True
+    """
+    if is_published(source):
+        return open_published(source)
+    named = not Path(source).exists() and os.fspath(source) in available_published()
+    return open_study(source) if named else None
 
 
 def open_study(source: str | os.PathLike[str]) -> PublishedStudy:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.frame.stored import nothing_finished
+from analysis.published import find_study
 from trainers.study.store import Store
 
 
@@ -18,7 +19,8 @@ def load_learning_curves(store: str | os.PathLike[str]) -> pd.DataFrame:
     Parameters
     ----------
     store
-        The SQLite file that `trainers.study.run_study` wrote.
+        The SQLite file that `trainers.study.run_study` wrote; or published results, by their folder or by their name:
+        they hold some of the epochs, the last one among them.
 
     Returns
     -------
@@ -32,8 +34,11 @@ def load_learning_curves(store: str | os.PathLike[str]) -> pd.DataFrame:
     InsufficientDataError
         When no run has finished yet.
     """
-    source = Store(Path(store))
     keys = ["run_id", "construction", "architecture", "degrees", "seed"]
+    published = find_study(store)
+    if published is not None:
+        return published.curves().merge(published.runs("done", keys), on="run_id")
+    source = Store(Path(store))
     runs = source.runs("done", keys).set_index("run_id")
     pieces = []
     for run_id, record in source.records():

@@ -10,6 +10,7 @@ import pandas as pd
 
 from analysis.frame.stored import from_store
 from analysis.frame.tables import from_table
+from analysis.published import find_study
 from topograph.errors import InvalidParameterError, StoreError
 from trainers.study.store import Store
 
@@ -20,8 +21,8 @@ def load_frame(source: str | os.PathLike[str] | pd.DataFrame, columns: Mapping[s
     Parameters
     ----------
     source
-        The SQLite file that `trainers.study.run_study` wrote; or a table of somebody else's networks: a ``.csv`` or
-        ``.parquet`` file, or a DataFrame.
+        The SQLite file that `trainers.study.run_study` wrote; published results, by their folder or by their name,
+        such as ``"paper"``; or a table of somebody else's networks: a ``.csv`` or ``.parquet`` file, or a DataFrame.
     columns
         For a table: its column → ours, such as ``{"acc": "test_accuracy", "sparse_dens": "l1_density"}``. Other columns
         are kept under their own names.
@@ -66,4 +67,7 @@ def load_frame(source: str | os.PathLike[str] | pd.DataFrame, columns: Mapping[s
         return from_table(table, columns or {})
     if columns:
         raise InvalidParameterError("columns= renames the columns of a table; a store's are named already")
+    published = find_study(source)
+    if published is not None:
+        return from_store(published)
     return from_store(Store(path))

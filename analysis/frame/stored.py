@@ -9,11 +9,12 @@ import pandas as pd
 from analysis.frame.derived import with_derived
 from analysis.frame.names import KEYS
 from topograph.errors import InsufficientDataError
+from trainers.study.publishing import PublishedStudy
 from trainers.study.store import Store
 
 
-def from_store(source: Store) -> pd.DataFrame:
-    """The finished runs of a store, with settings that vary, metrics and weights."""
+def from_store(source: Store | PublishedStudy) -> pd.DataFrame:
+    """The finished runs of a store, or of published results, with settings that vary, metrics and weights."""
     done = source.runs("done", [*KEYS, "settings"])
     if done.empty:
         raise nothing_finished(source)
@@ -30,7 +31,7 @@ def from_store(source: Store) -> pd.DataFrame:
     return frame
 
 
-def nothing_finished(source: Store) -> InsufficientDataError:
+def nothing_finished(source: Store | PublishedStudy) -> InsufficientDataError:
     """The refusal of a store without a finished run."""
     return InsufficientDataError(f"{source.path}: none of its {sum(source.counts().values())} runs has finished")
 

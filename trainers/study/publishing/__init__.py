@@ -2,7 +2,7 @@
 
 from trainers.study.publishing.card import Card, Part
 from trainers.study.publishing.publish import PublishedSummary, publish_study
-from trainers.study.publishing.published import PublishedStudy, open_published
+from trainers.study.publishing.published import PublishedStudy, is_published, open_published
 from trainers.study.publishing.verify import Verification, verify_published
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "PublishedStudy",
     "PublishedSummary",
     "Verification",
+    "is_published",
     "open_published",
     "publish_study",
     "verify_published",

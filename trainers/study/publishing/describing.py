@@ -87,8 +87,9 @@ def describe_tables(card: Card, tables: Mapping[str, pd.DataFrame]) -> str:
         "## Data, versions, licence",
         "",
         *(
-            f"- Data set `{name}`: {facts['n_train']} training samples, {facts['n_features']} features, "
-            f"{facts['n_classes']} classes; SHA-256 of its content {facts['content_hash']}. It is not part of these files."
+            f"- Data set `{name}`, which is not part of these files: {facts['n_train']} training samples, "
+            f"{facts['n_features']} features, {facts['n_classes']} classes; SHA-256 of its content "
+            f"{facts['content_hash']}."
             for name, facts in card.data.items()
         ),
         *(

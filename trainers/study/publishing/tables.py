@@ -98,4 +98,4 @@ def compact(table: pd.DataFrame) -> pd.DataFrame:
 def plain(table: pd.DataFrame) -> pd.DataFrame:
     """The inverse of `compact`: text as text."""
     repeated = [name for name in table.columns if isinstance(table[name].dtype, pd.CategoricalDtype)]
-    return table.astype(dict.fromkeys(repeated, object))
+    return table.astype(dict.fromkeys(repeated, object)).copy()  # a copy holds its columns in few blocks again

@@ -1,0 +1,162 @@
+"""The claims about density: how far a layer can be thinned out, beside dropout, and in a deeper network."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from analysis.paper.intervals import MARGIN, Interval, difference, mean_interval, signed
+from analysis.paper.judgement import HOLDS, IN_PART, NOT_HERE, UNTOLD, Judgement, not_run
+from analysis.paper.results import DEEP, MAIN, SIX, PaperResults
+
+_SHOWN = (0.75, 0.5, 0.3, 0.1, 0.05, 0.01)
+
+
+def gap_to_dense(
+    results: PaperResults, arm: str, share: float, architecture: str = MAIN
+) -> tuple[Interval, list[pd.DataFrame]]:
+    """How far the six constructions are from the dense network at a density of the first layer.
+
+    The mean over constructions of their mean accuracies, less that of the dense networks; the constructions are taken
+    as a sample of what could be built at this density.
+
+    Returns
+    -------
+    Interval, list of DataFrame
+        The difference in points, and the networks that it rests on.
+    """
+    sparse, dense = results.networks(arm, architecture=architecture, share=share), results.dense(arm, architecture)
+    means = sparse.groupby("construction")["accuracy"].mean()
+    return difference(means, dense["accuracy"]), [sparse, dense]
+
+
+def first_layer(results: PaperResults) -> Judgement:
+    """No drop until well below 10 % of the first layer's edges."""
+    shares = results.shares()
+    dense = results.dense()
+    if not shares or len(dense) < 2:
+        return not_run("the paper's setting and its dense counterpart")
+    gaps = {share: gap_to_dense(results, "paper", share) for share in shares}
+    high = [gap for share, (gap, _) in gaps.items() if share >= 0.1]
+    words = [f"{percent(share)}: {gap}" for share, (gap, _) in gaps.items() if share in _SHOWN]
+    measured = f"dense {dense['accuracy'].mean():.2f} %; against it at {'; '.join(words)}"
+    return Judgement.on([frame for _, frames in gaps.values() for frame in frames], measured, no_drop(high))
+
+
+def second_layer(results: PaperResults) -> Judgement:
+    """No drop until the second layer is very sparse."""
+    drops, frames = {}, []
+    every = results.networks(second=None)
+    for degree in sorted(set(every["second"]) - {10.0}):
+        pair, used = _paired(every[every["second"] == degree], every[every["second"] == 10])
+        if len(pair) > 1:
+            drops[degree] = mean_interval(pair)
+            frames += used
+    if not drops:
+        return not_run("networks with fewer edges in the second layer")
+    words = [f"{degree:g} of 10 outputs: {drop}" for degree, drop in drops.items()]
+    return Judgement.on(
+        frames, f"against all 10 outputs of each hidden neuron, at {'; '.join(words)}",
+        no_drop([drop for degree, drop in drops.items() if degree >= 2]),
+    )  # fmt: skip
+
+
+def dropout(results: PaperResults) -> Judgement:
+    """Sparsity and dropout act independently."""
+    dense = results.dense("dropout")
+    shares = [share for share in results.shares("dropout") if share in results.shares()]
+    if not shares or len(dense) < 2 or len(results.dense()) < 2:
+        return not_run("networks with dropout and their dense counterparts")
+    of_dense = difference(dense["accuracy"], results.dense()["accuracy"])
+    words, interactions, frames = [f"dense {of_dense}"], [], [dense, results.dense()]
+    for share in shares:
+        pair, used = _paired(results.networks("dropout", share=share), results.networks(share=share), ["seed"])
+        if len(pair) < 2:
+            continue
+        change = mean_interval(pair)
+        interactions.append(_difference_of(change, of_dense))
+        words.append(f"{percent(share)} {change}, that is {interactions[-1]} more")
+        frames += used
+    if not interactions:
+        return not_run("networks with dropout that were also trained without")
+    inside = all(change.low > -MARGIN and change.high < MARGIN for change in interactions)
+    outside = any(change.low > MARGIN or change.high < -MARGIN for change in interactions)
+    verdict = HOLDS if inside else NOT_HERE if outside else UNTOLD
+    return Judgement.on(frames, f"dropout changes accuracy by: {'; '.join(words)}", verdict)
+
+
+def deeper(results: PaperResults) -> Judgement:
+    """A deeper network gains 0.15 points at 30 %."""
+    words, gaps, frames = [], [], []
+    for arm, label in (("paper", "rate 0.01"), ("faster", "rate 0.1")):
+        if 0.3 in results.shares(arm, DEEP) and len(results.dense(arm, DEEP)):
+            dense = results.dense(arm, DEEP)["accuracy"]
+            gap, used = gap_to_dense(results, arm, 0.3, DEEP)
+            gaps.append(gap)
+            words.append(f"{label}: dense {dense.mean():.2f} %, at 30 % {gap}")
+            frames += used
+    if not gaps:
+        return not_run(f"{DEEP} at 30 % and dense")
+    if not all(gap.known for gap in gaps):
+        verdict = UNTOLD
+    elif all(gap.above for gap in gaps):
+        verdict = HOLDS
+    elif any(gap.above for gap in gaps):
+        verdict = IN_PART
+    else:
+        verdict = NOT_HERE if all(gap.high < 0.15 for gap in gaps) else UNTOLD
+    return Judgement.on(frames, "; ".join(words), verdict)
+
+
+def no_drop(gaps: list[Interval]) -> str:
+    """The verdict on "no drop": every loss is smaller than the margin, or some is larger."""
+    if any(gap.high < -MARGIN for gap in gaps):
+        return NOT_HERE
+    return HOLDS if gaps and all(gap.low > -MARGIN for gap in gaps) else UNTOLD
+
+
+def percent(share: float) -> str:
+    """A share as a percentage.
+
+    Examples
+    --------
+    >>> percent(0.3), percent(0.015)
+    ('30 %', '1.5 %')
+    """
+    return f"{100 * share:g} %"
+
+
+def table_of_means(results: PaperResults, arm: str = "paper", architecture: str = MAIN) -> pd.DataFrame:
+    """Mean test accuracy in %: one row per construction, one column per density of the first layer."""
+    networks = results.networks(arm, architecture=architecture, constructions=[*SIX, "dense"])
+    table = networks.pivot_table(index="construction", columns="share", values="accuracy", aggfunc="mean")
+    return table.reindex([name for name in (*SIX, "dense") if name in table.index])
+
+
+def _paired(
+    first: pd.DataFrame, second: pd.DataFrame, seeds: list[str] | None = None
+) -> tuple[pd.Series, list[pd.DataFrame]]:
+    """Differences of networks that agree in construction, first degree and seeds, and the networks."""
+    key = ["construction", "first", *(["topology_seed", "seed"] if seeds is None else seeds)]
+    pairs = first.merge(second, on=key, suffixes=("", "_other"))
+    used = [
+        frame[frame["run_id"].isin(pairs[column])] for frame, column in ((first, "run_id"), (second, "run_id_other"))
+    ]
+    return pairs["accuracy"] - pairs["accuracy_other"], used
+
+
+def paired_difference(first: pd.DataFrame, second: pd.DataFrame) -> tuple[Interval, list[pd.DataFrame]]:
+    """Mean difference of networks that agree in construction, first degree and seed of the training."""
+    values, used = _paired(first, second, ["seed"])
+    return mean_interval(values), used
+
+
+def _difference_of(first: Interval, second: Interval) -> Interval:
+    """The difference of two independent intervals, their halves added in squares."""
+    estimate = first.estimate - second.estimate
+    half = (((first.high - first.low) / 2) ** 2 + ((second.high - second.low) / 2) ** 2) ** 0.5
+    return Interval(estimate, estimate - half, estimate + half)
+
+
+def remaining(before: Interval, after: Interval) -> str:
+    """What is left of a loss, in words."""
+    return f"{signed(before.estimate)} → {after}"

@@ -1,0 +1,135 @@
+"""What ``docs/paper.md`` and the README say about the paper, made from the published results."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from analysis.paper.claims import QUESTIONS, judge_claims
+from analysis.paper.constructions import name
+from analysis.paper.densities import gap_to_dense, percent, table_of_means
+from analysis.paper.intervals import Interval
+from analysis.paper.judgement import NOT_RUN, VERDICTS
+from analysis.paper.results import MAIN, PaperResults
+from topograph.errors import InvalidParameterError
+
+
+def fill(text: str, blocks: Mapping[str, str]) -> str:
+    r"""The text with what stands between ``<!-- place -->`` and ``<!-- end -->`` made anew.
+
+    Examples
+    --------
+    >>> fill("<!-- a -->\nold\n<!-- end -->", {"a": "new"}).splitlines()
+    ['<!-- a -->', '', 'new', '', '<!-- end -->']
+    """
+    for place, block in blocks.items():
+        before, opening, rest = text.partition(f"<!-- {place} -->\n")
+        _, closing, after = rest.partition("<!-- end -->")
+        if not closing or opening in after:
+            raise InvalidParameterError(f"the text must have one place <!-- {place} --> … <!-- end -->")
+        text = f"{before}{opening}\n{block}\n\n{closing}{after}"
+    return text
+
+
+def page_blocks(results: PaperResults) -> dict[str, str]:
+    """The generated parts of ``docs/paper.md``, by the name of their place in it."""
+    claims, questions = judge_claims(results), judge_claims(results, QUESTIONS)
+    return {
+        "paper-summary": summary(results, claims),
+        "paper-status": _status(results),
+        "paper-claims": _claims(claims, "claim", where=True),
+        "paper-questions": _claims(questions, "question of ours, put as a claim", where=False),
+        "paper-rules": _rules(claims, questions),
+        "paper-accuracies": _accuracies(results, "paper"),
+        "paper-converged": _accuracies(results, "converged"),
+    }
+
+
+def summary(results: PaperResults, claims: pd.DataFrame) -> str:
+    """What came out, in two sentences."""
+    counts = claims["verdict"].value_counts()
+    counted = ", ".join(
+        f"{counts[verdict]} {_counted(verdict, counts[verdict])}" for verdict in VERDICTS if verdict in counts
+    )
+    first = f"Of {len(claims)} claims of the paper, judged on {len(results.frame)} networks trained for it: {counted}."
+    return f"{first} {_drop_sentence(results)}".strip()
+
+
+def _drop_sentence(results: PaperResults) -> str:
+    share = 0.1
+    pieces = []
+    for arm, words in (("paper", "in the paper's setting"), ("converged", "trained until it no longer improves")):
+        if share in results.shares(arm) and len(results.dense(arm)) > 1:
+            gap, _ = gap_to_dense(results, arm, share)
+            pieces.append(f"{_lost(gap)} {words}")
+    return f"With 10 % of the first layer's edges a network {' and '.join(pieces)}." if pieces else ""
+
+
+def _lost(gap: Interval) -> str:
+    word = "loses" if gap.estimate < 0 else "gains"
+    return f"{word} {abs(gap.estimate):.2f} points against the dense one ({gap.low:+.2f} … {gap.high:+.2f})".replace(
+        "-", "−"
+    )
+
+
+def _counted(verdict: str, count: int) -> str:
+    plural = {"holds": "hold", "holds in part": "hold in part", "does not hold here": "do not hold here"}
+    return verdict if count == 1 else plural.get(verdict, verdict)
+
+
+def _status(results: PaperResults) -> str:
+    card = results.card
+    finished = [part for part in card.parts if part.complete]
+    begun = [part for part in card.parts if part.done and not part.complete]
+    waiting = [part for part in card.parts if not part.done]
+    lines = [
+        f"{card.done} of {card.planned} planned networks are published: {len(finished)} of {len(card.parts)} parts are "
+        f"complete, {len(begun)} are begun, {len(waiting)} have not been run yet.",
+        "",
+        "| part | networks | published | what it asks |",
+        "|---|---|---|---|",
+        *(
+            f"| `{part.name}` | {part.planned} | {_done(part.planned, part.done)} | {part.question} |"
+            for part in card.parts
+        ),
+    ]
+    return "\n".join(lines)
+
+
+def _done(planned: int, done: int) -> str:
+    return "all" if planned == done else "none yet" if not done else str(done)
+
+
+def _claims(table: pd.DataFrame, header: str, *, where: bool) -> str:
+    lines = [
+        f"| {header} |{' paper |' if where else ''} measured | networks | verdict |",
+        "|---|" + "---|" * (3 + where),
+    ]
+    for _, row in table.iterrows():
+        basis = "" if row["verdict"] == NOT_RUN else f"{row['networks']} on {row['topologies']} topologies"
+        cells = [row["claim"], *([row["where"]] if where else []), row["measured"], basis, f"**{row['verdict']}**"]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _rules(*tables: pd.DataFrame) -> str:
+    rows = pd.concat(tables)
+    return "\n".join(f"- *{row['claim']}*: {row['rule']}." for _, row in rows.iterrows())
+
+
+def _accuracies(results: PaperResults, arm: str) -> str:
+    """Mean test accuracy in % by construction and density, with the number of networks."""
+    means = table_of_means(results, arm)
+    if means.empty:
+        return "Not yet run."
+    networks = results.networks(arm, constructions=list(means.index))
+    counts = networks.groupby(["construction", "share"]).size()
+    header = [f"{MAIN}, first layer at", *(percent(share) if share < 1 else "100 %" for share in means.columns)]
+    lines = ["| " + " | ".join(header) + " |", "|---|" + "---|" * len(means.columns)]
+    for construction, row in means.iterrows():
+        cells = [
+            "" if pd.isna(value) else f"{value:.2f} ({counts[construction, share]})" for share, value in row.items()
+        ]
+        lines.append("| " + " | ".join([name(str(construction)), *cells]) + " |")
+    return "\n".join(lines)

@@ -1,0 +1,79 @@
+"""``docs/paper.md``, its figures and the README's summary are what the published results say."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from pathlib import Path
+
+import matplotlib
+import pytest
+from PIL import Image
+
+from analysis.paper import CLAIMS, QUESTIONS, load_paper
+from analysis.paper.judgement import VERDICTS
+from trainers.study import StudySpec
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def results():
+    """The published results."""
+    matplotlib.use("Agg")
+    return load_paper()
+
+
+@pytest.fixture(scope="module")
+def generator():
+    """The script that makes the page."""
+    spec = importlib.util.spec_from_file_location("paper_page", ROOT / "docs" / "paper_page.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_page_is_what_the_results_say(generator, results):
+    text = (ROOT / "docs" / "paper.md").read_text(encoding="utf-8")
+    assert generator.page(text, results) == text, "python docs/paper_page.py makes it anew"
+
+
+def test_the_readme_says_what_the_results_say(generator, results):
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert generator.readme(text, results) == text, "python docs/paper_page.py makes it anew"
+
+
+def test_every_figure_was_drawn_from_the_published_results(results):
+    text = (ROOT / "docs" / "paper.md").read_text(encoding="utf-8")
+    names = re.findall(r"\]\((_static/paper/[\w-]+\.png)\)", text)
+    assert names
+    for name in names:
+        with Image.open(ROOT / "docs" / name) as picture:
+            assert picture.text["Source"] == results.card.tables["runs"]["sha256"], name
+    drawn = {path.name for path in (ROOT / "docs" / "_static" / "paper").glob("*.png")}
+    assert drawn == {Path(name).name for name in names}
+
+
+def test_the_page_has_a_row_and_a_rule_for_every_claim():
+    text = (ROOT / "docs" / "paper.md").read_text(encoding="utf-8")
+    for claim in (*CLAIMS, *QUESTIONS):
+        (row,) = re.findall(rf"^\| {re.escape(claim.words)} \|.*\*\*(.+)\*\* \|$", text, flags=re.MULTILINE)
+        assert row in VERDICTS
+        assert f"- *{claim.words}*: {claim.rule}." in text
+
+
+def test_the_published_parts_are_the_specs(results):
+    specs = [StudySpec.from_toml(path) for path in sorted((ROOT / "studies" / "paper").glob("*.toml"))]
+    assert [part.name for part in results.card.parts] == [spec.name for spec in specs]
+    assert [part.question for part in results.card.parts] == [spec.content["question"] for spec in specs]
+
+
+def test_each_spec_says_how_many_networks_it_plans(results):
+    for part in results.card.parts:
+        first = (ROOT / "studies" / "paper" / f"{part.name}.toml").read_text(encoding="utf-8").splitlines()[0]
+        assert first.startswith(f"# {part.planned} networks, about "), part.name
+
+
+def test_published_results_are_small_enough_for_a_repository():
+    folder = ROOT / "analysis" / "published_results"
+    assert sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) < 15e6

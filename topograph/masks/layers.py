@@ -100,6 +100,8 @@ def _read(entry: Entry, reading: Reading, rule: EdgeRule | None, with_weights: b
         rule = _rule(judged, reading) if rule is None else rule
         edges = _edge_weights(entry, judged, rule, layout, reading) if with_weights else None
         graph = judged.graph_of(rule)
+        if entry.labels != (None, None):
+            graph = graph.labelled(*(reversed(entry.labels) if layout.inputs == (1,) else entry.labels))
     except (InvalidMaskError, InvalidParameterError) as error:  # this layer's own trouble: the others still stand
         return Layer(entry.name, None, reason=str(error))
     return Layer(entry.name, graph, _words(entry, values, layout, reading), weights=edges)

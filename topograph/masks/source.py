@@ -9,6 +9,7 @@ from typing import Any
 
 from topograph.errors import InvalidMaskError, TopographError
 from topograph.graph import BipartiteGraph
+from topograph.labels import Labels
 from topograph.masks.layout import Layout, keras_layout
 
 
@@ -33,6 +34,8 @@ class Entry:
         Further words on how it was read, for the table.
     needs_orientation
         Whether it can be read only when the caller says in which orientation.
+    labels
+        Names of the rows and of the columns of a matrix, or None for a side without names.
     """
 
     name: str
@@ -42,6 +45,7 @@ class Entry:
     weights: Callable[[], Any] | None = None
     note: str = ""
     needs_orientation: bool = False
+    labels: tuple[Labels | None, Labels | None] = (None, None)
 
     @classmethod
     def left_out(cls, name: str, reason: str) -> Entry:

@@ -1,4 +1,4 @@
-"""Every notebook runs, defines nothing, and still shows what it was saved with.
+"""Every notebook runs, leaves nothing where it lies, defines nothing, and still shows what it was saved with.
 
 Cells tagged ``stable`` hold what does not depend on the machine: their saved output is compared, numbers to 4 digits.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -39,16 +40,18 @@ def test_there_are_notebooks():
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_notebook(path, tmp_path):
+def test_notebook_runs_and_leaves_its_folder_clean(path, tmp_path):
     saved = nbformat.read(path, as_version=4)
     source = "\n".join(cell.source for cell in cells(saved))
     for package in ("torch", "keras", "jax"):
         if re.search(rf"^import {package}\b", source, flags=re.MULTILINE):
             pytest.importorskip(package)
     run = nbformat.from_dict(saved)
+    shutil.copy(path, tmp_path)
     nbclient.NotebookClient(
         run, timeout=_LONGEST, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
     ).execute()
+    assert [left.name for left in tmp_path.iterdir()] == [path.name]  # so it runs a second time as it did the first
     compared = 0
     for before, after in zip(cells(saved), cells(run), strict=True):
         if "stable" in before.metadata.get("tags", ()):

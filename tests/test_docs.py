@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = sorted((ROOT / "docs").glob("*.md"))
 
 
-RUN_BY_ANOTHER_TEST = ("plugin",)
+RUN_BY_ANOTHER_TEST = ("plugin", "extending")
 
 
 @pytest.mark.parametrize(

@@ -20,9 +20,9 @@ PLACE = re.compile(r"# (?P<path>\S+), (?P<where>a new file|at the end|into \S+)\
 
 @pytest.fixture
 def copy(tmp_path):
-    """The packages and their tests, without what was compiled from them."""
+    """The packages and their tests, and what numba compiled from them."""
     for name in ("topograph", "trainers", "analysis", "tests", "docs", "examples"):
-        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__", "_build"))
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("*.pyc", "_build"))
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     return tmp_path
 

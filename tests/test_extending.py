@@ -47,7 +47,7 @@ def put(copy, block):
 
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_recipe(recipe, copy):
-    blocks = re.findall(r"^```(python|sh|toml)\n(.*?)^```", RECIPES[recipe], flags=re.DOTALL | re.MULTILINE)
+    blocks = re.findall(r"^```(python|sh|text)\n(.*?)^```", RECIPES[recipe], flags=re.DOTALL | re.MULTILINE)
     for language, block in blocks:
         if language != "sh":
             put(copy, block)

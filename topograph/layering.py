@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Hashable, Iterable, Sequence
 from graphlib import CycleError, TopologicalSorter
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy.typing as npt
 
@@ -13,13 +13,15 @@ from topograph.errors import InvalidMaskError, TopologyMismatchError
 from topograph.graph import BipartiteGraph
 from topograph.labels import numbers
 
+Name = TypeVar("Name", bound=Hashable)
+
 
 def layered_graphs(
     edges: Iterable[Sequence[Hashable]] | npt.ArrayLike, layers: Iterable[Iterable[Hashable]] | None
 ) -> list[BipartiteGraph]:
     """The graph between each two consecutive layers; see `topograph.Topology.from_edges`."""
     pairs = _as_names(edges)
-    names = _layers_of(pairs) if layers is None else [[str(name) for name in layer] for layer in layers]
+    names = layers_of(pairs) if layers is None else [[str(name) for name in layer] for layer in layers]
     if len(names) < 2:
         raise InvalidMaskError(f"a network has at least two layers of neurons, but got {len(names)}")
     numbers([name for layer in names for name in layer], "the names of all layers")
@@ -54,19 +56,19 @@ def _as_names(edges: Any) -> list[tuple[str, str]]:
     return pairs
 
 
-def _layers_of(pairs: list[tuple[str, str]]) -> list[list[str]]:
+def layers_of(pairs: Sequence[tuple[Name, Name]]) -> list[list[Name]]:
     """Each neuron one layer behind the furthest of its sources, in the order of appearance."""
-    sources: dict[str, list[str]] = {name: [] for pair in pairs for name in pair}
+    sources: dict[Name, list[Name]] = {name: [] for pair in pairs for name in pair}
     for source, target in pairs:
         sources[target].append(source)
-    depth: dict[str, int] = {}
+    depth: dict[Name, int] = {}
     try:
         for name in TopologicalSorter(sources).static_order():
             depth[name] = 1 + max((depth[source] for source in sources[name]), default=-1)
     except CycleError as error:
-        cycle = " → ".join(reversed(error.args[1]))
+        cycle = " → ".join(map(str, reversed(error.args[1])))
         raise InvalidMaskError(f"the edges form a cycle, {cycle}, so they have no layers") from None
-    layers: list[list[str]] = [[] for _ in range(1 + max(depth.values()))]
+    layers: list[list[Name]] = [[] for _ in range(1 + max(depth.values()))]
     for name in sources:
         layers[depth[name]].append(name)
     return layers

@@ -59,7 +59,7 @@ def available_models() -> dict[str, ModelKind]:
     Examples
     --------
     >>> sorted(available_models())
-    ['keras', 'torch']
+    ['igraph', 'keras', 'networkx', 'torch']
     """
     return named_plugins(GROUP, ModelKind)
 

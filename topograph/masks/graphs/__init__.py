@@ -1,0 +1,1 @@
+"""Graphs of networkx and igraph as sources of masks."""

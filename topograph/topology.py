@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import os
+import zipfile
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,6 +22,7 @@ from topograph.errors import InvalidMaskError, InvalidParameterError, TopologyMi
 from topograph.files import whole
 from topograph.graph import BipartiteGraph
 from topograph.layering import layered_graphs
+from topograph.limits import check_nodes, check_zip
 
 FORMAT = "topograph topology 1"
 
@@ -273,12 +275,15 @@ class Topology(Sequence[BipartiteGraph]):
 
             return load(path).to_topology()
         try:
+            with zipfile.ZipFile(path) as members:
+                check_zip(members, path)
             with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as archive:
                 if str(archive["format"]) != FORMAT:
                     raise InvalidMaskError(
                         f"{path}: the format is {archive['format']}, but this version reads {FORMAT!r}"
                     )
-                sizes = [int(size) for size in archive["sizes"]]
+                sizes = [int(size) for size in archive["sizes"].ravel()]
+                check_nodes(sizes, Path(path).stat().st_size)
                 return cls(
                     BipartiteGraph(
                         n,

@@ -11,7 +11,7 @@ import pandas as pd
 
 from topograph.errors import InvalidMaskError
 from topograph.labels import Labels, number_names
-from topograph.masks.limits import check_nodes
+from topograph.limits import check_nodes
 
 Numbers = npt.NDArray[np.int64]
 _SAY = "say which in a first line such as '# 784 x 300, numbered from 1'"

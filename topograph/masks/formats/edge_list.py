@@ -17,7 +17,7 @@ from topograph.masks.edge_lists.numbering import number_ends
 from topograph.masks.edge_lists.reading import EdgeTable, read_table
 from topograph.masks.formats.format import Format
 from topograph.masks.layout import keras_layout
-from topograph.masks.limits import check_nodes
+from topograph.limits import check_nodes
 from topograph.masks.source import Entry, Source
 
 

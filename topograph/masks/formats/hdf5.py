@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
+from topograph.limits import parse_json
 from topograph.masks.formats.format import Format
 from topograph.masks.formats.samples import SAMPLE
 from topograph.masks.keras.hdf5_file import Hdf5File
 from topograph.masks.keras.hdf5_weights import hdf5_entries
 from topograph.masks.keras.layers import layers_of_config
-from topograph.masks.limits import parse_json
 from topograph.masks.source import Source
 from topograph.packages import require
 

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 
 from topograph.errors import InvalidMaskError
+from topograph.limits import check_zip, extracted, parse_json
 from topograph.masks.formats.format import Format
 from topograph.masks.keras.hdf5_file import Hdf5File
 from topograph.masks.keras.hdf5_weights import hdf5_entries
 from topograph.masks.keras.layers import layers_of_config
-from topograph.masks.limits import check_zip, extracted, parse_json
 from topograph.masks.source import Source
 from topograph.packages import require
 

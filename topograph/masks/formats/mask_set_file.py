@@ -10,8 +10,8 @@ import numpy as np
 
 from topograph.errors import InvalidMaskError
 from topograph.graph import BipartiteGraph
+from topograph.limits import check_nodes, parse_json
 from topograph.masks.layout import IN_OUT, OUT_IN
-from topograph.masks.limits import check_nodes, parse_json
 from topograph.masks.maskset import MaskSet
 
 MASKS_FORMAT = "topograph masks 1"

@@ -14,9 +14,9 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from topograph.errors import InvalidMaskError
+from topograph.limits import check_nodes
 from topograph.masks.formats.format import Format
 from topograph.masks.formats.samples import SAMPLE
-from topograph.masks.limits import check_nodes
 from topograph.masks.source import Source, array_entry
 
 _FIELDS = ("real", "double", "integer", "unsigned-integer", "pattern")

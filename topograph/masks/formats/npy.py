@@ -11,9 +11,9 @@ from typing import IO, Any
 import numpy as np
 
 from topograph.errors import InvalidMaskError
+from topograph.limits import check_bytes, check_shape
 from topograph.masks.formats.format import Format
 from topograph.masks.formats.samples import SAMPLE
-from topograph.masks.limits import check_bytes, check_shape
 from topograph.masks.source import Source, array_entry
 
 

@@ -13,11 +13,11 @@ import numpy as np
 import scipy.sparse as sp
 
 from topograph.errors import InvalidMaskError
+from topograph.limits import check_nodes, check_zip
 from topograph.masks.formats.format import Format
 from topograph.masks.formats.mask_set_file import MASKS_FORMAT, masks_from_archive
 from topograph.masks.formats.npy import check_header
 from topograph.masks.formats.samples import SAMPLE
-from topograph.masks.limits import check_nodes, check_zip
 from topograph.masks.maskset import MaskSet, mask_set_source
 from topograph.masks.source import Entry, Source, array_entry
 from topograph.topology import FORMAT as TOPOLOGY_FORMAT

@@ -10,7 +10,7 @@ from typing import Any
 
 from topograph.errors import InvalidMaskError
 from topograph.masks.formats.format import Format
-from topograph.masks.limits import check_nodes
+from topograph.limits import check_nodes
 from topograph.masks.source import Source
 
 _TOKEN = re.compile(r'"([^"]*)"|(\S+)')

@@ -16,12 +16,12 @@ import numpy as np
 import numpy.typing as npt
 
 from topograph.errors import InvalidMaskError
+from topograph.limits import check_shape, parse_json
 from topograph.masks.dtypes import KNOWN, PLAIN, decode, raw_dtype
 from topograph.masks.formats.format import Format
 from topograph.masks.formats.mask_set_file import MASKS_FORMAT
 from topograph.masks.formats.samples import SAMPLE
 from topograph.masks.layout import IN_OUT, OUT_IN
-from topograph.masks.limits import check_shape, parse_json
 from topograph.masks.name_order import natural
 from topograph.masks.source import Source
 from topograph.masks.state_dicts import state_entries

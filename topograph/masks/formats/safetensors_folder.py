@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from topograph.errors import InvalidMaskError
+from topograph.limits import inside, parse_json
 from topograph.masks.formats.format import Format
 from topograph.masks.formats.safetensors import Header, read_header, write_tensors
 from topograph.masks.formats.samples import SAMPLE
-from topograph.masks.limits import inside, parse_json
 from topograph.masks.name_order import natural
 from topograph.masks.source import Source, faults_of
 from topograph.masks.state_dicts import state_entries

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from topograph.errors import InvalidMaskError
-from topograph.masks.limits import check_shape
+from topograph.limits import check_shape
 from topograph.packages import require
 
 CHILD = Path(__file__).with_name("hdf5_child.py")

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from topograph.limits import Budget
 from topograph.masks.dtypes import decode, raw_dtype
 from topograph.masks.keras.hdf5_file import Hdf5Array, Hdf5File
 from topograph.masks.keras.layers import KerasLayer, guess_kind, owner_of
 from topograph.masks.keras.variables import keras_entries
-from topograph.masks.limits import Budget
 from topograph.masks.name_order import natural
 from topograph.masks.source import Entry
 from topograph.masks.weights import Stored

@@ -11,8 +11,8 @@ import numpy as np
 import scipy.sparse as sp
 
 from topograph.errors import InvalidMaskError
+from topograph.limits import check_nodes, check_shape, inside
 from topograph.masks.dtypes import decode, raw_dtype
-from topograph.masks.limits import check_nodes, check_shape, inside
 from topograph.masks.weights import Stored
 
 # number of the data type → (our name for it, the field that holds it when it is not raw bytes)

@@ -13,8 +13,8 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from topograph.errors import InvalidMaskError
+from topograph.limits import Budget, check_expansion, check_nodes, check_one_directory
 from topograph.masks.dtypes import KNOWN, decode, raw_dtype
-from topograph.masks.limits import Budget, check_expansion, check_nodes, check_one_directory
 from topograph.masks.torch.pickled_tensors import (
     PickledArray,
     SparseTensor,

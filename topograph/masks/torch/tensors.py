@@ -8,7 +8,7 @@ from typing import Any
 
 import scipy.sparse as sp
 
-from topograph.masks.limits import check_expansion, check_nodes
+from topograph.limits import check_expansion, check_nodes
 from topograph.masks.weights import Stored
 from topograph.packages import require
 

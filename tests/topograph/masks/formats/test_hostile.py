@@ -177,7 +177,7 @@ def test_hdf5_reaches_no_other_file(tmp_path):
 @pytest.fixture
 def small(monkeypatch):
     """Bombs of a size that a test can light."""
-    monkeypatch.setattr("topograph.masks.limits.SMALL", 8 << 20)
+    monkeypatch.setattr("topograph.limits.SMALL", 8 << 20)
 
 
 @pytest.mark.usefixtures("small")

@@ -15,11 +15,12 @@ from typing import Any
 
 from topograph.errors import InvalidMaskError
 
-SMALL = 1 << 30
-"""Bytes up to which any expansion is harmless."""
+SMALL = 1 << 26
+"""Bytes up to which any expansion is harmless: as many edges take some ten times as much."""
 _RATIO = 200
-_FREE_NODES, _NODES_PER_BYTE = 1 << 20, 1 << 10
+_FREE_NODES, _NODES_PER_BYTE = 1 << 20, 16
 _LONGEST_JSON = 100 << 20
+_MOST_CONTAINERS, _MOST_VALUES = 2_000_000, 8_000_000
 
 
 def check_shape(shape: Iterable[Any]) -> tuple[int, ...]:
@@ -42,7 +43,7 @@ def check_bytes(what: str, shape: Sequence[int], itemsize: int, available: int) 
 
 
 def check_expansion(what: str, stored: int, expanded: int) -> None:
-    """Refuse data that would grow beyond reason when unpacked: to more than 1 GiB, at more than 200 to 1.
+    """Refuse data that would grow beyond reason when unpacked: to more than 64 MiB, at more than 200 to 1.
 
     Examples
     --------
@@ -71,10 +72,10 @@ class Budget:
     --------
     >>> budget = Budget(1000)
     >>> for _ in range(5):
-    ...     budget.claim("an array", 10, 2**28)
+    ...     budget.claim("an array", 10, 2**24)
     Traceback (most recent call last):
     ...
-    topograph.errors.InvalidMaskError: the file's arrays together would expand from 1000 to 1342177280 bytes: refused \
+    topograph.errors.InvalidMaskError: the file's arrays together would expand from 1000 to 83886080 bytes: refused \
 as a decompression bomb; if the masks are genuine, save them as sparse matrices or without compression
     """
 
@@ -162,6 +163,8 @@ def parse_json(text: bytes, what: str) -> dict[str, Any]:
     """A JSON object; each key once."""
     if len(text) > _LONGEST_JSON:
         raise InvalidMaskError(f"{what} has {len(text)} bytes, more than {_LONGEST_JSON}")
+    if text.count(b"[") + text.count(b"{") > _MOST_CONTAINERS or text.count(b",") > _MOST_VALUES:
+        raise InvalidMaskError(f"{what} holds more than {_MOST_CONTAINERS} lists and objects or {_MOST_VALUES} values")
     try:
         parsed = json.loads(text, object_pairs_hook=_unique)
     except (ValueError, RecursionError) as error:

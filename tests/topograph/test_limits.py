@@ -60,7 +60,7 @@ def test_a_topology_file_is_held_to_the_same_limits_by_its_own_door(tmp_path):
 
 def test_a_small_file_of_ones_is_refused_and_told_the_way_out(tmp_path):
     np.savez_compressed(tmp_path / "m.npz", m=np.ones((1 << 14, 1 << 13), dtype=np.int8))
-    with pytest.raises(InvalidMaskError, match="save .* as a sparse matrix or without compression"):
+    with pytest.raises(InvalidMaskError, match=r"save .* as a sparse matrix or without compression"):
         tg.load(tmp_path / "m.npz")
 
 

@@ -10,7 +10,6 @@ import json
 import math
 import os
 import sys
-from collections.abc import Iterator
 from typing import Any
 
 MOST_OBJECTS = 200_000
@@ -34,7 +33,9 @@ def limit(cpu_seconds: float, memory: int) -> None:
 
 def text_attribute(item: Any, name: str, size: int) -> str | None:
     """A text attribute; None when there is none."""
-    if name not in item.attrs:
+    import h5py
+
+    if not h5py.h5a.exists(item.id, name.encode()):
         return None
     handle = item.attrs.get_id(name)
     if math.prod(handle.shape or ()) > 1 or handle.get_storage_size() > size:
@@ -45,75 +46,81 @@ def text_attribute(item: Any, name: str, size: int) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def walk(group: Any, path: str, depth: int, seen: set[Any], left: list[int]) -> Iterator[tuple[str, Any, str]]:
-    """Each object below a group with its path, and why it was not opened; a hard link to what was seen is a link."""
-    import h5py
+class Listing:
+    """What a file holds: arrays, names of groups, and links, none of which is followed."""
 
-    if depth > DEEPEST:
-        yield path, None, f"is nested more than {DEEPEST} deep"
-        return
-    for name in group:
-        place = f"{path}/{name}" if path else name
-        left[0] -= 1
-        if left[0] < 0:
-            raise ValueError(f"holds more than {MOST_OBJECTS} objects")
-        link = group.get(name, getlink=True)
-        if isinstance(link, h5py.ExternalLink):
-            yield place, None, f"is a link into another file, {link.filename!r}: not followed"
-        elif not isinstance(link, h5py.HardLink):
-            yield place, None, "is a link: not followed"
-        else:
-            item = group[name]
-            info = h5py.h5o.get_info(item.id)
-            if (info.fileno, info.addr) in seen:
-                yield place, None, "is a second name of something that is read under its first: not followed"
+    def __init__(self, file: Any, size: int) -> None:
+        self.size, self.left = size, MOST_OBJECTS
+        self.arrays: list[Any] = []
+        self.rows: list[list[Any]] = []
+        self.names: dict[str, str] = {}
+        self.links: list[list[str]] = []
+        self._seen: set[Any] = set()
+        self._group(file.id, "", 0)
+        self.about = {
+            "arrays": self.rows,
+            "names": self.names,
+            "links": self.links,
+            "config": text_attribute(file, "model_config", size),
+        }
+
+    def _group(self, group: Any, path: str, depth: int) -> None:
+        """Go through a group, by the library's plain functions: files of 10,000 layers are real."""
+        import h5py
+
+        if depth > DEEPEST:
+            self.links.append([path, f"is nested more than {DEEPEST} deep"])
+            return
+        for name in list(group):
+            text = name.decode("utf-8", "replace")
+            place = f"{path}/{text}" if path else text
+            self.left -= 1
+            if self.left < 0:
+                raise ValueError(f"holds more than {MOST_OBJECTS} objects")
+            kind = group.links.get_info(name).type
+            if kind == h5py.h5l.TYPE_EXTERNAL:
+                target = group.links.get_val(name)[0].decode("utf-8", "replace")
+                self.links.append([place, f"is a link into another file, {target!r}: not followed"])
                 continue
-            seen.add((info.fileno, info.addr))
-            if isinstance(item, (h5py.Group, h5py.Dataset)):
-                yield place, item, ""
-            if isinstance(item, h5py.Group):
-                yield from walk(item, place, depth + 1, seen, left)
+            if kind != h5py.h5l.TYPE_HARD:
+                self.links.append([place, "is a link: not followed"])
+                continue
+            info = h5py.h5o.get_info(group, name)
+            if (info.fileno, info.addr) in self._seen:
+                self.links.append([place, "is a second name of something that is read under its first: not followed"])
+                continue
+            self._seen.add((info.fileno, info.addr))
+            if info.type == h5py.h5o.TYPE_GROUP:
+                inner = h5py.h5g.open(group, name)
+                if text == "vars":
+                    given = text_attribute(h5py.Group(inner), "name", self.size)
+                    if given is not None:
+                        self.names[place] = given
+                self._group(inner, place, depth + 1)
+            elif info.type == h5py.h5o.TYPE_DATASET:
+                array = h5py.h5d.open(group, name)
+                self.arrays.append(array)
+                self.rows.append([place, *self._describe(array)])
 
+    def _describe(self, array: Any) -> list[Any]:
+        """Shape, number format, bytes in the file, Keras' name of the format, and why it cannot be read."""
+        import h5py
 
-def listing(file: Any, size: int) -> tuple[dict[str, Any], list[Any]]:
-    """What the file holds, and its arrays in the order of the list."""
-    import h5py
-
-    arrays: list[Any] = []
-    rows: list[Any] = []
-    names: dict[str, str] = {}
-    links: list[Any] = []
-    for path, item, problem in walk(file, "", 0, set(), [MOST_OBJECTS]):
-        if item is None:
-            links.append([path, problem])
-        elif isinstance(item, h5py.Group):
-            if path.rpartition("/")[2] == "vars":
-                name = text_attribute(item, "name", size)
-                if name is not None:
-                    names[path] = name
-        else:
-            arrays.append(item)
-            rows.append([path, *describe(item, size)])
-    config = text_attribute(file, "model_config", size)
-    return {"arrays": rows, "names": names, "links": links, "config": config}, arrays
-
-
-def describe(dataset: Any, size: int) -> list[Any]:
-    """Shape, number format, bytes in the file, Keras' name of the format, and why it cannot be read."""
-    shape = dataset.shape
-    problem, named = "", None
-    if shape is None:
-        problem = "is empty"
-    elif dataset.external:
-        problem = "lies in another file, which is not opened"
-    elif dataset.is_virtual:
-        problem = "is put together from other files, which are not opened"
-    elif dataset.dtype.kind == "V":
-        named = text_attribute(dataset, "dtype", size)
-    elif dataset.dtype.kind not in "biuf":
-        problem = f"holds {dataset.dtype}, not numbers"
-    stored = 0 if problem else min(dataset.id.get_storage_size(), size)
-    return [list(shape or ()), dataset.dtype.str, stored, named, problem[:200]]
+        shape, dtype = array.shape, array.dtype
+        problem, named = "", None
+        plan = array.get_create_plist()
+        if array.get_space().get_simple_extent_type() == h5py.h5s.NULL:
+            shape, problem = (), "is empty"
+        elif plan.get_layout() == h5py.h5d.VIRTUAL:
+            problem = "is put together from other files, which are not opened"
+        elif plan.get_external_count():
+            problem = "lies in another file, which is not opened"
+        elif dtype.kind == "V":
+            named = text_attribute(h5py.Dataset(array), "dtype", self.size)
+        elif dtype.kind not in "biuf":
+            problem = f"holds {dtype}, not numbers"
+        stored = 0 if problem else min(array.get_storage_size(), self.size)
+        return [list(shape), dtype.str, stored, named, problem[:200]]
 
 
 def reply(about: Any, content: bytes = b"") -> None:
@@ -131,8 +138,7 @@ def main() -> None:
     import numpy as np
 
     file: Any = None
-    arrays: list[Any] = []
-    size = 0
+    listing: Any = None
     for line in sys.stdin:
         request = json.loads(line)
         limit(request["seconds"], request["memory"])
@@ -140,10 +146,10 @@ def main() -> None:
             if "path" in request:
                 size = os.path.getsize(request["path"])
                 file = h5py.File(request["path"], "r")
-                about, arrays = listing(file, size)
-                reply(about)
+                listing = Listing(file, size)
+                reply(listing.about)
             else:
-                values = np.ascontiguousarray(arrays[request["array"]][()])
+                values = np.ascontiguousarray(h5py.Dataset(listing.arrays[request["array"]])[()])
                 reply({"bytes": values.nbytes}, values.tobytes())
         except Exception as error:
             reply({"error": f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"})

@@ -75,7 +75,7 @@ class Hdf5File:
         self.size = path.stat().st_size
         self._process: subprocess.Popen[bytes] | None = None
         try:
-            about, _ = self._ask({"path": os.fspath(path.resolve())}, seconds=3 + self.size / 2e6, memory=_MEMORY)
+            about, _ = self._ask({"path": os.fspath(path.resolve())}, seconds=3 + self.size / 1e6, memory=_MEMORY)
             self.arrays = tuple(_array(number, row) for number, row in enumerate(about["arrays"]))
             self.names = {str(key): str(value) for key, value in about["names"].items()}
             self.links = tuple((str(place), str(reason)) for place, reason in about["links"])

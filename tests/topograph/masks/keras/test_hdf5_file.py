@@ -64,7 +64,7 @@ def test_many_arrays_that_are_each_small_are_refused_together(tmp_path):
 def test_a_library_that_never_ends_is_ended(tmp_path, monkeypatch):
     child = tmp_path / "child.py"
     source = Path(hdf5_child.__file__).read_text()
-    child.write_text(source.replace("about, arrays = listing(file, size)", "while True: pass"))
+    child.write_text(source.replace("listing = Listing(file, size)", "while True: pass"))
     monkeypatch.setattr("topograph.masks.keras.hdf5_file.CHILD", child)
     with h5py.File(tmp_path / "m.h5", "w") as file:
         file["w"] = np.eye(3)
@@ -75,7 +75,7 @@ def test_a_library_that_never_ends_is_ended(tmp_path, monkeypatch):
 def test_a_library_that_dies_is_an_error_that_names_the_file(tmp_path, monkeypatch):
     child = tmp_path / "child.py"
     source = Path(hdf5_child.__file__).read_text()
-    child.write_text(source.replace("about, arrays = listing(file, size)", "os.abort()"))
+    child.write_text(source.replace("listing = Listing(file, size)", "os.abort()"))
     monkeypatch.setattr("topograph.masks.keras.hdf5_file.CHILD", child)
     with h5py.File(tmp_path / "m.h5", "w") as file:
         file["w"] = np.eye(3)

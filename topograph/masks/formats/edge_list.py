@@ -12,12 +12,12 @@ import pandas as pd
 import scipy.sparse as sp
 
 from topograph.errors import InvalidMaskError
+from topograph.limits import check_nodes
 from topograph.masks.edge_lists.columns import Roles, roles_of
 from topograph.masks.edge_lists.numbering import number_ends
 from topograph.masks.edge_lists.reading import EdgeTable, read_table
 from topograph.masks.formats.format import Format
 from topograph.masks.layout import keras_layout
-from topograph.limits import check_nodes
 from topograph.masks.source import Entry, Source
 
 

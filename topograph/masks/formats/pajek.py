@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from topograph.errors import InvalidMaskError
-from topograph.masks.formats.format import Format
 from topograph.limits import check_nodes
+from topograph.masks.formats.format import Format
 from topograph.masks.source import Source
 
 _TOKEN = re.compile(r'"([^"]*)"|(\S+)')

@@ -105,8 +105,8 @@ def driver(folder: Path) -> None:
             from trainers.study.engine.worker import execute
 
             made[job.recipe] = execute([job])[0]
-        outcome = made[job.recipe]
-        return [outcome if job.metrics else replace(outcome, profile=None)]
+        result = made[job.recipe]
+        return [replace(result, run=job.run) if job.metrics else replace(result, run=job.run, profile=None)]
 
     for slots in (8, 1000):
         store = folder / f"driver-{slots}.sqlite"
@@ -153,7 +153,8 @@ def million(folder: Path, runs: int) -> None:
         from trainers.study.plan import describe_data
         from trainers.study.runner import enter_plan
 
-        asked, pending = enter_plan(writer, study, describe_data(study))
+        asked, _ = enter_plan(writer, study, describe_data(study))
+        pending = writer.pending()
         print(f"  planned {asked:,} runs in {time.perf_counter() - started:.1f} s")
         started = time.perf_counter()
         sample = profile(study.points[0].recipe.build(), _metric_names(study))

@@ -1,4 +1,4 @@
-"""`forecast_study`: what a study would do, and how long it would take, before it is begun."""
+"""`forecast_study`: the size of a study and the time it would take, before it starts."""
 
 from __future__ import annotations
 
@@ -30,22 +30,22 @@ _SPREAD = 1.3
 
 @dataclass(frozen=True)
 class Forecast:
-    """What a study would do.
+    """Size and duration of a study that has not run yet.
 
     Parameters
     ----------
     name
-        Of the study.
+        Name of the study.
     runs, topologies, edges
-        Networks, different topologies, and connections of all networks together.
+        Number of networks, of different topologies, and of edges of all networks together.
     pending
-        Networks that the store still lacks.
+        Number of networks that the store still lacks.
     sampled
-        Networks that were timed.
+        Number of networks that were timed.
     seconds
-        Work that is left, on one core.
+        Time for the rest on one core.
     workers
-        Cores that would share it.
+        Number of cores that would share it.
     """
 
     name: str
@@ -60,10 +60,10 @@ class Forecast:
     def __str__(self) -> str:
         share = self.seconds / self.workers
         return (
-            f"{self.name}: {self.runs:,} networks on {self.topologies:,} topologies, {self.edges:,} connections; "
+            f"{self.name}: {self.runs:,} networks on {self.topologies:,} topologies, {self.edges:,} edges; "
             f"{self.pending:,} still to be trained\n"
-            f"about {duration(share)} with {self.workers} workers ({duration(self.seconds)} of one core), from "
-            f"{self.sampled} networks timed for some epochs; expect {duration(share / _SPREAD)} to "
+            f"about {duration(share)} with {self.workers} workers ({duration(self.seconds)} on one core), from "
+            f"{self.sampled} networks timed for a few epochs; expect {duration(share / _SPREAD)} to "
             f"{duration(share * _SPREAD)} on a quiet machine"
         )
 
@@ -74,11 +74,11 @@ def forecast_study(
     *,
     workers: int | None = None,
 ) -> Forecast:
-    """Say what a study would do, and time some of its networks; nothing is written.
+    """Forecast the size and the duration of a study from a few timed networks; nothing is written.
 
-    Of each trainer and data set, three networks (the cheapest, the middle, the most expensive) are made, measured and
-    trained for one epoch and for three, which tells what an epoch and what the rest takes; others are placed between
-    them by the number of their connections.
+    For each trainer and data set, three networks (the cheapest, the median, the most expensive) are made, measured and
+    trained for one epoch and for three, which separates the time per epoch from the rest. The time of the others is
+    interpolated by their number of edges.
 
     Parameters
     ----------
@@ -119,7 +119,7 @@ def forecast_study(
 
 
 def _group_seconds(runs: Sequence[Run], data: Dataset, metrics: Sequence[str]) -> tuple[float, int]:
-    """Seconds that some runs of one trainer and data set take on one core, and how many were timed for it."""
+    """Seconds that runs of one trainer and data set take on one core, and how many of them were timed."""
     ordered = sorted(runs, key=lambda run: run.recipe.expected_edges)
     positions = np.unique(np.linspace(0, len(ordered) - 1, _SAMPLES).round().astype(int))
     samples = [ordered[position] for position in positions]
@@ -137,7 +137,7 @@ def _group_seconds(runs: Sequence[Run], data: Dataset, metrics: Sequence[str]) -
 
 
 def _timed(run: Run, data: Dataset, metrics: Sequence[str]) -> tuple[float, float, float]:
-    """Seconds to make and measure the topology, to set a training up and look at its result, and for an epoch."""
+    """Seconds to make and measure the topology, to set a training up and evaluate it, and for one epoch."""
     started = time.perf_counter()
     topology = run.recipe.build()
     profile(topology, metrics)

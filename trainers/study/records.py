@@ -86,6 +86,8 @@ class JobResult:
         Wall-clock time of the whole job.
     machine
         Name of the machine that did it.
+    run
+        Number of the run that asked for it.
     """
 
     topology_id: str = ""
@@ -97,3 +99,15 @@ class JobResult:
     traceback: str = ""
     seconds: float = 0.0
     machine: str = MACHINE
+    run: int = 0
+
+
+def writable(text: str) -> str:
+    r"""A text that any database and terminal takes: what is not Unicode, and NUL, is escaped.
+
+    Examples
+    --------
+    >>> writable("lost: \\ud800, \\x00")
+    'lost: \\\\ud800, \\\\x00'
+    """
+    return text.encode("utf-8", "backslashreplace").decode("utf-8").replace("\0", "\\x00")

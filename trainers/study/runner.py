@@ -37,6 +37,8 @@ class StudySummary:
         Number of runs trained by this call, and of runs that failed in it.
     known
         Number of runs that were in the store before, done or failed.
+    done
+        Number of planned runs that are done now, from before or from this call.
     seconds
         Wall-clock time.
     """
@@ -46,6 +48,7 @@ class StudySummary:
     trained: int
     failed: int
     known: int
+    done: int
     seconds: float
 
     def __str__(self) -> str:
@@ -121,10 +124,14 @@ def run_study(
         data = describe_data(spec) if new else known_facts(target, spec)
         check_architectures(spec, data)  # before there is a store
         with open_for_writing(target) as writer:
-            planned, runs = enter_plan(writer, spec, data, retry_failed)
+            planned, asked = enter_plan(writer, spec, data)
+            if retry_failed:
+                writer.retry(asked)
+            runs = writer.pending(asked)
             tally = train_pending(writer, workforce, execution, spec.name, runs, spec.metrics)
+            done = writer.n_runs("done") if asked is None else len(asked & writer.done())
     seconds = time.perf_counter() - started
-    return StudySummary(target.path, planned, tally.trained, tally.failed, planned - len(runs), seconds)
+    return StudySummary(target.path, planned, tally.trained, tally.failed, planned - len(runs), done, seconds)
 
 
 def retry_study(
@@ -165,9 +172,9 @@ def retry_study(
         tally = train_pending(
             writer, workforce, execution, name, runs, [metrics] if isinstance(metrics, str) else metrics
         )
-        planned = writer.n_runs()
+        planned, done = writer.n_runs(), writer.n_runs("done")
     seconds = time.perf_counter() - started
-    return StudySummary(target.path, planned, tally.trained, tally.failed, planned - len(runs), seconds)
+    return StudySummary(target.path, planned, tally.trained, tally.failed, planned - len(runs), done, seconds)
 
 
 def measure_study(
@@ -254,28 +261,24 @@ def open_for_writing(store: Store) -> Iterator[StoreWriter]:
                 writer.set_meta({"writer": None})
 
 
-def enter_plan(
-    writer: StoreWriter, spec: StudySpec, data: Mapping[str, DataFacts], retry_failed: bool = False
-) -> tuple[int, list[tuple[int, float]]]:
+def enter_plan(writer: StoreWriter, spec: StudySpec, data: Mapping[str, DataFacts]) -> tuple[int, set[int] | None]:
     """Enter the runs of a study that the store does not know.
 
     Returns
     -------
     planned
         Number of runs of the study.
-    runs
-        Numbers and costs of those that are still to be trained.
+    asked
+        Their numbers in the store; None when the store holds no others.
     """
     key, plans = plan_id(spec, data), writer.meta("plans", {})
     if key not in plans:
         plans[key] = writer.plan(plan_runs(spec, data), {"data": {name: vars(facts) for name, facts in data.items()}})
     versions = {package: version(package) for package in _VERSIONS}
     writer.set_meta({**study_meta(spec), "plans": plans, "versions": versions})
-    asked = None if plans[key] == writer.n_runs() else writer.runs_of(run.run_id for run in plan_runs(spec, data))
-    if retry_failed:
-        writer.retry(asked)
-    runs = writer.pending()
-    return plans[key], runs if asked is None else [(run, cost) for run, cost in runs if run in asked]
+    if plans[key] == writer.n_runs():
+        return plans[key], None
+    return plans[key], writer.runs_of(run.run_id for run in plan_runs(spec, data))
 
 
 def train_pending(

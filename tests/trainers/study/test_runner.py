@@ -3,7 +3,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
@@ -11,15 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.trainers.study.conftest import SMALL, changed
+from tests.trainers.study import toy_trainers as toys_of
+from tests.trainers.study.conftest import SMALL, SMALL_RUNS, TOPOLOGIES, changed, study, toy_study
 from topograph.errors import SpecError, StoreError
-from trainers.study import Store, StudySpec, run_study
-from trainers.study.engine.worker import execute
-from trainers.study.plan.runs import plan_runs
+from trainers.study import Store, run_study
 
 ROOT = Path(__file__).parents[3]
-# random_regular 2 degrees × 2 topologies, regular_rotating 2, dense 1; two trainings of each
-SMALL_RUNS = (4 + 2 + 1) * 2
 FIXED = ["run_id", "topology_id", "construction", "degrees", "topology_seed", "seed", "test_accuracy", "correct"]
 
 
@@ -69,21 +65,17 @@ def test_a_failed_run_is_kept_with_its_reason_and_retried_on_request(tmp_path):
     assert Store(tmp_path / "s.sqlite").runs()["attempts"].tolist() == [2] * SMALL_RUNS
 
 
+@pytest.mark.usefixtures("toys")
 def test_ctrl_c_loses_nothing(tmp_path, monkeypatch):
-    calls = []
-
-    def interrupted(task):
-        calls.append(task)
-        if len(calls) == 6:
-            raise KeyboardInterrupt
-        return execute(task)
-
-    monkeypatch.setattr("trainers.study.engine.backends.execute", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        run_study(SMALL, tmp_path / "s.sqlite", workers=1, progress=False)
-    assert Store(tmp_path / "s.sqlite").counts()["done"] == 5
-    monkeypatch.setattr("trainers.study.engine.backends.execute", execute)
-    assert run_study(SMALL, tmp_path / "s.sqlite", workers=1, progress=False).trained == SMALL_RUNS - 5
+    content = toy_study(seeds=(0, toys_of.CTRL_C))
+    with monkeypatch.context() as patch:
+        patch.setenv("TOY_CTRL_C", "1")
+        with pytest.raises(KeyboardInterrupt):
+            study(tmp_path, content, workers=1)
+    assert Store(tmp_path / "s.sqlite").counts() == {"pending": 2 * TOPOLOGIES - 1, "done": 1, "failed": 0}
+    summary, runs = study(tmp_path, content, workers=1)
+    assert (summary.trained, summary.done) == (2 * TOPOLOGIES - 1, 2 * TOPOLOGIES)
+    assert set(runs["attempts"]) == {1}
 
 
 def test_kill_9_loses_nothing(tmp_path):
@@ -113,52 +105,6 @@ def test_kill_9_loses_nothing(tmp_path):
     found, expected = (Store(p).runs()[FIXED].sort_values("run_id") for p in (killed, tmp_path / "whole.sqlite"))
     assert found.reset_index(drop=True).equals(expected.reset_index(drop=True))
     assert set(Store(killed).runs()["attempts"]) == {1}
-
-
-def test_one_writer(tmp_path):
-    store = Store(tmp_path / "s.sqlite")
-    with store.writer() as writer:
-        writer.plan([], {})
-        with pytest.raises(StoreError, match="another process"):
-            run_study(SMALL, store.path, workers=1, progress=False)
-        assert store.counts()["done"] == 0  # reading goes on
-    run_study(SMALL, store.path, workers=1, progress=False)
-
-
-def test_strange_stores_are_refused_and_left_alone(tmp_path):
-    with pytest.raises(StoreError, match="no such store"):
-        Store(tmp_path / "none.sqlite").runs()
-    assert not (tmp_path / "none.sqlite").exists()
-    junk = tmp_path / "junk.sqlite"
-    junk.write_bytes(b"this is not a database, it is a text of some length" * 10)
-    with pytest.raises(StoreError, match="not a study store"):
-        run_study(SMALL, junk, workers=1, progress=False)
-    assert junk.read_bytes().startswith(b"this is not")
-    foreign = tmp_path / "foreign.sqlite"
-    with sqlite3.connect(foreign) as connection:
-        connection.execute("CREATE TABLE mine (x)")
-    connection.close()
-    with pytest.raises(StoreError, match="not a study store"):
-        run_study(SMALL, foreign, workers=1, progress=False)
-    run_study(SMALL, tmp_path / "s.sqlite", workers=1, progress=False)
-    with sqlite3.connect(tmp_path / "s.sqlite") as connection:
-        connection.execute("PRAGMA user_version = 99")
-    connection.close()
-    with pytest.raises(StoreError, match=r"schema version 99.*Nothing was changed"):
-        run_study(SMALL, tmp_path / "s.sqlite", workers=1, progress=False)
-
-
-def test_a_run_s_id_holds_all_that_determines_it():
-    base = {run.run_id for run in plan_runs(StudySpec.from_mapping(SMALL))}
-    assert len(base) == SMALL_RUNS
-    for other in (
-        {**SMALL, "training": {"epochs": 2, "learning_rate": 0.1}},
-        changed(training_seeds=[5]),
-        changed(architectures=[64, 13, 10]),
-    ):
-        assert not base & {run.run_id for run in plan_runs(StudySpec.from_mapping(other))}
-    # what only names things moves nothing
-    assert base == {run.run_id for run in plan_runs(StudySpec.from_mapping({**SMALL, "question": "?", "name": "x"}))}
 
 
 def test_networks_that_do_not_fit_their_data_are_refused_before_there_is_a_store(tmp_path):

@@ -1,4 +1,4 @@
-"""Trainers whose behaviour the seed of a run decides, for tests of the study engine: quick, and sometimes nasty."""
+"""Quick trainers that misbehave at certain seeds, and a construction and a metric that can be made to change."""
 
 from __future__ import annotations
 
@@ -12,11 +12,14 @@ from pathlib import Path
 
 import numpy as np
 
+from topograph.constructions.registry import Construction
+from topograph.constructions.rows import from_equal_rows
 from topograph.errors import TrainingDivergedError
+from topograph.metrics import Metric, Value
 from trainers.protocol import check_stack
 from trainers.result import TrainingResult, sparse_weights
 
-HANG, CRASH, HUNGRY, SEGFAULT, RAISE, NOTHING, NOISY, EXIT, UNWRITABLE = range(101, 110)
+HANG, CRASH, HUNGRY, SEGFAULT, RAISE, NOTHING, NOISY, EXIT, UNWRITABLE, CTRL_C = range(101, 111)
 
 
 def toy_result(topology, config, name="toy", seconds=0.0):
@@ -62,6 +65,8 @@ class ToyTrainer:
             print("this must not come between the replies\n" * 5000)
         elif config.seed == EXIT:
             sys.exit(0)
+        elif config.seed == CTRL_C and "TOY_CTRL_C" in os.environ:
+            signal.raise_signal(signal.SIGINT)
         result = toy_result(topology, config)
         return replace(result, device=object()) if config.seed == UNWRITABLE else result
 
@@ -95,3 +100,20 @@ class ManyTrainer:
             TrainingDivergedError("nan") if config.seed == RAISE else toy_result(topology, config, self.name)
             for topology, config in zip(topologies, configs, strict=True)
         ]
+
+
+def shifting(n_left, n_right, degree, generator):
+    """A construction of which another version, in ``TOY_SHIFT``, makes other graphs."""
+    rows = np.tile(np.arange(degree), (n_left, 1)) + np.arange(n_left)[:, None] + int(os.environ.get("TOY_SHIFT", 0))
+    return from_equal_rows(np.sort(rows % n_right), n_right)
+
+
+def moody(graph):
+    """A metric that cannot be computed while ``TOY_MOOD`` is set."""
+    if "TOY_MOOD" in os.environ:
+        raise ArithmeticError("no such luck")
+    return Value(1.0)
+
+
+SHIFTING = Construction("shifting", shifting, summary="i, i + 1, …", guarantees=(), reference="none")
+MOODY = Metric("moody", moody, low=0, high=1, group="moods", summary="1 on good days", formula="1")

@@ -1,4 +1,4 @@
-"""`Agenda`: what is to be done next, the longest first, and what has to be done again."""
+"""`Agenda`: the next jobs, the longest first, and those that must be repeated."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ class Ticket:
     Parameters
     ----------
     recipe
-        Its number in the store.
+        Number of its recipe in the store.
     job
-        What to do.
+        The job.
     deaths
-        Workers that died under it.
+        Number of workers that died while doing it.
     """
 
     recipe: int
@@ -34,27 +34,27 @@ class Ticket:
 
     @property
     def trains(self) -> bool:
-        """Whether a network is trained, or only a topology measured."""
+        """Whether a network is trained; otherwise only a topology is measured."""
         return self.job.condition is not None
 
 
 class Agenda:
-    """Hands out tickets, and takes back what became of them.
+    """Hands out tickets and takes back their results.
 
-    Metrics are asked for with the first training of a topology; where all its trainings are done, by themselves.
+    Metrics are computed with the first training of a topology, or alone where all its trainings are done.
 
     Parameters
     ----------
     writer
-        The store.
+        Writer of the store.
     runs
-        Numbers of the runs to train, in their order.
+        Numbers of the runs to train, in order.
     metrics
-        Names of the metrics to be known of every topology.
+        Names of the metrics that every topology needs.
     together
-        Networks given at most to a trainer that trains many at once.
+        Largest number of networks given at once to a trainer that trains many together.
     slots
-        Workers; so that such a trainer leaves some for each.
+        Number of workers, among which such networks are shared out.
     keep_weights
         Whether trained weights are kept.
     remeasure
@@ -83,7 +83,7 @@ class Agenda:
         self._many: dict[str, bool] = {}
 
     def next(self) -> list[Ticket]:
-        """Tickets for one worker; several only where they can be trained together; none when nothing is left now."""
+        """Tickets for one worker: several only when they can be trained together, none when nothing is left for now."""
         if self._again:
             return [self._with_metrics(self._again.popleft())]
         self._look_ahead()
@@ -95,31 +95,32 @@ class Agenda:
         while self._owed:
             recipe = self._owed.popleft()
             ticket = self._with_metrics(Ticket(recipe, Job(0, self._writer.recipe(recipe))))
-            # what could never be made is not tried for its metrics alone
+            # a topology that could never be made is not tried for its metrics alone
             if ticket.job.metrics and recipe in self._writer.topologies:
                 return [ticket]
         return []
 
-    def settle(self, ticket: Ticket, outcome: JobResult) -> FinishedJob:
-        """What is to be kept of a ticket's outcome."""
+    def finish(self, ticket: Ticket, result: JobResult) -> FinishedJob:
+        """Take the result of a ticket; returns what is to be stored."""
         if ticket.job.metrics:
-            if outcome.profile is not None:
+            if result.profile is not None:
                 self._known[ticket.recipe] = self._known.get(ticket.recipe, frozenset()) | set(ticket.job.metrics)
-            elif not outcome.unmeasured:
+            elif not result.unmeasured:
                 self._ask_again(ticket)
-        known = self._writer.topologies.get(ticket.recipe, outcome.topology_id)
-        if outcome.topology_id and outcome.topology_id != known:
-            outcome = JobResult(
-                reason=f"StoreError: the recipe made other connections on {outcome.machine} ({outcome.topology_id}) "
-                f"than elsewhere ({known}): the machines have different versions of a construction"
+        known = self._writer.topologies.get(ticket.recipe, result.topology_id)
+        if result.topology_id and result.topology_id != known:
+            result = JobResult(
+                run=result.run,
+                reason=f"StoreError: the recipe gave other edges on {result.machine} ({result.topology_id}) "
+                f"than elsewhere ({known}): the machines have different versions of a construction",
             )
-        return FinishedJob(ticket.job.run, ticket.recipe, outcome, ticket.trains, 1 + ticket.deaths)
+        return FinishedJob(ticket.job.run, ticket.recipe, result, ticket.trains, 1 + ticket.deaths)
 
     def died(self, tickets: Sequence[Ticket], reason: str) -> list[tuple[Ticket, JobResult]]:
-        """A worker died under some tickets: they are tried again one by one; what has died too often is returned."""
+        """Repeat tickets under which a worker died, one by one; returns those that have died too often, as failed."""
         lost = []
         for ticket in tickets:
-            # of several, one is to blame: alone, each answers for itself
+            # one of several is to blame: alone, each answers for itself
             ticket = ticket if len(tickets) > 1 else replace(ticket, deaths=ticket.deaths + 1)
             if ticket.deaths < _DEATHS:
                 self._ask_again(ticket)

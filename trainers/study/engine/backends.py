@@ -1,4 +1,4 @@
-"""Where jobs are done: in this process, in cells on this machine, or wherever an executor takes them."""
+"""The places where jobs are done: this process, sandboxes on this machine, or any executor."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ from trainers.study.records import Job, JobResult
 
 
 class WorkerLostError(TopographError, RuntimeError):
-    """The worker that had some jobs is gone, but others are there."""
+    """The worker that had some jobs is gone, or its replies are useless, but the jobs can be tried again."""
 
 
 class Backend:
-    """Does jobs, so many at a time.
+    """Does jobs, several at a time.
 
     Parameters
     ----------
     executor
-        What they are submitted to.
+        Executor that the jobs are submitted to.
     slots
-        Workers that it has.
+        Number of its workers.
     window
-        Jobs to be under way at a time: some more than there are workers, so that none waits for the store.
+        Number of jobs under way at a time: more than there are workers, so that none waits for the store.
     timeout, memory
         Limits of one job: seconds, bytes.
     isolated
-        Whether the executor keeps to the limits by itself.
+        Whether the executor enforces the limits by itself.
     owned
         Whether the executor ends with the study.
     patience
-        Seconds in which jobs are submitted, before the store is written. It matters where submitting is doing: runs of
-        less share a transaction, longer ones have one each.
+        Seconds of submitting jobs after which the store is written. It matters where submitting a job does it: shorter
+        runs share a transaction, longer ones have one each.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class Backend:
         self._owned = owned
 
     def submit(self, jobs: Sequence[Job]) -> Future[list[JobResult]]:
-        """Have some jobs done."""
+        """Submit jobs that are done together."""
         try:
             if self._confine:
                 return self._executor.submit(execute_confined, jobs, *self._limits)
@@ -71,14 +71,14 @@ class Backend:
             raise WorkerError(f"the executor takes no more work: {error}. What was finished is kept") from error
 
     def result(self, future: Future[list[JobResult]]) -> list[JobResult]:
-        """What came of the jobs.
+        """The results of the jobs.
 
         Raises
         ------
         WorkerLostError
             When the worker died under them, and they can be tried again.
         WorkerError
-            When there are no workers any more.
+            When no workers are left.
         """
         try:
             return future.result()
@@ -87,25 +87,25 @@ class Backend:
         except (CancelledError, BrokenExecutor) as error:
             self.check()
             raise WorkerError(
-                f"the workers are gone ({type(error).__name__}: {error}); what was finished is kept, and the same "
-                "command goes on from there"
+                f"the workers are gone ({type(error).__name__}: {error}). Finished networks are kept; run "
+                "the same command again to continue"
             ) from error
         except Exception as error:
-            if type(error).__name__ == "KilledWorker":  # Dask's, which need not be installed
+            if type(error).__name__ == "KilledWorker":  # of Dask, which need not be installed
                 raise WorkerLostError(f"the Dask workers that had this run died: {error}") from error
             raise
 
     def check(self) -> None:
-        """Look after the workers; called now and then.
+        """Look after the workers; called about once per second.
 
         Raises
         ------
         WorkerError
-            When there are none any more.
+            When none are left.
         """
 
     def close(self, kill: bool = False) -> None:
-        """Release what was taken; with ``kill``, in the middle of whatever is going on."""
+        """Release the workers; with ``kill``, in the middle of their work."""
         if self._owned and kill and isinstance(self._executor, SandboxPool):
             self._executor.kill()
         elif self._owned:
@@ -113,7 +113,7 @@ class Backend:
 
 
 class Inline(Executor):
-    """Does everything at once, in this process."""
+    """Makes every call immediately, in this process."""
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """Call the function."""
@@ -128,7 +128,7 @@ class Inline(Executor):
 def local_backend(
     workers: int, timeout: float | None, memory: int | None, datasets: Sequence[str], trainers: Sequence[str]
 ) -> Backend:
-    """Cells on this machine; with one worker and no limits, this process itself."""
+    """Sandboxes on this machine, or this process itself for one worker without limits."""
     if workers == 1 and timeout is None and memory is None:
         return Backend(Inline(), 1, 1000, isolated=True, owned=True, patience=0.02)
     pool = SandboxPool(workers, timeout=timeout, memory=memory, first=(warm, (tuple(datasets), tuple(trainers))))
@@ -136,33 +136,33 @@ def local_backend(
 
 
 def foreign_backend(executor: Executor, workers: int | None, timeout: float | None, memory: int | None) -> Backend:
-    """Any executor; ``workers`` says how many jobs it does at a time, where it does not say so itself."""
+    """Any executor; ``workers`` is the number of jobs it does at a time, where it does not tell itself."""
     slots = workers or getattr(executor, "_max_workers", None) or available_cores()
     return Backend(executor, slots, 2 * slots, timeout=timeout, memory=memory)
 
 
-_OWN = threading.local()
+_THREAD = threading.local()
 
 
 def execute_confined(jobs: Sequence[Job], timeout: float | None, memory: int | None) -> list[JobResult]:
-    """As `execute`, in a cell of the calling thread, which is kept for the next call."""
-    cell: Sandbox | None = getattr(_OWN, "cell", None)
-    if cell is None or _OWN.memory != memory:
-        if cell is not None:
-            cell.kill()
+    """As `execute`, in a sandbox of the calling thread, which is kept for the next call."""
+    sandbox: Sandbox | None = getattr(_THREAD, "sandbox", None)
+    if sandbox is None or _THREAD.memory != memory:
+        if sandbox is not None:
+            sandbox.kill()
         data = {job.condition.dataset: job.condition.trainer for job in jobs if job.condition is not None}
-        cell = Sandbox(memory, first=(warm, (tuple(data), tuple(data.values()))))
-        _OWN.cell, _OWN.memory = cell, memory
+        sandbox = Sandbox(memory, first=(warm, (tuple(data), tuple(data.values()))))
+        _THREAD.sandbox, _THREAD.memory = sandbox, memory
     try:
-        return cell.call(execute, (jobs,), timeout)  # type: ignore[no-any-return]
+        return sandbox.call(execute, (jobs,), timeout)  # type: ignore[no-any-return]
     except Exception:
-        cell.kill()
-        _OWN.cell = None
+        sandbox.kill()
+        _THREAD.sandbox = None
         raise
 
 
 def check_limits(timeout: float | None, memory: int | None) -> tuple[float | None, int | None]:
-    """Accept limits of a run.
+    """Accept the limits of a run.
 
     Raises
     ------
@@ -173,5 +173,5 @@ def check_limits(timeout: float | None, memory: int | None) -> tuple[float | Non
     if memory is not None:
         memory = check_integer("memory", memory, low=1)
         if not sys.platform.startswith("linux"):
-            raise InvalidParameterError(f"memory={memory} can be kept to on Linux only; leave it out here")
+            raise InvalidParameterError(f"memory is limited on Linux only, but got memory={memory}; leave it out here")
     return timeout, memory

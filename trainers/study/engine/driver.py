@@ -1,11 +1,11 @@
-"""`drive`: keeps the workers busy, and writes down what they did the moment it is there."""
+"""`drive`: keeps the workers busy, and stores their results as soon as they are there."""
 
 from __future__ import annotations
 
 import math
 import time
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from queue import Empty, SimpleQueue
@@ -13,14 +13,16 @@ from queue import Empty, SimpleQueue
 from topograph.errors import WorkerError
 from trainers.study.engine.agenda import Agenda, Ticket
 from trainers.study.engine.backends import Backend, WorkerLostError
+from trainers.study.engine.interrupts import interrupted, watching_interrupts
 from trainers.study.engine.progress import Progress
 from trainers.study.engine.sandbox import SandboxLimitError
-from trainers.study.records import JobResult
-from trainers.study.store import StoreWriter
+from trainers.study.engine.worker import describe_error
+from trainers.study.records import JobResult, writable
+from trainers.study.store import FinishedJob, StoreWriter
 
 
 class Tally:
-    """How many networks were trained, and how many failed."""
+    """Numbers of networks that were trained and that failed."""
 
     def __init__(self) -> None:
         self.trained = self.failed = 0
@@ -31,51 +33,54 @@ def drive(
 ) -> Tally:
     """Do everything on the agenda.
 
-    All results that are there are written in one transaction, so that a thousand workers cost no more waiting for the
-    disk than one.
+    All results that are there are stored in one transaction, so that a thousand workers wait no longer for the disk
+    than one.
 
     Raises
     ------
     WorkerError
-        When the workers are gone. What was finished is kept.
+        When the workers are gone. Finished networks are kept.
     """
     tally = Tally()
     ended: SimpleQueue[Future[list[JobResult]]] = SimpleQueue()
     under_way: dict[Future[list[JobResult]], list[Ticket]] = {}
 
-    def settle() -> None:
-        """Write down everything that has ended."""
-        found = [
-            (ticket, outcome)
-            for future in _drained(ended)
-            for ticket, outcome in _outcomes(agenda, backend, future, under_way.pop(future))
-        ]
-        kept = [agenda.settle(ticket, outcome) for ticket, outcome in found]
-        writer.save(kept)
-        for result in kept:
-            if not result.trained:
+    def store_ended() -> None:
+        """Store the results of all jobs that have ended."""
+        jobs: list[FinishedJob] = []
+        try:
+            for future in _drained(ended):
+                results = _results(agenda, backend, future, under_way.pop(future))
+                jobs += [agenda.finish(ticket, result) for ticket, result in results]
+        finally:  # when the workers are gone, too
+            writer.save(jobs)
+        for job in jobs:
+            if not job.trained:
                 continue
-            record = result.outcome.record
+            record = job.result.record
             tally.trained += record is not None
             tally.failed += record is None
-            progress.update(costs.get(result.run, 0.0), record is None, record["test_accuracy"] if record else math.nan)
+            progress.update(costs.get(job.run, 0.0), record is None, record["test_accuracy"] if record else math.nan)
 
-    try:
-        while True:
-            late = time.monotonic() + backend.patience
-            while len(under_way) < backend.window and time.monotonic() < late and (tickets := agenda.next()):
-                future = backend.submit([ticket.job for ticket in tickets])
-                under_way[future] = tickets
-                future.add_done_callback(ended.put)
-            if not under_way:
-                return tally
-            with suppress(Empty):
-                ended.put(ended.get(timeout=1.0))  # wait for one
-                settle()
-            backend.check()
-    except KeyboardInterrupt:
-        settle()  # what has ended by now is not thrown away
-        raise
+    with watching_interrupts():
+        try:
+            while True:
+                late = time.monotonic() + backend.patience
+                while len(under_way) < backend.window and time.monotonic() < late and (tickets := agenda.next()):
+                    future = backend.submit([ticket.job for ticket in tickets])
+                    under_way[future] = tickets
+                    future.add_done_callback(ended.put)
+                    if interrupted():  # a trainer in this process caught Ctrl-C and went on
+                        raise KeyboardInterrupt
+                if not under_way:
+                    return tally
+                with suppress(Empty):
+                    ended.put(ended.get(timeout=1.0))  # wait for one
+                    store_ended()
+                backend.check()
+        except KeyboardInterrupt:
+            store_ended()  # what has ended by now is not thrown away
+            raise
 
 
 def _drained(queue: SimpleQueue[Future[list[JobResult]]]) -> Iterator[Future[list[JobResult]]]:
@@ -86,20 +91,39 @@ def _drained(queue: SimpleQueue[Future[list[JobResult]]]) -> Iterator[Future[lis
             return
 
 
-def _outcomes(
+def _results(
     agenda: Agenda, backend: Backend, future: Future[list[JobResult]], tickets: list[Ticket]
-) -> list[tuple[Ticket, JobResult]]:
+) -> Sequence[tuple[Ticket, JobResult]]:
+    """The tickets of a call with their results; tickets that are tried again are missing."""
     try:
-        return list(zip(tickets, backend.result(future), strict=True))
+        results = backend.result(future)
+        _check_replies(results, tickets)
+        return list(zip(tickets, results, strict=True))
     except WorkerLostError as error:
         return agenda.died(tickets, str(error))
     except SandboxLimitError as error:
-        if len(tickets) > 1:  # alone, each has its own time
+        if len(tickets) > 1:  # alone, each one has a time of its own
             return agenda.died(tickets, str(error))
-        outcome = JobResult(reason=str(error), unmeasured=str(error) if tickets[0].job.metrics else "")
-        return [(tickets[0], outcome)]
+        result = JobResult(reason=str(error), unmeasured=str(error) if tickets[0].job.metrics else "")
+        return [(tickets[0], result)]
     except WorkerError:
         raise
-    except Exception as error:  # the call itself went wrong over there: a package that is not installed, say
-        words = f"{type(error).__name__}: {error}"
-        return [(ticket, JobResult(reason=words, traceback=traceback.format_exc())) for ticket in tickets]
+    except Exception as error:  # the call itself went wrong in the worker: a package that is not installed, say
+        failed = JobResult(reason=writable(describe_error(error)), traceback=writable(traceback.format_exc()))
+        return [(ticket, failed) for ticket in tickets]
+
+
+def _check_replies(results: object, tickets: Sequence[Ticket]) -> None:
+    """Refuse replies that do not answer the jobs that were given, one for one.
+
+    Raises
+    ------
+    WorkerLostError
+        The jobs can be tried again.
+    """
+    asked = [ticket.job.run for ticket in tickets]
+    if not isinstance(results, list) or not all(isinstance(result, JobResult) for result in results):
+        raise WorkerLostError(f"a worker was asked for the runs {asked}, but returned a {type(results).__name__}")
+    given = [result.run for result in results]
+    if given != asked:
+        raise WorkerLostError(f"a worker was asked for the runs {asked}, but answered for {given}")

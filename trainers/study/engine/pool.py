@@ -1,4 +1,4 @@
-"""`SandboxPool`: an executor over the cores of this machine, one cell a core."""
+"""`SandboxPool`: an executor of sandboxes on this machine."""
 
 from __future__ import annotations
 
@@ -12,21 +12,20 @@ from trainers.study.engine.sandbox import Sandbox, SandboxDiedError, SandboxLimi
 
 
 class SandboxPool(Executor):
-    """Calls functions in so many processes, each with one thread.
+    """Calls functions in several processes, each with one thread.
 
-    What a process dies of, or takes too long for, is the error of that call alone: its process is replaced, the others
-    go on.
+    When a process dies or takes too long, only that call fails: the process is replaced, and the others continue.
 
     Parameters
     ----------
     workers
-        Number of processes; they start at once.
+        Number of processes; they start immediately.
     timeout
-        Seconds that one call may take; None for any.
+        Seconds that one call may take; None for any time.
     memory
         Bytes that one process may hold, see `trainers.study.engine.sandbox.Sandbox`.
     first
-        Called once in each process when it starts.
+        A function and its arguments, called once in each process when it starts.
 
     Examples
     --------
@@ -47,7 +46,7 @@ class SandboxPool(Executor):
         self._queue: deque[tuple[Future[Any], Callable[..., Any], tuple[Any, ...]]] = deque()
         self._changed = threading.Condition()
         self._closing = False
-        self._cells = [self._new() for _ in range(workers)]
+        self._sandboxes = [self._new() for _ in range(workers)]
         self._threads = [threading.Thread(target=self._work, args=(i,), daemon=True) for i in range(workers)]
         for thread in self._threads:
             thread.start()
@@ -55,7 +54,7 @@ class SandboxPool(Executor):
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """Queue a call of a function that can be imported by name."""
         if kwargs:
-            raise TypeError("arguments by name are not sent: give them by position")
+            raise TypeError("keyword arguments are not supported")
         future: Future[Any] = Future()
         with self._changed:
             if self._closing:
@@ -65,7 +64,7 @@ class SandboxPool(Executor):
         return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Finish what is queued, or with ``cancel_futures`` only what is under way, and end the processes."""
+        """Finish the queued calls, or with ``cancel_futures`` only the running ones, and end the processes."""
         with self._changed:
             self._closing = True
             while cancel_futures and self._queue:
@@ -76,17 +75,12 @@ class SandboxPool(Executor):
                 thread.join()
 
     def kill(self) -> None:
-        """End everything at once, what is under way too."""
+        """End everything at once, running calls included."""
         self.shutdown(wait=False, cancel_futures=True)
-        for cell in list(self._cells):
-            cell.kill()
+        for sandbox in list(self._sandboxes):
+            sandbox.kill()
         for thread in self._threads:
             thread.join()
-
-    @property
-    def pids(self) -> list[int]:
-        """The processes' numbers."""
-        return [cell.pid for cell in self._cells]
 
     def _new(self) -> Sandbox:
         return Sandbox(self._memory, self._first)
@@ -102,14 +96,14 @@ class SandboxPool(Executor):
             if not future.set_running_or_notify_cancel():
                 continue
             try:
-                result = self._cells[index].call(function, arguments, self._timeout)
+                result = self._sandboxes[index].call(function, arguments, self._timeout)
             except (SandboxDiedError, SandboxLimitError) as error:
-                if self._queue or not self._closing:  # what is queued is still to be done
-                    self._cells[index] = self._new()
+                if self._queue or not self._closing:  # queued calls still need a process
+                    self._sandboxes[index] = self._new()
                 future.set_exception(error)
             except BaseException as error:
                 future.set_exception(error)
             else:
                 future.set_result(result)
             del future
-        self._cells[index].kill()
+        self._sandboxes[index].kill()

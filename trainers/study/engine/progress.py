@@ -1,4 +1,4 @@
-"""`Progress`: how a study is coming along, for somebody who watches."""
+"""`Progress`: a progress bar for a study."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from tqdm import tqdm  # as text in notebooks, too: a widget is saved as the 0 %
 
 
 class Progress:
-    """A bar with networks an hour, the time left, failures and the best accuracy; nothing where nobody watches.
+    """A bar with networks per hour, the time left, failures and the best accuracy; hidden where nobody watches.
 
     Parameters
     ----------
     name
-        Of the study.
+        Name of the study.
     total
-        Networks to train.
+        Number of networks to train.
     cost
-        What all of them cost together: the longest come first, so that their number alone would be a bad clock.
+        Cost of all of them: the longest come first, so that their number alone would mislead.
     best
-        The best accuracy so far.
+        Best accuracy so far.
     show
-        Whether to show it; None for only in terminals and notebooks.
+        Whether to show the bar; None shows it only in terminals and notebooks.
     """
 
     def __init__(self, name: str, total: int, cost: float, best: float = math.nan, show: bool | None = None) -> None:
@@ -40,7 +40,7 @@ class Progress:
         )
 
     def update(self, cost: float, failed: bool, accuracy: float) -> None:
-        """One more network has ended."""
+        """Count one more network as ended."""
         self._done += 1
         self._done_cost += cost
         self._failed += failed
@@ -50,7 +50,7 @@ class Progress:
             self._bar.update()
 
     def words(self) -> str:
-        """What stands beside the bar."""
+        """The text beside the bar."""
         elapsed = max(time.monotonic() - self._started, 1e-9)
         left = elapsed * max(0.0, self._cost - self._done_cost) / self._done_cost if self._done_cost else math.nan
         parts = [f"{3600 * self._done / elapsed:,.0f} networks/h", f"{duration(left)} left"]
@@ -61,12 +61,12 @@ class Progress:
         return ", ".join(parts)
 
     def close(self) -> None:
-        """Leave the bar as it is."""
+        """Stop drawing, and leave the bar as it is."""
         self._bar.close()
 
 
 def watched() -> bool:
-    """Whether somebody sees a bar move: in a terminal or a notebook."""
+    """Whether somebody can see a moving bar: in a terminal or a notebook."""
     return sys.stderr.isatty() or "ipykernel" in sys.modules
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import math
 import os
 import pickle
@@ -14,8 +15,11 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, BinaryIO
 
+import topograph
+import trainers
 from topograph.errors import TopographError
 
 _LENGTH = struct.Struct("<Q")
@@ -30,10 +34,23 @@ _ONE_THREAD = dict.fromkeys(
     ),
     "1",
 )
+_START = """
+import importlib.machinery, importlib.util, json, sys
+start = json.loads(sys.argv.pop())
+sys.path[:] = start["path"]
+for name, folder in start["packages"]:
+    found = importlib.machinery.PathFinder.find_spec(name, [folder])
+    sys.modules[name] = importlib.util.module_from_spec(found)
+    found.loader.exec_module(sys.modules[name])
+from trainers.study.engine.sandbox import serve
+serve()
+"""
+"""Runs in the new process: it searches for modules where its owner does, and has the owner's topograph and trainers,
+also in a folder that holds packages of these names."""
 
 
 class SandboxDiedError(TopographError, RuntimeError):
-    """The process died, for a reason outside the program: a crash in compiled code, a signal, no memory left."""
+    """The process died for a reason outside the program: a crash in compiled code, a signal, no memory left."""
 
 
 class SandboxLimitError(TopographError, RuntimeError):
@@ -43,38 +60,37 @@ class SandboxLimitError(TopographError, RuntimeError):
 class Sandbox:
     """A Python process that is given functions to call.
 
-    It starts from nothing, so that neither threads nor the caller's main module come along, with one thread for each
-    numerical library. It ends when its owner does, however that happens.
+    It starts from nothing, so that it shares neither threads nor the main module with its owner, and has one thread for
+    each numerical library. It ends when its owner does, however that happens.
 
     Parameters
     ----------
     memory
-        Bytes that the process may hold in memory, None for any; looked at ten times a second (Linux). Address space
-        would be easier to limit, but libraries reserve it in plenty.
+        Bytes that the process may hold in memory, None for any number; checked ten times per second (Linux). The
+        address space would be easier to limit, but libraries reserve plenty of it.
     first
-        A function and its arguments, called once when the process starts; its errors are passed over.
+        A function and its arguments, called once when the process starts; its errors are ignored.
 
     Examples
     --------
-    >>> cell = Sandbox()
-    >>> cell.call(pow, (2, 10))
+    >>> sandbox = Sandbox()
+    >>> sandbox.call(pow, (2, 10))
     1024
-    >>> cell.kill()
+    >>> sandbox.kill()
     """
 
     def __init__(
         self, memory: int | None = None, first: tuple[Callable[..., Any], tuple[Any, ...]] | None = None
     ) -> None:
         self._memory = memory
-        self._first = first
+        self._number = 0
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the process
-        paths = os.pathsep.join(path for path in sys.path if path)
         self._process = subprocess.Popen(
-            [sys.executable, "-c", "from trainers.study.engine.sandbox import serve; serve()"],
+            [sys.executable, "-P", "-c", _START, _surroundings()],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
-            env={**os.environ, **_ONE_THREAD, "PYTHONPATH": paths, "TQDM_DISABLE": "1"},
+            env={**os.environ, **_ONE_THREAD, "TQDM_DISABLE": "1"},
         )
         self._ready = False
         with contextlib.suppress(OSError):  # a process that died at once is noticed at the first call
@@ -82,18 +98,18 @@ class Sandbox:
 
     @property
     def pid(self) -> int:
-        """The process's number."""
+        """Number of the process."""
         return self._process.pid
 
     def call(self, function: Callable[..., Any], arguments: tuple[Any, ...], timeout: float | None = None) -> Any:
-        """Call a function over there and wait for what it returns.
+        """Call a function in the process and wait for what it returns.
 
         Raises
         ------
         SandboxLimitError
-            When it takes longer than ``timeout`` seconds, or too much memory; the cell is dead then.
+            When it takes longer than ``timeout`` seconds, or too much memory; the process is dead then.
         SandboxDiedError
-            When the process dies under it; so is the cell.
+            When the process dies under it.
         Exception
             Whatever the function raises.
         """
@@ -102,15 +118,22 @@ class Sandbox:
             if not self._ready:  # starting is not part of the call
                 self._ready = _receive(self._process.stdout)  # type: ignore[arg-type]
             self._forget_output()
-            self._send((function, arguments))
+            self._number += 1
+            self._send((self._number, function, arguments))
             with watch:
-                good, value = _receive(self._process.stdout)  # type: ignore[arg-type]
+                number, good, value = _receive(self._process.stdout)  # type: ignore[arg-type]
         except (OSError, EOFError, ValueError, pickle.UnpicklingError) as error:  # ValueError: killed meanwhile
             words = self._last_words()
             self.kill()
             if watch.verdict:
                 raise SandboxLimitError(watch.verdict) from None
             raise SandboxDiedError(words) from error
+        if watch.verdict:  # the reply came while the process was being killed
+            self.kill()
+            raise SandboxLimitError(watch.verdict)
+        if number != self._number:
+            self.kill()
+            raise SandboxDiedError(f"the worker process answered call {number} when it was asked for {self._number}")
         if good:
             return value
         raise value
@@ -124,10 +147,10 @@ class Sandbox:
                 pipe.close()  # type: ignore[union-attr]
 
     def _send(self, message: Any) -> None:
-        _send(self._process.stdin, message)  # type: ignore[arg-type]
+        _write(self._process.stdin, pickle.dumps(message, protocol=pickle.HIGHEST_PROTOCOL))  # type: ignore[arg-type]
 
     def _forget_output(self) -> None:
-        """What was printed in earlier calls; the position in the file is shared with the process."""
+        """Drop what earlier calls printed; the process shares the position in the file."""
         if os.fstat(self._errors.fileno()).st_size > 1 << 16:
             self._errors.seek(0)
             self._errors.truncate()
@@ -150,21 +173,31 @@ class Sandbox:
         return f"the worker process {how}" + (f"\n{said}" if said else "")
 
 
+def _surroundings() -> str:
+    """Where this process finds modules, and in which folders it has found topograph and trainers."""
+    path = [entry or os.getcwd() for entry in sys.path]
+    packages = [(package.__name__, str(Path(package.__path__[0]).parent)) for package in (topograph, trainers)]
+    return json.dumps({"path": path, "packages": packages})
+
+
 class _Watch:
     """Kills a process that oversteps its limits, while a block runs; ``verdict`` says which."""
 
     def __init__(self, process: subprocess.Popen[bytes], timeout: float | None, memory: int | None) -> None:
         self._process, self._timeout, self._memory = process, timeout, memory
         self._over = threading.Event()
-        self._limited = timeout is not None or memory is not None
+        self._thread: threading.Thread | None = None
         self.verdict = ""
 
     def __enter__(self) -> None:
-        if self._limited:
-            threading.Thread(target=self._look, daemon=True).start()
+        if self._timeout is not None or self._memory is not None:
+            self._thread = threading.Thread(target=self._look, daemon=True)
+            self._thread.start()
 
     def __exit__(self, *_: object) -> None:
         self._over.set()
+        if self._thread is not None:
+            self._thread.join()  # its verdict is final then
 
     def _look(self) -> None:
         end = math.inf if self._timeout is None else time.monotonic() + self._timeout
@@ -190,43 +223,60 @@ def _resident(pid: int) -> int:
 
 
 def serve() -> None:
-    """The other side: what the process does."""
+    """The loop of the process itself: receive a call, make it, reply."""
     import faulthandler
 
     requests, replies = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
-    os.dup2(2, 1)  # what a trainer prints must not come between the replies
+    os.dup2(2, 1)  # output of a trainer must not come between the replies
     faulthandler.enable()
     if hasattr(signal, "SIGINT"):
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the owner's to answer
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the owner to answer
+    me, folder = os.getpid(), os.getcwd()
     owner, first = _receive(requests)
     threading.Thread(target=_follow, args=(owner,), daemon=True).start()
     if first is not None:
         with contextlib.suppress(Exception):
             first[0](*first[1])
-    _send(replies, True)
+    _write(replies, pickle.dumps(True))
     while True:
         try:
-            function, arguments = _receive(requests)
+            number, function, arguments = _receive(requests)
         except EOFError:
             return
+        good, value = True, None
         try:
-            reply = True, function(*arguments)
+            value = function(*arguments)
         except BaseException as error:
-            reply = False, error
-        _send(replies, reply)
+            good, value = False, error
+        if os.getpid() != me:  # a copy that the function made of this process: only the original replies
+            os._exit(0)
+        with contextlib.suppress(OSError):
+            os.chdir(folder)
+        _write(replies, _packed(number, good, value))
+
+
+def _packed(number: int, good: bool, value: Any) -> bytes:
+    """A reply as bytes; an error in its place when the owner could not read it."""
+    try:
+        data = pickle.dumps((number, good, value), protocol=pickle.HIGHEST_PROTOCOL)
+        if not good:
+            pickle.loads(data)
+        return data
+    except BaseException as error:
+        words = f"{type(value).__name__}: {value}" if not good else f"the value cannot be sent back: {error}"
+        return pickle.dumps((number, False, RuntimeError(words)), protocol=pickle.HIGHEST_PROTOCOL)
 
 
 def _follow(owner: int) -> None:
-    """End with the owner, in the middle of whatever is going on: nobody would read what comes of it."""
+    """End with the owner, in the middle of whatever is going on: nobody would read the result."""
     while os.getppid() == owner:
         time.sleep(0.2)
     os._exit(1)
 
 
-def _send(pipe: BinaryIO, message: Any) -> None:
-    data = pickle.dumps(message, protocol=pickle.HIGHEST_PROTOCOL)
+def _write(pipe: BinaryIO, data: bytes) -> None:
     pipe.write(_LENGTH.pack(len(data)) + data)
     pipe.flush()
 

@@ -1,62 +1,89 @@
-"""What happens in a worker: make a topology, measure it, train networks on it."""
+"""The work of a worker: make a topology, measure it, train networks on it."""
 
 from __future__ import annotations
 
 import io
 import json
+import os
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from topograph.errors import InvalidDatasetError, StoreError
+from topograph.errors import ConformanceError, InvalidDatasetError, StoreError
 from topograph.metrics import measure
 from topograph.topology import Topology
+from trainers.config import TrainingConfig
 from trainers.datasets import Dataset, load_dataset
 from trainers.registry import get_trainer
 from trainers.result import TrainingResult
-from trainers.study.records import MACHINE, Job, JobResult, Profile
+from trainers.study.engine.checking import check_result
+from trainers.study.engine.interrupts import is_interrupt, watching_interrupts
+from trainers.study.records import MACHINE, Job, JobResult, Profile, writable
 from trainers.study.spec import Recipe
-
-_UNTRAINED = object()
 
 
 def execute(jobs: Sequence[Job]) -> list[JobResult]:
-    """Do some jobs; several only when they can be trained together. An error becomes an outcome."""
+    """Do some jobs; several only when they can be trained together. Errors become results, Ctrl-C does not."""
     started = time.perf_counter()
-    made = [_make(job) for job in jobs]
-    training = [i for i, job in enumerate(jobs) if job.condition is not None and made[i][0] is not None]
-    results = _train([jobs[i] for i in training], [made[i][0] for i in training]) if training else []
-    found: dict[int, Any] = dict(zip(training, results, strict=True))
-    seconds = (time.perf_counter() - started) / len(jobs)
-    return [_outcome(job, made[i][1], found.get(i, _UNTRAINED), seconds) for i, job in enumerate(jobs)]
+    with watching_interrupts(), _same_folder():
+        made = [_make(job) for job in jobs]
+        training = [i for i, job in enumerate(jobs) if job.condition is not None and made[i][0] is not None]
+        trained = _train([jobs[i] for i in training], [made[i][0] for i in training]) if training else []
+    share = (time.perf_counter() - started) / len(jobs)
+    results = [result for _, result in made]
+    for i, outcome in zip(training, trained, strict=True):
+        results[i] = _with_training(jobs[i], results[i], outcome)
+    return [replace(result, run=job.run, seconds=share) for job, result in zip(jobs, results, strict=True)]
+
+
+@contextmanager
+def _same_folder() -> Iterator[None]:
+    """Return to the working folder that a trainer may have left."""
+    try:
+        folder = os.getcwd()
+    except OSError:  # it was deleted
+        yield
+        return
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            os.chdir(folder)
 
 
 def _make(job: Job) -> tuple[Topology | None, JobResult]:
-    """A job's topology, and what is known of it: its content, its metrics, or why there is none."""
+    """The topology of a job, with its content hash and its metrics, or the reason why there is none."""
     try:
         topology = _topology(job.recipe)
         topology_id = topology.content_hash[:20]
         if job.topology_id not in ("", topology_id):
             raise StoreError(
-                f"{job.recipe.label} {job.recipe.degree_label} in {job.recipe.architecture} makes other connections "
+                f"{job.recipe.label} {job.recipe.degree_label} in {job.recipe.architecture} gives other edges "
                 f"(content {topology_id}) than when this store was begun ({job.topology_id}): the construction has "
                 "changed. Results of the two must not be mixed: start a new store, or use the former version"
             )
-    except Exception as error:
+    except BaseException as error:
+        if is_interrupt(error):
+            raise
         return None, _failed(error)
     if not job.metrics:
         return topology, JobResult(topology_id)
     try:
         return topology, JobResult(topology_id, profile=profile(topology, job.metrics))
-    except Exception as error:  # a metric that cannot be computed costs no training
-        return topology, JobResult(topology_id, unmeasured=f"{type(error).__name__}: {error}")
+    except BaseException as error:  # a metric that cannot be computed costs no training
+        if is_interrupt(error):
+            raise
+        return topology, JobResult(topology_id, unmeasured=writable(describe_error(error)))
 
 
-def _train(jobs: Sequence[Job], topologies: Sequence[Any]) -> Sequence[Any]:
+def _train(jobs: Sequence[Job], topologies: Sequence[Any]) -> list[TrainingResult | BaseException]:
+    """The checked result of each training, or the error that it ended with."""
     try:
         condition = jobs[0].condition
         assert condition is not None
@@ -64,39 +91,72 @@ def _train(jobs: Sequence[Job], topologies: Sequence[Any]) -> Sequence[Any]:
         data = _dataset(condition.dataset, condition.data_hash)
         configs = [condition.config(job.seed) for job in jobs]
         if len(jobs) > 1:
-            together = trainer.train_many(topologies, data, configs)  # type: ignore[attr-defined]
-            if len(together) != len(jobs):
-                raise RuntimeError(f"train_many was asked for {len(jobs)} networks, but returned {len(together)}")
-            return together  # type: ignore[no-any-return]
-        return [trainer.train(topologies[0], data, configs[0])]
-    except (Exception, SystemExit) as error:  # whatever a trainer raises must not end the study
+            results = list(trainer.train_many(topologies, data, configs))  # type: ignore[attr-defined]
+            if len(results) != len(jobs):
+                raise ConformanceError(f"train_many was given {len(jobs)} networks, but returned {len(results)}")
+        else:
+            results = [trainer.train(topologies[0], data, configs[0])]
+    except BaseException as error:  # whatever a trainer raises must not end the study
+        if is_interrupt(error):
+            raise
         return [error] * len(jobs)
+    return [
+        _checked(condition.trainer, result, topology, data, config)
+        for result, topology, config in zip(results, topologies, configs, strict=True)
+    ]
 
 
-def _outcome(job: Job, made: JobResult, result: Any, seconds: float) -> JobResult:
-    done: dict[str, Any] = {**vars(made), "seconds": seconds}
-    if isinstance(result, TrainingResult):
-        try:
-            record = result.to_record()
-            json.dumps(record)  # what cannot be written down fails here, alone, and not in the store
-            done |= {"record": record, "weights": pack_weights(result) if job.keep_weights else None}
-        except Exception as error:
-            result = error
-    elif not isinstance(result, BaseException) and result is not _UNTRAINED:
-        done["reason"] = f"the trainer returned no TrainingResult, but {type(result).__name__}"
+def _checked(
+    trainer: str, result: Any, topology: Topology, data: Dataset, config: TrainingConfig
+) -> TrainingResult | BaseException:
     if isinstance(result, BaseException):
-        failed = _failed(result)
-        done |= {"reason": failed.reason, "traceback": failed.traceback}
-    return JobResult(**done)
+        return result
+    try:
+        return check_result(trainer, result, topology, data, config)
+    except BaseException as error:  # of an object that only looks like a result, any may come
+        if is_interrupt(error):
+            raise
+        return error
+
+
+def _with_training(job: Job, made: JobResult, outcome: TrainingResult | BaseException) -> JobResult:
+    """A job's result with its training, as far as it can be written down."""
+    if not isinstance(outcome, BaseException):
+        try:
+            record = outcome.to_record()
+            json.dumps(record)
+            weights = pack_weights(outcome) if job.keep_weights else None
+            return replace(made, record=record, weights=weights)
+        except BaseException as error:
+            if is_interrupt(error):
+                raise
+            outcome = error
+    failed = _failed(outcome)
+    return replace(made, reason=failed.reason, traceback=failed.traceback)
 
 
 def _failed(error: BaseException) -> JobResult:
-    words = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    return JobResult(reason=words, traceback="".join(traceback.format_exception(error)))
+    return JobResult(reason=writable(describe_error(error)), traceback=writable(_trace(error)))
+
+
+def _trace(error: BaseException) -> str:
+    try:
+        return "".join(traceback.format_exception(error))
+    except Exception:  # of an error that cannot say what it is
+        return ""
+
+
+def describe_error(error: BaseException) -> str:
+    """An error as one line or more of text, also when it cannot be printed."""
+    try:
+        message = str(error)
+    except Exception:
+        message = ""
+    return f"{type(error).__name__}: {message}" if message else type(error).__name__
 
 
 def profile(topology: Topology, metrics: Sequence[str]) -> Profile:
-    """Metrics of a topology, each layer and the network, as the store keeps them."""
+    """Metrics of each layer of a topology and of the network, as the store keeps them."""
     table = measure(topology, metrics, long=True, workers=1, progress=False)
     return Profile(
         tuple(zip(table["layer"], table["metric"], strict=True)),
@@ -107,7 +167,7 @@ def profile(topology: Topology, metrics: Sequence[str]) -> Profile:
 
 
 def pack_weights(result: TrainingResult) -> bytes:
-    """Weights and biases as the bytes of an ``.npz``: values only, since the topology is made again by its recipe."""
+    """Weights and biases as the bytes of an ``.npz``: values only, since the recipe gives the topology."""
     buffer = io.BytesIO()
     arrays: dict[str, Any] = {}
     for number, (layer, bias) in enumerate(zip(result.weights, result.biases, strict=True), start=1):
@@ -118,13 +178,13 @@ def pack_weights(result: TrainingResult) -> bytes:
 
 @lru_cache(maxsize=4)
 def _topology(recipe: Recipe) -> Topology:
-    """Trainings of one topology come one after the other, and some topologies take long to make."""
+    """Cached: trainings of one topology follow each other, and some topologies take long to make."""
     return recipe.build()
 
 
 @lru_cache(maxsize=2)
 def _loaded(name: str) -> Dataset:
-    """Read once a process, by name: data sets do not travel with tasks."""
+    """Read once per process, by name: data sets do not travel with tasks."""
     return load_dataset(name)
 
 
@@ -139,7 +199,7 @@ def _dataset(name: str, content_hash: str) -> Dataset:
 
 
 def warm(datasets: Sequence[str], trainers: Sequence[str]) -> None:
-    """Read what the first run will need, while the study is still being planned; what fails here fails again there."""
+    """Load what the first run needs while the study is still being planned; errors will come up again in that run."""
     for trainer in trainers:
         get_trainer(trainer)
     for name in datasets:

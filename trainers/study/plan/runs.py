@@ -1,4 +1,4 @@
-"""From a `StudySpec` to its runs, each with an id that says everything that determines it."""
+"""From a `StudySpec` to its runs, each with an id that is a hash of everything that determines it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from trainers.study.plan.data_facts import DataFacts, describe_data
 from trainers.study.spec import Recipe, StudySpec
 
 IDENTITY = 1
-"""Part of every run's id. To be raised when a recipe makes other connections, or the same training other numbers."""
+"""Part of every run's id. Raise it when a recipe gives other edges, or the same training other numbers."""
 
 _DEFAULTS = TrainingConfig().to_record()
 
@@ -27,12 +27,12 @@ class Condition:
     Parameters
     ----------
     dataset, data_hash
-        The name of the data, and the hash of its content.
+        Name of the data set, and hash of its content.
     trainer
-        Its name.
+        Name of the trainer.
     settings
-        JSON of the settings that are not the defaults, but the seed: so a setting that a later version adds changes
-        no run that does not use it.
+        JSON of the settings that differ from the defaults, except the seed; so a setting that a later version adds
+        changes the id of no run that does not use it.
     """
 
     dataset: str
@@ -54,9 +54,9 @@ class Run:
     run_id
         SHA-256 (first 20 hexadecimal digits) of all that determines its numbers.
     recipe_key
-        The same of the recipe alone.
+        The same hash of the recipe alone.
     recipe, condition, seed
-        What to train, on what, with what and how.
+        Topology, condition and training seed.
     cost
         Relative cost, in arbitrary units.
     """
@@ -70,7 +70,7 @@ class Run:
 
 
 def plan_runs(spec: StudySpec, data: Mapping[str, DataFacts] | None = None) -> Iterator[Run]:
-    """Every run of the grid, each once. No topology is made for it.
+    """Every run of the grid, each once. No topology is made.
 
     A run's id is a hash of the topology's recipe, the content of the data, the trainer and its ``version`` where it has
     one, the settings, and `IDENTITY`.
@@ -98,20 +98,20 @@ def plan_runs(spec: StudySpec, data: Mapping[str, DataFacts] | None = None) -> I
 
 
 def trainer_versions(spec: StudySpec) -> dict[str, str]:
-    """The version of each trainer's numbers, where it states one; asking also says what is not installed."""
+    """The version of each trainer's numbers, where it states one; raises for trainers that are not installed."""
     names = sorted({point.trainer for point in spec.points})
     return {name: str(getattr(get_trainer(name), "version", "")) for name in names}
 
 
 def plan_id(spec: StudySpec, data: Mapping[str, DataFacts]) -> str:
-    """A hash of all that determines which runs a study has."""
+    """A hash of all that determines the runs of a study."""
     asked = {key: spec.content.get(key) for key in ("grid", "training", "exclude")}
     hashes = {name: facts.content_hash for name, facts in data.items()}
     return _digest(json.dumps([IDENTITY, asked, hashes, trainer_versions(spec)], sort_keys=True, default=list))
 
 
 def _cost(recipe: Recipe, config: TrainingConfig, facts: DataFacts) -> float:
-    """Work in proportion to connections, and to neurons, whose share a sparse network's time does not escape."""
+    """Work in proportion to the edges and to the neurons, which dominate the time of very sparse networks."""
     return float((recipe.expected_edges + 20 * sum(recipe.sizes)) * config.epochs * facts.n_train)
 
 
@@ -125,5 +125,5 @@ def _config(settings: str) -> TrainingConfig:
 
 
 def study_meta(spec: StudySpec) -> dict[str, Any]:
-    """What a store says about its study."""
+    """The facts about a study that its store keeps."""
     return {"spec": {**spec.content, "name": spec.name}}

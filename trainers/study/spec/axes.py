@@ -1,4 +1,4 @@
-"""The axes of a grid: what they are called, and how what a specification says of them is read."""
+"""The axes of a grid: their names, and how their values are read from a specification."""
 
 from __future__ import annotations
 
@@ -46,29 +46,29 @@ class Choice:
 
 @dataclass(frozen=True)
 class Wanted:
-    """How many connections: ``"degrees"`` or ``"densities"``, one for all layer pairs or one for each."""
+    """How many edges: ``"degrees"`` or ``"densities"``, one for all layers or one for each."""
 
     kind: str
     values: tuple[float, ...] | float
 
     def each(self, pairs: int) -> tuple[float, ...]:
-        """One value for each layer pair."""
+        """One value for each layer."""
         return self.values if isinstance(self.values, tuple) else (self.values,) * pairs
 
     def degrees(self, construction: str, sizes: tuple[int, ...]) -> tuple[float, ...]:
-        """The degrees that a construction is asked for in an architecture.
+        """The degrees to ask of a construction in an architecture.
 
         Raises
         ------
         SpecError
-            When there are more or fewer values than layer pairs.
+            When there are more or fewer values than layers.
         """
         pairs = len(sizes) - 1
         values = self.each(pairs)
         if len(values) != pairs:
             raise SpecFault(
-                f"architecture {list(sizes)} has {pairs} layer pairs, but {list(values)} names {len(values)}; put it "
-                f"into a [[grid]] of its own, or let architectures and {self.kind} walk together: "
+                f"architecture {list(sizes)} has {pairs} layers, but {list(values)} has {len(values)} values; put it "
+                f"into a [[grid]] of its own, or zip architectures and {self.kind}: "
                 f'zip = ["architectures", "{self.kind}"]'
             )
         if self.kind == "densities":
@@ -110,21 +110,21 @@ def read_settings(content: Any, path: Path) -> dict[str, tuple[Any, ...]]:
             values = expand(value)
             if not values:
                 raise SpecFault("must not be empty")
-            for one in values:
-                # a value that only another setting makes wrong is judged in its combinations
+            for option in values:
+                # whether it fits the other settings is checked for each combination
                 with suppress(UnsupportedSettingError):
-                    TrainingConfig(**{name: one})
+                    TrainingConfig(**{name: option})
             settings[name] = unique(values)
     return settings
 
 
 def in_plural(content: Mapping[str, Any], path: Path) -> dict[str, Any]:
-    """Keys in the plural; ``degree = 3`` says what ``degrees = 3`` says."""
+    """The content with all keys in the plural; ``degree = 3`` means ``degrees = 3``."""
     result: dict[str, Any] = {}
     for key, value in content.items():
         name = SINGULAR.get(key, key)
         if name in result:
-            raise SpecFault(f"says {name} twice", (*path, key))
+            raise SpecFault(f"{name} is given twice", (*path, key))
         result[name] = value
     return result
 
@@ -188,7 +188,7 @@ def _wanted(kind: str, value: Any) -> list[Wanted]:
     for entry in expand(value):
         numbers = list(entry) if isinstance(entry, (list, tuple)) else [entry]
         if not numbers or not all(type(n) in (int, float) and math.isfinite(n) for n in numbers):
-            raise SpecFault(f"must hold finite numbers, or lists with one for each layer pair, but got {entry!r}")
+            raise SpecFault(f"must hold finite numbers, or lists with one number per layer, but got {entry!r}")
         if kind == "densities" and not all(0 < share <= 1 for share in numbers):
             raise SpecFault(f"must be in (0, 1], but got {entry!r}")
         result.append(Wanted(kind, tuple(numbers) if isinstance(entry, (list, tuple)) else entry))

@@ -1,4 +1,4 @@
-"""`Exclusion`: combinations that a study leaves out."""
+"""`Exclusion`: a rule that leaves combinations out of a study."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _DEFAULTS = TrainingConfig().to_record()
 
 
 class Exclusion:
-    """Points that are left out: those that agree with every key of an ``[[exclude]]``.
+    """Leaves out the points that agree with every key of an ``[[exclude]]``.
 
     Parameters
     ----------
     content
-        Axis or training setting → one value or several, any of which agrees.
+        Axis or training setting → one value, or several of which any may agree.
     path
-        Where it stands.
+        Its place in the specification.
     """
 
     def __init__(self, content: Any, path: Path) -> None:

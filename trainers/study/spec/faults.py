@@ -1,4 +1,4 @@
-"""Errors of a study's specification that know which key they are about, and the line it stands on."""
+"""Errors of a specification that name the key and the line they are about."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ class SpecFault(SpecError):
 
     Parameters
     ----------
-    words
-        What is wrong and what is allowed.
+    message
+        What was given and what is allowed.
     path
-        The key it is about.
+        The key that the fault is about.
     """
 
-    def __init__(self, words: str, path: Path = ()) -> None:
-        super().__init__(words)
-        self.words = words
+    def __init__(self, message: str, path: Path = ()) -> None:
+        super().__init__(message)
+        self.message = message
         self.path = path
 
     def __str__(self) -> str:
-        return f"{where(self.path)}: {self.words}" if self.path else self.words
+        return f"{where(self.path)}: {self.message}" if self.path else self.message
 
 
 def where(path: Path) -> str:
-    """A path in TOML's words.
+    """A path as TOML writes it.
 
     Examples
     --------
@@ -58,27 +58,27 @@ def where(path: Path) -> str:
 
 @contextmanager
 def at(path: Path) -> Iterator[None]:
-    """Whatever is refused inside is a fault of the key ``path``."""
+    """Any error raised inside the block becomes a fault of the key ``path``."""
     try:
         yield
     except SpecFault as fault:
-        raise fault if fault.path else SpecFault(fault.words, path) from fault
+        raise fault if fault.path else SpecFault(fault.message, path) from fault
     except TopographError as error:
         raise SpecFault(str(error), path) from error
 
 
 def check_keys(content: Mapping[str, Any], known: Iterable[str], path: Path = (), kind: str = "key") -> None:
-    """Refuse keys that mean nothing, with the nearest that does."""
+    """Refuse unknown keys, and name the nearest known one."""
     for key in content:
         if key not in known:
             raise SpecFault(str(UnknownNameError.among(kind, key, known)), (*path, key))
 
 
 def find_line(text: str, path: Path, aliases: Mapping[str, str] | None = None) -> int | None:
-    r"""The line of a TOML text, from 1, on which a key stands; that of the nearest table around it otherwise.
+    r"""The line of a TOML text, from 1, on which a key stands, or else that of the nearest enclosing table.
 
-    Python's TOML reader keeps no positions, and a second reader would be a second opinion on what the file says; this
-    looks for lines that begin a table or a value, and nothing else. ``aliases`` are other names of a key.
+    Python's TOML reader keeps no positions, and a second parser might disagree with it. This only looks for lines that
+    begin a table or a value. ``aliases`` are other names of a key.
 
     Examples
     --------
@@ -95,7 +95,7 @@ def find_line(text: str, path: Path, aliases: Mapping[str, str] | None = None) -
 
 
 def _without_zero(path: Path) -> Path:
-    """[grid] is the first [[grid]]."""
+    """[grid] is the same as the first [[grid]]."""
     return tuple(key for key in path if key != 0)
 
 

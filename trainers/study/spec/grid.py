@@ -1,4 +1,4 @@
-"""`Grid`: one cross of lists, with lists that walk together."""
+"""`Grid`: all combinations of some lists, some of which may be zipped."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ from trainers.study.spec.variants import PLAIN
 
 @dataclass(frozen=True)
 class Point:
-    """A place in the grid: all that determines a run but its two seeds, which are listed.
+    """A point of the grid: all that determines a run except its two seeds, which are listed.
 
     Parameters
     ----------
     recipe
-        With the seed 0.
+        Recipe of the topology, with the seed 0.
     dataset, trainer
-        Names.
+        Their names.
     config
-        With the seed 0.
+        Settings of the training, with the seed 0.
     seeds
-        Pairs of a topology's and a training's seed.
+        Pairs of a topology seed and a training seed.
     """
 
     recipe: Recipe
@@ -53,16 +53,16 @@ class Point:
 
 @dataclass(frozen=True)
 class Grid:
-    """Every combination of what is listed.
+    """Every combination of the listed values.
 
     Parameters
     ----------
     axes
-        Name → values: the axes of a grid, and training settings.
+        Name of an axis or a training setting → its values.
     zipped
-        Axes that walk together, first value with first value.
+        Names of axes that are zipped: the first values together, then the second ones, …
     path
-        Where it stands in the specification.
+        Its place in the specification.
     """
 
     axes: Mapping[str, tuple[Any, ...]]
@@ -71,7 +71,7 @@ class Grid:
 
     @classmethod
     def read(cls, content: Any, training: Mapping[str, Any], path: Path) -> Grid:
-        """Read a ``[grid]`` with the settings of ``[training]`` that it does not change.
+        """Read a ``[grid]``; settings that it does not have come from ``[training]``.
 
         Raises
         ------
@@ -96,7 +96,7 @@ class Grid:
         return cls(axes, _zips(content.get("zip", []), axes, (*path, "zip")), path)
 
     def points(self, excluded: Callable[[Mapping[str, Any]], bool]) -> Iterator[Point]:
-        """Every combination that is not excluded, checked."""
+        """Every combination that is not excluded, after checking it."""
         wanted = [axis for axis in ("degrees", "densities") if axis in self.axes]
         for axis in wanted or [""]:
             left_out = {"degrees", "densities"} - {axis}
@@ -141,7 +141,7 @@ class Grid:
         return Point(recipe, choice["datasets"], choice["trainers"], config, unique(seeds))
 
     def _degrees(self, construction: str, sizes: tuple[int, ...], wanted: Wanted) -> tuple[float, ...]:
-        """The degrees that are wanted, if they fit."""
+        """The degrees asked for, if they fit."""
         key = (*self.path, wanted.kind)
         with at(key):
             degrees = wanted.degrees(construction, sizes)
@@ -167,17 +167,17 @@ def _zips(value: Any, axes: Mapping[str, tuple[Any, ...]], path: Path) -> tuple[
     result = []
     for group in groups:
         if not isinstance(group, list) or len(group) < 2:
-            raise SpecFault('names two axes or more that walk together, such as ["architectures", "degrees"]', path)
+            raise SpecFault('must name at least two axes to zip, such as ["architectures", "degrees"]', path)
         names = tuple(SINGULAR.get(str(name), str(name)) for name in group)
         for name in names:
             if name not in axes:
                 raise SpecFault(str(UnknownNameError.among("axis of this grid", name, axes)), path)
             if name in seen:
-                raise SpecFault(f"{name} can walk with one group only", path)
+                raise SpecFault(f"{name} is in two groups; an axis can be zipped with one group only", path)
             seen.add(name)
         lengths = {name: len(axes[name]) for name in names}
         if len(set(lengths.values())) > 1:
             shown = ", ".join(f"{name} has {length}" for name, length in lengths.items())
-            raise SpecFault(f"what walks together must be equally long, but {shown} different values", path)
+            raise SpecFault(f"zipped axes must have the same length, but {shown} different values", path)
         result.append(names)
     return tuple(result)

@@ -1,4 +1,4 @@
-"""`Recipe`: how to make one topology, small enough to send anywhere."""
+"""`Recipe`: a description of one topology that is small enough to send anywhere."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ Options = tuple[tuple[str, Any], ...]
 
 @dataclass(frozen=True)
 class Recipe:
-    """How to make one topology: always the same one.
+    """A description from which the same topology is made every time.
 
     Parameters
     ----------
     construction
-        Name of the construction of every layer pair.
+        Name of the construction of every layer.
     sizes
-        Numbers of neurons.
+        Numbers of neurons of each group.
     degrees
-        One for each layer pair; None for ``dense``.
+        Degree of the inputs of each layer; None for ``dense``.
     seed
-        Of the topology.
+        Seed of the topology.
     variant
-        What is done to it then.
+        Change of the finished topology.
     options
-        Of the construction: names and values, in order of their names.
+        Options of the construction: names and values, in order of their names.
 
     Examples
     --------
@@ -54,7 +54,7 @@ class Recipe:
 
     @property
     def label(self) -> str:
-        """The construction with its options, as tables call it."""
+        """The construction with its options, as it is named in tables."""
         options = ", ".join(f"{name}={value}" for name, value in self.options)
         return f"{self.construction}({options})" if options else self.construction
 
@@ -65,12 +65,12 @@ class Recipe:
 
     @property
     def degree_label(self) -> str:
-        """The degrees asked for, one a layer pair, such as ``"30-10"``."""
+        """The degrees asked for, one per layer, such as ``"30-10"``."""
         return "-".join(f"{degree:g}" for degree in self.degrees or self.sizes[1:])
 
     @property
     def expected_edges(self) -> int:
-        """Connections that are to be expected, without making the topology."""
+        """Expected number of edges, without making the topology."""
         degrees = self.degrees or self.sizes[1:]
         return round(sum(n * degree for n, degree in zip(self.sizes, degrees, strict=False)))
 

@@ -1,4 +1,4 @@
-"""`StudySpec`: what a study asks for, read from TOML and checked whole before any work."""
+"""`StudySpec`: the specification of a study, read from TOML and checked whole before any work."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ DEFAULT_METRICS = ("sizes", "degrees", "structure", "spectral", "ramanujan")
 
 @dataclass(frozen=True)
 class StudySpec:
-    """Grids of runs: of each, every combination of what it lists, but those that are excluded.
+    """Grids of runs: every combination of what each grid lists, except those that are excluded.
 
     A specification has a table ``[grid]``, or several ``[[grid]]`` whose runs are taken together:
 
@@ -33,13 +33,13 @@ class StudySpec:
     ``datasets``, ``trainers``           names
     ``architectures``                    numbers of neurons, such as ``[[784, 300, 10], [784, 100, 10]]``
     ``constructions``                    names, or ``{ name = "watts_strogatz", beta = [0.1, 0.5] }`` with options;
-                                         ``dense`` has no degree and is taken once an architecture
+                                         ``dense`` has no degree and is taken once per architecture
     ``variants``                         see `trainers.study.spec.variants.Variant`; ``dense`` is taken plain only
-    ``degrees``                          outputs of each input: one number for all layer pairs, or a list with one each
-    ``densities``                        instead or besides: the share of connections, likewise
-    ``topology_seeds, training_seeds``   topologies drawn for each point of the grid, and trainings of each
+    ``degrees``                          outputs of each input: one number for all layers, or a list with one per layer
+    ``densities``                        instead or in addition: the share of edges, likewise
+    ``topology_seeds, training_seeds``   at each point: one topology per seed, and one training of each per seed
     ``training``                         settings of this grid only
-    ``zip``                              axes that walk together instead of being crossed
+    ``zip``                              axes that are zipped instead of crossed
     ===================================  =====================================================================
 
     Beside it, ``[training]`` holds settings for all grids (`trainers.TrainingConfig`), and each ``[[exclude]]`` leaves
@@ -49,15 +49,15 @@ class StudySpec:
     Parameters
     ----------
     name
-        What the study is called.
+        Name of the study.
     question
-        What it is to find out, for the report.
+        Question that it is to answer, for the report.
     metrics
-        Metrics or groups measured of every topology.
+        Names of metrics or groups, measured for every topology.
     grids, exclusions
-        What is combined, and what is left out.
+        Combinations that are taken, and those that are left out.
     content
-        The specification as it was given.
+        The specification as a dictionary.
 
     Examples
     --------
@@ -90,7 +90,8 @@ class StudySpec:
         Raises
         ------
         SpecError
-            When it is missing, no TOML, or asks for what does not exist; the message names file, line, key and remedy.
+            When the file is missing or not TOML, or asks for what does not exist; the message names file, line, key and
+            remedy.
         """
         source = Path(path)
         try:
@@ -151,15 +152,15 @@ class StudySpec:
 
     @cached_property
     def points(self) -> tuple[Point, ...]:
-        """Every place in the grids; where grids overlap, their places can have seeds in common."""
+        """Every point of the grids; where grids overlap, points can have seeds in common."""
 
         def excluded(choice: Mapping[str, Any]) -> bool:
-            return sum(exclusion(choice) for exclusion in self.exclusions) > 0  # each is asked, and counts its hits
+            return sum(exclusion(choice) for exclusion in self.exclusions) > 0  # each one counts its hits
 
         return unique(point for grid in self.grids for point in grid.points(excluded))
 
     def recipes(self) -> list[Recipe]:
-        """Every topology of the grids, each once."""
+        """Recipes of the topologies of all grids, each once."""
         return list(
             dict.fromkeys(
                 replace(point.recipe, seed=seed) for point in self.points for seed in unique(s for s, _ in point.seeds)

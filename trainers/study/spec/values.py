@@ -1,4 +1,4 @@
-"""What can stand where a study's grid has values: one, a list, or a range."""
+"""Values of a grid: one, a list, or a range."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def is_range(value: Any) -> bool:
 
 
 def expand(value: Any) -> list[Any]:
-    """A value, a list, or a range, as a list; ranges may stand in a list among values.
+    """A value, a list or a range as a list; a list may hold ranges among its values.
 
     ================================================  =====================================
     ``{ from = 0, to = 9 }``                          0, 1, …, 9
@@ -43,11 +43,11 @@ def expand(value: Any) -> list[Any]:
 
 
 def unique(values: Iterable[Any]) -> tuple[Any, ...]:
-    """The values, each once, in order."""
+    """The distinct values, in order."""
     try:
         return tuple(dict.fromkeys(values))
     except TypeError:
-        raise SpecFault("must be one value, a list or a range: lists and tables cannot stand within it") from None
+        raise SpecFault("must be one value, a list or a range; it cannot hold lists or tables") from None
 
 
 def _range(entry: Mapping[str, Any]) -> list[float]:
@@ -60,7 +60,7 @@ def _range(entry: Mapping[str, Any]) -> list[float]:
         )
     first, last = check_real("from", entry["from"]), check_real("to", entry["to"])
     if last < first:
-        raise SpecFault(f"a range goes upwards, but got {dict(entry)!r}")
+        raise SpecFault(f"a range goes upwards: from must not exceed to, but got {dict(entry)!r}")
     if "factor" in entry:
         factor = check_real("factor", entry["factor"], low=1, include_low=False)
         first = check_real("from", first, low=0, include_low=False)
@@ -84,6 +84,6 @@ def _range(entry: Mapping[str, Any]) -> list[float]:
 
 
 def _tidy(value: float) -> float:
-    """0.1 + 0.2 is meant to be 0.3, and 3.0 to be 3."""
+    """Round away floating-point noise: 0.1 + 0.2 becomes 0.3, and 3.0 becomes 3."""
     rounded = float(f"{value:.12g}")
     return int(rounded) if rounded.is_integer() else rounded

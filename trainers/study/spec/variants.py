@@ -1,4 +1,4 @@
-"""`Variant`: what is done to a topology after it is built, so that one thing changes and everything else stays."""
+"""`Variant`: a change of a finished topology that leaves everything else as it was."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from topograph.graph import BipartiteGraph
 from topograph.topology import Topology
 
 _KINDS = ("plain", "null", "relabelled")
-_METRICS = ("algebraic_connectivity", "normalized_gap", "ramanujan_ratio")
 
 
 @dataclass(frozen=True)
@@ -23,9 +22,9 @@ class Variant:
 
     ================  =============================================================================================
     ``"plain"``       as it was built
-    ``"null"``        every degree kept, connections otherwise at random (`topograph.design.rewire`)
+    ``"null"``        every degree kept, edges otherwise at random (`topograph.design.rewire`)
     ``"relabelled"``  the same graph, its inputs renumbered at random: same spectrum, another alignment with the data
-    ``"rewired"``     every degree kept, a metric of each sparse layer pair brought to ``target``
+    ``"rewired"``     every degree kept, a metric of each sparse layer brought to ``target``
     ================  =============================================================================================
 
     Parameters
@@ -35,9 +34,9 @@ class Variant:
     target
         For ``"rewired"``: ``"max"``, ``"min"``, or a value.
     metric
-        For ``"rewired"``: what is aimed at.
+        For ``"rewired"``: name of the metric.
     steps
-        For ``"rewired"``: graphs tried at most.
+        For ``"rewired"``: largest number of graphs tried.
 
     Examples
     --------
@@ -72,9 +71,10 @@ class Variant:
         number = isinstance(target, (int, float)) and not isinstance(target, bool)
         if target not in ("max", "min") and not (number and target >= 0):
             raise SpecError(f"rewire must be 'max', 'min' or a value of the metric, but got {target!r}")
-        if metric not in _METRICS:
-            raise SpecError(str(UnknownNameError.among("metric to aim at", metric, _METRICS)))
+        from topograph.design.quantities import get_quantity
+
         try:
+            get_quantity(metric)
             steps = check_integer("steps", entry.get("steps", cls.steps), low=1)
         except TopographError as error:
             raise SpecError(str(error)) from error
@@ -82,7 +82,7 @@ class Variant:
 
     @property
     def name(self) -> str:
-        """What it is called in tables."""
+        """Name in tables."""
         return f"{self.target} {self.metric}" if self.kind == "rewired" else self.kind
 
     @property
@@ -91,10 +91,10 @@ class Variant:
         return self.kind != "plain"
 
     def apply(self, topology: Topology, seed: int) -> Topology:
-        """The topology, changed; dense layer pairs stay, since nothing in them can."""
+        """The changed topology; dense layers stay as they are, since no edge can move in them."""
         if self.kind == "plain":
             return topology
-        # a stream of its own: the construction has drawn from the seed itself
+        # a separate stream: the construction has drawn from the seed itself
         generators = np.random.default_rng([seed, 1]).spawn(len(topology))
         if self.kind == "relabelled":
             from topograph.design import relabel

@@ -26,7 +26,7 @@ CREATE TABLE recipes (
     unmeasured TEXT
 );
 
--- on what, with what and how networks are trained
+-- data set, trainer and settings of trainings
 CREATE TABLE conditions (
     condition INTEGER PRIMARY KEY,
     dataset TEXT NOT NULL,
@@ -62,7 +62,7 @@ CREATE INDEX pending_runs ON runs (cost DESC, recipe, condition) WHERE status = 
 CREATE INDEX failed_runs ON runs (run) WHERE status = 'failed';
 CREATE INDEX finished_runs ON runs (finished);
 
--- what few questions need: the whole record with its learning curves, and the weights where they are kept
+-- large and seldom read: the whole record with its learning curves, and the weights where they are kept
 CREATE TABLE records (run INTEGER PRIMARY KEY, record TEXT NOT NULL, weights BLOB);
 
 -- derived from topologies, so that it can be thrown away and made again: for each topology and each list of

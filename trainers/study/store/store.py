@@ -1,4 +1,4 @@
-"""`Store`: the results of a study in one SQLite file, with one writer, where every finished run is safe."""
+"""`Store`: the results of a study in one SQLite file, with one writer and any number of readers."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ _STATISTICS = ("min", "max", "mean", "std")
 
 @dataclass(frozen=True)
 class Store:
-    """A study's store. Any number of processes may read it while one writes.
+    """The store of a study. Any number of processes may read it while one writes.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ class Store:
         Raises
         ------
         StoreError
-            When another process is writing, the file is not a store of this version, or the disk is full. What was
+            When another process is writing, the file is not a store of this version, or the disk is full. Everything
             written before stays.
         """
         _refuse_folder(self.path)
@@ -117,9 +117,9 @@ class Store:
         return {status: found.get(status, 0) for status in STATUSES}
 
     def runs(self, status: str | None = None, columns: Iterable[str] | None = None) -> pd.DataFrame:
-        """Planned runs, all or those of one status, one row each, in the order of the plan.
+        """One row per planned run, all or those of one status, in the order of the plan.
 
-        Columns, all or those that are named: the run's id, its topology's (missing before it was first made), the place
+        Columns, all or the named ones: the run's id, its topology's (missing before it was first made), the place
         in the grid, the training settings as JSON, the status, and the results.
         """
         order = ("run_id", "topology_id", "dataset", "trainer", *_DESIGN[1:], "settings", *_RESULTS)
@@ -142,12 +142,12 @@ class Store:
         found: dict[str, Any] = {name: runs[name] for name in own}
         for table, key in ((recipes, "recipe"), (conditions, "condition")):
             positions = pd.Index(table[key]).get_indexer(runs[key]) if len(runs[key]) else np.empty(0, dtype=int)
-            # a column of text is made for the few rows of the small table, and then only pointed to
+            # text exists once per row of the small table; the column only points to it
             found |= {name: pd.Series(table[name]).array.take(positions) for name in table if name in chosen}
         return pd.DataFrame({name: found[name] for name in chosen})
 
     def weight_statistics(self) -> pd.DataFrame:
-        """Smallest, largest, mean and standard deviation of each layer's trained weights: one row a finished run.
+        """Smallest, largest, mean and standard deviation of each layer's trained weights: one row per finished run.
 
         Columns ``l1_weight_min``, …, in the order of ``runs("done")``.
         """
@@ -172,7 +172,7 @@ class Store:
                 yield run_id, json.loads(record)
 
     def overview(self) -> pd.DataFrame:
-        """Where the study stands: one row for each construction, variant, architecture and degrees."""
+        """Progress of the study: one row per construction, variant, architecture and degrees."""
         query = """
             SELECT construction, variant, architecture, degrees, SUM(status = 'done') AS done,
                    SUM(status = 'pending') AS pending, SUM(status = 'failed') AS failed,
@@ -183,13 +183,13 @@ class Store:
             return pd.read_sql_query(query, connection)
 
     def failures(self) -> list[tuple[str, int]]:
-        """The reasons of failed runs, and how many have each; the most frequent first."""
+        """The reasons of failed runs with their counts, the most frequent first."""
         query = "SELECT reason, COUNT(*) FROM runs WHERE status = 'failed' GROUP BY reason ORDER BY 2 DESC, 1"
         with self._connection() as connection:
             return connection.execute(query).fetchall()
 
     def unmeasured(self) -> list[tuple[str, int]]:
-        """Why topologies could not be measured, and how many; ``topograph study measure`` tries again."""
+        """Reasons why topologies could not be measured, with their counts; ``topograph study measure`` tries again."""
         with self._connection() as connection:
             rows = connection.execute(
                 "SELECT unmeasured, COUNT(DISTINCT topology_id) FROM recipes WHERE unmeasured IS NOT NULL "
@@ -198,7 +198,7 @@ class Store:
             return [(str(reason), int(count)) for reason, count in rows]
 
     def pace(self, last: int = 200) -> tuple[float, float]:
-        """Networks an hour over the last so many, and hours left at that pace; NaN where it cannot be told."""
+        """Networks per hour over the ``last`` finished runs, and hours left at that pace; NaN where it is unknown."""
         with self._connection() as connection:
             recent = connection.execute(
                 "SELECT finished, cost FROM runs WHERE status = 'done' AND finished IS NOT NULL "
@@ -219,19 +219,19 @@ class Store:
         Raises
         ------
         UnknownNameError, StoreError
-            When there is no such run, or its recipe makes other connections in this version.
+            When there is no such run, or its recipe gives other edges in this version.
         """
         recipe, known = self._one(run_id, "record, topology_id", "runs JOIN recipes USING (recipe)")
         topology = Recipe.from_record(json.loads(recipe)).build()
         if known and topology.content_hash[:20] != known:
             raise StoreError(
-                f"{self.path}: the recipe of run {run_id} makes other connections than when it was trained "
+                f"{self.path}: the recipe of run {run_id} gives other edges than when it was trained "
                 f"({topology.content_hash[:20]}, not {known}): use the topograph that made the store"
             )
         return topology
 
     def weights(self, run_id: str) -> tuple[tuple[Any, ...], tuple[npt.NDArray[np.floating[Any]], ...]]:
-        """The trained weights of a run, one sparse array a layer pair, and its biases.
+        """The trained weights of a run, one sparse array per layer, and its biases.
 
         Raises
         ------
@@ -280,16 +280,16 @@ class Store:
             )
         columns = ["topology_id", "layer", "metric", "value", "residual", "reason"]
         table = pd.concat(pieces, ignore_index=True) if pieces else pd.DataFrame(columns=columns)
-        # what was measured again later is what counts
+        # the latest measurement counts
         return table.drop_duplicates(columns[:3], keep="last", ignore_index=True)
 
     def metric_table(self) -> tuple[pd.DataFrame, dict[str, list[str]]]:
-        """Metrics of all topologies side by side, and why some are undefined.
+        """Metrics of all topologies side by side, with the reasons of undefined ones.
 
         Returns
         -------
         table
-            One row a topology, indexed by its id; columns such as ``l1_density`` and ``network_density``.
+            One row per topology, indexed by its id; columns such as ``l1_density`` and ``network_density``.
         reasons
             Column → the reasons given for undefined values.
         """
@@ -322,7 +322,7 @@ class Store:
                 yield names, list(ids), _matrix(values, names), _matrix(residuals, names), list(reasons)
 
     def meta(self) -> dict[str, Any]:
-        """What was said about the study when it was last run: its spec and versions."""
+        """Facts about the study from when it was last run, such as its spec and versions."""
         with self._connection() as connection:
             return {key: json.loads(value) for key, value in connection.execute("SELECT key, value FROM meta")}
 
@@ -365,7 +365,7 @@ def _refuse_folder(path: Path) -> None:
 
 
 def _table(connection: sqlite3.Connection, query: str) -> dict[str, npt.NDArray[Any]]:
-    """A query's columns as arrays, read in pieces so that millions of rows fit; text stays objects, numbers do not."""
+    """The columns of a query as arrays, read in pieces so that millions of rows fit; only text is kept as objects."""
     cursor = connection.execute(query)
     names = [column[0] for column in cursor.description]
     pieces: list[list[npt.NDArray[Any]]] = [[] for _ in names]

@@ -1,4 +1,4 @@
-"""`StoreWriter`: all that is ever written to a store."""
+"""`StoreWriter`: everything that is written to a store."""
 
 from __future__ import annotations
 
@@ -18,34 +18,34 @@ from trainers.study.spec import Recipe
 
 @dataclass(frozen=True)
 class FinishedJob:
-    """What is to be kept of a job.
+    """A job with its result, ready to be stored.
 
     Parameters
     ----------
     run, recipe
-        Their numbers in the store.
-    outcome
-        What came of it.
+        Numbers of the run and of its recipe in the store.
+    result
+        Result of the job.
     trained
         Whether it was a training, not only a measurement.
     attempts
-        How often it was tried for this.
+        Number of attempts that it took.
     """
 
     run: int
     recipe: int
-    outcome: JobResult
+    result: JobResult
     trained: bool = True
     attempts: int = 1
 
 
 class StoreWriter:
-    """The one writer of a store. Each method is one transaction: done whole, or not at all.
+    """The one writer of a store. Each method is one transaction.
 
     Parameters
     ----------
     connection
-        To a file that has the tables.
+        Connection to a file that has the tables.
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -55,12 +55,12 @@ class StoreWriter:
         self._conditions: dict[int, Condition] = {}
         self._profiles: dict[str, int] = {}
         self.topologies: dict[int, str] = {}
-        """Recipe → content of what it makes, as far as known."""
+        """Recipe → content hash of its topology, as far as known."""
 
     # ------------------------------------------------------------------ planning
 
     def plan(self, runs: Iterable[Run], meta: dict[str, Any]) -> int:
-        """Enter runs that are not yet known as pending, and say what the study is; returns how many were asked for."""
+        """Enter unknown runs as pending, and store facts about the study; returns the number of runs given."""
         recipes: dict[str, int] = {}
         conditions: dict[Condition, int] = {}
         asked = 0
@@ -96,7 +96,7 @@ class StoreWriter:
         )
 
     def meta(self, key: str, default: Any = None) -> Any:
-        """What is kept about the study."""
+        """A stored fact about the study."""
         row = self._connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
         return json.loads(row[0]) if row else default
 
@@ -129,29 +129,39 @@ class StoreWriter:
         )
 
     def retry(self, among: set[int] | None = None) -> int:
-        """Make failed runs pending again, all or those among some; returns how many."""
+        """Make failed runs pending again, all or those among some; returns their number."""
         with self._connection as connection:
             failed = [run for (run,) in connection.execute("SELECT run FROM runs WHERE status = 'failed'")]
             chosen = [(run,) for run in failed if among is None or run in among]
             connection.executemany("UPDATE runs SET status = 'pending' WHERE run = ?", chosen)
         return len(chosen)
 
-    # ------------------------------------------------------------------ what is to be done
+    # ------------------------------------------------------------------ open work
 
-    def n_runs(self) -> int:
-        """Number of known runs."""
-        return int(self._connection.execute("SELECT COUNT(*) FROM runs").fetchone()[0])
+    def n_runs(self, status: str | None = None) -> int:
+        """Number of known runs, all or those of one status."""
+        if status is None:
+            return int(self._connection.execute("SELECT COUNT(*) FROM runs").fetchone()[0])
+        return int(self._connection.execute("SELECT COUNT(*) FROM runs WHERE status = ?", (status,)).fetchone()[0])
+
+    def done(self) -> set[int]:
+        """Numbers of the runs that are done."""
+        return {run for (run,) in self._connection.execute("SELECT run FROM runs WHERE status = 'done'")}
 
     def runs_of(self, run_ids: Iterable[str]) -> set[int]:
         """The numbers of some runs."""
         known = dict(self._connection.execute("SELECT run_id, run FROM runs"))
         return {known[run_id] for run_id in run_ids}
 
-    def pending(self) -> list[tuple[int, float]]:
-        """Runs to be trained and what each costs, the longest first; those of one recipe and condition together."""
-        return self._connection.execute(
+    def pending(self, among: set[int] | None = None) -> list[tuple[int, float]]:
+        """Runs to be trained, all or those among some, each with its cost.
+
+        The longest come first, and those of one recipe and condition together.
+        """
+        rows = self._connection.execute(
             "SELECT run, cost FROM runs WHERE status = 'pending' ORDER BY cost DESC, recipe, condition, run"
         ).fetchall()
+        return rows if among is None else [(run, cost) for run, cost in rows if run in among]
 
     def best_accuracy(self) -> float:
         """The best test accuracy so far; NaN when there is none."""
@@ -192,7 +202,7 @@ class StoreWriter:
         return self._conditions[condition]
 
     def measured(self) -> dict[int, frozenset[str]]:
-        """Recipe → names of the metrics that are known of what it makes; of every recipe."""
+        """Every recipe → names of the metrics that are known for its topology."""
         names = {
             profile: frozenset(metric for _, metric in json.loads(text))
             for profile, text in self._connection.execute("SELECT profile, names FROM profiles")
@@ -211,33 +221,32 @@ class StoreWriter:
         rows = self._connection.execute("SELECT recipe FROM recipes WHERE unmeasured IS NOT NULL")
         return {recipe for (recipe,) in rows}
 
-    # ------------------------------------------------------------------ what was done
+    # ------------------------------------------------------------------ results
 
-    def save(self, results: Iterable[FinishedJob]) -> None:
-        """Keep what came of some jobs, all in one transaction."""
+    def save(self, jobs: Iterable[FinishedJob]) -> None:
+        """Store the results of some jobs in one transaction."""
         with self._connection:
-            for result in results:
-                outcome = result.outcome
-                self._keep_topology(result.recipe, outcome)
-                if outcome.record is not None:
-                    self._finish(result, outcome.record)
-                elif result.trained:
-                    self._fail(result)
+            for job in jobs:
+                self._save_topology(job.recipe, job.result)
+                if job.result.record is not None:
+                    self._finish(job, job.result.record)
+                elif job.trained:
+                    self._fail(job)
 
-    def _keep_topology(self, recipe: int, outcome: JobResult) -> None:
-        if outcome.topology_id and recipe not in self.topologies:
+    def _save_topology(self, recipe: int, result: JobResult) -> None:
+        if result.topology_id and recipe not in self.topologies:
             self._connection.execute(
-                "UPDATE recipes SET topology_id = ? WHERE recipe = ?", (outcome.topology_id, recipe)
+                "UPDATE recipes SET topology_id = ? WHERE recipe = ?", (result.topology_id, recipe)
             )
-            self.topologies[recipe] = outcome.topology_id
-        if outcome.profile is not None:
-            self._keep_profile(outcome.topology_id, outcome.profile)
-        if outcome.profile is not None or outcome.unmeasured:
+            self.topologies[recipe] = result.topology_id
+        if result.profile is not None:
+            self._save_profile(result.topology_id, result.profile)
+        if result.profile is not None or result.unmeasured:
             self._connection.execute(
-                "UPDATE recipes SET unmeasured = ? WHERE recipe = ?", (outcome.unmeasured or None, recipe)
+                "UPDATE recipes SET unmeasured = ? WHERE recipe = ?", (result.unmeasured or None, recipe)
             )
 
-    def _keep_profile(self, topology_id: str, profile: Profile) -> None:
+    def _save_profile(self, topology_id: str, profile: Profile) -> None:
         names = json.dumps(profile.names)
         if names not in self._profiles:
             self._connection.execute("INSERT INTO profiles (names) VALUES (?) ON CONFLICT DO NOTHING", (names,))
@@ -256,44 +265,44 @@ class StoreWriter:
             ),
         )
 
-    def _finish(self, result: FinishedJob, record: dict[str, Any]) -> None:
-        outcome = result.outcome
+    def _finish(self, job: FinishedJob, record: dict[str, Any]) -> None:
+        result = job.result
         self._connection.execute(
             "UPDATE runs SET status = 'done', attempts = attempts + ?, test_accuracy = ?, train_accuracy = ?, "
             "balanced_accuracy = ?, correct = ?, total = ?, seconds = ?, worker_seconds = ?, weight_stats = ?, "
             "machine = ?, finished = ?, reason = NULL, traceback = NULL WHERE run = ?",
             (
-                result.attempts,
+                job.attempts,
                 record["test_accuracy"],
                 record["train_accuracy"],
                 record["balanced_accuracy"],
                 record["correct"],
                 record["total"],
                 record["seconds"],
-                outcome.seconds,
+                result.seconds,
                 _packed(value for layer in record["weight_stats"].values() for value in layer.values()),
-                outcome.machine,
+                result.machine,
                 time.time(),
-                result.run,
+                job.run,
             ),
         )
         self._connection.execute(
-            "INSERT OR REPLACE INTO records VALUES (?, ?, ?)", (result.run, json.dumps(record), outcome.weights)
+            "INSERT OR REPLACE INTO records VALUES (?, ?, ?)", (job.run, json.dumps(record), result.weights)
         )
 
-    def _fail(self, result: FinishedJob) -> None:
-        outcome = result.outcome
+    def _fail(self, job: FinishedJob) -> None:
+        result = job.result
         self._connection.execute(
             "UPDATE runs SET status = 'failed', attempts = attempts + ?, worker_seconds = ?, machine = ?, "
             "finished = ?, reason = ?, traceback = ? WHERE run = ?",
             (
-                result.attempts,
-                outcome.seconds,
-                outcome.machine,
+                job.attempts,
+                result.seconds,
+                result.machine,
                 time.time(),
-                outcome.reason,
-                outcome.traceback,
-                result.run,
+                result.reason,
+                result.traceback,
+                job.run,
             ),
         )
 

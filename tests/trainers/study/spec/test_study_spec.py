@@ -12,7 +12,7 @@ from trainers.study.spec.faults import find_line
 from trainers.study.spec.recipe import Recipe
 from trainers.study.spec.values import expand
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 
 
 def without(*keys):

@@ -65,7 +65,7 @@ def test_a_grid_with_variants():
         ({"rewire": "most"}, "'max', 'min' or a value"),
         ({"rewire": True}, "'max', 'min' or a value"),
         ({"rewire": -1}, "'max', 'min' or a value"),
-        ({"rewire": "max", "metric": "density"}, "metric to aim at"),
+        ({"rewire": "max", "metric": "density"}, "metric must be one of"),
         ({"rewire": "max", "steps": 0}, "steps"),
         ({"steps": 3}, "a variant is one of"),
         (3, "a variant is one of"),
@@ -77,7 +77,7 @@ def test_broken_variants_are_refused_in_words(entry, words):
 
 
 def test_the_shipped_experiment_is_whole():
-    spec = StudySpec.from_toml(Path(__file__).parents[3] / "studies" / "experiment.toml")
+    spec = StudySpec.from_toml(Path(__file__).parents[4] / "studies" / "experiment.toml")
     assert {recipe.variant.name for recipe in spec.recipes()} >= {
         "plain",
         "null",

@@ -38,8 +38,8 @@ class Trivial:
 
     def train(self, topology, dataset, config):
         return TrainingResult(
-            trainer="trivial", config=config, correct=1 + config.seed % 9, total=10, train_accuracy=0.5,
-            history={"loss": (1.0,) * config.epochs}, seconds=0.0, device="cpu", versions={},
+            trainer="trivial", config=config, correct=1 + config.seed % 9, total=len(dataset.y_test),
+            train_accuracy=0.5, history={"loss": (1.0,) * config.epochs}, seconds=0.0, device="cpu", versions={},
             weights=sparse_weights(topology, [np.ones(graph.n_edges, np.float32) for graph in topology]),
             biases=tuple(np.zeros(graph.n_right, np.float32) for graph in topology),
         )

@@ -20,7 +20,7 @@ from trainers.registry import get_trainer
 from trainers.study.engine import duration
 from trainers.study.engine.worker import profile
 from trainers.study.plan import Run, describe_data, plan_runs
-from trainers.study.runner import read_spec
+from trainers.study.runner import default_store, read_spec
 from trainers.study.spec import Recipe, StudySpec
 from trainers.study.store import open_store
 
@@ -94,7 +94,7 @@ def forecast_study(
     data = describe_data(spec)
     runs = list(plan_runs(spec, data))
     done: set[str] = set()
-    target = open_store(f"{spec.name}.sqlite" if store is None else store)
+    target = open_store(default_store(spec) if store is None else store)
     if Path(target.path).is_file():
         done = set(target.runs("done")["run_id"]) | set(target.runs("failed")["run_id"])
     pending = [run for run in runs if run.run_id not in done]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -14,6 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from topograph.errors import SpecError
 from topograph.metrics.registry import select_metrics
 from trainers.study.engine import Agenda, Execution, Progress, Tally, Workforce, drive
 from trainers.study.plan import DataFacts, check_architectures, describe_data, plan_id, plan_runs, study_meta
@@ -114,7 +116,7 @@ def run_study(
     started = time.perf_counter()
     execution = Execution(workers, executor, cluster, timeout, memory, keep_weights, together, progress)
     spec = read_spec(spec)
-    target = open_store(f"{spec.name}.sqlite" if store is None else store)
+    target = open_store(default_store(spec) if store is None else store)
     datasets = {point.dataset for point in spec.points}
     trainers = {point.trainer for point in spec.points}
     with execution.workforce(datasets, trainers) as workforce:
@@ -228,9 +230,24 @@ def read_spec(spec: str | os.PathLike[str] | Mapping[str, Any] | StudySpec) -> S
     return StudySpec.from_mapping(spec) if isinstance(spec, Mapping) else StudySpec.from_toml(spec)
 
 
+def default_store(spec: StudySpec) -> str:
+    """The file of a study's results in the current folder, called after the study.
+
+    Raises
+    ------
+    SpecError
+        When the name of the study cannot be that of a file in the current folder.
+    """
+    if not re.fullmatch(r"[^/\\\0-\x1f]{1,200}", spec.name) or spec.name.startswith("."):
+        raise SpecError(f"name: {spec.name!r} cannot be the name of a file here; rename the study, or give store=")
+    return f"{spec.name}.sqlite"
+
+
 def known_facts(store: Store, spec: StudySpec) -> dict[str, DataFacts]:
     """The facts of the data: those of named sets as the store has them, so that continuing a study reads no data."""
-    kept = {name: DataFacts(**facts) for name, facts in store.meta().get("data", {}).items()}
+    kept = {}
+    with suppress(TypeError, AttributeError):  # of another shape in a damaged store: then they are read again
+        kept = {name: DataFacts(**facts) for name, facts in store.meta().get("data", {}).items()}
     datasets = {point.dataset for point in spec.points}
     if datasets <= set(kept) and not any(name.endswith(".npz") for name in datasets):
         return {name: kept[name] for name in datasets}

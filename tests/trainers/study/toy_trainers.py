@@ -25,14 +25,14 @@ HANG, CRASH, HUNGRY, SEGFAULT, RAISE, NOTHING, NOISY, EXIT, UNWRITABLE, CTRL_C =
 def toy_result(topology, config, name="toy", seconds=0.0):
     """Numbers that depend on the connections, the settings and the seed, and on nothing else."""
     digest = int(topology.content_hash[:12], 16) + 7919 * config.seed + config.epochs
-    correct = digest % 1000
+    correct = digest % 361
     return TrainingResult(
         trainer=name,
         config=config,
         correct=correct,
-        total=1000,
+        total=360,
         train_accuracy=(digest % 997) / 997,
-        history={"loss": (1.0,), "train_accuracy": (0.5,), "test_accuracy": (correct / 1000,)},
+        history={"loss": (1.0,), "train_accuracy": (0.5,), "test_accuracy": (correct / 360,)},
         weights=sparse_weights(topology, [np.full(graph.n_edges, 0.5, np.float32) for graph in topology]),
         biases=tuple(np.zeros(graph.n_right, np.float32) for graph in topology),
         seconds=seconds,

@@ -45,7 +45,9 @@ def check_result(
         The message lists everything that is wrong.
     """
     if not isinstance(result, TrainingResult):
-        raise ConformanceError(f"the trainer {trainer!r} returned a {type(result).__name__}, not a TrainingResult")
+        raise ConformanceError(
+            f"the trainer {trainer!r} returned an object of type {type(result).__name__}, not a TrainingResult"
+        )
     weights = [_canonical(layer) for layer in result.weights]
     problems = [
         *_of_identity(result, config),
@@ -85,7 +87,7 @@ def _of_numbers(result: TrainingResult, dataset: Dataset, config: TrainingConfig
         yield f"seconds={_shown(seconds)}, but it must be finite and at least 0"
     for name in ("trainer", "device"):
         if not isinstance(getattr(result, name), str):
-            yield f"{name} is a {type(getattr(result, name)).__name__}, not a string"
+            yield f"{name} must be a string, but is of type {type(getattr(result, name)).__name__}"
 
 
 def _of_history(history: Any, config: TrainingConfig) -> Iterator[str]:

@@ -53,7 +53,7 @@ def drive(
                 results = _results(agenda, backend, future, under_way.pop(future))
                 jobs += [agenda.finish(ticket, result) for ticket, result in results]
         finally:  # when the workers are gone, too
-            writer.save(jobs)
+            jobs = writer.save(jobs)
         for job in jobs:
             if not job.trained:
                 continue

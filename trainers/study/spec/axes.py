@@ -17,7 +17,7 @@ from trainers.datasets import available_datasets
 from trainers.registry import available_trainers
 from trainers.study.spec.faults import Path, SpecFault, at, check_keys
 from trainers.study.spec.recipe import Options
-from trainers.study.spec.values import expand, unique
+from trainers.study.spec.values import MAX_VALUES, expand, unique
 from trainers.study.spec.variants import Variant
 
 SETTINGS = tuple(field.name for field in fields(TrainingConfig) if field.name != "seed")
@@ -172,6 +172,8 @@ def _constructions(value: Any) -> list[Choice]:
         known = get_construction(entry["name"]).options
         options = {key: expand(option) for key, option in entry.items() if key != "name"}
         check_keys(options, known, kind=f"option of {entry['name']}")
+        if math.prod(map(len, options.values())) > MAX_VALUES:
+            raise SpecFault(f"the options of {entry['name']} have more than {MAX_VALUES:,} combinations")
         found += [
             Choice(entry["name"], tuple(sorted(zip(options, chosen, strict=True))))
             for chosen in itertools.product(*options.values())
@@ -196,7 +198,7 @@ def _wanted(kind: str, value: Any) -> list[Wanted]:
 
 
 def _seeds(value: Any) -> list[int]:
-    return [check_integer("a seed", seed, low=0) for seed in expand(value)]
+    return [check_integer("a seed", seed, low=0, high=2**63 - 1) for seed in expand(value)]
 
 
 _READERS: dict[str, Callable[[Any], list[Any]]] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -95,6 +96,15 @@ class Grid:
         axes |= read_settings(training, ("training",)) | read_settings(own, (*path, "training"))
         return cls(axes, _zips(content.get("zip", []), axes, (*path, "zip")), path)
 
+    @property
+    def size(self) -> int:
+        """Number of combinations, before any is excluded."""
+        counted = [axis for axis in ("degrees", "densities") if axis in self.axes] or [""]
+        return sum(
+            math.prod(len(self.axes[group[0]]) for group in self._groups({"degrees", "densities"} - {axis}, seeds=True))
+            for axis in counted
+        )
+
     def points(self, excluded: Callable[[Mapping[str, Any]], bool]) -> Iterator[Point]:
         """Every combination that is not excluded, after checking it."""
         wanted = [axis for axis in ("degrees", "densities") if axis in self.axes]
@@ -105,13 +115,18 @@ class Grid:
                     yield point
 
     def _combinations(self, left_out: set[str]) -> Iterator[dict[str, Any]]:
-        groups = [group for group in self.zipped if not left_out & set(group)]
-        tied = set(itertools.chain.from_iterable(groups))
-        groups += [(axis,) for axis in self.axes if axis not in tied | left_out | set(SEEDS)]
+        groups = self._groups(left_out)
         columns = [list(zip(*(self.axes[axis] for axis in group), strict=True)) for group in groups]
         names = list(itertools.chain.from_iterable(groups))
         for values in itertools.product(*columns):
             yield dict(zip(names, itertools.chain.from_iterable(values), strict=True))
+
+    def _groups(self, left_out: set[str], seeds: bool = False) -> list[tuple[str, ...]]:
+        """Axes that vary together; those of seeds that vary alone only where they are asked for."""
+        groups = [group for group in self.zipped if not left_out & set(group)]
+        tied = set(itertools.chain.from_iterable(groups))
+        alone = set() if seeds else set(SEEDS)
+        return groups + [(axis,) for axis in self.axes if axis not in tied | left_out | alone]
 
     def _point(
         self, choice: dict[str, Any], wanted: Wanted | None, excluded: Callable[[Mapping[str, Any]], bool]

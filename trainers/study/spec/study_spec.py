@@ -13,6 +13,7 @@ from typing import Any
 from topograph.errors import SpecError
 from topograph.metrics.registry import select_metrics
 from trainers.study.spec.axes import SINGULAR
+from trainers.study.spec.content import check_content
 from trainers.study.spec.exclusion import Exclusion
 from trainers.study.spec.faults import SpecFault, at, check_keys, find_line
 from trainers.study.spec.grid import Grid, Point
@@ -20,6 +21,8 @@ from trainers.study.spec.recipe import Recipe
 from trainers.study.spec.values import expand, unique
 
 _KEYS = ("name", "question", "grid", "training", "exclude", "metrics")
+MAX_RUNS = 5_000_000
+"""Largest number of combinations of the grids of one study."""
 DEFAULT_METRICS = ("sizes", "degrees", "structure", "spectral", "ramanujan")
 
 
@@ -97,10 +100,14 @@ class StudySpec:
         try:
             text = source.read_text(encoding="utf-8")
             content = tomllib.loads(text)
-        except (OSError, UnicodeDecodeError) as error:
+        except (OSError, UnicodeDecodeError, MemoryError) as error:
             raise SpecError(f"{source}: cannot be read: {error}") from error
         except tomllib.TOMLDecodeError as error:
             raise SpecError(f"{source}: not valid TOML: {error}") from error
+        except RecursionError:
+            raise SpecError(f"{source}: lists or tables are nested too deeply") from None
+        except ValueError as error:  # such as a number of thousands of digits
+            raise SpecError(f"{source}: not a valid value: {error}") from error
         content.setdefault("name", source.stem)
         try:
             return cls.from_mapping(content)
@@ -117,11 +124,15 @@ class StudySpec:
         SpecError
             When a key is unknown or missing, or a value is not allowed.
         """
+        content = check_content(content)
         check_keys(content, _KEYS)
         given = content.get("grid")
         if given is None or given == []:
             raise SpecFault("a study needs a table [grid] that lists what to combine", ("grid",))
         tables = given if isinstance(given, list) else [given]
+        for key in ("name", "question"):
+            if not isinstance(content.get(key, ""), (str, int, float)):
+                raise SpecFault(f"must be a string, but got {content[key]!r}"[:200], (key,))
         training = content.get("training", {})
         if not isinstance(training, Mapping):
             raise SpecFault("must be a table of settings", ("training",))
@@ -143,6 +154,13 @@ class StudySpec:
             ),
             content=content,
         )
+        planned = sum(grid.size for grid in spec.grids)
+        if planned > MAX_RUNS:
+            raise SpecFault(
+                f"the grid has {planned:,} combinations, but a study has at most {MAX_RUNS:,}: make several studies; "
+                "they may share a store",
+                ("grid",),
+            )
         if not spec.points:
             raise SpecFault("every combination is excluded: nothing is left to run", ("exclude",))
         for exclusion in spec.exclusions:

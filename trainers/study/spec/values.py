@@ -9,6 +9,9 @@ from typing import Any
 from topograph.checks import check_choice, check_integer, check_real
 from trainers.study.spec.faults import SpecFault
 
+MAX_VALUES = 1_000_000
+"""Largest number of values of one list or range."""
+
 _RANGE_KEYS = {"from", "to", "step", "factor", "count", "scale"}
 
 
@@ -64,10 +67,12 @@ def _range(entry: Mapping[str, Any]) -> list[float]:
     if "factor" in entry:
         factor = check_real("factor", entry["factor"], low=1, include_low=False)
         first = check_real("from", first, low=0, include_low=False)
+        _check_length(math.log(last / first) / math.log(factor), entry)
         steps = math.floor(math.log(last / first) / math.log(factor) + 1e-9)
         values = [first * factor**i for i in range(steps + 1)]
     elif "count" in entry:
         count = check_integer("count", entry["count"], low=1)
+        _check_length(count, entry)
         shares = [i / (count - 1) for i in range(count)] if count > 1 else [0.0]
         if check_choice("scale", entry.get("scale", "linear"), ("linear", "log")) == "log":
             first = check_real("from", first, low=0, include_low=False)
@@ -77,10 +82,16 @@ def _range(entry: Mapping[str, Any]) -> list[float]:
     else:
         step = check_real("step", entry.get("step", 1), low=0, include_low=False)
         whole = [entry["from"], entry["to"], entry.get("step", 1)]
+        _check_length((last - first) / step, entry)
         if all(isinstance(number, int) for number in whole):  # seeds may have more digits than a float
             return list(range(whole[0], whole[1] + 1, whole[2]))
         values = [first + step * i for i in range(math.floor((last - first) / step + 1e-9) + 1)]
     return [_tidy(value) for value in values]
+
+
+def _check_length(length: float, entry: Mapping[str, Any]) -> None:
+    if length > MAX_VALUES:
+        raise SpecFault(f"a range has at most {MAX_VALUES:,} values, but {dict(entry)!r} has {length:,.0f}")
 
 
 def _tidy(value: float) -> float:

@@ -90,7 +90,6 @@ def prepare(connection: sqlite3.Connection, path: Path, create: bool) -> None:
     """
     application, version, tables = _marks(connection, path)
     if create and not tables and not application:
-        connection.execute("PRAGMA journal_mode = WAL")
         connection.executescript(
             f"BEGIN; {_TABLES} PRAGMA application_id = {_APPLICATION_ID}; "
             f"PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"

@@ -8,11 +8,10 @@ import os
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import filelock
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -22,7 +21,8 @@ from topograph.topology import Topology
 from trainers.config import TrainingConfig
 from trainers.result import sparse_weights
 from trainers.study.spec import Recipe
-from trainers.study.store.schema import is_empty, prepare
+from trainers.study.store.access import check_path, damage_said, read, readable, written
+from trainers.study.store.schema import is_empty
 from trainers.study.store.writer import StoreWriter
 
 STATUSES = ("pending", "done", "failed")
@@ -68,6 +68,11 @@ class Store:
     """
 
     path: Path
+    _file: Path = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "path", check_path(self.path))
+        object.__setattr__(self, "_file", self.path.absolute())  # a trainer may leave the folder
 
     @contextmanager
     def writer(self) -> Iterator[StoreWriter]:
@@ -79,20 +84,8 @@ class Store:
             When another process is writing, the file is not a store of this version, or the disk is full. Everything
             written before stays.
         """
-        _refuse_folder(self.path)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        lock = filelock.FileLock(f"{self.path}.lock", timeout=0)
-        try:
-            lock.acquire()
-        except filelock.Timeout:
-            raise StoreError(f"{self.path} is being written by another process; wait for it, or stop it") from None
-        except OSError as error:
-            raise StoreError(f"{self.path} cannot be written: {error}") from error
-        try:
-            with self._connection(create=True) as connection:
-                yield StoreWriter(connection)
-        finally:
-            lock.release()
+        with written(self._file) as connection:
+            yield StoreWriter(connection, self.path)
 
     def is_new(self) -> bool:
         """Whether there is no file yet, or only an empty one, left by a process that was killed at once.
@@ -102,17 +95,16 @@ class Store:
         StoreError
             When there is a file that is not a database.
         """
-        _refuse_folder(self.path)
-        if not self.path.is_file():
+        if not self._file.exists():
             return True
-        with self._opened() as connection:
+        with readable(self._file) as connection:
             return is_empty(connection, self.path)
 
     # ------------------------------------------------------------------ runs
 
     def counts(self) -> dict[str, int]:
         """Number of runs by status."""
-        with self._connection() as connection:
+        with read(self._file) as connection:
             found = dict(connection.execute("SELECT status, COUNT(*) FROM runs GROUP BY status"))
         return {status: found.get(status, 0) for status in STATUSES}
 
@@ -130,43 +122,45 @@ class Store:
         if status is not None and status not in STATUSES:
             raise UnknownNameError.among("status", status, STATUSES)
         which = "" if status is None else f" WHERE status = '{status}'"
-        with self._connection() as connection:
+        with read(self._file) as connection:
             recipes = _table(connection, f"SELECT recipe, {', '.join(_DESIGN)} FROM recipes")
             conditions = _table(connection, f"SELECT condition, {', '.join(_CONDITION)} FROM conditions")
             own = [name for name in ("run_id", *_RESULTS) if name in chosen]
             runs = _table(
                 connection, f"SELECT {', '.join([*own, 'recipe', 'condition'])} FROM runs{which} ORDER BY run"
             )
-        settings = {text: json.dumps(_all_settings(text)) for text in conditions["settings"]}
-        conditions["settings"] = np.array([settings[text] for text in conditions["settings"]], dtype=object)
-        found: dict[str, Any] = {name: runs[name] for name in own}
-        for table, key in ((recipes, "recipe"), (conditions, "condition")):
-            positions = pd.Index(table[key]).get_indexer(runs[key]) if len(runs[key]) else np.empty(0, dtype=int)
-            # text exists once per row of the small table; the column only points to it
-            found |= {name: pd.Series(table[name]).array.take(positions) for name in table if name in chosen}
-        return pd.DataFrame({name: found[name] for name in chosen})
+            settings = {text: json.dumps(_all_settings(text)) for text in conditions["settings"]}
+            conditions["settings"] = np.array([settings[text] for text in conditions["settings"]], dtype=object)
+            found: dict[str, Any] = {name: runs[name] for name in own}
+            for table, key in ((recipes, "recipe"), (conditions, "condition")):
+                positions = pd.Index(table[key]).get_indexer(runs[key]) if len(runs[key]) else np.empty(0, dtype=int)
+                # text exists once per row of the small table; the column only points to it
+                found |= {name: pd.Series(table[name]).array.take(positions) for name in table if name in chosen}
+            return pd.DataFrame({name: found[name] for name in chosen})
 
     def weight_statistics(self) -> pd.DataFrame:
         """Smallest, largest, mean and standard deviation of each layer's trained weights: one row per finished run.
 
         Columns ``l1_weight_min``, …, in the order of ``runs("done")``.
         """
-        with self._connection() as connection:
+        with read(self._file) as connection:
             blobs = [blob for (blob,) in connection.execute(
                 "SELECT weight_stats FROM runs WHERE status = 'done' ORDER BY run"
             )]  # fmt: skip
-        widest = max((len(blob) for blob in blobs), default=0) // 8
-        padding = np.full(widest, np.nan).tobytes()
-        joined = b"".join(blob if len(blob) == 8 * widest else (blob + padding)[: 8 * widest] for blob in blobs)
-        values = np.frombuffer(joined, dtype="<f8").reshape(len(blobs), widest) if widest else np.empty((len(blobs), 0))
-        layers = range(1, widest // len(_STATISTICS) + 1)
-        return pd.DataFrame(
-            values, columns=[f"l{layer}_weight_{statistic}" for layer in layers for statistic in _STATISTICS]
-        )
+            widest = max((len(blob) for blob in blobs), default=0) // 8
+            padding = np.full(widest, np.nan).tobytes()
+            joined = b"".join(blob if len(blob) == 8 * widest else (blob + padding)[: 8 * widest] for blob in blobs)
+            values = (
+                np.frombuffer(joined, dtype="<f8").reshape(len(blobs), widest) if widest else np.empty((len(blobs), 0))
+            )
+            layers = range(1, widest // len(_STATISTICS) + 1)
+            return pd.DataFrame(
+                values, columns=[f"l{layer}_weight_{statistic}" for layer in layers for statistic in _STATISTICS]
+            )
 
     def records(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """The whole record of each finished run, with its id: `trainers.TrainingResult.from_record` reads it."""
-        with self._connection() as connection:
+        with read(self._file) as connection:
             query = "SELECT run_id, record FROM runs JOIN records USING (run) WHERE status = 'done' ORDER BY run"
             for run_id, record in connection.execute(query):
                 yield run_id, json.loads(record)
@@ -179,18 +173,18 @@ class Store:
                    AVG(test_accuracy) AS accuracy, MAX(test_accuracy) AS best
             FROM runs JOIN recipes USING (recipe) GROUP BY construction, variant, architecture, degrees
             ORDER BY MIN(recipe)"""
-        with self._connection() as connection:
+        with read(self._file) as connection:
             return pd.read_sql_query(query, connection)
 
     def failures(self) -> list[tuple[str, int]]:
         """The reasons of failed runs with their counts, the most frequent first."""
         query = "SELECT reason, COUNT(*) FROM runs WHERE status = 'failed' GROUP BY reason ORDER BY 2 DESC, 1"
-        with self._connection() as connection:
+        with read(self._file) as connection:
             return connection.execute(query).fetchall()
 
     def unmeasured(self) -> list[tuple[str, int]]:
         """Reasons why topologies could not be measured, with their counts; ``topograph study measure`` tries again."""
-        with self._connection() as connection:
+        with read(self._file) as connection:
             rows = connection.execute(
                 "SELECT unmeasured, COUNT(DISTINCT topology_id) FROM recipes WHERE unmeasured IS NOT NULL "
                 "GROUP BY unmeasured ORDER BY 2 DESC"
@@ -199,17 +193,17 @@ class Store:
 
     def pace(self, last: int = 200) -> tuple[float, float]:
         """Networks per hour over the ``last`` finished runs, and hours left at that pace; NaN where it is unknown."""
-        with self._connection() as connection:
+        with read(self._file) as connection:
             recent = connection.execute(
                 "SELECT finished, cost FROM runs WHERE status = 'done' AND finished IS NOT NULL "
                 f"ORDER BY finished DESC LIMIT {int(last)}"
             ).fetchall()
             (left,) = connection.execute("SELECT SUM(cost) FROM runs WHERE status = 'pending'").fetchone()
-        hours = (recent[0][0] - recent[-1][0]) / 3600 if len(recent) > 1 else 0.0
-        if not hours:
-            return np.nan, np.nan if left else 0.0
-        done = sum(cost for _, cost in recent[:-1])
-        return (len(recent) - 1) / hours, hours * (left or 0.0) / done
+            hours = (recent[0][0] - recent[-1][0]) / 3600 if len(recent) > 1 else 0.0
+            if not hours:
+                return np.nan, np.nan if left else 0.0
+            done = sum(cost for _, cost in recent[:-1])
+            return (len(recent) - 1) / hours, hours * (left or 0.0) / done
 
     # ------------------------------------------------------------------ one run
 
@@ -221,8 +215,10 @@ class Store:
         UnknownNameError, StoreError
             When there is no such run, or its recipe gives other edges in this version.
         """
-        recipe, known = self._one(run_id, "record, topology_id", "runs JOIN recipes USING (recipe)")
-        topology = Recipe.from_record(json.loads(recipe)).build()
+        record, known = self._one(run_id, "record, topology_id", "runs JOIN recipes USING (recipe)")
+        with damage_said(self.path):
+            recipe = Recipe.from_record(json.loads(record))
+        topology = recipe.build()
         if known and topology.content_hash[:20] != known:
             raise StoreError(
                 f"{self.path}: the recipe of run {run_id} gives other edges than when it was trained "
@@ -245,13 +241,14 @@ class Store:
                 "runs it trains"
             )
         topology = self.topology(run_id)
-        with np.load(io.BytesIO(packed), allow_pickle=False) as archive:
-            values = [archive[f"weights_{layer}"] for layer in range(1, len(topology) + 1)]
-            biases = tuple(archive[f"biases_{layer}"] for layer in range(1, len(topology) + 1))
-        return sparse_weights(topology, values), biases
+        with damage_said(self.path):
+            with np.load(io.BytesIO(packed), allow_pickle=False) as archive:
+                values = [archive[f"weights_{layer}"] for layer in range(1, len(topology) + 1)]
+                biases = tuple(archive[f"biases_{layer}"] for layer in range(1, len(topology) + 1))
+            return sparse_weights(topology, values), biases
 
     def _one(self, run_id: str, columns: str, tables: str) -> tuple[Any, ...]:
-        with self._connection() as connection:
+        with read(self._file) as connection:
             row: tuple[Any, ...] | None = connection.execute(
                 f"SELECT {columns} FROM {tables} WHERE run_id = ?", (run_id,)
             ).fetchone()
@@ -308,7 +305,7 @@ class Store:
         self,
     ) -> Iterator[tuple[list[tuple[str, str]], list[str], npt.NDArray[Any], npt.NDArray[Any], list[str]]]:
         """For each list of names: the names, topologies, their values and residuals (one row each), their reasons."""
-        with self._connection() as connection:
+        with read(self._file) as connection:
             profiles = connection.execute(
                 "SELECT profile, names FROM profiles ORDER BY (SELECT MAX(measured) FROM metrics m "
                 "WHERE m.profile = profiles.profile)"
@@ -323,45 +320,13 @@ class Store:
 
     def meta(self) -> dict[str, Any]:
         """Facts about the study from when it was last run, such as its spec and versions."""
-        with self._connection() as connection:
+        with read(self._file) as connection:
             return {key: json.loads(value) for key, value in connection.execute("SELECT key, value FROM meta")}
-
-    # ------------------------------------------------------------------ the file
-
-    @contextmanager
-    def _connection(self, create: bool = False) -> Iterator[sqlite3.Connection]:
-        _refuse_folder(self.path)
-        if not create and not self.path.is_file():
-            raise StoreError(f"{self.path}: no such store; run a study first: topograph study run SPEC --store STORE")
-        with self._opened() as connection:
-            prepare(connection, self.path, create)
-            yield connection
-
-    @contextmanager
-    def _opened(self) -> Iterator[sqlite3.Connection]:
-        try:
-            connection = sqlite3.connect(self.path, timeout=30)
-        except sqlite3.Error as error:
-            raise StoreError(f"{self.path} cannot be opened: {error}") from error
-        try:
-            yield connection
-        except sqlite3.Error as error:
-            raise StoreError(f"{self.path}: {error}. What was written before is safe") from error
-        finally:
-            connection.close()
 
 
 def open_store(path: str | os.PathLike[str]) -> Store:
     """A store by its path."""
     return Store(Path(path))
-
-
-def _refuse_folder(path: Path) -> None:
-    """Refuse a folder where a store is needed, published results among them."""
-    if path.is_dir():
-        published = (path / "study.json").is_file()
-        why = "published results, which nothing is trained into" if published else "a folder, not a store"
-        raise StoreError(f"{path} is {why}; name a .sqlite file")
 
 
 def _table(connection: sqlite3.Connection, query: str) -> dict[str, npt.NDArray[Any]]:

@@ -6,14 +6,20 @@ import json
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from trainers.study.plan import Condition, Run
-from trainers.study.records import Job, JobResult, Profile
+from trainers.study.records import Job, JobResult, Profile, writable
 from trainers.study.spec import Recipe
+from trainers.study.store.access import damage_said
+
+_UNSTORABLE = (ValueError, TypeError, LookupError, OverflowError, sqlite3.DataError, sqlite3.IntegrityError,
+               sqlite3.InterfaceError, sqlite3.ProgrammingError)  # fmt: skip
+"""Errors that are about a value, and not about the file."""
 
 
 @dataclass(frozen=True)
@@ -46,9 +52,12 @@ class StoreWriter:
     ----------
     connection
         Connection to a file that has the tables.
+    path
+        Path of the file, for messages.
     """
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        self._path = path
         connection.execute("PRAGMA synchronous = FULL")  # a finished run survives a power cut too
         self._connection = connection
         self._recipes: dict[int, Recipe] = {}
@@ -98,7 +107,8 @@ class StoreWriter:
     def meta(self, key: str, default: Any = None) -> Any:
         """A stored fact about the study."""
         row = self._connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
-        return json.loads(row[0]) if row else default
+        with damage_said(self._path):
+            return json.loads(row[0]) if row else default
 
     def _recipe(self, key: str, recipe: Recipe) -> int:
         self._connection.execute(
@@ -186,7 +196,8 @@ class StoreWriter:
             record, topology_id = self._connection.execute(
                 "SELECT record, topology_id FROM recipes WHERE recipe = ?", (recipe,)
             ).fetchone()
-            self._recipes[recipe] = Recipe.from_record(json.loads(record))
+            with damage_said(self._path):
+                self._recipes[recipe] = Recipe.from_record(json.loads(record))
             if topology_id:
                 self.topologies[recipe] = topology_id
         return self._recipes[recipe]
@@ -203,18 +214,19 @@ class StoreWriter:
 
     def measured(self) -> dict[int, frozenset[str]]:
         """Every recipe → names of the metrics that are known for its topology."""
-        names = {
-            profile: frozenset(metric for _, metric in json.loads(text))
-            for profile, text in self._connection.execute("SELECT profile, names FROM profiles")
-        }
-        known: dict[str, frozenset[str]] = {}
-        for topology_id, profile in self._connection.execute("SELECT topology_id, profile FROM metrics"):
-            known[topology_id] = known[topology_id] | names[profile] if topology_id in known else names[profile]
-        nothing: frozenset[str] = frozenset()
-        return {
-            recipe: known.get(topology_id, nothing)
-            for recipe, topology_id in self._connection.execute("SELECT recipe, topology_id FROM recipes")
-        }
+        with damage_said(self._path):
+            names = {
+                profile: frozenset(metric for _, metric in json.loads(text))
+                for profile, text in self._connection.execute("SELECT profile, names FROM profiles")
+            }
+            known: dict[str, frozenset[str]] = {}
+            for topology_id, profile in self._connection.execute("SELECT topology_id, profile FROM metrics"):
+                known[topology_id] = known[topology_id] | names[profile] if topology_id in known else names[profile]
+            nothing: frozenset[str] = frozenset()
+            return {
+                recipe: known.get(topology_id, nothing)
+                for recipe, topology_id in self._connection.execute("SELECT recipe, topology_id FROM recipes")
+            }
 
     def unmeasurable(self) -> set[int]:
         """Recipes whose metrics were tried and could not be computed."""
@@ -223,15 +235,42 @@ class StoreWriter:
 
     # ------------------------------------------------------------------ results
 
-    def save(self, jobs: Iterable[FinishedJob]) -> None:
-        """Store the results of some jobs in one transaction."""
-        with self._connection:
-            for job in jobs:
-                self._save_topology(job.recipe, job.result)
-                if job.result.record is not None:
-                    self._finish(job, job.result.record)
-                elif job.trained:
-                    self._fail(job)
+    def save(self, jobs: Iterable[FinishedJob]) -> list[FinishedJob]:
+        """Store the results of some jobs in one transaction; returns them as they were stored.
+
+        A result that the database cannot hold becomes the failure of its run, and costs no other one.
+        """
+        jobs = list(jobs)
+        try:
+            self._save(jobs)
+        except _UNSTORABLE:
+            return [self._saved_alone(job) for job in jobs]
+        return jobs
+
+    def _saved_alone(self, job: FinishedJob) -> FinishedJob:
+        try:
+            self._save([job])
+        except _UNSTORABLE as error:
+            reason = writable(f"its result cannot be stored: {type(error).__name__}: {error}")
+            job = replace(job, result=JobResult(reason=reason, unmeasured=reason, run=job.run))
+            self._save([job])
+        return job
+
+    def _save(self, jobs: Sequence[FinishedJob]) -> None:
+        new = {job.recipe for job in jobs if job.recipe not in self.topologies}
+        try:
+            with self._connection:
+                for job in jobs:
+                    self._save_topology(job.recipe, job.result)
+                    if job.result.record is not None:
+                        self._finish(job, job.result.record)
+                    elif job.trained:
+                        self._fail(job)
+        except BaseException:  # nothing of it was stored, so nothing of it is known
+            self._profiles.clear()
+            for recipe in new:
+                self.topologies.pop(recipe, None)
+            raise
 
     def _save_topology(self, recipe: int, result: JobResult) -> None:
         if result.topology_id and recipe not in self.topologies:
@@ -243,7 +282,7 @@ class StoreWriter:
             self._save_profile(result.topology_id, result.profile)
         if result.profile is not None or result.unmeasured:
             self._connection.execute(
-                "UPDATE recipes SET unmeasured = ? WHERE recipe = ?", (result.unmeasured or None, recipe)
+                "UPDATE recipes SET unmeasured = ? WHERE recipe = ?", (writable(result.unmeasured) or None, recipe)
             )
 
     def _save_profile(self, topology_id: str, profile: Profile) -> None:
@@ -287,7 +326,7 @@ class StoreWriter:
             ),
         )
         self._connection.execute(
-            "INSERT OR REPLACE INTO records VALUES (?, ?, ?)", (job.run, json.dumps(record), result.weights)
+            "INSERT OR REPLACE INTO records VALUES (?, ?, ?)", (job.run, _as_json(record), result.weights)
         )
 
     def _fail(self, job: FinishedJob) -> None:
@@ -300,8 +339,8 @@ class StoreWriter:
                 result.seconds,
                 result.machine,
                 time.time(),
-                result.reason,
-                result.traceback,
+                writable(result.reason),
+                writable(result.traceback),
                 job.run,
             ),
         )
@@ -309,3 +348,17 @@ class StoreWriter:
 
 def _packed(values: Iterable[float | None]) -> bytes:
     return np.array([np.nan if value is None else value for value in values], dtype="<f8").tobytes()
+
+
+def _as_json(record: dict[str, Any]) -> str:
+    """A record as JSON whose text can be printed when it is read again."""
+    text = json.dumps(record)
+    return json.dumps(_writable(record)) if "\\ud" in text else text
+
+
+def _writable(value: Any) -> Any:
+    if isinstance(value, str):
+        return writable(value)
+    if isinstance(value, dict):
+        return {_writable(key): _writable(entry) for key, entry in value.items()}
+    return [_writable(entry) for entry in value] if isinstance(value, list | tuple) else value

@@ -24,11 +24,11 @@ pytestmark = pytest.mark.usefixtures("toys")
         (toys_of.SEGFAULT, {}, "3 times: the worker process died by SIGSEGV"),
         (toys_of.HUNGRY, {"memory": 1 << 30}, "MiB of memory, more than the 1024 MiB allowed"),
         (toys_of.RAISE, {}, "TrainingDivergedError: the loss of epoch 1 is nan"),
-        (toys_of.NOTHING, {}, "no TrainingResult, but NoneType"),
+        (toys_of.NOTHING, {}, "of type NoneType, not a TrainingResult"),
         (toys_of.EXIT, {}, "SystemExit: 0"),
         (toys_of.EXIT, {"workers": 1}, "SystemExit: 0"),
-        (toys_of.UNWRITABLE, {}, "TypeError: Object of type object is not JSON serializable"),
-        (toys_of.UNWRITABLE, {"workers": 1}, "TypeError: Object of type object is not JSON serializable"),
+        (toys_of.UNWRITABLE, {}, "device must be a string, but is of type object"),
+        (toys_of.UNWRITABLE, {"workers": 1}, "device must be a string, but is of type object"),
     ],
 )
 def test_one_bad_run_ends_alone(tmp_path, seed, execution, words):

@@ -70,7 +70,7 @@ def test_a_grid_has_settings_of_its_own():
     ]
 
 
-def test_axes_that_walk_together():
+def test_zipped_axes():
     content = changed(
         architectures=[[64, 12, 10], [64, 20, 20, 10]],
         degrees=[[2, 4], [2, 4, 6]],
@@ -168,7 +168,7 @@ def test_recipes_are_records_too():
         ({}, r"needs a table \[grid\]"),
         ({**SMALL, "gird": {}}, "did you mean 'grid'"),
         (changed(degreees=[1]), r"\[grid\] degreees: .*did you mean 'degrees'"),
-        (changed(degree=[1]), "says degrees twice"),
+        (changed(degree=[1]), "degrees is given twice"),
         (changed(constructions=["desne"]), "did you mean 'dense'"),
         (changed(constructions=[{"name": "watts_strogatz", "betta": 0.1}]), "did you mean 'beta'"),
         (changed(constructions=[{"nam": "dense"}]), "name ="),
@@ -179,15 +179,15 @@ def test_recipes_are_records_too():
         (changed(degrees=[13]), r"\[grid\] degrees: degree 13 does not fit random_regular"),
         (changed(degrees=[0]), "degree 0"),
         (changed(degrees=[2.5]), "whole number"),
-        (changed(degrees=[[1, 2, 3]]), "2 layer pairs"),
+        (changed(degrees=[[1, 2, 3]]), "2 layers"),
         (changed(degrees=["two"]), "numbers"),
         (changed(degrees=[float("nan")]), r"\[grid\] degrees: must hold finite numbers"),
         (changed(degrees=[float("inf")]), "finite numbers"),
-        (changed(densities=[[0.5, 0.2, 0.1]]), r"\[grid\] densities: .*2 layer pairs, but .* names 3"),
+        (changed(densities=[[0.5, 0.2, 0.1]]), r"\[grid\] densities: .*2 layers, but .* has 3"),
         (changed(degrees=[]), "empty"),
         (changed(degrees={"from": 1, "to": 5, "stepp": 2}), "a range is"),
         (changed(degrees={"from": 5, "to": 1}), "upwards"),
-        (changed(constructions=[{"name": "watts_strogatz", "beta": [[1]]}]), "constructions: .*cannot stand within"),
+        (changed(constructions=[{"name": "watts_strogatz", "beta": [[1]]}]), "constructions: .*cannot hold lists"),
         (changed(degrees={"from": 0, "to": 5, "factor": 2}), "from must be"),
         (changed(densities=[1.5]), r"\(0, 1\]"),
         (changed(architectures=[64]), "two sizes"),
@@ -195,7 +195,7 @@ def test_recipes_are_records_too():
         (changed(architectures=[[64, 10], 64]), "lists of layer sizes"),
         (changed(topology_seeds=[-1]), "topology_seeds"),
         (changed(topology_seeds=["a"]), "topology_seeds"),
-        (changed(zip=["degrees"]), "two axes or more"),
+        (changed(zip=["degrees"]), "at least two axes"),
         (changed(zip=["degrees", "epoch"]), "did you mean 'epochs'"),
         (changed(zip=["degrees", "constructions"]), "degrees has 2, constructions has 3"),
         (changed(zip=[["degrees", "topology_seeds"], ["degrees", "training_seeds"]]), "one group only"),
@@ -210,7 +210,7 @@ def test_recipes_are_records_too():
         ({**SMALL, "training": 3}, "table of settings"),
         ({**SMALL, "training": {"loss": "cross_entropy", "output_activation": ["softmax", "linear"]}}, "softmax"),
         ({**SMALL, "metrics": ["gap"]}, "unknown metric"),
-        ({**SMALL, "metrics": [["sizes"]]}, "metrics: .*cannot stand within"),
+        ({**SMALL, "metrics": [["sizes"]]}, "metrics: .*cannot hold lists"),
         ({**SMALL, "exclude": [{}]}, "which combinations"),
         ({**SMALL, "exclude": [{"epochs": {"from": 1}}]}, r"\[\[exclude\]\] 1, epochs: a range is"),
         ({**SMALL, "exclude": [{"constuction": "dense"}]}, "did you mean 'constructions'"),

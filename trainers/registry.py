@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import inspect
 from importlib.metadata import EntryPoint
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from topograph.errors import MissingDependencyError, PluginError, UnknownNameError
 from topograph.plugins import load_plugin, registered
+from trainers.given import check_trainer_object, give_trainer, given_trainers, load_reference
 from trainers.protocol import MultiTrainer, Trainer
 
 if TYPE_CHECKING:
@@ -30,6 +31,12 @@ def available_trainers() -> tuple[str, ...]:
 def get_trainer(trainer: str | Trainer) -> Trainer:
     """Look a trainer up by name; a trainer object passes through.
 
+    Parameters
+    ----------
+    trainer
+        A registered name; ``"module:Class"`` for a class in a module that can be imported, also from the working
+        folder; or an object.
+
     Raises
     ------
     UnknownNameError
@@ -45,17 +52,40 @@ def get_trainer(trainer: str | Trainer) -> Trainer:
     'numpy'
     """
     if not isinstance(trainer, str):
-        if isinstance(trainer, type):
-            raise PluginError(
-                f"a trainer is an object, but got the class {trainer.__name__}: give {trainer.__name__}()"
-            )
-        if isinstance(trainer, Trainer):
-            return trainer
-        raise PluginError(f"a trainer has a name and a method train, but {type(trainer).__name__} does not")
+        return check_trainer_object(trainer)
     entries = registered(GROUP)
-    if trainer not in entries:
-        raise UnknownNameError.among("trainer", trainer, entries)
-    return _make(entries[trainer])
+    if trainer in entries:
+        return _make(entries[trainer])
+    if ":" in trainer:
+        return _called(load_reference(trainer), f"the trainer {trainer!r}")
+    if trainer in given_trainers():
+        return given_trainers()[trainer]
+    raise UnknownNameError.among("trainer", trainer, entries)
+
+
+def name_trainer(trainer: str | Trainer) -> str:
+    """The name under which `get_trainer` finds a trainer in this process, also one that is given as an object.
+
+    Raises
+    ------
+    PluginError
+        When an object is not a trainer, or has the name of a registered trainer of another class.
+
+    Examples
+    --------
+    >>> name_trainer(get_trainer("numpy"))
+    'numpy'
+    """
+    if isinstance(trainer, str):
+        return trainer
+    check_trainer_object(trainer)
+    if trainer.name not in registered(GROUP):
+        return give_trainer(trainer)
+    if type(get_trainer(trainer.name)) is not type(trainer):
+        raise PluginError(
+            f"a {type(trainer).__name__} has the name {trainer.name!r} of a registered trainer; give it another one"
+        )
+    return trainer.name
 
 
 def describe_trainers() -> pd.DataFrame:
@@ -83,15 +113,19 @@ def describe_trainers() -> pd.DataFrame:
 
 
 def _make(entry: EntryPoint) -> Trainer:
-    make = load_plugin(entry)
+    return _called(load_plugin(entry), f"the plug-in {entry.name!r} ({entry.value})")
+
+
+def _called(make: Any, source: str) -> Trainer:
+    """The trainer that a class or function makes; one that is there already is taken as it is."""
+    if isinstance(make, Trainer) and not isinstance(make, type):
+        return make
     try:
         trainer = make()
     except MissingDependencyError:
         raise
     except Exception as error:  # others' code: whatever it raises, the other trainers can still be used
-        raise PluginError(
-            f"the plug-in {entry.name!r} ({entry.value}) failed: {type(error).__name__}: {error}"
-        ) from error
+        raise PluginError(f"{source} failed: {type(error).__name__}: {error}") from error
     if not isinstance(trainer, Trainer):
-        raise PluginError(f"the plug-in {entry.name!r} ({entry.value}) has no name or no method train")
+        raise PluginError(f"{source} has no name or no method train")
     return trainer

@@ -33,6 +33,8 @@ class Job:
         Seed of the training.
     keep_weights
         Whether the trained weights are returned.
+    trainer
+        The trainer as bytes, where it is known to the owner's process only.
     """
 
     run: int
@@ -42,6 +44,7 @@ class Job:
     condition: Condition | None = None
     seed: int = 0
     keep_weights: bool = False
+    trainer: bytes = b""
 
 
 @dataclass(frozen=True)

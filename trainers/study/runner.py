@@ -81,7 +81,8 @@ def run_study(
     Parameters
     ----------
     spec
-        A TOML file, the same content as a dictionary, or a `StudySpec`.
+        A TOML file, the same content as a dictionary, or a `StudySpec`. A trainer is a registered name,
+        ``"module:Class"``, or (in a dictionary) an object, which is sent to the workers.
     store
         The SQLite file of the results; ``<name of the study>.sqlite`` in the current folder by default.
     retry_failed
@@ -320,6 +321,7 @@ def train_pending(
         together=1 if execution.timeout is not None else execution.together,  # a timeout holds for one run
         slots=backend.slots,
         keep_weights=execution.keep_weights,
+        send_trainers=backend.elsewhere,
     )
     progress = Progress(name, len(runs), sum(costs.values()), writer.best_accuracy(), execution.progress)
     try:

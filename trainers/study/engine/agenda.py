@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from trainers.registry import get_trainer
+from trainers.study.engine.worker import pack_trainer
 from trainers.study.records import Job, JobResult
 from trainers.study.store import FinishedJob, StoreWriter
 
@@ -59,6 +60,8 @@ class Agenda:
         Whether trained weights are kept.
     remeasure
         Whether metrics that could not be computed before are tried again.
+    send_trainers
+        Whether trainers that only this process knows are sent along, since the workers are other processes.
     """
 
     def __init__(
@@ -71,6 +74,7 @@ class Agenda:
         slots: int = 1,
         keep_weights: bool = False,
         remeasure: bool = False,
+        send_trainers: bool = True,
     ) -> None:
         self._writer, self._metrics = writer, tuple(metrics)
         self._together, self._slots, self._keep_weights = together, slots, keep_weights
@@ -81,6 +85,8 @@ class Agenda:
         self._asked: set[int] = set() if remeasure else writer.unmeasurable()
         self._owed: deque[int] | None = None
         self._many: dict[str, bool] = {}
+        self._packed: dict[str, bytes] = {}
+        self._send_trainers = send_trainers
 
     def next(self) -> list[Ticket]:
         """Tickets for one worker: several only when they can be trained together, none when nothing is left for now."""
@@ -179,5 +185,14 @@ class Agenda:
                 topology_id=self._writer.topologies.get(ticket.recipe, ""),
                 metrics=missing,
                 keep_weights=self._keep_weights and ticket.trains,
+                trainer=self._sent(ticket.job),
             ),
         )
+
+    def _sent(self, job: Job) -> bytes:
+        if job.condition is None or not self._send_trainers:
+            return b""
+        name = job.condition.trainer
+        if name not in self._packed:
+            self._packed[name] = pack_trainer(name)
+        return self._packed[name]

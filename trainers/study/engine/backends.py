@@ -6,7 +6,7 @@ import math
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ThreadPoolExecutor
 from typing import Any
 
 from topograph.checks import check_integer, check_real
@@ -60,6 +60,11 @@ class Backend:
         self._limits = (timeout, memory)
         self._confine = not isolated and (timeout is not None or memory is not None)
         self._owned = owned
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether jobs may be done in other processes."""
+        return self._confine or not isinstance(self._executor, (Inline, ThreadPoolExecutor))
 
     def submit(self, jobs: Sequence[Job]) -> Future[list[JobResult]]:
         """Submit jobs that are done together."""

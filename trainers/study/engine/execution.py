@@ -10,6 +10,7 @@ from types import TracebackType
 from topograph.checks import check_integer
 from topograph.cores import available_cores
 from topograph.errors import InvalidParameterError
+from trainers.given import given_trainers
 from trainers.study.engine.backends import Backend, check_limits, foreign_backend, local_backend
 
 
@@ -46,7 +47,7 @@ class Execution:
 
     def workforce(self, datasets: Iterable[str] = (), trainers: Iterable[str] = ()) -> Workforce:
         """The workers, which start when they are first needed and prepare for these data sets and trainers."""
-        return Workforce(self, tuple(sorted(datasets)), tuple(sorted(trainers)))
+        return Workforce(self, tuple(sorted(datasets)), tuple(sorted(set(trainers) - set(given_trainers()))))
 
 
 class Workforce:

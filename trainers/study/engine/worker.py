@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import pickle
 import time
 import traceback
 from collections.abc import Iterator, Sequence
@@ -13,13 +14,16 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
+import cloudpickle
 import numpy as np
 
-from topograph.errors import ConformanceError, InvalidDatasetError, StoreError
+from topograph.errors import ConformanceError, InvalidDatasetError, PluginError, StoreError
 from topograph.metrics import measure
 from topograph.topology import Topology
 from trainers.config import TrainingConfig
 from trainers.datasets import Dataset, load_dataset
+from trainers.given import given_trainers
+from trainers.protocol import Trainer
 from trainers.registry import get_trainer
 from trainers.result import TrainingResult
 from trainers.study.engine.checking import check_result
@@ -87,7 +91,7 @@ def _train(jobs: Sequence[Job], topologies: Sequence[Any]) -> list[TrainingResul
     try:
         condition = jobs[0].condition
         assert condition is not None
-        trainer = get_trainer(condition.trainer)
+        trainer = _trainer(condition.trainer, jobs[0].trainer)
         data = _dataset(condition.dataset, condition.data_hash)
         configs = [condition.config(job.seed) for job in jobs]
         if len(jobs) > 1:
@@ -180,6 +184,37 @@ def pack_weights(result: TrainingResult) -> bytes:
 def _topology(recipe: Recipe) -> Topology:
     """Cached: trainings of one topology follow each other, and some topologies take long to make."""
     return recipe.build()
+
+
+def _trainer(name: str, sent: bytes) -> Trainer:
+    """A trainer that this process knows, or else the one that was sent."""
+    return get_trainer(name) if not sent or name in given_trainers() else _unpacked(sent)
+
+
+@lru_cache(maxsize=4)
+def _unpacked(sent: bytes) -> Trainer:
+    trainer: Trainer = pickle.loads(sent)
+    return trainer
+
+
+def pack_trainer(name: str) -> bytes:
+    """A trainer that only this process knows, ready to be sent to others; empty for one that they can find by name.
+
+    Raises
+    ------
+    PluginError
+        When the object cannot be sent.
+    """
+    if name not in given_trainers():
+        return b""
+    try:
+        packed: bytes = cloudpickle.dumps(given_trainers()[name])
+        return packed
+    except Exception as error:
+        raise PluginError(
+            f"the trainer {name!r} cannot be sent to worker processes ({type(error).__name__}: {error}): give it as "
+            "'module:Class', or use workers=1"
+        ) from error
 
 
 @lru_cache(maxsize=2)

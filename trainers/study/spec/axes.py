@@ -14,7 +14,7 @@ from topograph.constructions import get_construction
 from topograph.errors import UnknownNameError, UnsupportedSettingError
 from trainers.config import TrainingConfig
 from trainers.datasets import available_datasets
-from trainers.registry import available_trainers
+from trainers.registry import available_trainers, get_trainer
 from trainers.study.spec.faults import Path, SpecFault, at, check_keys
 from trainers.study.spec.recipe import Options
 from trainers.study.spec.values import MAX_VALUES, expand, unique
@@ -139,11 +139,21 @@ def _names(value: Any) -> list[str]:
     return values
 
 
-def _registered(kind: str, known: Callable[[], tuple[str, ...]], value: Any) -> list[str]:
+def _datasets(value: Any) -> list[str]:
+    """Names of data sets, or paths of ``.npz`` files."""
     names = _names(value)
     for name in names:
-        if name not in known() and not (kind == "data set" and name.endswith(".npz")):
-            raise UnknownNameError.among(kind, name, known())
+        if name not in available_datasets() and not name.endswith(".npz"):
+            raise UnknownNameError.among("data set", name, available_datasets())
+    return names
+
+
+def _trainers(value: Any) -> list[str]:
+    """Names of trainers, registered or given as objects, or references ``"module:Class"``."""
+    names = _names(value)
+    for name in names:
+        if name not in available_trainers():
+            get_trainer(name)
     return names
 
 
@@ -202,8 +212,8 @@ def _seeds(value: Any) -> list[int]:
 
 
 _READERS: dict[str, Callable[[Any], list[Any]]] = {
-    "datasets": lambda value: _registered("data set", available_datasets, value),
-    "trainers": lambda value: _registered("trainer", available_trainers, value),
+    "datasets": _datasets,
+    "trainers": _trainers,
     "architectures": _architectures,
     "constructions": _constructions,
     "variants": _variants,

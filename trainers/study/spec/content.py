@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from trainers.study.spec.faults import Path, SpecFault
+from trainers.registry import name_trainer
+from trainers.study.spec.faults import Path, SpecFault, at
 from trainers.study.spec.values import MAX_VALUES
 
 _DEPTH = 32
@@ -18,6 +19,8 @@ _ALLOWED = "a string, a number, true or false, a list or a table"
 
 def check_content(content: Any) -> dict[str, Any]:
     """Accept a specification; returns it as dictionaries, lists, strings, numbers and truth values.
+
+    A trainer that is given as an object is replaced by its name, under which this process knows it from now on.
 
     Raises
     ------
@@ -39,6 +42,9 @@ def check_content(content: Any) -> dict[str, Any]:
 def _plain(value: Any, path: Path, depth: int) -> Any:
     if depth > _DEPTH:
         raise SpecFault(f"is nested more than {_DEPTH} levels deep", path[:3])
+    if path and path[-1] in ("trainer", "trainers") and hasattr(value, "train"):
+        with at(path):
+            return name_trainer(value)
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, Mapping):

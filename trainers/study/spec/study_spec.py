@@ -33,7 +33,8 @@ class StudySpec:
     A specification has a table ``[grid]``, or several ``[[grid]]`` whose runs are taken together:
 
     ===================================  =====================================================================
-    ``datasets``, ``trainers``           names
+    ``datasets``                         names, or paths of ``.npz`` files
+    ``trainers``                         registered names, or ``"module:Class"`` for one in a module
     ``architectures``                    numbers of neurons, such as ``[[784, 300, 10], [784, 100, 10]]``
     ``constructions``                    names, or ``{ name = "watts_strogatz", beta = [0.1, 0.5] }`` with options;
                                          ``dense`` has no degree and is taken once per architecture

@@ -21,7 +21,7 @@ SMALL = {
 }
 # random_regular 2 degrees × 2 topologies, regular_rotating 2, dense 1; two trainings of each
 SMALL_RUNS = (4 + 2 + 1) * 2
-TRAINERS = ("toy", "sleepy", "many")
+TRAINERS = ("toy", "sleepy", "many", "liar", "raiser", "restless", "forking")
 
 
 def install_toys(folder):

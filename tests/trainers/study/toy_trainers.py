@@ -6,11 +6,13 @@ import ctypes
 import os
 import signal
 import sys
+import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import scipy.sparse as sp
 
 from topograph.constructions.registry import Construction
 from topograph.constructions.rows import from_equal_rows
@@ -117,3 +119,66 @@ def moody(graph):
 
 SHIFTING = Construction("shifting", shifting, summary="i, i + 1, …", guarantees=(), reference="none")
 MOODY = Metric("moody", moody, low=0, high=1, group="moods", summary="1 on good days", formula="1")
+
+
+class LiarTrainer:
+    """Returns results that cannot be, as its seed says."""
+
+    name = "liar"
+
+    def train(self, topology, dataset, config):
+        result = toy_result(topology, config, self.name)
+        if config.seed == 1:
+            return replace(result, correct=-1)
+        if config.seed == 2:
+            return toy_result(topology, config.replace(seed=1002), self.name)
+        if config.seed == 3:
+            full = [np.ones((graph.n_left, graph.n_right), np.float32) for graph in topology]
+            return replace(result, weights=tuple(map(sp.csr_array, full)), weight_stats=result.weight_stats.iloc[:0])
+        return result
+
+
+class Rude(BaseException):
+    """Not even an Exception."""
+
+
+class Mute(Exception):
+    """Cannot say what it is."""
+
+    def __str__(self):
+        raise RuntimeError("no words")
+
+
+class RaiserTrainer:
+    """Raises what its seed says."""
+
+    name = "raiser"
+    errors = (None, KeyboardInterrupt("by itself"), GeneratorExit("by itself"), Rude(), Mute(),
+              ValueError("half of a pair \ud83d, a zero \0"))  # fmt: skip
+
+    def train(self, topology, dataset, config):
+        if error := self.errors[config.seed]:
+            raise error
+        return toy_result(topology, config, self.name)
+
+
+class RestlessTrainer:
+    """Leaves the folder that it is started in, for one that is then gone."""
+
+    name = "restless"
+
+    def train(self, topology, dataset, config):
+        folder = tempfile.mkdtemp()
+        os.chdir(folder)
+        os.rmdir(folder)
+        return toy_result(topology, config, self.name)
+
+
+class ForkingTrainer:
+    """Comes back twice: in a copy of its process, too."""
+
+    name = "forking"
+
+    def train(self, topology, dataset, config):
+        os.fork()
+        return toy_result(topology, config, self.name)

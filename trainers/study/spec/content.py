@@ -57,7 +57,10 @@ def _plain(value: Any, path: Path, depth: int) -> Any:
     if isinstance(value, (list, tuple, range, np.ndarray)):
         if len(value) > MAX_VALUES:
             raise SpecFault(f"has {len(value):,} values; at most {MAX_VALUES:,} are allowed", path)
-        return [_plain(entry, path, depth + 1) for entry in value]
+        return [
+            _plain(entry, (*path, number) if len(path) == 1 and isinstance(entry, Mapping) else path, depth + 1)
+            for number, entry in enumerate(value)
+        ]
     if isinstance(value, str):
         return _text(value, path)
     if isinstance(value, int) and not -_LARGEST <= value <= _LARGEST:

@@ -45,6 +45,17 @@ def check_path(path: str | os.PathLike[str]) -> Path:
     return Path(text)
 
 
+def check_is_file(path: Path) -> None:
+    """Refuse folders, pipes and devices; a path where there is nothing passes.
+
+    Raises
+    ------
+    StoreError
+    """
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise StoreError(f"{path} is not a file; choose another path")
+
+
 @contextmanager
 def written(path: Path) -> Iterator[sqlite3.Connection]:
     """The one connection that writes to a store; the file is made where there is none.
@@ -60,8 +71,7 @@ def written(path: Path) -> Iterator[sqlite3.Connection]:
         real.parent.mkdir(parents=True, exist_ok=True)
     except (OSError, RuntimeError) as error:  # RuntimeError: a loop of links
         raise StoreError(f"{path} cannot be written: {error}") from error
-    if real.exists() and not real.is_file():
-        raise StoreError(f"{path} is not a file; choose another path")
+    check_is_file(real)
     with _locked(path, real), _opened(path, real) as connection:
         prepare(connection, path, create=True)
         connection.execute("PRAGMA journal_mode = WAL")
@@ -96,7 +106,8 @@ def readable(path: Path) -> Iterator[sqlite3.Connection]:
     ------
     StoreError
     """
-    if not path.is_file():
+    check_is_file(path)
+    if not os.path.isfile(path):
         raise StoreError(f"{path}: no such store; run a study first: topograph study run SPEC --store STORE")
     real = path.resolve()
     _check_links(path, real)

@@ -95,7 +95,7 @@ class Store:
         StoreError
             When there is a file that is not a database.
         """
-        if not self._file.exists():
+        if not os.path.exists(self._file):
             return True
         with readable(self._file) as connection:
             return is_empty(connection, self.path)
@@ -261,20 +261,21 @@ class Store:
     def metrics(self) -> pd.DataFrame:
         """Metrics of all topologies: columns topology_id, layer, metric, value, residual, reason."""
         pieces = []
-        for names, ids, values, residuals, reasons in self._profiles():
-            count = len(names)
-            pieces.append(
-                pd.DataFrame(
-                    {
-                        "topology_id": np.repeat(np.array(ids, dtype=object), count),
-                        "layer": np.tile(np.array([layer for layer, _ in names], dtype=object), len(ids)),
-                        "metric": np.tile(np.array([metric for _, metric in names], dtype=object), len(ids)),
-                        "value": values.ravel(),
-                        "residual": residuals.ravel(),
-                        "reason": [found.get(str(i)) for found in map(json.loads, reasons) for i in range(count)],
-                    }
+        with damage_said(self.path):
+            for names, ids, values, residuals, reasons in self._profiles():
+                count = len(names)
+                pieces.append(
+                    pd.DataFrame(
+                        {
+                            "topology_id": np.repeat(np.array(ids, dtype=object), count),
+                            "layer": np.tile(np.array([layer for layer, _ in names], dtype=object), len(ids)),
+                            "metric": np.tile(np.array([metric for _, metric in names], dtype=object), len(ids)),
+                            "value": values.ravel(),
+                            "residual": residuals.ravel(),
+                            "reason": [found.get(str(i)) for found in map(json.loads, reasons) for i in range(count)],
+                        }
+                    )
                 )
-            )
         columns = ["topology_id", "layer", "metric", "value", "residual", "reason"]
         table = pd.concat(pieces, ignore_index=True) if pieces else pd.DataFrame(columns=columns)
         # the latest measurement counts
@@ -292,13 +293,14 @@ class Store:
         """
         table = pd.DataFrame(index=pd.Index([], name="topology_id", dtype=object))
         reasons: dict[str, set[str]] = {}
-        for names, ids, values, _, given in self._profiles():
-            columns = [f"{layer}_{metric}" for layer, metric in names]
-            piece = pd.DataFrame(values, index=pd.Index(ids, name="topology_id", dtype=object), columns=columns)
-            table = piece if table.empty else piece.combine_first(table)[_in_order(table.columns, columns)]
-            for text in set(given):
-                for position, reason in json.loads(text).items():
-                    reasons.setdefault(columns[int(position)], set()).add(reason)
+        with damage_said(self.path):
+            for names, ids, values, _, given in self._profiles():
+                columns = [f"{layer}_{metric}" for layer, metric in names]
+                piece = pd.DataFrame(values, index=pd.Index(ids, name="topology_id", dtype=object), columns=columns)
+                table = piece if table.empty else piece.combine_first(table)[_in_order(table.columns, columns)]
+                for text in set(given):
+                    for position, reason in json.loads(text).items():
+                        reasons.setdefault(columns[int(position)], set()).add(reason)
         return table, {column: sorted(words) for column, words in reasons.items()}
 
     def _profiles(
@@ -326,7 +328,7 @@ class Store:
 
 def open_store(path: str | os.PathLike[str]) -> Store:
     """A store by its path."""
-    return Store(Path(path))
+    return Store(check_path(path))
 
 
 def _table(connection: sqlite3.Connection, query: str) -> dict[str, npt.NDArray[Any]]:

@@ -12,6 +12,7 @@ import scipy.sparse as sp
 from topograph.checks import check_integer
 from topograph.errors import InvalidMaskError
 from topograph.labels import Labels, number_names
+from topograph.matrices import as_matrix, is_zero
 
 if TYPE_CHECKING:
     import igraph
@@ -45,7 +46,7 @@ def read_matrix(mask: Any) -> Parts:
     """The non-zero entries of a matrix; see `BipartiteGraph.from_mask`."""
     if hasattr(mask, "iloc") and getattr(mask, "ndim", 0) == 2:
         return _read_frame(mask)
-    matrix = mask if sp.issparse(mask) else _as_array(mask)
+    matrix = as_matrix(mask)
     if matrix.ndim != 2:
         raise InvalidMaskError(
             f"a mask has two dimensions, inputs × outputs, but got shape {tuple(matrix.shape)}; "
@@ -58,8 +59,7 @@ def read_matrix(mask: Any) -> Parts:
         _check_finite(matrix)
         rows, columns = np.nonzero(matrix)
         return Parts(n_left, n_right, _indptr(rows, n_left), columns)
-    csr = sp.csr_array(matrix, copy=True)  # so that the caller's matrix is not sorted or summed under their hands
-    csr.sum_duplicates()
+    csr = sp.csr_array(matrix)  # of a copy: the caller's matrix is not sorted or summed under their hands
     _check_finite(csr.data)
     csr.eliminate_zeros()
     return Parts(n_left, n_right, csr.indptr, csr.indices)
@@ -150,8 +150,9 @@ def read_networkx(graph: nx.Graph[Any], left: Iterable[Hashable] | None) -> Part
     if len(rows) != len(left_nodes):
         raise InvalidMaskError("left names a node twice")
     columns = {node: j for j, node in enumerate(node for node in graph if node not in rows)}
-    edges = np.empty((graph.number_of_edges(), 2), dtype=np.int64)
-    for e, (u, v) in enumerate(graph.edges()):
+    weighted = [(u, v) for u, v, weight in graph.edges(data="weight", default=1) if not is_zero(weight)]
+    edges = np.empty((len(weighted), 2), dtype=np.int64)
+    for e, (u, v) in enumerate(weighted):
         if (u in rows) == (v in rows):
             raise InvalidMaskError(
                 f"the edge {u!r} – {v!r} runs within one side, so the graph is not bipartite with these sides; "
@@ -227,6 +228,8 @@ def read_igraph(graph: igraph.Graph, left: Iterable[int] | None) -> Parts:
     number[left_nodes] = np.arange(left_nodes.size)
     number[right_nodes] = np.arange(right_nodes.size)
     pairs = np.array(graph.get_edgelist(), dtype=np.int64).reshape(-1, 2)
+    if "weight" in graph.es.attributes():
+        pairs = pairs[[not is_zero(weight) for weight in graph.es["weight"]]]
     if (is_right[pairs[:, 0]] == is_right[pairs[:, 1]]).any():
         raise InvalidMaskError(
             "an edge runs within one side, so the graph is not bipartite with these sides; "
@@ -247,13 +250,6 @@ def _check_finite(values: npt.NDArray[Any]) -> None:
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         bad = int(np.count_nonzero(~np.isfinite(values)))
         raise InvalidMaskError(f"a mask cannot hold NaN or infinity, but {bad} entries do; repair the weights first")
-
-
-def _as_array(mask: Any) -> npt.NDArray[Any]:
-    try:
-        return np.asarray(mask)
-    except (TypeError, ValueError) as error:
-        raise InvalidMaskError(f"cannot read {type(mask).__name__} as a matrix: {error}") from error
 
 
 def _indptr(rows: npt.NDArray[np.int64], n_left: int) -> npt.NDArray[np.int64]:

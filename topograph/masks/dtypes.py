@@ -13,7 +13,13 @@ PLAIN = {
     "U64": "<u8", "U32": "<u4", "U16": "<u2", "U8": "|u1", "BOOL": "|u1",
 }  # fmt: skip
 """The formats that NumPy knows, as little-endian types."""
-_OTHER = {"BF16": "<u2", "F8_E5M2": "|u1", "F8_E4M3": "|u1"}
+_EIGHT_BITS = {  # bits of the exponent, its bias, and the codes (without sign) that are not numbers
+    "F8_E4M3": (4, 7, (0x7F,)),
+    "F8_E4M3FNUZ": (4, 8, ()),
+    "F8_E5M2": (5, 15, (0x7C, 0x7D, 0x7E, 0x7F)),
+    "F8_E5M2FNUZ": (5, 16, ()),
+}
+_OTHER = {"BF16": "<u2", "F8_E8M0": "|u1", **dict.fromkeys(_EIGHT_BITS, "|u1")}
 
 
 KNOWN = frozenset(PLAIN) | frozenset(_OTHER)
@@ -39,7 +45,7 @@ def decode(raw: npt.NDArray[Any], name: str) -> npt.NDArray[Any]:
         wide = raw.astype(np.uint32)
         wide <<= 16
         return np.asarray(wide.view(np.float32))
-    if name in ("F8_E5M2", "F8_E4M3"):
+    if name == "F8_E8M0" or name in _EIGHT_BITS:
         return np.asarray(_eight_bits(name)[raw])
     return raw.view(np.bool_) if name == "BOOL" and (raw <= 1).all() else raw
 
@@ -47,13 +53,20 @@ def decode(raw: npt.NDArray[Any], name: str) -> npt.NDArray[Any]:
 @cache
 def _eight_bits(name: str) -> npt.NDArray[np.float32]:
     """The 256 values of an 8-bit float."""
-    codes = np.arange(256, dtype=np.uint16)
-    if name == "F8_E5M2":  # the upper half of a float16
-        return (codes << 8).view(np.float16).astype(np.float32)
-    sign = np.where(codes & 0x80, -1.0, 1.0)
-    exponent, mantissa = (codes >> 3) & 0xF, (codes & 0x7).astype(np.float64)
-    magnitude = np.where(
-        exponent == 0, mantissa / 8 * 2.0**-6, (1 + mantissa / 8) * 2.0 ** (exponent.astype(np.float64) - 7)
-    )
-    magnitude[(codes & 0x7F) == 0x7F] = np.nan  # the only NaN of this format, which has no infinity
-    return (sign * magnitude).astype(np.float32)
+    codes = np.arange(256)
+    if name == "F8_E8M0":  # powers of two, for scales
+        powers = 2.0 ** (codes - 127.0)
+        powers[255] = np.nan
+        return powers.astype(np.float32)
+    n_bits, bias, special = _EIGHT_BITS[name]
+    fraction = 7 - n_bits
+    exponent, mantissa = (codes & 0x7F) >> fraction, (codes & ((1 << fraction) - 1)) / 2.0**fraction
+    magnitude = np.where(exponent == 0, mantissa * 2.0 ** (1 - bias), (1 + mantissa) * 2.0 ** (exponent - float(bias)))
+    values = np.where(codes & 0x80, -1.0, 1.0) * magnitude
+    for code in special:
+        values[[code, code | 0x80]] = np.nan
+    if name == "F8_E5M2":  # the only one of these with infinities
+        values[[0x7C, 0xFC]] = np.inf, -np.inf
+    if name.endswith("FNUZ"):  # no negative zero: its code is the only NaN
+        values[0x80] = np.nan
+    return values.astype(np.float32)

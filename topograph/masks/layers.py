@@ -83,7 +83,10 @@ def _reason(entry: Entry, reading: Reading) -> str:
         return entry.reason
     if entry.needs_orientation:
         return reading.verdict(entry.name)
-    return reading.verdict(entry.name, entry.reason)
+    reason = entry.reason
+    if not reason and entry.doubt and reading.scope == "global":
+        reason = f"{entry.doubt}; left out of a density over all layers, include it by name to count it"
+    return reading.verdict(entry.name, reason)
 
 
 def _read(entry: Entry, reading: Reading, rule: EdgeRule | None, with_weights: bool) -> Layer:

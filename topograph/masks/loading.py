@@ -5,20 +5,25 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Unpack
 
-import numpy as np
 import scipy.sparse as sp
 
 from topograph.errors import InvalidMaskError
 from topograph.graph import BipartiteGraph
 from topograph.masks.formats.registry import format_of
 from topograph.masks.layers import read_layers
-from topograph.masks.live import kind_of, root_packages
+from topograph.masks.layout import IN_OUT, OUT_IN
+from topograph.masks.live import kind_of
 from topograph.masks.maskset import MaskSet, mask_set_source
 from topograph.masks.options import Reading, ReadingOptions
 from topograph.masks.source import Entry, Source, array_entry, faults_of, graph_entry
+from topograph.masks.state_dicts import state_entries
+from topograph.masks.torch.checkpoints import tensor_table
+from topograph.masks.torch.leaves import leaves
+from topograph.matrices import as_matrix, is_tensor
 from topograph.topology import Topology
 
 
@@ -45,6 +50,7 @@ def load(source: Any, **options: Unpack[ReadingOptions]) -> MaskSet:
     Examples
     --------
     >>> import tempfile
+    >>> import numpy as np
     >>> path = Path(tempfile.mkdtemp(), "mask.npy")
     >>> np.save(path, np.eye(3))
     >>> load(path)
@@ -84,33 +90,35 @@ def live_source(source: Any) -> Source:
     kind = kind_of(source)
     if kind is not None:
         return kind.source(source)
-    if isinstance(source, Mapping):
+    if isinstance(source, Mapping) and not sp.issparse(source):
         return _mapping_source(source)
     if isinstance(source, (list, tuple)) and source and all(isinstance(item, BipartiteGraph) for item in source):
         return Source("the list of graphs", tuple(graph_entry(str(n), graph) for n, graph in enumerate(source)))
     if isinstance(source, BipartiteGraph):
         return Source("the graph", (graph_entry("graph", source),))
-    if "torch" in root_packages(source):
-        from topograph.masks.torch.tensors import tensor_values
-
-        source = tensor_values(source)
     return Source("the mask", (_matrix_entry("graph", source),))
 
 
 def _mapping_source(arrays: Mapping[Any, Any]) -> Source:
-    if any("torch" in root_packages(value) for value in arrays.values()):
-        from topograph.masks.torch.checkpoints import state_source
+    """Graphs, arrays and tensors by name, also in nested mappings."""
+    if all(isinstance(value, BipartiteGraph) for value in arrays.values()):
+        return Source("the mapping", tuple(graph_entry(str(name), graph) for name, graph in arrays.items()))
+    orientation = OUT_IN if any(is_tensor(value) for _, value in leaves(arrays)) else IN_OUT
+    entries = state_entries(tensor_table(arrays), orientation)
+    return Source("the mapping", tuple(_without_words(entry) for entry in entries))
 
-        return state_source("the state dict", arrays)
-    return Source("the mapping", tuple(_matrix_entry(str(name), array) for name, array in arrays.items()))
+
+def _without_words(entry: Entry) -> Entry:
+    """Arrays in memory that lie as everywhere here need no words on their orientation."""
+    layout = entry.layout
+    plain = layout is not None and layout.words == "inputs × outputs" and not entry.note
+    return replace(entry, layout=replace(layout, words="")) if plain and layout is not None else entry
 
 
 def _matrix_entry(name: str, source: Any) -> Entry:
     """A matrix in memory, inputs × outputs; anything else is left out with the reason."""
-    if isinstance(source, BipartiteGraph):
-        return graph_entry(name, source)
     try:
-        matrix = source if sp.issparse(source) else np.asarray(source)
-    except (TypeError, ValueError) as error:
-        return Entry.left_out(name, f"cannot be read as a matrix: {type(source).__name__}: {error}")
+        matrix = as_matrix(source)
+    except InvalidMaskError as error:
+        return Entry.left_out(name, str(error))
     return array_entry(name, matrix.shape, lambda: matrix, words="")

@@ -32,6 +32,8 @@ class Entry:
         Where the edges are a mask's ones: gives the masked weights, for rules that go by magnitude.
     note
         Further words on how it was read, for the table.
+    doubt
+        Why it may not be a layer, or not in this orientation: it is read, and left out of budgets over all layers.
     needs_orientation
         Whether it can be read only when the caller says in which orientation.
     labels
@@ -46,6 +48,7 @@ class Entry:
     note: str = ""
     needs_orientation: bool = False
     labels: tuple[Labels | None, Labels | None] = (None, None)
+    doubt: str = ""
 
     @classmethod
     def left_out(cls, name: str, reason: str) -> Entry:
@@ -102,7 +105,7 @@ def graph_entry(name: str, graph: BipartiteGraph, note: str = "") -> Entry:
 def array_entry(name: str, shape: Sequence[int], read: Callable[[], Any], words: str = "inputs × outputs") -> Entry:
     """An entry for an array of a format that knows no layers: two dimensions are inputs × outputs."""
     if len(shape) < 2:
-        return Entry.left_out(name, f"has {len(shape)} dimension{'s' * (len(shape) != 1)}, a mask has two")
+        return Entry.left_out(name, f"has {len(shape)} dimension{'s' * (len(shape) != 1)}, a mask has two or more")
     if len(shape) == 2:
         return Entry(name, read, keras_layout(2, words=words))
     reason = (

@@ -1,26 +1,40 @@
-"""State dicts: which tensor is a weight, which is its mask, and which holds several gates, by name and shape."""
+"""State dicts: which tensors are weights, where their masks lie and which axes are inputs, by names and shapes."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
 
+from topograph.masks.judging import Judge, is_weight_name, refuse_constants
 from topograph.masks.layout import OUT_IN, layout_of
+from topograph.masks.orientation import Orientations
+from topograph.masks.packed import unpack
+from topograph.masks.partners import Parametrized, find_partners, plain_name
 from topograph.masks.source import Entry
-from topograph.masks.weights import ATTENTION, GRU_GATES, LSTM_GATES, Describe, Part, Stored, Weight, gate_parts, paired
+from topograph.masks.weights import (
+    ATTENTION,
+    GRU_GATES,
+    LSTM_GATES,
+    Describe,
+    Part,
+    Stored,
+    Weight,
+    gate_parts,
+    join,
+    too_few_dimensions,
+)
 
-_RECURRENT = re.compile(r"(?P<prefix>.*)weight_(?P<kind>ih|hh|hr)_l(?P<layer>\d+)(?P<way>_reverse)?")
-_OPTIMIZER = re.compile(r"(^|\.)(optim(izer)?s?(_state(_dict)?)?|lr_schedulers?|scheduler|scaler|ema_optimizer)(\.|$)")
-_TOKENS = re.compile(r"[._/]")
-_TABLES = frozenset({"wte", "wpe", "pos_encoding", "relative_attention_bias"})
-_MAYBE_DEPTHWISE = "if this is depthwise, pass geometry=Geometry(groups=…)"
-_LEARNED_INPUT = re.compile(r"embed|token|query_tokens|latents|prompt", re.IGNORECASE)
-_EXPERTS = re.compile(r"(^|[._])experts?([._]|$)")
+_RECURRENT = re.compile(r"(?P<prefix>(?:.*\.)?)weight_(?P<kind>ih|hh|hr)_l(?P<layer>\d+)(?P<way>_reverse)?")
 
 
 def state_entries(
-    tensors: Mapping[str, Stored], orientation: str = OUT_IN, describe: Describe | None = None
+    tensors: Mapping[str, Stored],
+    orientation: str = OUT_IN,
+    describe: Describe | None = None,
+    config: Mapping[str, Any] | None = None,
 ) -> Iterator[Entry]:
     """Entries for the tensors of a state dict.
 
@@ -32,118 +46,76 @@ def state_entries(
         How the format lays out a weight of which nothing else is known.
     describe
         Function that tells what is known of the tensor of a name.
+    config
+        The model's configuration, where the source has one: it tells how packed weights are stored.
     """
-    hidden = {name: stored.shape for name, stored in tensors.items() if len(stored.shape) == 2}
-    masks = _parametrized_masks(tensors)
-    for item in paired(tensors, lambda name, _: _mask_names(name, masks), _plain_name, _hopeless):
-        if isinstance(item, Entry):
-            yield item
+    unpacked = unpack(tensors, config)
+    table = unpacked.tensors
+    partners = find_partners(table)
+    masks = set(partners.mask_of.values())
+    judge = Judge(table)
+    orientations = Orientations({name: s for name, s in table.items() if name not in masks}, orientation)
+    hidden = {name: stored.shape for name, stored in table.items() if len(stored.shape) == 2}
+    for name, stored in table.items():
+        if name in masks:
             continue
-        known = describe(item.name, item.values.shape) if describe is not None else None
-        aside = known if isinstance(known, str) else "" if known is not None else _reason_to_leave_out(item)
-        parts = known if known is not None and not isinstance(known, str) else _parts(item, orientation, hidden)
-        if known is None and len(item.values.shape) > 2 and item.values.shape[1] == 1 < item.values.shape[0]:
-            item = replace(item, note=f"{item.note}; {_MAYBE_DEPTHWISE}".removeprefix("; "))
+        problem = stored.problem or too_few_dimensions(name, stored)
+        if problem:
+            yield Entry.left_out(name, "is the optimizer's state" if judge.optimizer(name) else problem)
+            continue
+        weight = _weight(name, stored, table, partners.mask_of, partners.notes.get(name, ""))
+        known = describe(weight.name, stored.shape) if describe is not None else None
+        if isinstance(known, str):
+            yield weight.entry("", layout_of(orientation, len(stored.shape)), known)
+            continue
+        if known is not None:
+            yield from (weight.entry(suffix, layout) for suffix, layout in known)
+            continue
+        reason = partners.unused.get(name) or judge.reason(name)
+        if not is_weight_name(name):
+            weight = replace(weight, values=replace(stored, read=partial(_read_checked, stored)))
+        parts, words = _parts(name, stored.shape, orientations, orientation, hidden)
+        weight = replace(weight, note="; ".join(filter(None, [weight.note, words])))
+        doubt = next((note for note in weight.note.split("; ") if note.startswith("in doubt")), "")
         for suffix, layout in parts:
-            yield item.entry(suffix, layout, aside)
+            yield weight.entry(suffix, layout, reason, doubt)
+    for name, reason in unpacked.parts.items():
+        yield Entry.left_out(name, reason)
 
 
-def _is_embedding(name: str) -> bool:
-    return any("embed" in token or token in _TABLES for token in _TOKENS.split(name.lower()))
+def _read_checked(stored: Stored) -> Any:
+    return refuse_constants(stored.read())
 
 
-def _hopeless(name: str) -> str:
-    return "is the optimizer's state" if _OPTIMIZER.search(name) else ""
+def _weight(name: str, stored: Stored, table: Mapping[str, Stored], mask_of: Mapping[str, str], note: str) -> Weight:
+    notes = [stored.note, note]
+    if name in mask_of:
+        weight = join(plain_name(name), stored, mask_of[name], table[mask_of[name]])
+        return replace(weight, note="; ".join(filter(None, [weight.note, *notes])))
+    parametrized = Parametrized.of(name)
+    if parametrized is not None and parametrized.is_original:
+        notes.insert(0, f"read from {name}: the parametrization itself is code")
+    return Weight(plain_name(name), stored, note="; ".join(filter(None, notes)))
 
 
-@dataclass(frozen=True)
-class _Parametrized:
-    """The parts of a name such as ``fc.parametrizations.weight.original``."""
-
-    stem: str
-    """All before the last part, with its dot."""
-    plain: str
-    """The name of the weight without the parametrization."""
-    rest: str
-
-    @classmethod
-    def of(cls, name: str) -> _Parametrized | None:
-        """The parts, or None for another name."""
-        before, marker, after = name.partition("parametrizations.")
-        weight, dot, rest = after.partition(".")
-        if not marker or not weight or not rest:
-            return None
-        return cls(f"{before}{marker}{weight}{dot}", f"{before}{weight}", rest)
-
-    @property
-    def is_original(self) -> bool:
-        """Whether it is the weight itself, and not what a parametrization keeps."""
-        return self.rest in ("original", "original1")
-
-
-def _parametrized_masks(names: Iterable[str]) -> Mapping[str, Sequence[str]]:
-    """Stem of a parametrized weight → the names of the masks that are kept with it."""
-    masks: dict[str, list[str]] = {}
-    for name in names:
-        parts = _Parametrized.of(name)
-        if parts is not None and "mask" in parts.rest:
-            masks.setdefault(parts.stem, []).append(name)
-    return masks
-
-
-def _mask_names(name: str, parametrized: Mapping[str, Sequence[str]]) -> Iterator[str]:
-    """Names that the mask of the tensor ``name`` may have."""
-    if name.endswith("mask"):
-        return
-    if name.endswith("_orig"):  # torch.nn.utils.prune
-        yield name.removesuffix("_orig") + "_mask"
-    parts = _Parametrized.of(name)
-    if parts is not None and parts.is_original:
-        yield from parametrized.get(parts.stem, ())
-    module, dot, weight = name.rpartition(".")
-    yield from parametrized.get(f"{module}{dot}parametrizations.{weight}.", ())  # of a live module
-    if weight == "weight":
-        yield from (f"{name}_mask", f"{module}{dot}mask", f"{module}{dot}weight.mask", f"{module}{dot}mask_weight")
-
-
-def _plain_name(name: str) -> str:
-    """The name of a weight without the marks of pruning and parametrization."""
-    parts = _Parametrized.of(name)
-    return parts.plain if parts is not None and parts.is_original else name.removesuffix("_orig")
-
-
-def _reason_to_leave_out(item: Weight) -> str:
-    name, ndim = item.name, len(item.values.shape)
-    last = name.rpartition(".")[2]
-    if last in ("bias", "masked_bias", "relative_position_bias_table"):
-        return "bias: not a layer's weight"
-    if last.endswith(("position_ids", "token_type_ids", "relative_position_index")):
-        return "holds indices, not weights"
-    if last in ("original0", "weight_g"):
-        return "is the scale of a weight-normalised layer"
-    if ndim > 2 and last != "weight" and _LEARNED_INPUT.search(last):
-        return "is a learned input, not a layer"
-    if ndim == 3 and _EXPERTS.search(name):
-        return "stacks the matrices of experts, in an orientation that the format does not say; see orientation="
-    if ndim == 2 and _is_embedding(name):
-        return "looks like an embedding table, not a layer; include it by name to read it"
-    return ""
-
-
-def _parts(item: Weight, orientation: str, hidden: Mapping[str, tuple[int, ...]]) -> Sequence[Part]:
-    """A weight's layout, cut into gates where its name says that it has them."""
-    shape = item.values.shape
-    layout = layout_of(orientation, len(shape))
-    if orientation != OUT_IN or len(shape) != 2:
-        return [("", layout)]
-    recurrent = _RECURRENT.fullmatch(item.name)
-    if recurrent and recurrent["kind"] != "hr":
-        partner = f"{recurrent['prefix']}weight_hh_l{recurrent['layer']}{recurrent['way'] or ''}"
-        state = hidden.get(partner) or hidden.get(partner + "_orig")
-        return gate_parts(shape, _gates(state))
-    if item.name.endswith("in_proj_weight") and shape[0] % 3 == 0:
-        return gate_parts(shape, ATTENTION)
-    return [("", layout)]
+def _parts(
+    name: str,
+    shape: tuple[int, ...],
+    orientations: Orientations,
+    default: str,
+    hidden: Mapping[str, tuple[int, ...]],
+) -> tuple[Sequence[Part], str]:
+    """A weight's layout, cut into gates where its name says that it has them, and by what it was decided."""
+    if default == OUT_IN and len(shape) == 2:
+        recurrent = _RECURRENT.fullmatch(plain_name(name))
+        if recurrent and recurrent["kind"] != "hr":
+            partner = f"{recurrent['prefix']}weight_hh_l{recurrent['layer']}{recurrent['way'] or ''}"
+            state = hidden.get(partner) or hidden.get(partner + "_orig")
+            return gate_parts(shape, _gates(state)), ""
+        if name.endswith("in_proj_weight") and shape[0] % 3 == 0:
+            return gate_parts(shape, ATTENTION), ""
+    layout, words = orientations.layout(name)
+    return [("", layout)], words
 
 
 def _gates(state: tuple[int, ...] | None) -> tuple[str, ...]:

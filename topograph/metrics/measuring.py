@@ -114,7 +114,10 @@ def measure(
             for part in measure_stream(items(), chosen, total=total, workers=workers):
                 records += part
                 bar.update(len(part) // len(chosen))
-        if not records:
+        # a file of an optimizer's state is understood, and its table says so; a file that cannot be read is an error
+        judged = [entry for entry in opened.entries if entry.read is not None and not entry.needs_orientation]
+        understood = reading.include is None and bool(judged) and all(entry.reason for entry in judged)
+        if not records and not understood:
             raise nothing_read(opened.label, left_out)
     if chain and len(chain) == total:
         records += network_records(Topology(chain), chosen)

@@ -12,7 +12,7 @@ LAYERS = {"enc.fc1": np.ones((4, 3)), "enc.fc2": np.ones((3, 2)), "head": np.one
 def test_every_array_has_a_row():
     table = tg.measure(LAYERS, ["n_edges"])
     assert set(table.index) == set(LAYERS)
-    assert table.loc["bias", "reason"] == "left out: has 1 dimension, a mask has two"
+    assert table.loc["bias", "reason"] == "left out: bias: has 1 dimension, a mask has two or more"
 
 
 def test_include_and_exclude():
@@ -27,7 +27,7 @@ def test_include_and_exclude():
 def test_a_source_of_nothing():
     with pytest.raises(InvalidMaskError, match="is empty"):
         tg.measure({})
-    with pytest.raises(InvalidMaskError, match=r"bias \(has 1 dimension"):
+    with pytest.raises(InvalidMaskError, match=r"bias \(bias: has 1 dimension"):
         tg.measure({"bias": np.ones(2)})
 
 

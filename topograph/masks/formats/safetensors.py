@@ -119,7 +119,7 @@ def _stored(path: Path, name: str, entry: Any, start: int, size: int) -> Stored:
         raise InvalidMaskError(
             f"the tensor {name!r} has {end - begin} bytes, but shape {list(shape)} of {dtype} needs {needed}"
         )
-    return Stored(shape, partial(_values, path, start + begin, shape, dtype))
+    return Stored(shape, partial(_values, path, start + begin, shape, dtype), dtype=dtype)
 
 
 def _values(path: Path, offset: int, shape: tuple[int, ...], dtype: str) -> npt.NDArray[Any]:

@@ -87,7 +87,9 @@ def _stored(file: Hdf5File, array: Hdf5Array, budget: Budget) -> Stored:
     if problem:
         return Stored(array.shape, lambda: None, problem)
     budget.claim(f"the array {array.path!r}", array.stored, math.prod(array.shape) * array.dtype.itemsize)
-    return Stored(array.shape, partial(_values, file, array, opaque))
+    kind, bits = array.dtype.kind, 8 * array.dtype.itemsize
+    dtype = f"{kind.upper()}{bits}" if kind in "iuf" else opaque or ""
+    return Stored(array.shape, partial(_values, file, array, opaque), dtype=dtype)
 
 
 def _values(file: Hdf5File, array: Hdf5Array, opaque: str | None) -> Any:

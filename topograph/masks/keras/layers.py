@@ -52,6 +52,13 @@ class KerasLayer:
         key = "Recurrent" if self.is_recurrent else next((key for key in _NAMES if key in self.kind), "")
         known = self.kind.endswith("Dense") or "Conv" in self.kind or "Attention" in self.kind
         names = _NAMES.get(key) or (("kernel", "bias") if known else ())
+        if names == ("kernel", "bias") and "int" in str(self.config.get("dtype")):  # quantized: scales come behind
+            names = (
+                *(names if self.config.get("use_bias", True) else ("kernel",)),
+                "kernel_scale",
+                "kernel_zero",
+                "g_idx",
+            )
         if self.kind == "MaskedDense":  # ours, in trainers.keras
             names = ("kernel", "bias", "mask") if self.config.get("use_bias", True) else ("kernel", "mask")
         return names[number] if number < len(names) else str(number)

@@ -13,6 +13,17 @@ from topograph.masks.keras.variables import keras_entries, variable_path
 from topograph.masks.live import ModelKind, root_packages
 from topograph.masks.source import Source
 from topograph.masks.weights import Stored
+from topograph.matrices import tensor_values
+
+_DTYPES = {
+    "int8": "I8",
+    "uint8": "U8",
+    "int32": "I32",
+    "float32": "F32",
+    "float16": "F16",
+    "bfloat16": "BF16",
+    "bool": "BOOL",
+}
 
 
 def model_source(model: Any) -> Source:
@@ -25,7 +36,9 @@ def model_source(model: Any) -> Source:
         while path in variables:  # nothing keeps Keras from giving two variables one path
             number += 1
             path = f"{variable_path(model, variable)}#{number}"
-        variables[path] = Stored(tuple(variable.shape), partial(_values, variable))
+        variables[path] = Stored(
+            tuple(variable.shape), partial(_values, variable), dtype=_DTYPES.get(str(variable.dtype), "")
+        )
     return Source(type(model).__name__, tuple(keras_entries(variables, layers)))
 
 
@@ -50,8 +63,6 @@ def _config(layer: Any) -> Any:
 def _values(variable: Any) -> Any:
     value = variable.value
     if hasattr(value, "detach"):  # the PyTorch backend
-        from topograph.masks.torch.tensors import tensor_values
-
         return tensor_values(value)
     values = np.asarray(value)
     return values if values.dtype.kind in "biuf" else values.astype(np.float32)  # bfloat16, exactly

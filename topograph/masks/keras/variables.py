@@ -5,26 +5,50 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from topograph.masks.judging import Judge
+from topograph.masks.keras.int4 import unpack_kernel
 from topograph.masks.keras.layers import KerasLayer, owner_of, weight_parts
 from topograph.masks.name_order import natural
 from topograph.masks.source import Entry
-from topograph.masks.weights import Stored, paired
+from topograph.masks.weights import Stored, Weight, join, spread_shape, too_few_dimensions
+
+_QUANTIZED = ("_scale", "_zero")
 
 
 def keras_entries(variables: Mapping[str, Stored], layers: Mapping[str, KerasLayer]) -> Iterator[Entry]:
     """Entries for a model's variables, named by their paths, in the order of its layers."""
     places = {path: owner_of(path, layers)[0] for path in variables}
     ordered = sorted(variables, key=lambda path: (places[path], [] if layers else natural(path)))
-    for item in paired({path: variables[path] for path in ordered}, _mask_names, _plain_name, _hopeless):
-        if isinstance(item, Entry):
-            yield item
+    variables = {path: unpack_kernel(path, variables, owner_of(path, layers)[1]) for path in ordered}
+    judge = Judge(variables)
+    mask_of = {}
+    for path in ordered:
+        stored = variables[path]
+        if len(stored.shape) > 1 and not stored.problem:
+            masks = (name for name in _mask_names(path, variables) if _is_mask(variables.get(name), stored))
+            mask_of[path] = next(masks, "")
+    used = set(mask_of.values())
+    for path in ordered:
+        stored = variables[path]
+        if path in used:
             continue
-        parts = weight_parts(owner_of(item.name, layers)[1], item.name, item.values.shape)
+        problem = _hopeless(path) or stored.problem or too_few_dimensions(path, stored)
+        if problem:
+            yield Entry.left_out(path, problem)
+            continue
+        name, mask = _plain_name(path), mask_of[path]
+        weight = join(name, stored, mask, variables[mask]) if mask else Weight(name, stored, note=stored.note)
+        parts = weight_parts(owner_of(name, layers)[1], name, stored.shape)
         if isinstance(parts, str):
-            yield item.entry("", None, parts)
+            yield weight.entry("", None, parts)
         else:
+            reason = "" if "kernel" in path.rpartition("/")[2] and not path.endswith(_QUANTIZED) else judge.reason(path)
             for suffix, layout in parts:
-                yield item.entry(suffix, layout)
+                yield weight.entry(suffix, layout, reason)
+
+
+def _is_mask(mask: Stored | None, weight: Stored) -> bool:
+    return mask is not None and not mask.problem and spread_shape(mask.shape, weight.shape) is not None
 
 
 def _mask_names(path: str, variables: Mapping[str, Stored]) -> Iterator[str]:

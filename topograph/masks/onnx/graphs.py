@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from topograph.errors import InvalidMaskError, InvalidParameterError
 from topograph.masks.geometry import Geometry
 from topograph.masks.layout import Layout, einsum_layout, keras_layout, torch_layout
@@ -16,7 +18,14 @@ from topograph.masks.weights import Part, Stored, Weight
 
 _GATES = {"LSTM": ("input", "output", "forget", "cell"), "GRU": ("update", "reset", "new"), "RNN": ()}
 _WEIGHT_INPUT = {"QLinearMatMul": 3, "QLinearConv": 3}
-_PASSES_THROUGH = ("Identity", "Cast", "DequantizeLinear", "QuantizeLinear")
+_PASSES_THROUGH = ("Identity", "Cast")
+_ZERO_POINT_INPUT = {
+    "MatMulInteger": {0: 2, 1: 3},
+    "ConvInteger": {1: 3},
+    "QLinearMatMul": {0: 2, 3: 5},
+    "QLinearConv": {3: 5},
+}
+"""Node → input of a weight → input of what stands for zero in it."""
 _AUTO_PAD = {b"SAME_UPPER": "same", b"SAME_LOWER": "same_lower", b"VALID": "valid"}
 
 
@@ -72,7 +81,12 @@ def _entries(graph: Any, folder: Path) -> Iterator[Entry]:
             if value.name in done or len(value.stored.shape) < 2 or value.stored.problem:
                 continue
             done.add(value.name)
-            weight = Weight(value.name, value.stored, value.mask, f"{node.op_type} {node.name}".strip())
+            point = _ZERO_POINT_INPUT.get(node.op_type, {}).get(place)
+            if point is not None and len(node.input) > point:
+                axis = 0 if node.op_type in ("ConvInteger", "QLinearConv") else len(value.stored.shape) - 1
+                value = _centred(value, values.get(node.input[point]), axis, 0)
+            note = "; ".join(filter(None, [f"{node.op_type} {node.name}".strip(), value.stored.note]))
+            weight = Weight(value.name, value.stored, value.mask, note)
             if isinstance(parts, str):
                 yield weight.entry("", None, parts)
             else:
@@ -110,6 +124,10 @@ def _constants(graph: Any, folder: Path) -> dict[str, _Value]:
                     values[output] = _Value(output, stored_initializer(attribute.t, folder))
         elif first is not None and node.op_type in _PASSES_THROUGH:
             values[output] = first
+        elif first is not None and node.op_type in ("DequantizeLinear", "QuantizeLinear"):
+            point = values.get(node.input[2]) if len(node.input) > 2 and node.op_type == "DequantizeLinear" else None
+            known = _attributes(node)
+            values[output] = _centred(first, point, int(known.get("axis", 1)), int(known.get("block_size", 0)))
         elif first is not None and node.op_type == "Transpose" and len(first.stored.shape) == 2:
             if list(_attributes(node).get("perm", (1, 0))) == [1, 0]:
                 values[output] = replace(first, turned=not first.turned)
@@ -120,6 +138,29 @@ def _constants(graph: Any, folder: Path) -> dict[str, _Value]:
                 if not (weight.turned or mask.turned or weight.stored.problem or mask.stored.problem):
                     values[output] = replace(weight, mask=mask.stored)
     return values
+
+
+def _centred(value: _Value, point: _Value | None, axis: int, block: int) -> _Value:
+    """Quantized numbers less the one that stands for zero."""
+    if point is None or value.stored.problem or point.stored.problem:
+        return value
+    stored, centre = value.stored, point.stored
+    axis += len(stored.shape) if axis < 0 else 0
+
+    def read() -> Any:
+        zero = np.asarray(centre.read()).astype(np.int64)
+        if zero.size == 1:
+            zero = zero.reshape(())
+        elif zero.ndim == 1 and axis < len(stored.shape) and zero.size == stored.shape[axis]:
+            zero = zero.reshape([-1 if number == axis else 1 for number in range(len(stored.shape))])
+        elif block and zero.ndim == len(stored.shape) and zero.shape[axis] * block >= stored.shape[axis]:
+            zero = np.take(np.repeat(zero, block, axis=axis), range(stored.shape[axis]), axis=axis)
+        else:
+            raise InvalidMaskError(f"has zero points of shape {zero.shape}, which do not fit its shape {stored.shape}")
+        values = np.asarray(stored.read())
+        return (values if values.dtype.kind == "f" else values.astype(np.int64)) - zero
+
+    return replace(value, stored=replace(stored, read=read, note="zero is its zero point"))
 
 
 def _parts(node: Any, place: int, value: _Value, sizes: Mapping[str, tuple[int, ...]]) -> Sequence[Part] | str | None:

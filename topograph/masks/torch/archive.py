@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import zipfile
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import scipy.sparse as sp
 from topograph.errors import InvalidMaskError
 from topograph.limits import Budget, check_expansion, check_nodes, check_one_directory
 from topograph.masks.dtypes import KNOWN, decode, raw_dtype
+from topograph.masks.packed import unpacked_floats
 from topograph.masks.torch.pickled_tensors import (
     PickledArray,
     SparseTensor,
@@ -139,12 +141,20 @@ class TorchArchive:
         if isinstance(tensor, Unreadable):
             return Stored(tensor.shape, lambda: None, tensor.reason)
         if isinstance(tensor, PickledArray):
-            return Stored(tensor.values.shape, lambda: tensor.values)
+            code, bits = tensor.values.dtype.kind, 8 * tensor.values.dtype.itemsize
+            named = "BOOL" if code == "b" else f"{code.upper()}{bits}"
+            return Stored(tensor.values.shape, lambda: tensor.values, dtype=named)
         if isinstance(tensor, SparseTensor):
             check_nodes(tensor.shape, self.size)
             if len(tensor.shape) > 2:
                 self.budget.claim("a sparse tensor", self.size, math.prod(tensor.shape) * 8)
+            if isinstance(tensor.values, Strided) and _is_hybrid(tensor):
+                reason = "is a hybrid sparse tensor, whose entries are whole rows; save it dense"
+                return Stored(tensor.shape, lambda: None, reason)
             return Stored(tensor.shape, partial(self._sparse, tensor))
+        if tensor.storage.kind == "F4_X2" and tensor.shape:
+            packed = replace(tensor, storage=replace(tensor.storage, kind="U8"))
+            return unpacked_floats(self.stored(packed))
         if tensor.storage.kind not in KNOWN:
             kind = tensor.storage.kind.removesuffix("Storage")
             reason = (
@@ -157,7 +167,8 @@ class TorchArchive:
         width = raw_dtype(tensor.storage.kind).itemsize
         # strides of zero give any shape to a few bytes
         self.budget.claim("a tensor", span * width, math.prod(tensor.shape) * width)
-        return Stored(tensor.shape, partial(self._dense, tensor))
+        dtype = tensor.storage.kind if tensor.zero_point is None else "F32"
+        return Stored(tensor.shape, partial(self._dense, tensor), dtype=dtype)
 
     def _window(self, tensor: Strided) -> tuple[int, int]:
         """First byte and number of elements that a tensor spans; checked against the file."""
@@ -269,3 +280,9 @@ def _check_range(indices: npt.NDArray[Any], side: int) -> None:
         raise InvalidMaskError(
             f"is a sparse tensor with indices from {int(indices.min())} to {int(indices.max())} on a side of {side}"
         )
+
+
+def _is_hybrid(tensor: SparseTensor) -> bool:
+    """Whether each entry of a sparse tensor is itself a tensor."""
+    n_dense = {"sparse_coo": 1, "sparse_csr": 1, "sparse_csc": 1}.get(tensor.layout, 3)
+    return len(tensor.values.shape) > n_dense

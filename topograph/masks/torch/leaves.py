@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import scipy.sparse as sp
+
 from topograph.errors import InvalidMaskError
 from topograph.masks.torch.pickled_tensors import SparseTensor, Strided, Unreadable, numpy_array
 from topograph.masks.torch.pickles import Inert
@@ -48,7 +50,7 @@ def _joined(path: str, key: Any) -> str:
 def _children(item: Any) -> Sequence[tuple[Any, Any]] | None:
     """The parts of a container by their names; None for what is not one."""
     if isinstance(item, Mapping):
-        return list(item.items())
+        return None if sp.issparse(item) else list(item.items())  # a matrix of SciPy's dok format is a mapping, too
     if isinstance(item, (list, tuple)):
         return list(enumerate(item))
     if not isinstance(item, Inert):

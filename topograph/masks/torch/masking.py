@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
+import numpy as np
+
+from topograph.errors import TopologyMismatchError
 from topograph.masks.live import Mask
 from topograph.packages import require
 
@@ -13,11 +16,26 @@ from topograph.packages import require
 def fix_masks(model: Any, masks: Mapping[str, Mask]) -> None:
     """Mask weights by name; a mask of ours that is there already is replaced.
 
-    Each becomes the parametrization ``weight = original · mask``. The mask is a buffer, saved with the model.
+    Each becomes the parametrization ``weight = original · mask``. The mask is a buffer, saved with the model. A tensor
+    that several layers share is masked in all of them.
+
+    Raises
+    ------
+    TopologyMismatchError
+        When two names of one tensor are given different masks.
     """
     torch, parametrize = require("torch", "torch"), require("torch.nn.utils.parametrize", "torch")
     fixed_mask = _fixed_mask()
+    tied = _tied_weights(model)
+    wanted: dict[str, Mask] = {}
     for name, mask in masks.items():
+        for twin in tied.get(name, (name,)):
+            if twin in wanted and not np.array_equal(wanted[twin], mask):
+                raise TopologyMismatchError(
+                    f"{name} and {twin} are one tensor, but their masks differ; give them the same mask"
+                )
+            wanted[twin] = mask
+    for name, mask in wanted.items():
         path, _, weight = name.rpartition(".")
         owner = model.get_submodule(path)
         fixed = torch.from_numpy(mask.copy()).to(getattr(owner, weight).device)
@@ -31,6 +49,24 @@ def fix_masks(model: Any, masks: Mapping[str, Mask]) -> None:
         if len(steps) == 1 and steps.is_tensor:  # so that what is saved is clean, too
             with torch.no_grad():
                 steps.original.mul_(fixed)
+
+
+def _tied_weights(model: Any) -> dict[str, tuple[str, ...]]:
+    """Name of a weight → the names of all weights that lie in the same memory, its own among them."""
+    parametrize = require("torch.nn.utils.parametrize", "torch")
+    names: dict[Any, list[str]] = {}
+    for path, owner in model.named_modules(remove_duplicate=False):
+        if path.endswith("parametrizations") or ".parametrizations." in f".{path}.":
+            continue
+        prefix = f"{path}." if path else ""
+        raw = {name: tensor for name, tensor in owner._parameters.items() if tensor is not None}
+        if parametrize.is_parametrized(owner):
+            raw |= {name: steps.original for name, steps in owner.parametrizations.items() if steps.is_tensor}
+        for name, tensor in raw.items():
+            is_real = tensor.device.type != "meta" and tensor.numel() and hasattr(tensor, "data_ptr")
+            key = (tensor.data_ptr(), tuple(tensor.shape), tensor.stride()) if is_real else id(tensor)
+            names.setdefault(key, []).append(prefix + name)
+    return {name: tuple(twins) for twins in names.values() if len(twins) > 1 for name in twins}
 
 
 @cache

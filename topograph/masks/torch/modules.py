@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from operator import attrgetter
@@ -14,8 +14,9 @@ from topograph.masks.live import ModelKind, root_packages
 from topograph.masks.source import Entry, Source
 from topograph.masks.state_dicts import state_entries
 from topograph.masks.torch.masking import fix_masks
-from topograph.masks.torch.tensors import stored_tensor, tensor_values
+from topograph.masks.torch.tensors import stored_tensor
 from topograph.masks.weights import ATTENTION, GRU_GATES, LSTM_GATES, Part, Stored, gate_parts
+from topograph.matrices import tensor_values
 from topograph.packages import require
 
 Parts = Sequence[Part] | str | None
@@ -24,26 +25,48 @@ Parts = Sequence[Part] | str | None
 def module_source(module: Any) -> Source:
     """Every parameter and buffer of a model; pruned and parametrized weights as the model computes them."""
     tensors: dict[str, Stored] = {}
-    shared: dict[str, str] = {}
     owners: dict[str, Any] = {}
     seen: dict[int, str] = {}
+    twins: dict[str, str] = {}
     for path, tensor, owner in _tensors(module):
         if isinstance(tensor, Stored):
             tensors[path], owners[path] = tensor, owner
-        elif id(tensor) in seen:
-            shared[path] = seen[id(tensor)]
-        else:
-            seen[id(tensor)] = path
-            tensors[path] = stored_tensor(tensor)
-            owners[path.removesuffix("_orig")] = owner
+            continue
+        first = seen.setdefault(id(tensor), path)
+        tensors[path] = stored_tensor(tensor)
+        owners[path.removesuffix("_orig")] = owner
+        if first != path:
+            twins[path] = first
 
     def describe(name: str, shape: tuple[int, ...]) -> Parts:
         owner = owners.get(name)
         return None if owner is None else _describe(owner, name.rpartition(".")[2], shape)
 
-    entries = list(state_entries(tensors, describe=describe))
-    entries += [Entry.left_out(name, f"is the same tensor as {first}") for name, first in shared.items()]
-    return Source(type(module).__name__, tuple(entries))
+    return Source(type(module).__name__, tuple(_once(state_entries(tensors, describe=describe), twins)))
+
+
+def _once(entries: Iterable[Entry], twins: Mapping[str, str]) -> Iterator[Entry]:
+    """Of a tensor that has several names, the first that is a layer is read; the others can be included by name."""
+    listed = list(entries)
+    layers = {entry.name.split(":")[0] for entry in listed if entry.read is not None and not entry.reason}
+    read: dict[str, str] = {}
+    for name in [*dict.fromkeys(twins.values()), *twins]:
+        if name in layers:
+            read.setdefault(twins.get(name, name), name)
+    for entry in listed:
+        name = entry.name.split(":")[0]
+        first = twins.get(name, name)
+        chosen = read.get(first, first)
+        if name == chosen:
+            shared = [other for other in (first, *twins) if other != name and twins.get(other, other) == first]
+            note = f"the same tensor as {', '.join(shared)}" if shared and name in {*twins, *twins.values()} else ""
+            yield replace(entry, note="; ".join(filter(None, [entry.note, note])))
+        elif name in twins or first in twins.values():
+            yield replace(
+                entry, reason=entry.reason or f"is the same tensor as {chosen}; include it by name to read it"
+            )
+        else:
+            yield entry
 
 
 def _tensors(module: Any) -> Iterator[tuple[str, Any, Any]]:
@@ -83,7 +106,12 @@ def _describe(owner: Any, weight: str, shape: tuple[int, ...]) -> Parts:
 
 
 def _linear(owner: Any, weight: str, shape: tuple[int, ...]) -> Parts:
-    return [("", torch_layout(2))] if weight == "weight" and len(shape) == 2 else None
+    if weight != "weight":
+        return None
+    expected = (owner.out_features, owner.in_features)
+    if shape != expected:
+        return f"holds packed bytes: its shape is {list(shape)}, the layer's is {list(expected)}"
+    return [("", torch_layout(2))]
 
 
 def _convolution(owner: Any, weight: str, shape: tuple[int, ...]) -> Parts:
@@ -152,6 +180,7 @@ _RULES: tuple[tuple[str, Callable[[Any, str, tuple[int, ...]], Parts]], ...] = (
     ("EmbeddingBag", _table),
     ("Bilinear", _bilinear),
     ("LayerNorm", _norm),
+    ("RMSNorm", _norm),
 )
 
 

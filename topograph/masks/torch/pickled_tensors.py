@@ -14,11 +14,13 @@ from topograph.errors import InvalidMaskError
 from topograph.masks.torch.pickles import Global, Inert
 
 _MOST_DIMENSIONS = 32
-_DTYPES = {
+DTYPES = {
     "float64": "F64", "float32": "F32", "float16": "F16", "bfloat16": "BF16", "float8_e4m3fn": "F8_E4M3",
-    "float8_e5m2": "F8_E5M2", "int64": "I64", "int32": "I32", "int16": "I16", "int8": "I8", "uint8": "U8",
-    "uint16": "U16", "uint32": "U32", "uint64": "U64", "bool": "BOOL",
+    "float8_e5m2": "F8_E5M2", "float8_e4m3fnuz": "F8_E4M3FNUZ", "float8_e5m2fnuz": "F8_E5M2FNUZ",
+    "float8_e8m0fnu": "F8_E8M0", "float4_e2m1fn_x2": "F4_X2", "int64": "I64", "int32": "I32", "int16": "I16",
+    "int8": "I8", "uint8": "U8", "uint16": "U16", "uint32": "U32", "uint64": "U64", "bool": "BOOL",
 }  # fmt: skip
+"""PyTorch's names of number formats → ours."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,7 @@ def _strided(storage: Any, offset: Any, size: Any, stride: Any, kind: str | None
 
 def _dtype(value: Any) -> str:
     name = value.name if isinstance(value, Global) else str(value)
-    return _DTYPES.get(name, name)
+    return DTYPES.get(name, name)
 
 
 def _tensor(storage: Any, offset: Any, size: Any, stride: Any, *_: Any) -> Any:

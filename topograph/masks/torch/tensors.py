@@ -1,52 +1,39 @@
-"""PyTorch tensors as NumPy arrays or SciPy matrices."""
+"""Live PyTorch tensors as named tensors."""
 
 from __future__ import annotations
 
-import math
 from functools import partial
 from typing import Any
 
-import scipy.sparse as sp
-
-from topograph.limits import check_expansion, check_nodes
+from topograph.masks.packed import unpacked_floats
+from topograph.masks.torch.pickled_tensors import DTYPES
 from topograph.masks.weights import Stored
+from topograph.matrices import tensor_values
 from topograph.packages import require
 
 
-def stored_tensor(tensor: Any, file_bytes: int | None = None) -> Stored:
-    """A tensor as an item of a state dict; one from a file is held to what the file can hold."""
+def stored_tensor(tensor: Any) -> Stored:
+    """A live tensor as a named tensor, read when it is asked for."""
     torch = require("torch", "torch")
     shape = tuple(tensor.shape)
+    dtype = DTYPES.get(str(tensor.dtype).removeprefix("torch."), "")
+    problem = ""
     if tensor.is_meta:
-        return Stored(shape, lambda: None, "is on the device 'meta', without values")
-    if tensor.is_complex():
-        return Stored(shape, lambda: None, f"holds {tensor.dtype}, but a mask holds booleans, integers or floats")
-    if file_bytes is not None and len(shape) > 1:
-        if tensor.layout == torch.strided:
-            # strides of zero give any shape to a few bytes
-            expanded = math.prod(shape) * tensor.element_size()
-            check_expansion("a tensor", tensor.untyped_storage().nbytes(), expanded)
-        else:
-            check_nodes(shape, file_bytes)
-    return Stored(shape, partial(tensor_values, tensor))
+        problem = "is on the device 'meta', without values"
+    elif tensor.is_complex():
+        problem = f"holds {tensor.dtype}, but a mask holds booleans, integers or floats"
+    elif _is_wrapper(torch, tensor):
+        problem = f"is a {type(tensor).__name__}, whose storage only its own library knows"
+    elif tensor.layout != torch.strided:
+        if tensor.dense_dim() > 0:
+            problem = "is a hybrid sparse tensor, whose entries are whole rows; make it dense"
+    elif not dtype and not tensor.is_quantized:
+        problem = f"holds {tensor.dtype}, a number format that cannot be read"
+    if dtype == "F4_X2" and not problem:
+        return unpacked_floats(Stored(shape, lambda: tensor.detach().cpu().view(torch.uint8).numpy(), dtype=dtype))
+    return Stored(shape, partial(tensor_values, tensor), problem, dtype)
 
 
-def tensor_values(tensor: Any) -> Any:
-    """The values of a tensor: an array, or a COO matrix for any of the sparse layouts."""
-    torch = require("torch", "torch")
-    tensor = tensor.detach().cpu()
-    if tensor.is_quantized:
-        tensor = tensor.dequantize()
-    if tensor.layout == torch.strided:
-        return _array(torch, tensor)
-    if tensor.dim() != 2:
-        return _array(torch, tensor.to_dense())
-    coordinates = tensor.to_sparse_coo().coalesce()
-    rows, columns = coordinates.indices().numpy()
-    return sp.coo_array((_array(torch, coordinates.values()), (rows, columns)), shape=tuple(tensor.shape))
-
-
-def _array(torch: Any, tensor: Any) -> Any:
-    if tensor.is_floating_point() and tensor.dtype not in (torch.float16, torch.float32, torch.float64):
-        tensor = tensor.to(torch.float32)  # bfloat16 and the 8-bit floats, which NumPy does not know; exact
-    return tensor.resolve_neg().numpy()
+def _is_wrapper(torch: Any, tensor: Any) -> bool:
+    """Whether the tensor is a subclass that keeps its values in tensors of its own."""
+    return type(tensor) not in (torch.Tensor, torch.nn.Parameter) and hasattr(type(tensor), "__tensor_flatten__")

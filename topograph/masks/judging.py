@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 
 from topograph.errors import InvalidMaskError
 from topograph.masks.weights import Stored
@@ -54,7 +55,7 @@ class Judge:
                 self._running.add(module)
         self._optimizers = self._optimizer_prefixes()
         weights = (name for name, stored in tensors.items() if len(stored.shape) > 1 and is_weight_name(name))
-        self._habit = next((name for name in weights if not self.optimizer(name)), "")
+        self._habit = next((name for name in weights if _split(name)[0] and not self.optimizer(name)), "")
 
     def optimizer(self, name: str) -> bool:
         """Whether a tensor belongs to an optimizer: it stands beside its step counter or its groups of parameters."""
@@ -162,14 +163,20 @@ def is_weight_name(name: str) -> bool:
 
 
 def refuse_constants(values: Any) -> Any:
-    """Give values back, unless they are the constant triangle of a causal mask or a single repeated number.
+    """Give values back, unless they are the constant triangle of a causal mask or pairs of indices.
 
     Raises
     ------
     InvalidMaskError
         When they are.
     """
+    if sp.issparse(values):
+        return values
     array = np.asarray(values)
+    if array.ndim == 2 and array.shape[0] == 2 < array.shape[1] and array.dtype.kind in "iu":
+        if array.min(initial=0) >= 0 and array.max(initial=0) > 1:
+            raise InvalidMaskError(f"holds pairs of indices, not weights; {BY_NAME}")
+        return values
     if array.ndim < 2 or array.shape[-1] != array.shape[-2] or array.shape[-1] < 3:
         return values
     square = array.reshape(-1, *array.shape[-2:])[0]

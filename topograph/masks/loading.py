@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Unpack
 
+import numpy as np
 import scipy.sparse as sp
 
 from topograph.errors import InvalidMaskError
@@ -50,7 +51,6 @@ def load(source: Any, **options: Unpack[ReadingOptions]) -> MaskSet:
     Examples
     --------
     >>> import tempfile
-    >>> import numpy as np
     >>> path = Path(tempfile.mkdtemp(), "mask.npy")
     >>> np.save(path, np.eye(3))
     >>> load(path)
@@ -101,11 +101,27 @@ def live_source(source: Any) -> Source:
 
 def _mapping_source(arrays: Mapping[Any, Any]) -> Source:
     """Graphs, arrays and tensors by name, also in nested mappings."""
-    if all(isinstance(value, BipartiteGraph) for value in arrays.values()):
-        return Source("the mapping", tuple(graph_entry(str(name), graph) for name, graph in arrays.items()))
-    orientation = OUT_IN if any(is_tensor(value) for _, value in leaves(arrays)) else IN_OUT
-    entries = state_entries(tensor_table(arrays), orientation)
-    return Source("the mapping", tuple(_without_words(entry) for entry in entries))
+    graphs = {str(name): graph for name, graph in arrays.items() if isinstance(graph, BipartiteGraph)}
+    others = {name: _array(value) for name, value in arrays.items() if str(name) not in graphs}
+    orientation = OUT_IN if any(is_tensor(value) for _, value in leaves(others)) else IN_OUT
+    table = {name: stored for name, stored in tensor_table(others).items() if name not in graphs} if others else {}
+    read = {entry.name: entry for entry in state_entries(table, orientation, bare=orientation == IN_OUT)}
+    entries = [graph_entry(name, graph) for name, graph in graphs.items()]
+    entries += [_without_words(entry) for entry in read.values()]
+    order = {str(name): number for number, name in enumerate(arrays)}
+    entries.sort(key=lambda entry: order.get(entry.name, len(order)))
+    return Source("the mapping", tuple(entries))
+
+
+def _array(value: Any) -> Any:
+    """Rows of numbers as an array; anything else as it is."""
+    if not isinstance(value, (list, tuple)) or not value or not isinstance(value[0], (list, tuple)):
+        return value
+    try:
+        array = np.asarray(value)
+    except (TypeError, ValueError):
+        return value
+    return array if array.dtype.kind in "biuf" else value
 
 
 def _without_words(entry: Entry) -> Entry:

@@ -59,9 +59,13 @@ class Orientations:
         if len(shape) == 2:
             side, words = self._matrix(name, shape)
             return layout_of(side, 2), words
-        if self._default != OUT_IN:
-            return layout_of(self._default, len(shape)), ""
-        return self._convolution(name, shape)
+        if self._default == OUT_IN:
+            return self._convolution(name, shape)
+        outputs = self._bias(name)
+        if outputs is not None and outputs == shape[0] != shape[-1]:
+            return torch_layout(len(shape)), f"by the {outputs} numbers of its bias"
+        words = f"by the {outputs} numbers of its bias" if outputs == shape[-1] != shape[0] else ""
+        return layout_of(self._default, len(shape)), words
 
     def _matrix(self, name: str, shape: tuple[int, ...]) -> tuple[str, str]:
         side = self._told(name, shape)

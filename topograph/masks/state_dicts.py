@@ -13,7 +13,7 @@ from topograph.masks.layout import OUT_IN, layout_of
 from topograph.masks.orientation import Orientations
 from topograph.masks.packed import unpack
 from topograph.masks.partners import Parametrized, find_partners, plain_name
-from topograph.masks.source import Entry
+from topograph.masks.source import Entry, array_entry
 from topograph.masks.weights import (
     ATTENTION,
     GRU_GATES,
@@ -35,6 +35,7 @@ def state_entries(
     orientation: str = OUT_IN,
     describe: Describe | None = None,
     config: Mapping[str, Any] | None = None,
+    bare: bool = False,
 ) -> Iterator[Entry]:
     """Entries for the tensors of a state dict.
 
@@ -48,6 +49,8 @@ def state_entries(
         Function that tells what is known of the tensor of a name.
     config
         The model's configuration, where the source has one: it tells how packed weights are stored.
+    bare
+        Whether the source is mere arrays, whose order of axes beyond two is not known unless siblings tell it.
     """
     unpacked = unpack(tensors, config)
     table = unpacked.tensors
@@ -76,6 +79,9 @@ def state_entries(
             weight = replace(weight, values=replace(stored, read=partial(_read_checked, stored)))
         parts, words = _parts(name, stored.shape, orientations, orientation, hidden)
         weight = replace(weight, note="; ".join(filter(None, [weight.note, words])))
+        if bare and not reason and not words and len(stored.shape) > 2 and not name.endswith("kernel"):
+            yield replace(array_entry(name, stored.shape, weight.values.read), note=weight.note)
+            continue
         doubt = next((note for note in weight.note.split("; ") if note.startswith("in doubt")), "")
         for suffix, layout in parts:
             yield weight.entry(suffix, layout, reason, doubt)

@@ -18,8 +18,11 @@ from topograph.masks.formats.format import Format
 from topograph.masks.formats.mask_set_file import MASKS_FORMAT, masks_from_archive
 from topograph.masks.formats.npy import check_header
 from topograph.masks.formats.samples import SAMPLE
+from topograph.masks.layout import IN_OUT
 from topograph.masks.maskset import MaskSet, mask_set_source
-from topograph.masks.source import Entry, Source, array_entry
+from topograph.masks.source import Source, array_entry
+from topograph.masks.state_dicts import state_entries
+from topograph.masks.weights import Stored
 from topograph.topology import FORMAT as TOPOLOGY_FORMAT
 from topograph.topology import Topology
 
@@ -31,8 +34,8 @@ def open_npz(path: Path) -> Iterator[Source]:
     """The archive's members; each is read on its own."""
     with zipfile.ZipFile(path) as archive:
         check_zip(archive, path)
-        headers = dict(_headers(archive))
-        names = headers.keys()
+        headers = list(_headers(archive))
+        names = {name for name, _, _ in headers}
         if {"format", "sizes"} <= names:
             if _text(archive, "format") == TOPOLOGY_FORMAT:
                 check_nodes([int(n) for n in _member(archive, "sizes").ravel()], path.stat().st_size)
@@ -44,29 +47,47 @@ def open_npz(path: Path) -> Iterator[Source]:
             check_nodes(shape, path.stat().st_size)
             yield Source(str(path), (array_entry(path.stem, shape, partial(_read_sparse, path)),))
         else:
-            yield Source(str(path), tuple(_entry(archive, name, header) for name, header in headers.items()))
+            tensors: dict[str, Stored] = {}
+            for name, info, header in headers:
+                free, number = name, 1
+                while free in tensors:  # two members of one name are both kept
+                    number += 1
+                    free = f"{name} ({number})"
+                tensors[free] = _stored(archive, info, header)
+            yield Source(str(path), tuple(state_entries(tensors, IN_OUT, bare=True)))
 
 
-def _entry(archive: zipfile.ZipFile, name: str, header: str | tuple[int, ...]) -> Entry:
+def _stored(archive: zipfile.ZipFile, info: zipfile.ZipInfo, header: str | tuple[tuple[int, ...], str]) -> Stored:
     if isinstance(header, str):
-        return Entry.left_out(name, header)
-    return array_entry(name, header, partial(_member, archive, name))
+        return Stored((), lambda: None, header)
+    return Stored(header[0], partial(_array, archive, info), dtype=header[1])
 
 
-def _headers(archive: zipfile.ZipFile) -> Iterator[tuple[str, str | tuple[int, ...]]]:
-    """Name of each member, with its shape or the reason why it is not an array of numbers."""
+def _headers(
+    archive: zipfile.ZipFile,
+) -> Iterator[tuple[str, zipfile.ZipInfo, str | tuple[tuple[int, ...], str]]]:
+    """Name of each member, with its shape and type or the reason why it is not an array of numbers."""
     for info in archive.infolist():
         name = info.filename.removesuffix(".npy")
         if name == info.filename:
-            yield name, "is not an array"
+            yield name, info, "is not an array"
             continue
         with archive.open(info) as file:
             shape, dtype = check_header(info.filename, file, info.file_size)
-        yield name, f"holds {dtype}, not numbers" if dtype.kind not in "biufUS" else shape
+        if dtype.kind not in "biufUS":
+            yield name, info, f"holds {dtype}, not numbers"
+        else:
+            kind = dtype.kind
+            named = "BOOL" if kind == "b" else f"{kind.upper()}{8 * dtype.itemsize}" if kind in "iuf" else ""
+            yield name, info, (shape, named)
 
 
 def _member(archive: zipfile.ZipFile, name: str) -> Any:
-    with archive.open(f"{name}.npy") as file:
+    return _array(archive, archive.getinfo(f"{name}.npy"))
+
+
+def _array(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Any:
+    with archive.open(info) as file:
         return np.lib.format.read_array(file, allow_pickle=False)
 
 

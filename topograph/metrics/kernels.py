@@ -1,4 +1,4 @@
-"""Compiled kernels for what walks over pairs of nodes: common neighbours, distances, reachability.
+"""Compiled walks over pairs of nodes: common neighbours, distances, reachability, cores.
 
 Importing this module imports numba, so only metrics that need it import it.
 """

@@ -17,7 +17,7 @@ from topograph.spectral.solvers.dense import symmetric_eigenvalues
 from topograph.spectral.spectrum import Spectrum, check_quantities, compute_spectrum
 
 _EPS = float(np.finfo(float).eps)
-_LARGEST_SIDE = 24  # of the smaller side; beyond it a graph's own LAPACK calls outweigh what Python costs
+_LARGEST_SIDE = 24  # nodes on the smaller side; beyond it LAPACK takes longer than the Python around each call
 _LEAST_KEPT = 1e-9  # eigenvalues of BᵀB below this share of the largest send a graph to the exact path
 
 
@@ -36,7 +36,7 @@ def compute_spectra(
     .. math:: \begin{pmatrix} k I & -R^T \\ -R & D_R \end{pmatrix}
 
     and k, n − m times more. One stacked call each for G, for this matrix and for the normalised G serves all graphs.
-    Which are connected is seen from powers of G. All other graphs are passed to `compute_spectrum`, as are those
+    Powers of G show which graphs are connected. All other graphs go to `compute_spectrum`, and so do those
     whose G is so nearly singular that the square root would lose digits.
 
     Parameters
@@ -130,7 +130,7 @@ def _connected(gram: Vector) -> npt.NDArray[np.bool_]:
 def _values(
     n: int, gram: Vector, degrees: Vector, values: Vector, needed: Collection[str]
 ) -> dict[str, list[Estimate]]:
-    """What is ``needed``, for each left-regular graph with this Gram matrix, which has these eigenvalues."""
+    """The ``needed`` values of each left-regular graph with this Gram matrix, which has the eigenvalues ``values``."""
     m = gram.shape[1]
     unit, right = 4 * _EPS * m**0.5, np.einsum("gii->gi", gram)
     found: dict[str, list[Estimate]] = {}

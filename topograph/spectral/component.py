@@ -22,7 +22,7 @@ class Component:
     graph
         The edges.
     weights
-        One positive number an edge, in the order of ``graph.indices``; None where every edge weighs 1.
+        One positive number per edge, in the order of ``graph.indices``; None where every edge weighs 1.
     """
 
     graph: BipartiteGraph

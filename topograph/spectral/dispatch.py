@@ -1,4 +1,4 @@
-"""Which solver answers for which part of which graph."""
+"""Dispatch: the parts of a graph, and which solver computes the quantities of each."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from topograph.spectral.solvers.rotating import recognise_rotation, rotation_val
 METHODS = ("auto", "closed_form", "dense", "lanczos", "inverse")
 
 _DENSE_ORDER = 200  # up to here one LAPACK call is the fastest and the safest answer
-_DENSE_RESCUE = 3000  # and up to here it is affordable where Lanczos is slow
+_DENSE_RESCUE = 3000  # up to here it is affordable where Lanczos is slow
 
 NEEDS: Mapping[str, tuple[str, ...]] = {
     "algebraic_connectivity": ("connectivity",),
@@ -35,7 +35,7 @@ NEEDS: Mapping[str, tuple[str, ...]] = {
     "normalized_gap": ("normalized_gap",),
     "giant_normalized_gap": ("normalized_gap",),
 }
-"""What solvers are asked for, by quantity."""
+"""The quantities of connected pieces that a quantity of the graph is made of."""
 
 _ZERO_WITHOUT_EDGES = ("algebraic_connectivity", "sigma1", "sigma2", "adjacency_gap")
 
@@ -78,7 +78,7 @@ def choose(component: Component, method: str) -> Solver:
             rescue.append(DenseSolver())
         return LanczosSolver(tuple(rescue))
     if method == "closed_form":
-        return CompleteSolver()  # which says what has a closed form
+        return CompleteSolver()  # its error names the graphs that have a closed form
     if method == "inverse":
         return _inverse()
     from topograph.spectral.solvers.lanczos import LanczosSolver
@@ -93,7 +93,7 @@ def _inverse() -> Solver:
 
 
 class CheckedDenseSolver:
-    """`DenseSolver`, and `InverseSolver` for a small eigenvalue that LAPACK's backward error drowns."""
+    """`DenseSolver`, and `InverseSolver` for an eigenvalue smaller than LAPACK's backward error."""
 
     name = "dense"
 
@@ -110,7 +110,7 @@ class CheckedDenseSolver:
 
 
 class InverseRescue:
-    """`InverseSolver` for the quantities that it has; a failure, passed on to the next, for the others."""
+    """`InverseSolver` for its own quantities; a failure for the others, so that the next solver is asked."""
 
     name = "inverse"
 
@@ -118,7 +118,9 @@ class InverseRescue:
         """See `Solver.solve`."""
         if set(wanted) <= {"connectivity", "normalized_gap"}:
             return _inverse().solve(component, wanted, tolerance)
-        return {name: Estimate.failed("not a small eigenvalue", self.name) for name in wanted}
+        return {
+            name: Estimate.failed("method 'inverse' gives the smallest eigenvalues only", self.name) for name in wanted
+        }
 
 
 def _is_connected(whole: Component, method: str) -> bool:
@@ -178,8 +180,8 @@ def _disconnected(
     others = np.flatnonzero(with_edges & ~complete)
     for label, component in components_with_edges(graph, weights, others):
         # with several pieces the normalised gap is 0, and only that of the largest is of interest
-        own = needed if label == giant or edges[label] == graph.n_edges else set(needed) - {"normalized_gap"}
-        values = choose(component, method).solve(component, own, tolerance)
+        needed_here = needed if label == giant or edges[label] == graph.n_edges else set(needed) - {"normalized_gap"}
+        values = choose(component, method).solve(component, needed_here, tolerance)
         pieces.append(values)
         if label == giant:
             giant_values = values
@@ -189,7 +191,7 @@ def _disconnected(
 def assemble(
     wanted: Collection[str], pieces: list[Values], connected: bool, giant: Values | None = None, copies: bool = False
 ) -> dict[str, Estimate]:
-    """Quantities of the graph from those of its pieces; ``copies`` of one piece may come as one that knows of it."""
+    """Quantities of the graph from those of its pieces; with ``copies``, one piece stands for several equal ones."""
     giant = giant or pieces[0]
     several = len(pieces) > 1 or copies
 
@@ -205,7 +207,7 @@ def assemble(
         values = [piece[name] for piece in pieces for name in names[: place + 1]]
         defined = [value for value in values if value.method != "undefined"]
         for value in defined:
-            if value.is_failure:  # the unknown may be the largest, and then all others move down by one
+            if value.is_failure:  # the unknown value may be the largest, and then all others move down by one
                 return value
         return sorted(defined, key=lambda value: -value.value)[place] if len(defined) > place else values[-1]
 
@@ -252,17 +254,16 @@ def difference(first: Estimate, second: Estimate) -> Estimate:
 
 
 def _failure_first(estimate: Estimate) -> float:
-    """The order of values, after a failure: nothing can be said to be smaller than the unknown."""
+    """Sort key: the value, after all failures, since an unknown value may be the smallest."""
     return -math.inf if math.isnan(estimate.value) else estimate.value
 
 
 def check_method(method: str, quantities: Iterable[str]) -> None:
-    """A method that cannot give all that is asked for is refused before any work."""
+    """Refuse, before any work, a method that cannot give all the quantities."""
     if method != "inverse":
         return
     beyond = [name for name in quantities if not set(NEEDS[name]) <= {"connectivity", "normalized_gap"}]
     if beyond:
         raise InvalidParameterError(
-            f"method 'inverse' gives the smallest eigenvalues only, not {', '.join(beyond)}; name what it should "
-            "compute with quantities="
+            f"method 'inverse' gives the smallest eigenvalues only, not {', '.join(beyond)}; choose others with quantities="
         )

@@ -28,7 +28,7 @@ class Estimate:
         Why the value is NaN; None when it is a number.
     low, high
         The interval that is guaranteed to hold the quantity asked for, not just any eigenvalue. Without them,
-        ``value ∓ residual``. `topograph.spectral.lane.Lane` says what the guarantee of an iterative value rests on.
+        ``value ∓ residual``. `topograph.spectral.lanczos` explains the guarantee of an iterative value.
 
     Examples
     --------
@@ -54,7 +54,7 @@ class Estimate:
 
     @classmethod
     def exact(cls, value: float, method: str) -> Estimate:
-        """A value known without rounding that matters."""
+        """A value whose rounding does not matter."""
         return cls(float(value), 0.0, method)
 
     @classmethod

@@ -1,4 +1,4 @@
-"""Compiled: what is done with the index arrays of a pattern alone, transposition and search."""
+"""Compiled work on the index arrays of a pattern alone: transposition and search."""
 
 from __future__ import annotations
 

@@ -20,9 +20,9 @@ def gap_from(kappa: float) -> float:
 
 
 def gap_scale(kappa: float) -> float:
-    """What a relative tolerance on the gap, and on σ2, is multiplied by to be a tolerance on κ: dκ = 2 σ2 dσ2.
+    """Factor that turns a relative tolerance on the gap, and on σ2, into a tolerance on κ: dκ = 2 σ2 dσ2.
 
-    A σ2 below 0.01 has the tolerance of 0.01, since rounding leaves no more of it.
+    A σ2 below 0.01 has the tolerance of 0.01: rounding allows no smaller one.
     """
     sigma = math.sqrt(min(max(1 - kappa, 0.0), 1.0))
     return 2 * sigma * min(gap_from(kappa), max(sigma, 0.01))

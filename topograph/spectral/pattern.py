@@ -53,7 +53,7 @@ class Pattern:
 
         indptr, indices = _unsigned(graph.indptr), _unsigned(graph.indices)
         if indices.size >= _NARROW_FROM and max(graph.shape) <= 1 << 16:
-            indices = indices.astype(np.uint16)  # half the traffic, where that is what a product waits for
+            indices = indices.astype(np.uint16)  # half the traffic, where products wait for memory
         elif indices.itemsize == 8:
             indices = indices.astype(np.uint32)  # a side has less than 2³¹ nodes, however many edges there are
         col_indptr, col_indices = transpose(indptr, indices, graph.n_right)

@@ -85,9 +85,9 @@ def compute_spectrum(
     graph
         Any bipartite graph.
     quantities
-        Names among `QUANTITIES`; all of them by default. What is not asked for is not computed.
+        Names among `QUANTITIES`; all of them by default. Nothing else is computed.
     method
-        ``"auto"`` chooses, and each estimate says what was chosen; the others insist.
+        ``"auto"`` chooses, and each estimate names the method; any other value is used as it is.
 
         ===============  ==================================================================================
         ``closed_form``  complete graphs, stars, single edges; rotating masks by the Fourier transform
@@ -100,8 +100,8 @@ def compute_spectrum(
     on_failure
         ``"raise"`` a `ConvergenceError`, or give ``"nan"`` with the reason.
     weights
-        For the weighted graph ``|W ⊙ M|``: the matrix W (dense or SciPy sparse, ``n_left × n_right``) or one number an
-        edge in the order of ``graph.edges()``. An edge of weight 0 is no edge.
+        For the weighted graph ``|W ⊙ M|``: the matrix W (dense or SciPy sparse, ``n_left × n_right``) or one number per
+        edge, in the order of ``graph.edges()``. An edge of weight 0 does not count as an edge.
 
     Returns
     -------
@@ -110,9 +110,9 @@ def compute_spectrum(
     Raises
     ------
     ConvergenceError
-        When a value was not reached within the tolerance and ``on_failure="raise"``.
+        A value was not reached within the tolerance and ``on_failure="raise"``.
     InvalidParameterError
-        An option outside what is allowed; a method that does not apply to this graph.
+        An option has a value that is not allowed, or a method does not apply to this graph.
 
     Examples
     --------
@@ -146,9 +146,11 @@ def weighted_edges(graph: BipartiteGraph, weights: Any) -> tuple[BipartiteGraph,
         weights = matrix[edges[:, 0], edges[:, 1]]
     values: Vector = np.abs(np.asarray(weights, dtype=np.float64)).ravel()
     if values.size != graph.n_edges:
-        raise InvalidParameterError(f"weights must be one number an edge ({graph.n_edges}), but got {values.size}")
+        raise InvalidParameterError(f"weights must be one number per edge ({graph.n_edges}), but got {values.size}")
     if not np.isfinite(values).all():
-        raise InvalidParameterError("weights must be finite")
+        raise InvalidParameterError(
+            "weights must be finite, but some are NaN or infinite; replace them or leave out their edges"
+        )
     kept = values > 0
     if not kept.all():
         graph = BipartiteGraph.from_edges(graph.edges()[kept], *graph.shape)

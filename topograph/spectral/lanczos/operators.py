@@ -99,7 +99,7 @@ class PatternOperator(Operator, Protocol):
 
     @property
     def terms(self) -> Terms:
-        """What the compiled steps need."""
+        """The operator as the compiled steps see it."""
         ...
 
 
@@ -227,7 +227,7 @@ def advance_together(
 
 
 def _row(operator: PatternOperator, state: LanczosState) -> tuple[int, ...]:
-    """What `steps` describes as a row of the table of runs."""
+    """A row of the table of runs (`steps`)."""
     terms = operator.terms
     kind = terms.kind | (FOLLOWED if state.is_followed else 0)
     return kind, len(state.basis), state.steps, *state.addresses, *terms.addresses

@@ -25,9 +25,9 @@ def addresses(first: Any, second: Any, third: Any, fourth: Any) -> Any:
 
 @part
 def _spread(n: int, m: int, runs: Any, step: int, width: int, source: int, totals: int, to_inputs: bool) -> None:
-    """Interleave what the product with B reads, the outputs' entries; or what the product with Bᵀ reads.
+    """Interleave the entries of the outputs for the product with B, or those of the inputs for the product with Bᵀ.
 
-    For one side of the graph the latter is what the first product gave the inputs.
+    A run over one side of the graph has no entries of inputs: the first product takes their place.
     """
     for k in range(runs.shape[0]):
         full = runs[k, KIND] & FULL

@@ -218,7 +218,7 @@ class LanczosRun:
     def as_known(self) -> KnownVector:
         """The Ritz vector, to be deflated, with the residual that one more product shows.
 
-        It is taken at the first step whose residual is small enough: what deflating it may hide is the square of that.
+        It is taken at the first step whose residual is small enough: deflation may hide no more than its square.
         Later steps hold copies of it, whose sum may cancel.
         """
         measured = measure_vector(self.operator, self.known, self._combined(self._clean_coordinates()))

@@ -14,7 +14,7 @@ from topograph.compiling import reordered_part
 from topograph.spectral.lanczos.vector_code import doubles
 
 CANCELLED = 1e-6
-"""A step whose squared norm falls below this share of what it was made of is made orthogonal again."""
+"""A new vector whose squared norm falls below this share of its parts is made orthogonal once more."""
 
 FULL, FOLLOWED = 1, 2
 """Kinds of runs: over both sides of the graph; with a second vector."""
@@ -126,7 +126,7 @@ def take_step(runs: Any, k: int, step: int, total: int, other_total: int, size: 
     )  # fmt: skip
     norm = update(full, inner, vector, known, after, a * scale, p - a * q)
     if norm < CANCELLED * (a * a + last * last):
-        # what rounding left of v and u would grow with the scaling
+        # the scaling would magnify the remains of v and u that rounding has left
         b, c = shares(full, inner, vector, known, after)
         norm = update(full, inner, vector, known, after, b * scale * scale, c)
     alphas[j] = a

@@ -1,4 +1,4 @@
-r"""What a Lanczos run says: Ritz values of its tridiagonal matrix T, and the certificate that nothing lies below.
+r"""The tridiagonal matrix T of a Lanczos run: its Ritz values, and the proof that no eigenvalue lies below.
 
 Let :math:`p_j` be the orthonormal polynomials of T, so that the j-th Lanczos vector is
 :math:`v_j = p_j(A)\,v_0`. For an eigenpair :math:`(\mu, u)` of A, :math:`\langle u, v_j\rangle = p_j(\mu)\,c` with

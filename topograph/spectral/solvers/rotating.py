@@ -41,7 +41,7 @@ class Rotation:
 
 
 def recognise_rotation(graph: BipartiteGraph) -> Rotation | None:
-    """The rotation that the mask, or its transpose, is; None when it is none, mostly after a look at two rows."""
+    """The mask (or its transpose) as a rotation, or None; mostly decided by the first two rows."""
     n, m = graph.shape
     if n % m == 0:
         found = _recognise(graph)
@@ -65,7 +65,7 @@ def _recognise(graph: BipartiteGraph) -> Rotation | None:
     if (graph.left_degrees != degree).any():
         return None
     rows = graph.indices.reshape(n, degree)
-    block = max(1, 250_000 // degree)  # rows at a time, so that what is compared stays in the cache
+    block = max(1, 250_000 // degree)  # rows at a time, so that they stay in the cache
     for first in range(0, n - 1, block):
         last = min(first + block, n - 1)
         if not _follows(rows[first:last], rows[first + 1 : last + 1], m):

@@ -324,18 +324,17 @@ class Checkout:
         return seconds, values
 
 
-def run_against(path: Path, rows: list[Row], rounds: int) -> None:
-    """The same rows with this checkout and with the one at ``path``."""
+def run_against(path: Path, rows: list[Row], rounds: int, folder: Path) -> None:
+    """The same rows with this checkout and with the one at ``path``; the masks go through ``folder``."""
     ours, theirs = Checkout(Path(__file__).parents[1]), Checkout(path)
     for row in rows:
         graph = row.make()
-        mask = tempfile.NamedTemporaryFile(suffix=".npz")
+        mask = folder / "mask.npz"
         np.savez(mask, shape=graph.shape, indptr=graph.indptr, indices=graph.indices)
-        mask.flush()
         times: dict[Checkout, list[list[float]]] = {ours: [], theirs: []}
         for number in range(rounds):
             for checkout in (ours, theirs) if number % 2 else (theirs, ours):
-                seconds, values = checkout.measure(mask.name, 2 if row.slow else 2 * row.repeats)
+                seconds, values = checkout.measure(str(mask), 2 if row.slow else 2 * row.repeats)
                 times[checkout].append(seconds)
                 if checkout is ours:
                     here = values
@@ -371,7 +370,8 @@ def main() -> None:
     if options.against:
         slow = {"quick": {False}, "slow": {True}}.get(options.rows, {False, True})
         rows = [row for row in ROWS if options.only in row.name and (row.slow in slow or options.only)]
-        run_against(options.against.resolve(), rows, options.rounds)
+        with tempfile.TemporaryDirectory() as folder:
+            run_against(options.against.resolve(), rows, options.rounds, Path(folder))
         return
     if options.rows == "huge":
         run_huge()

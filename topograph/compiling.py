@@ -1,11 +1,13 @@
 """`compiled`, `reordered` and their parts: how numba is used here, with a cache on disk that notices every change.
 
-Importing this module imports numba, so modules that use it are imported on first use only.
+Importing this module imports numba, so modules that use it are imported on first use only. The first compilation of a
+process is announced on stderr, since it takes a while and happens once per machine.
 """
 
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from functools import lru_cache
@@ -13,46 +15,65 @@ from pathlib import Path
 from typing import Any
 
 import numba
+from numba.core import event as _event
 
-_EXACT: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+_njit: Any = numba.njit
+event: Any = _event
+_EXACT: dict[str, Any] = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
 # sums may be reordered and fused; NaN and infinity keep their meaning, so that divergence is seen
 _REORDERED: dict[str, Any] = {**_EXACT, "fastmath": {"reassoc", "contract", "nsz"}}
+# parts are not called from Python, and a wrapper takes as long to compile as a short function
+_PART: dict[str, Any] = {"forceinline": True, "no_cpython_wrapper": True}
 
 
-def compiled(function: Callable[..., Any]) -> Any:
-    """Compile a function at its first call, or read the machine code that an earlier process kept on disk.
+class Compiler:
+    """A decorator that compiles functions with certain options of numba.
 
-    Machine code contains the functions that it calls, wherever they stand, but numba looks for changes in the
-    function's own file only. So the stamp of that file becomes one of all files of its folder: a compiled function
-    calls compiled functions of its own folder only.
+    Parameters
+    ----------
+    cached
+        Whether the machine code is kept on disk.
+    options
+        Options of ``numba.njit``.
     """
-    return _cached(function, _EXACT)
+
+    def __init__(self, cached: bool, **options: Any) -> None:
+        self._cached, self._options = cached, options
+
+    @property
+    def in_place(self) -> Compiler:
+        """For functions that create no arrays: numba need not count references, and compiles a third faster."""
+        return Compiler(self._cached, **self._options, _nrt=False)
+
+    def __call__(self, function: Callable[..., Any]) -> Any:
+        """The compiled function.
+
+        Machine code contains the functions that it calls, wherever they stand, but numba looks for changes in the
+        function's own file only. So the stamp of that file becomes one of all files of its folder: a compiled function
+        calls compiled functions of its own folder only.
+        """
+        dispatcher = _njit(cache=self._cached, **self._options)(function)
+        if self._cached:
+            with suppress(AttributeError):  # without compilation or without a folder for the cache there is no stamp
+                dispatcher._cache._cache_file._source_stamp = _stamp(Path(function.__code__.co_filename).parent)
+        return dispatcher
 
 
-def reordered(function: Callable[..., Any]) -> Any:
-    """As `compiled`, with sums in whatever order is fastest."""
-    return _cached(function, _REORDERED)
+compiled = Compiler(True, **_EXACT)
+"""Compile a function at its first call, or read the machine code that an earlier process kept on disk."""
 
+reordered = Compiler(True, **_REORDERED)
+"""As `compiled`, with sums in whatever order is fastest."""
 
-def part(function: Callable[..., Any]) -> Any:
-    """Make a function part of each compiled function that calls it.
+part = Compiler(False, **_EXACT, **_PART)
+"""Make a function part of each compiled function that calls it.
 
-    Otherwise a process may run the copy that another function was compiled with, which rounds in another order where
-    sums are reordered: which copy depends on what else was compiled in this process or read from the disk.
-    """
-    return numba.njit(forceinline=True, **_EXACT)(function)
+Otherwise a process may run the copy that another function was compiled with, which rounds in another order where sums
+are reordered: which copy depends on what else was compiled in this process or read from the disk.
+"""
 
-
-def reordered_part(function: Callable[..., Any]) -> Any:
-    """As `part`, with sums in whatever order is fastest."""
-    return numba.njit(forceinline=True, **_REORDERED)(function)
-
-
-def _cached(function: Callable[..., Any], options: dict[str, Any]) -> Any:
-    dispatcher = numba.njit(cache=True, **options)(function)
-    with suppress(AttributeError):  # without compilation or without a folder for the cache there is no stamp
-        dispatcher._cache._cache_file._source_stamp = _stamp(Path(function.__code__.co_filename).parent)
-    return dispatcher
+reordered_part = Compiler(False, **_REORDERED, **_PART)
+"""As `part`, with sums in whatever order is fastest."""
 
 
 @lru_cache
@@ -61,3 +82,19 @@ def _stamp(folder: Path) -> str:
     for path in sorted(folder.glob("*.py")):
         digest.update(path.read_bytes())
     return digest.hexdigest()
+
+
+class _Announcement(_event.Listener):
+    """Says so when a process begins to compile functions of this distribution."""
+
+    def on_start(self, happening: Any) -> None:
+        module = happening.data["dispatcher"].py_func.__module__
+        if module.startswith(("topograph.", "trainers.")):
+            event.unregister("numba:compile", self)
+            print("topograph: compiling, once per machine; this takes a few seconds", file=sys.stderr, flush=True)
+
+    def on_end(self, happening: Any) -> None:
+        pass
+
+
+event.register("numba:compile", _Announcement())

@@ -265,5 +265,6 @@ def check_method(method: str, quantities: Iterable[str]) -> None:
     beyond = [name for name in quantities if not set(NEEDS[name]) <= {"connectivity", "normalized_gap"}]
     if beyond:
         raise InvalidParameterError(
-            f"method 'inverse' gives the smallest eigenvalues only, not {', '.join(beyond)}; choose others with quantities="
+            f"method 'inverse' gives the smallest eigenvalues only, not {', '.join(beyond)}; "
+            "leave these out of quantities="
         )

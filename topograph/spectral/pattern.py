@@ -21,6 +21,11 @@ class Matrix(NamedTuple):
     indices: npt.NDArray[Any]
     weights: Vector | None
 
+    @classmethod
+    def of(cls, indptr: npt.NDArray[Any], indices: npt.NDArray[Any], weights: Vector | None) -> Matrix:
+        """The same arrays, read-only: numba would compile once more for arrays that may be written to."""
+        return cls(_read_only(indptr), _read_only(indices), None if weights is None else _read_only(weights))
+
 
 _NARROW_FROM = 1_000_000  # edges: where the indices no longer stay in the cache next to the core
 
@@ -56,6 +61,7 @@ class Pattern:
             indices = indices.astype(np.uint16)  # half the traffic, where products wait for memory
         elif indices.itemsize == 8:
             indices = indices.astype(np.uint32)  # a side has less than 2³¹ nodes, however many edges there are
+        indptr, indices = _read_only(indptr), _read_only(indices)
         col_indptr, col_indices = transpose(indptr, indices, graph.n_right)
         if weights is None:
             return cls(indptr, indices, col_indptr, col_indices)
@@ -100,7 +106,7 @@ class Pattern:
 
         if (np.diff(self.indptr) == 0).any() or (np.diff(self.col_indptr) == 0).any():
             return False
-        return bool(is_connected(self.indptr, self.indices, self.col_indptr, self.col_indices))
+        return bool(is_connected(self.by_rows, self.by_columns))
 
     @property
     def transposed(self) -> Pattern:
@@ -110,12 +116,18 @@ class Pattern:
     @cached_property
     def by_rows(self) -> Matrix:
         """The outputs of each input."""
-        return Matrix(self.indptr, self.indices, self.weights)
+        return Matrix.of(self.indptr, self.indices, self.weights)
 
     @cached_property
     def by_columns(self) -> Matrix:
         """The inputs of each output."""
-        return Matrix(self.col_indptr, self.col_indices, self.col_weights)
+        return Matrix.of(self.col_indptr, self.col_indices, self.col_weights)
+
+
+def _read_only(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    view = array.view()
+    view.flags.writeable = False
+    return view
 
 
 def _unsigned(indices: npt.NDArray[Any]) -> npt.NDArray[Any]:

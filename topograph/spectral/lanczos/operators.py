@@ -73,7 +73,7 @@ class Terms:
     kind
         `steps.FULL`, or 0 for an operator over the outputs only.
     diagonals
-        Shift, E, E⁻¹ and F of `HalfOperator`; all but the first empty for the full graph, and F empty where it is 1.
+        Shift, E, E⁻¹ and F of `HalfOperator`; E = 1 for the full graph, and F is empty where it is 1.
     """
 
     kind: int
@@ -131,7 +131,8 @@ class FullOperator:
     @cached_property
     def terms(self) -> Terms:
         """See `PatternOperator.terms`."""
-        return Terms(FULL, (self.diagonal, _NONE, _NONE, _NONE))
+        ones = np.ones(self.size)
+        return Terms(FULL, (self.diagonal, ones, ones, _NONE))
 
     def advance(self, state: LanczosState, steps: int) -> None:
         """See `Operator.advance`."""
@@ -248,9 +249,9 @@ def _advance_in_parts(
     by_rows, by_columns = pattern.by_rows, pattern.by_columns
     gather = products.gather_several
     for step in range(steps):
-        passes.spread(n, m, table, step, width, source, totals, False)
+        passes.spread(n, m, table, step, width, source, totals, 0)
         run_parts([(gather, by_rows, source, totals, stride, width, lo, hi) for lo, hi in parts[0]])
-        passes.spread(n, m, table, step, width, source, totals, True)
+        passes.spread(n, m, table, step, width, source, totals, 1)
         run_parts([(gather, by_columns, source, totals + 8 * n, stride, width, lo, hi) for lo, hi in parts[1]])
         if passes.finish_all(n, m, table, step, totals):
             return step + 1

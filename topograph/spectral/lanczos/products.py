@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 
 from topograph.compiling import compiled, part
-from topograph.spectral.lanczos.vector_code import doubles, row_sums_of
+from topograph.spectral.lanczos.vector_code import row_sums_of
 
 _ONE, _TWO, _THREE, _FOUR = np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(4)
 _sums_of_2, _sums_of_4, _sums_of_8 = (row_sums_of(width) for width in (2, 4, 8))
 
 
-@part
+@part.in_place
 def _row_sum(indices: Any, weights: Any, start: Any, stop: Any, source: Any) -> Any:
     """One row of a product; four accumulators hide the latency of the additions."""
     a = b = c = d = 0.0
@@ -44,7 +44,7 @@ def _row_sum(indices: Any, weights: Any, start: Any, stop: Any, source: Any) -> 
     return (a + b) + (c + d)
 
 
-@compiled
+@compiled.in_place
 def gather(matrix: Any, source: Any, out: Any) -> None:
     """``out``: the product of the pattern with ``source``."""
     indptr, indices, weights = matrix
@@ -52,7 +52,7 @@ def gather(matrix: Any, source: Any, out: Any) -> None:
         out[i] = _row_sum(indices, weights, indptr[i], indptr[i + 1], source)
 
 
-@compiled
+@compiled.in_place
 def gather_several(matrix: Any, source: int, totals: int, stride: int, width: int, lo: int, hi: int) -> None:
     """Rows ``lo … hi`` of the products with ``width`` vectors, whose entries alternate at ``source``.
 
@@ -71,31 +71,3 @@ def gather_several(matrix: Any, source: int, totals: int, stride: int, width: in
         for i in range(lo, hi):
             start, stop = np.uint64(indptr[i]), np.uint64(indptr[i + 1])
             _sums_of_8(indices, weights, start, stop, source, totals + 8 * i, stride)
-
-
-@compiled
-def interleave(first: int, second: int, factor: int, size: int, out: int, width: int) -> None:
-    """The entries of a run's two vectors to their places among ``width`` of them, each times ``factor`` unless 0."""
-    a, b, into = doubles(first, size), doubles(second, size), doubles(out, width * size)
-    if factor:
-        f = doubles(factor, size)
-        if width == 2:  # strides that the compiler knows
-            for i in range(size):
-                into[2 * i] = f[i] * a[i]
-                into[2 * i + 1] = f[i] * b[i]
-        else:
-            for i in range(size):
-                into[width * i] = f[i] * a[i]
-                into[width * i + 1] = f[i] * b[i]
-    elif width == 2:
-        for i in range(size):
-            into[2 * i] = a[i]
-            into[2 * i + 1] = b[i]
-    elif width == 4:
-        for i in range(size):
-            into[4 * i] = a[i]
-            into[4 * i + 1] = b[i]
-    else:
-        for i in range(size):
-            into[8 * i] = a[i]
-            into[8 * i + 1] = b[i]

@@ -19,21 +19,29 @@ from typing import Any
 
 import numpy as np
 
-from topograph.compiling import reordered
+from topograph.compiling import compiled, part
+
+_ONE, _TWO = np.int64(1), np.int64(2)  # numba would compile once per literal number
 
 
-@reordered
-def is_below(alphas: Any, betas: Any, k: int, mu: float) -> bool:
-    """Whether every eigenvalue of T_k is above ``mu``: all pivots of T_k − mu are positive."""
+@part.in_place
+def _count_below(alphas: Any, betas: Any, k: int, mu: float, most: int) -> int:
+    """How many eigenvalues of T_k are not above ``mu``, at most ``most``: as many as T_k − mu has pivots ≤ 0."""
+    count = 0
     pivot = alphas[0] - mu
-    for j in range(1, k):
-        if pivot <= 0.0:
-            return False
-        pivot = alphas[j] - mu - betas[j] * betas[j] / pivot
-    return bool(pivot > 0.0)
+    for j in range(1, k + 1):
+        if not pivot > 0.0:
+            count += 1
+            if count >= most:
+                break
+            if pivot == 0.0:
+                pivot = -1e-300
+        if j < k:
+            pivot = alphas[j] - mu - betas[j] * betas[j] / pivot
+    return count
 
 
-@reordered
+@compiled.in_place
 def smallest_ritz_value(alphas: Any, betas: Any, k: int, above: float, precision: float) -> float:
     """Smallest eigenvalue of T_k by bisection, from above, to ``precision`` relative or to the last bit.
 
@@ -42,7 +50,7 @@ def smallest_ritz_value(alphas: Any, betas: Any, k: int, above: float, precision
     high = above
     step = 1e-7 * abs(high) + 1e-300
     low = high - step
-    while not is_below(alphas, betas, k, low):
+    while _count_below(alphas, betas, k, low, _ONE) > 0:
         high = low
         step *= 16.0
         low -= step
@@ -50,27 +58,13 @@ def smallest_ritz_value(alphas: Any, betas: Any, k: int, above: float, precision
         middle = 0.5 * (low + high)
         if middle <= low or middle >= high or high - low <= precision * abs(high):
             return high
-        if is_below(alphas, betas, k, middle):
+        if _count_below(alphas, betas, k, middle, _ONE) == 0:
             low = middle
         else:
             high = middle
 
 
-@reordered
-def count_below(alphas: Any, betas: Any, k: int, mu: float) -> int:
-    """How many eigenvalues of T_k are below ``mu``: the negative pivots of T_k − mu."""
-    count = 0
-    pivot = 1.0
-    for j in range(k):
-        pivot = alphas[j] - mu - (betas[j] * betas[j] / pivot if j > 0 else 0.0)
-        if pivot < 0.0:
-            count += 1
-        elif pivot == 0.0:
-            pivot = 1e-300
-    return count
-
-
-@reordered
+@compiled.in_place
 def second_ritz_value(alphas: Any, betas: Any, k: int, theta: float) -> float:
     """A number just below the second eigenvalue of T_k, ``theta`` being the smallest; infinity where k is 1.
 
@@ -79,20 +73,20 @@ def second_ritz_value(alphas: Any, betas: Any, k: int, theta: float) -> float:
     if k < 2:
         return np.inf
     distance = 1e-12 * abs(theta) + 1e-300
-    while count_below(alphas, betas, k, theta + 2.0 * distance) < 2:
+    while _count_below(alphas, betas, k, theta + 2.0 * distance, _TWO) < 2:
         distance *= 2.0
     low, high = distance, 2.0 * distance
     while high - low > 0.01 * high:
         middle = 0.5 * (low + high)
-        if count_below(alphas, betas, k, theta + middle) < 2:
+        if _count_below(alphas, betas, k, theta + middle, _TWO) < 2:
             low = middle
         else:
             high = middle
     return theta + low
 
 
-@reordered
-def filter_at(alphas: Any, betas: Any, k: int, coordinates: Any, mu: float) -> float:
+@part.in_place
+def _filter_at(alphas: Any, betas: Any, k: int, coordinates: Any, mu: float) -> float:
     """f(mu) of the polynomial with f(A) v_0 = Σ ``coordinates[j]`` v_j."""
     before, now, total = 0.0, 1.0, coordinates[0]
     for j in range(k - 1):
@@ -101,7 +95,7 @@ def filter_at(alphas: Any, betas: Any, k: int, coordinates: Any, mu: float) -> f
     return float(total)
 
 
-@reordered
+@compiled.in_place
 def filtered_above(
     alphas: Any, betas: Any, k: int, coordinates: Any, theta: float, second: float, least: float
 ) -> float:
@@ -112,14 +106,14 @@ def filtered_above(
     low, high, found = theta, second, -np.inf
     for _ in range(12):
         middle = 0.5 * (low + high)
-        if abs(filter_at(alphas, betas, k, coordinates, middle)) >= least:
+        if abs(_filter_at(alphas, betas, k, coordinates, middle)) >= least:
             low = found = middle
         else:
             high = middle
     return found
 
 
-@reordered
+@compiled.in_place
 def shortfall(
     alphas: Any, betas: Any, k: int, coordinates: Any, theta: float, second: float, gap: float, least: float
 ) -> float:
@@ -133,8 +127,8 @@ def shortfall(
         middle = 0.5 * (low + high)
         rho = theta + middle * (second - theta)
         near = 0.5 * np.log(max(gap / (rho - theta), 1e-300))
-        faint = np.log(max(least / max(abs(filter_at(alphas, betas, k, coordinates, rho)), 1e-300), 1e-300))
-        worse = max(near, faint)
+        faint = np.log(max(least / max(abs(_filter_at(alphas, betas, k, coordinates, rho)), 1e-300), 1e-300))
+        worse = near if near > faint else faint
         if near > faint:
             low = middle
         else:
@@ -142,7 +136,7 @@ def shortfall(
     return float(worse)
 
 
-@reordered
+@compiled.in_place
 def growth(alphas: Any, betas: Any, k: int, mu: float) -> float:
     """``max_j |p_j(mu)|`` over j ≤ k for ``mu`` below every Ritz value; 0 when it is not below."""
     pivot = alphas[0] - mu
@@ -153,13 +147,14 @@ def growth(alphas: Any, betas: Any, k: int, mu: float) -> float:
             return 0.0
         if size < 1e280:
             size = size * (pivot / betas[j]) if betas[j] > 0.0 else 1e300
-        largest = max(largest, size)
+        if size > largest:
+            largest = size
         if j < k:
             pivot = alphas[j] - mu - betas[j] * betas[j] / pivot
     return largest
 
 
-@reordered
+@compiled.in_place
 def certified_floor(alphas: Any, betas: Any, k: int, theta: float, needed: float, reach: float) -> float:
     """The largest ``mu`` found at which the growth reaches ``needed``, seeking at least ``reach`` below ``theta``."""
     distance = reach
@@ -177,22 +172,31 @@ def certified_floor(alphas: Any, betas: Any, k: int, theta: float, needed: float
     return theta - high
 
 
-@reordered
 def ritz_coordinates(alphas: Any, betas: Any, k: int, theta: float) -> Any:
-    """The unit eigenvector of T_k at its smallest eigenvalue ``theta``, by inverse iteration from just below."""
+    """The unit eigenvector of T_k at its smallest eigenvalue ``theta``."""
+    coordinates = np.ones(k)
+    _iterate_inversely(alphas, betas, k, theta, np.empty(k), coordinates)
+    return coordinates
+
+
+@compiled.in_place
+def _iterate_inversely(alphas: Any, betas: Any, k: int, theta: float, pivots: Any, x: Any) -> None:
+    """Inverse iteration with T_k from just below ``theta``; ``pivots`` is work space."""
     mu = theta - 1e-14 * abs(theta)
-    while not is_below(alphas, betas, k, mu):
+    while _count_below(alphas, betas, k, mu, _ONE) > 0:
         mu -= 4.0 * (theta - mu) + 1e-300
-    pivots = np.empty(k)
     pivots[0] = alphas[0] - mu
     for j in range(1, k):
         pivots[j] = alphas[j] - mu - betas[j] * betas[j] / pivots[j - 1]
-    x = np.ones(k)
     for _ in range(4):
         for j in range(1, k):
             x[j] -= betas[j] / pivots[j - 1] * x[j - 1]
         x[k - 1] /= pivots[k - 1]
         for j in range(k - 2, -1, -1):
             x[j] = (x[j] - betas[j + 1] * x[j + 1]) / pivots[j]
-        x /= np.sqrt(np.sum(x * x))
-    return x
+        square = 0.0
+        for j in range(k):
+            square += x[j] * x[j]
+        norm = np.sqrt(square)
+        for j in range(k):
+            x[j] /= norm

@@ -9,7 +9,7 @@ import numpy as np
 from topograph.compiling import reordered
 
 
-@reordered
+@reordered.in_place
 def assemble(indptr: Any, indices: Any, weights: Any, left: Any, places: Any, band: Any) -> None:
     """Edges of S = D_R − Bᵀ D_L⁻¹ B: ``band[v, d]`` is the weight of the edge from place v to place v + d."""
     for i in range(indptr.size - 1):
@@ -48,7 +48,7 @@ def eliminate(band: Any) -> Any:
     return pivots
 
 
-@reordered
+@reordered.in_place
 def solve(band: Any, pivots: Any, vector: Any) -> None:
     """Replace ``vector`` by the potentials of the currents it holds, the last place at 0."""
     n, width = band.shape

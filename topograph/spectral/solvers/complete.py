@@ -23,7 +23,8 @@ class CompleteSolver:
         """See `Solver.solve`; ``tolerance`` is not needed."""
         if not component.is_complete:
             raise InvalidParameterError(
-                "method 'closed_form' needs a complete, star or rotating graph, but this is none of them; use method='auto'"
+                "method 'closed_form' needs a complete, star or rotating graph, but this is none of them; "
+                "use method='auto'"
             )
         values = complete_values(*component.graph.shape)
         return {name: values[name] for name in wanted}

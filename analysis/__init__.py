@@ -7,8 +7,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from analysis.cell_correlation import CellCorrelations, correlate_per_cell
     from analysis.comparison import ModelComparison, compare
     from analysis.correlation import correlate
+    from analysis.correlation_difference import CorrelationDifference, compare_correlations
     from analysis.effects import Effect, effect
     from analysis.experiments import Experiment, experiment
     from analysis.frame import describe_columns, load_frame
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from analysis.words import verdict, verdicts
 
 _HOMES = {
+    "CellCorrelations": "cell_correlation",
+    "CorrelationDifference": "correlation_difference",
     "ModelComparison": "comparison",
     "Effect": "effects",
     "Experiment": "experiments",
@@ -25,7 +29,9 @@ _HOMES = {
     "Prediction": "prediction",
     "Report": "reporting.writing",
     "compare": "comparison",
+    "compare_correlations": "correlation_difference",
     "correlate": "correlation",
+    "correlate_per_cell": "cell_correlation",
     "describe_columns": "frame",
     "effect": "effects",
     "experiment": "experiments",
@@ -38,6 +44,8 @@ _HOMES = {
 }
 
 __all__ = [
+    "CellCorrelations",
+    "CorrelationDifference",
     "Effect",
     "Experiment",
     "Fit",
@@ -45,7 +53,9 @@ __all__ = [
     "Prediction",
     "Report",
     "compare",
+    "compare_correlations",
     "correlate",
+    "correlate_per_cell",
     "describe_columns",
     "effect",
     "experiment",

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from analysis.cells import cell_columns
+from analysis.cells import check_cells
 from analysis.frame.names import is_layer, setting_columns, split_name
-from analysis.guards import is_constant
+from analysis.guards import check_columns, is_constant
+from topograph.errors import InsufficientDataError, UnknownNameError
 
 OUTCOME = "test_accuracy"
 _CONNECTIVITY = ("l1_algebraic_connectivity", "l1_normalized_gap")
@@ -26,22 +28,30 @@ class Columns:
     controls
         The columns that hold density fixed in a regression.
     connectivity
-        The measures of connectivity that the analysis is about.
+        The metrics that the analysis is about: those that were named, else the paper's two measures of connectivity,
+        else all that vary.
     settings
         The training settings that vary.
     cells
-        The columns that together name a cell.
+        The columns that together name a cell; None where the frame does not know.
     """
 
     outcome: str
     controls: tuple[str, ...]
     connectivity: tuple[str, ...]
     settings: tuple[str, ...]
-    cells: tuple[str, ...]
+    cells: tuple[str, ...] | None
 
 
-def find_columns(frame: pd.DataFrame, outcome: str = OUTCOME) -> Columns:
-    """The roles of a frame's columns.
+def find_columns(
+    frame: pd.DataFrame,
+    *,
+    outcome: str | None = None,
+    controls: Sequence[str] | None = None,
+    cells: Sequence[str] | None = None,
+    metrics: Sequence[str] | None = None,
+) -> Columns:
+    """The roles of a frame's columns: as given, else as their names say.
 
     Examples
     --------
@@ -51,12 +61,20 @@ def find_columns(frame: pd.DataFrame, outcome: str = OUTCOME) -> Columns:
     >>> columns.controls, columns.connectivity
     (('l1_log_density',), ('l1_normalized_gap',))
     """
+    try:
+        known: tuple[str, ...] | None = check_cells(frame, cells)
+    except (InsufficientDataError, UnknownNameError):
+        if cells is not None:
+            raise
+        known = None
+    outcome = outcome or str(frame.attrs.get("outcome", OUTCOME))
+    check_columns(frame, [outcome, *(controls or ())])
     return Columns(
         outcome=outcome,
-        controls=tuple(density_columns(frame)),
-        connectivity=tuple(connectivity_columns(frame)),
+        controls=tuple(density_columns(frame) if controls is None else controls),
+        connectivity=tuple(metrics or connectivity_columns(frame)),
         settings=tuple(setting_columns(frame)),
-        cells=cell_columns(frame),
+        cells=known,
     )
 
 
@@ -64,9 +82,9 @@ def density_columns(frame: pd.DataFrame) -> list[str]:
     """The log densities of the layers that vary: holding them fixed holds density fixed.
 
     In a table of networks of different depth, only layers that all of them have count: the others are missing in some
-    rows of a regression.
+    rows of a regression. A table that knows no layer's density has that of the network, if any.
     """
-    return [
+    layers = [
         column
         for column in frame.columns
         if is_layer(split_name(column)[0])
@@ -74,6 +92,8 @@ def density_columns(frame: pd.DataFrame) -> list[str]:
         and frame[column].nunique() > 1
         and _every_architecture_has(frame, column)
     ]
+    whole = [c for c in ("network_log_density", "log_density") if c in frame.columns and frame[c].nunique() > 1]
+    return layers or whole[:1]
 
 
 def connectivity_columns(frame: pd.DataFrame) -> list[str]:

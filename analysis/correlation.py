@@ -27,7 +27,7 @@ _WITH_CONTROL = ("partial", "within_cell_partial")
 
 
 @dataclass(frozen=True, eq=False)
-class _Sample:
+class Sample:
     """A statistic with the clusters to draw and the degrees of freedom that they leave."""
 
     statistic: Statistic
@@ -37,6 +37,7 @@ class _Sample:
 
     @property
     def n_clusters(self) -> int:
+        """The number of clusters."""
         return len(np.unique(self.clusters))
 
 
@@ -134,7 +135,7 @@ def correlate(
         raise UnknownNameError.among("column", groups, map(str, frame.columns))
     check_real("confidence", confidence, low=0, high=1, include_low=False, include_high=False)
     resamples = check_integer("resamples", resamples, low=100)
-    methods, used_cells, not_computed = _methods(frame, methods, controls, cells)
+    methods, used_cells, not_computed = read_methods(frame, methods, controls, cells)
     complete_rows(frame, [outcome], groups)
 
     rows: list[dict[str, Any]] = []
@@ -152,7 +153,7 @@ def correlate(
         for method in methods:
             if method in _WITHIN and within is not None:
                 notes |= dict.fromkeys(within.notes)
-            sample, reason = _sample(method, data, within, outcome, name, held, groups)
+            sample, reason = make_sample(method, data, within, outcome, name, held, groups)
             estimate = float("nan") if sample is None else float(sample.statistic(np.ones((1, sample.n)))[0])
             if sample is None or np.isnan(estimate):
                 reasons[f"{name} ({method})"] = reason
@@ -172,7 +173,7 @@ def correlate(
     return table
 
 
-def _methods(
+def read_methods(
     frame: pd.DataFrame, methods: Sequence[str] | None, controls: Sequence[str], cells: Sequence[str] | None
 ) -> tuple[list[str], tuple[str, ...], Mapping[str, str]]:
     """The methods to use, the cells, and why a method that goes without saying is not used."""
@@ -198,7 +199,7 @@ def _methods(
     return chosen, used, not_computed
 
 
-def _sample(
+def make_sample(
     method: str,
     data: pd.DataFrame,
     within: Compared | None,
@@ -206,7 +207,7 @@ def _sample(
     name: str,
     held: Sequence[str],
     groups: str,
-) -> tuple[_Sample | None, str]:
+) -> tuple[Sample | None, str]:
     """The statistic of a method on its rows; and the reason for the case that it is not defined."""
     families = 1
     if method in _WITHIN and within is not None:
@@ -224,9 +225,9 @@ def _sample(
     freedom = len(np.unique(clusters)) - families - 1
     if method in ("spearman", "kendall"):
         coefficient = spearman if method == "spearman" else kendall
-        return _Sample(lambda weights: coefficient(y, x, weights), clusters, freedom, len(data)), _why(method, name, ())
+        return Sample(lambda weights: coefficient(y, x, weights), clusters, freedom, len(data)), _why(method, name, ())
     columns = Deviations(y, x, data[list(controls)].to_numpy(dtype=float), codes)
-    return _Sample(columns.correlation, clusters, freedom - columns.rank, len(data)), _why(method, name, controls)
+    return Sample(columns.correlation, clusters, freedom - columns.rank, len(data)), _why(method, name, controls)
 
 
 def _why(method: str, name: str, held: Sequence[str]) -> str:

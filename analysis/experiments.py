@@ -1,4 +1,4 @@
-"""`experiment`: the clean test, for studies whose masks were rewired at fixed degrees, or relabelled."""
+"""`experiment`: the clean test, for studies with rewired or relabelled masks."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _RELABELLED = "relabelled"
 
 @dataclass(frozen=True, eq=False)
 class Experiment:
-    """What connectivity does when degrees are exactly kept, and what the alignment with the data does.
+    """The effect of connectivity when degrees are exactly kept, and that of the alignment with the data.
 
     Parameters
     ----------
@@ -29,14 +29,14 @@ class Experiment:
         Accuracy points that go with one standard deviation of the metric among masks with the same degrees, which
         differ by rewiring only: None where the study has none.
     alignment
-        One row a construction: ``points`` that the mask as built gains over the same graph with its inputs renumbered,
-        with its interval, the smallest difference the study could have seen (``detectable``), and the factor of
-        topologies it would take to see one as large (``more_topologies``); None where nothing was relabelled.
+        One row per construction: ``points`` that the mask as built gains over the same graph with its inputs
+        renumbered, with its interval, the smallest difference the study could have seen (``detectable``), and the
+        factor of topologies it would take to see one as large (``more_topologies``); None where nothing was relabelled.
     alignment_share
         Of the spread between constructions at equal degrees, the share that goes away when inputs are renumbered:
         estimate, low, high; NaN where it cannot be told. What goes away is alignment, what stays is the graph.
     notes
-        What could not be told, and why.
+        Remarks on what could not be told, and why.
     """
 
     metric: str
@@ -101,7 +101,7 @@ def experiment(
     outcome, groups, confidence, power
         As for `analysis.effect`.
     resamples, seed
-        Of the interval of the share.
+        Number and seed of the draws behind the interval of the share.
 
     Raises
     ------
@@ -150,7 +150,7 @@ def _alignment(frame: pd.DataFrame, options: dict[str, object], notes: list[str]
             continue
         unit = found.sd  # from one standard deviation to the whole step from 0 to 1
         rows[str(name)] = {
-            "points": found.points / unit,
+            "points": found.change / unit,
             "low": found.low / unit,
             "high": found.high / unit,
             "p_value": found.p_value,

@@ -1,4 +1,4 @@
-"""`predict_unseen`: what really counts, how well accuracy is predicted where nothing has been seen."""
+"""`predict_unseen`: how well an outcome is predicted where nothing has been seen."""
 
 from __future__ import annotations
 
@@ -15,13 +15,16 @@ from sklearn.model_selection import LeaveOneGroupOut
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from analysis.guards import check_columns
+from analysis.guards import check_columns, finite_values, is_constant
 from topograph.checks import check_integer, check_real
 from topograph.errors import InsufficientDataError, InvalidParameterError, UnknownNameError
 
 LEARNERS: Mapping[str, Callable[[], Any]] = {
     "ridge": lambda: make_pipeline(StandardScaler(), RidgeCV(np.logspace(-4, 4, 25))),
-    "forest": lambda: RandomForestRegressor(n_estimators=100, min_samples_leaf=3, random_state=0, n_jobs=1),
+    # scikit-learn's trees read single precision: in units of its own, no column loses its digits there
+    "forest": lambda: make_pipeline(
+        StandardScaler(), RandomForestRegressor(n_estimators=100, min_samples_leaf=3, random_state=0, n_jobs=1)
+    ),
 }
 """The learners by name."""
 
@@ -33,13 +36,13 @@ class Prediction:
     Parameters
     ----------
     table
-        One row a held-out column, learner and set of features: ``rmse`` and ``r_squared`` over all rows, each predicted
-        while its value was held out (``r_squared`` can be negative: worse than the mean); ``rmse_change`` against the
-        first set of features, with its interval ``low … high``; negative is better.
+        One row per held-out column, learner and set of features: ``rmse`` and ``r_squared`` over all rows, each
+        predicted while its value was held out (``r_squared`` can be negative: worse than the mean); ``rmse_change``
+        against the first set of features, with its interval ``low … high``; negative is better.
     predictions
-        One row a run: the outcome, and a column ``held_out/learner/features`` for each row of the table.
+        One row per run: the outcome, and a column ``held_out/learner/features`` for each row of the table.
     outcome
-        What was predicted.
+        Column that was predicted.
     """
 
     table: pd.DataFrame
@@ -70,20 +73,20 @@ def predict_unseen(
     Parameters
     ----------
     frame
-        One row a run.
+        One row per run.
     features
         Name → columns; the first set is what the others are compared with, such as density alone.
     outcome
-        The column to predict.
+        Column to predict.
     held_out
-        Columns whose values are held out in turn; those with a single value are passed over.
+        Columns whose values are held out in turn; those with a single value, or none known, are passed over.
     learners
         ``"ridge"``: linear, standardised, penalty by generalised cross-validation; ``"forest"``: random forest.
     groups
         Topologies are drawn with replacement for the intervals; a topology in both parts of a split would leak, so its
         runs with a held-out value never train.
     confidence, resamples, seed
-        Of the intervals.
+        Coverage of the intervals, number of draws, and their seed.
 
     Raises
     ------
@@ -113,29 +116,35 @@ def predict_unseen(
     for learner in learners:
         if learner not in LEARNERS:
             raise UnknownNameError.among("learner", learner, LEARNERS)
-    data = frame.dropna(subset=[outcome, *columns, *held_out, groups]).reset_index(drop=True)
-    splitters = [column for column in held_out if data[column].nunique() > 1]
+    usable = [column for column in held_out if frame[column].notna().any()]
+    data = finite_values(frame, [outcome, *columns]).dropna(subset=[outcome, *columns, *usable, groups])
+    data = data.reset_index(drop=True)
+    splitters = [column for column in usable if data[column].nunique() > 1]
     if not splitters or len(data) < 10:
         raise InsufficientDataError(
             f"{len(data)} complete rows, and {', '.join(held_out)} must have two values for one to be held out"
         )
-    y = data[outcome].to_numpy(dtype=float)
+    if is_constant(data[outcome]):
+        raise InsufficientDataError(f"{outcome} has the same value in all {len(data)} rows: nothing can predict it")
+    values = data[outcome].to_numpy(dtype=float)
+    middle, scale = float(values.mean()), float((values - values.mean()).std())
+    y = (values - middle) / scale
     draws = _draws(data[groups], resamples, seed)
-    rows, predictions = [], pd.DataFrame({outcome: y, groups: data[groups]})
+    rows, predictions = [], pd.DataFrame({outcome: values, groups: data[groups]})
     for column in splitters:
         for learner in learners:
             base: npt.NDArray[np.float64] | None = None
             for name, names in features.items():
                 predicted = _out_of_fold(data, list(names), y, column, groups, LEARNERS[learner])
-                predictions[f"{column}/{learner}/{name}"] = predicted
-                errors = np.square(y - predicted)
+                predictions[f"{column}/{learner}/{name}"] = middle + scale * predicted
+                errors = np.square(y - predicted) * scale**2
                 rmse = float(np.sqrt(errors.mean()))
                 row: dict[str, object] = {
                     "held_out": column,
                     "learner": learner,
                     "features": name,
                     "rmse": rmse,
-                    "r_squared": float(1 - errors.sum() / np.square(y - y.mean()).sum()),
+                    "r_squared": float(1 - errors.sum() / np.square(values - middle).sum()),
                 }
                 if base is None:
                     base = errors
@@ -156,15 +165,21 @@ def _out_of_fold(
     groups: str,
     make: Callable[[], Any],
 ) -> npt.NDArray[np.float64]:
-    x, topologies = data[names].to_numpy(dtype=float), data[groups].to_numpy()
+    x, topologies = data[names].to_numpy(dtype=float), pd.factorize(data[groups])[0]
+    x = x - x.mean(axis=0)
     predicted = np.empty_like(y)
-    for seen, unseen in LeaveOneGroupOut().split(x, y, data[column]):
+    for seen, unseen in LeaveOneGroupOut().split(x, y, pd.factorize(data[column])[0]):
         seen = seen[~np.isin(topologies[seen], topologies[unseen])]
         if len(seen) < 2:
             raise InsufficientDataError(
                 f"without {column}={data[column].iloc[unseen[0]]!r} nothing is left to learn from"
             )
-        predicted[unseen] = make().fit(x[seen], y[seen]).predict(x[unseen])
+        try:
+            predicted[unseen] = make().fit(x[seen], y[seen]).predict(x[unseen])
+        except (ValueError, ArithmeticError, np.linalg.LinAlgError) as error:
+            raise InsufficientDataError(
+                f"{', '.join(names)} cannot be learnt from {len(seen)} rows ({type(error).__name__}: {error})"
+            ) from error
     return predicted
 
 

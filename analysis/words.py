@@ -20,7 +20,7 @@ def verdicts(table: pd.DataFrame, held: str = "density", confidence: float = 0.9
     """One sentence per metric, after a sentence about all of them.
 
     Held fixed is judged within cells where the table has that method, for it needs no assumption about how the outcome
-    depends on density; else by regression. Where the two ways disagree, that is said. The headline counts the metrics
+    depends on density; else by regression. Where the ways disagree, that is said. The headline counts the metrics
     whose interval leaves zero out, and how many of them survive the correction for the number of metrics tried. No
     sentence speaks of causes: a correlation does not earn that.
 
@@ -68,6 +68,12 @@ class _Words:
         regression = f"by regression on {listed(control)}" if 0 < len(control) < 3 else "by regression"
         self.way = {"within_cell": within, "partial": regression, "within_cell_partial": f"{within}, and {regression}"}
 
+        self.short = {
+            "within_cell": "within cells",
+            "partial": "by regression",
+            "within_cell_partial": "within cells and by regression",
+        }
+
     def why_nothing(self) -> str:
         """Why nothing is held fixed in the table."""
         reasons = [self.not_computed[way] for way in ("within_cell", "partial") if way in self.not_computed]
@@ -98,14 +104,17 @@ def _headline(by_metric: dict[str, pd.DataFrame], ways: Sequence[str], words: _W
     headline += "."
     if len(computed) < total:
         headline += f" (For {total - len(computed)} of {total} it could not be computed.)"
-    apart = [name for name, rows in computed.items() if _disagree(rows, ways)]
-    if apart:
-        shown = ", ".join(apart[:3]) + (", …" if len(apart) > 3 else "")
-        headline += (
-            f" For {len(apart)} of {len(computed)} metrics ({shown}) the ways of holding {words.held} fixed disagree: "
-            "regression also compares networks of different cells, and what it takes for a link may be the bend of "
-            f"{words.outcome} over the controls."
-        )
+    for pair, reason in (
+        (("within_cell", "within_cell_partial"), "the controls still vary within cells, which cells alone do not hold"),
+        ((way, "partial"), f"regression compares different cells too, and takes the bend of {words.outcome} for a link"),
+    ):
+        apart = [name for name, rows in computed.items() if set(pair) <= set(ways) and _disagree(rows, pair)]
+        if apart:
+            shown = ", ".join(apart[:3]) + (", …" if len(apart) > 3 else "")
+            headline += (
+                f" For {len(apart)} of {len(computed)} metrics ({shown}) the results {words.short[pair[0]]} and "
+                f"{words.short[pair[1]]} disagree; a reason may be that {reason}."
+            )
     return headline
 
 
@@ -124,7 +133,7 @@ def _sentence(name: str, rows: pd.DataFrame, ways: Sequence[str], words: _Words)
         reason = words.reasons.get(f"{name} ({ways[0]})") or "nothing of it is left to vary"
         return f"{text}; with {words.held} held fixed: not computed, because {reason}."
     numbers = ", ".join(f"{_number(rows, way)} {words.way[way]}" for way in defined)
-    apart = "; the two ways disagree" if _disagree(rows, defined) else ""
+    apart = "; the ways disagree" if _disagree(rows, defined) else ""
     return f"{text}; with {words.held} held fixed {numbers}: {_judgement(rows, defined[0])}{apart}."
 
 

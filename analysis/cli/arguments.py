@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from argparse import ArgumentTypeError
 
-from topograph.errors import UnknownNameError
+from topograph.errors import InvalidParameterError
 
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 
@@ -46,7 +46,7 @@ def setting(text: str) -> tuple[str, object]:
     """
     name, equals, value = text.partition("=")
     if not equals:
-        raise UnknownNameError(f"--set takes NAME=VALUE, such as epochs=10, but got {text!r}")
+        raise InvalidParameterError(f"--set takes NAME=VALUE, such as epochs=10, but got {text!r}")
     try:
         return name, json.loads(value)
     except json.JSONDecodeError:

@@ -78,7 +78,7 @@ def measure(options: argparse.Namespace) -> None:
     table = pd.concat(tables, ignore_index=True)
     if options.format == "parquet":
         if options.out is None:
-            raise UnknownNameError("--format parquet needs --out FILE")
+            raise InvalidParameterError("--format parquet writes a file: name it with --out FILE")
         with writing(options.out):
             table.to_parquet(options.out, index=False)
         return

@@ -18,6 +18,7 @@ _METHOD_WORDS = {
     "spearman": "raw, ranks",
     "partial": "density held fixed by regression",
     "within_cell": "density held fixed within cells",
+    "within_cell_partial": "density held fixed within cells and by regression",
 }
 
 
@@ -58,7 +59,7 @@ def correlation_forest(
     ax.set_yticks(range(len(names)), [label(name) for name in names])
     ax.set_ylim(len(names) - 0.5, -0.5)
     ax.set_xlim(-1.02, 1.02)
-    ax.set_xlabel("correlation with test accuracy (95 % interval)")
+    ax.set_xlabel(f"correlation with {label(str(table.attrs.get('outcome', 'test_accuracy')))} (95 % interval)")
     ax.figure.legend(frameon=False, loc="outside upper center", ncols=len(methods))
     sns.despine(ax=ax)
 

@@ -53,7 +53,10 @@ def accuracy_by_construction(
         sns.boxplot(
             **shared, hue="construction", hue_order=names, palette=colours, showfliers=False, width=0.6, legend=False
         )
-    sns.stripplot(**shared, color="0.2", size=2, alpha=0.5, jitter=0.25)
+    # points beside each other at random, the same in every report
+    heights = frame["construction"].map({name: place for place, name in enumerate(names)}).to_numpy(dtype=float)
+    heights += np.random.default_rng(0).uniform(-0.25, 0.25, size=len(frame))
+    ax.plot(frame[outcome], heights, "o", color="0.2", markersize=2, alpha=0.5, markeredgewidth=0)
     ax.set_xlabel(label(outcome) + ("" if highest_degree is None else f" (first degree up to {highest_degree:g})"))
     ax.set_ylabel("")
     sns.despine(ax=ax)

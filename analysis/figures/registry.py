@@ -9,8 +9,11 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 import matplotlib.pyplot as plt
 import pandas as pd
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 
+from analysis.frame.names import TEXT_KEYS
+from analysis.frame.tables import without_infinities
 from analysis.guards import check_columns
 
 Source = TypeVar("Source")
@@ -66,9 +69,11 @@ def figure(
             source = bound.arguments[parameters[0].name]
             if isinstance(source, pd.DataFrame):
                 check_columns(source, _named(bound.arguments[name] for name in columns))
+                bound.arguments[parameters[0].name] = _drawable(source)
             if bound.arguments["ax"] is None:
                 bound.arguments["ax"] = plt.subplots(layout="constrained")[1]
-            draw(*bound.args, **bound.kwargs)
+            with rc_context({"text.parse_math": False}):
+                draw(*bound.args, **bound.kwargs)
             ax: Axes = bound.arguments["ax"]
             return ax
 
@@ -78,6 +83,23 @@ def figure(
         return drawn
 
     return decorate
+
+
+def _drawable(table: pd.DataFrame) -> pd.DataFrame:
+    """The table without infinities, and with text that matplotlib does not take for formulas.
+
+    Labels of axes are made when a figure is drawn, long after the function has returned: so dollars are escaped here.
+    """
+    table = without_infinities(table)
+    changed = {}
+    for column in table.columns:
+        if column in TEXT_KEYS:
+            text = table[column].map(lambda value: value if pd.isna(value) else str(value).replace("$", r"\$"))
+            changed[column] = text if column == "degrees" else text.where(table[column].notna(), "unknown")
+    attributes = table.attrs
+    table = table.assign(**changed)
+    table.attrs = attributes
+    return table
 
 
 def _named(values: Iterator[Any]) -> Iterator[str]:

@@ -11,9 +11,10 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 
-from analysis.cells import cell_codes, cell_columns
+from analysis.cells import cell_codes, check_cells
 from analysis.figures.registry import figure
 from analysis.figures.style import construction_order, label, legend_beside, markers, palette
+from analysis.scaling import Standardised
 
 __all__ = ["accuracy_against_metric", "partial_regression", "within_cell_scatter"]
 
@@ -48,17 +49,19 @@ def partial_regression(
     """
     columns = [outcome, metric, *control]
     rows = frame.dropna(subset=columns)
-    design = np.column_stack([np.ones(len(rows)), rows[list(control)].to_numpy(dtype=float)])
+    held = rows[list(control)].to_numpy(dtype=float)
+    design = Standardised.of(np.column_stack([np.ones(len(rows)), held])).regressors
     left = {}
     for name in (metric, outcome):
         values = rows[name].to_numpy(dtype=float)
+        values = values - values.mean()
         weights, *_ = np.linalg.lstsq(design, values, rcond=None)
         left[name] = values - design @ weights
     rest = rows.assign(**left)
     _points(rest, ax, metric, outcome)
     _line(ax, left[metric], left[outcome])
-    held = textwrap.fill("; ".join(label(name).replace(" ", "\N{NO-BREAK SPACE}") for name in control), 60)
-    ax.set_xlabel(f"{label(metric)}: what is left after\n{held}")
+    words = textwrap.fill("; ".join(label(name).replace(" ", "\N{NO-BREAK SPACE}") for name in control), 60)
+    ax.set_xlabel(f"{label(metric)}: what is left after\n{words}")
     ax.set_ylabel(f"{label(outcome)}: what is left")
 
 
@@ -81,7 +84,7 @@ def within_cell_scatter(
         Columns that together name a cell.
     """
     rows = frame.dropna(subset=[metric, outcome])
-    codes = cell_codes(rows, cell_columns(frame) if cells is None else cells)
+    codes = cell_codes(rows, check_cells(frame, cells))
     rest = rows.assign(**{name: rows[name] - rows.groupby(codes)[name].transform("mean") for name in (metric, outcome)})
     _points(rest, ax, metric, outcome)
     _line(ax, rest[metric].to_numpy(dtype=float), rest[outcome].to_numpy(dtype=float))

@@ -8,6 +8,8 @@ from typing import Any
 import seaborn as sns
 from matplotlib.axes import Axes
 
+from analysis.frame.names import split_name
+
 # told apart by marker as well as by colour, so that neither colour vision nor a colour printer is needed
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "h")
 _FIRST = (
@@ -40,13 +42,13 @@ def markers(names: Iterable[str]) -> dict[str, str]:
 
 
 def label(column: str) -> str:
-    """A column name as words: ``l1_normalized_gap`` becomes ``normalized gap, layer 1``."""
-    prefix, _, rest = column.partition("_")
-    if prefix[:1] == "l" and prefix[1:].isdigit():
-        return f"{rest.replace('_', ' ')}, layer {prefix[1:]}"
-    if prefix == "network":
-        return f"{rest.replace('_', ' ')}, whole network"
-    return column.replace("_", " ")
+    """A column name as words: ``l1_normalized_gap`` becomes ``normalized gap, layer 1``.
+
+    A dollar stays a dollar: it is escaped, so that matplotlib does not take what follows for a formula.
+    """
+    layer, rest = split_name(column)
+    words = rest.replace("_", " ").replace("$", r"\$")
+    return f"{words}, whole network" if layer == "network" else f"{words}, layer {layer[1:]}" if layer else words
 
 
 def legend_beside(ax: Axes, title: str = "construction") -> None:

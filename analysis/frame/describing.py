@@ -26,7 +26,7 @@ def describe_columns(frame: pd.DataFrame | None = None) -> pd.DataFrame:
     Examples
     --------
     >>> print(describe_columns().loc["l1_density", "meaning"])
-    share of possible connections that exist
+    share of the possible edges that exist
     """
     catalogue = describe_metrics()["summary"].to_dict() | DERIVED_WORDS
     if frame is None:

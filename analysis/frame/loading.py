@@ -8,24 +8,34 @@ from pathlib import Path
 
 import pandas as pd
 
+from analysis.frame.reading import ENDINGS, is_store, is_table, read_table
 from analysis.frame.stored import from_store
-from analysis.frame.tables import from_table
+from analysis.frame.tables import from_table, without_infinities
 from analysis.published import find_study
 from topograph.errors import InvalidParameterError, StoreError
 from trainers.study.store import Store
 
 
-def load_frame(source: str | os.PathLike[str] | pd.DataFrame, columns: Mapping[str, str] | None = None) -> pd.DataFrame:
+def load_frame(
+    source: str | os.PathLike[str] | pd.DataFrame,
+    columns: Mapping[str, str] | None = None,
+    *,
+    outcome: str = "test_accuracy",
+) -> pd.DataFrame:
     """Finished runs with the metrics of their topologies.
 
     Parameters
     ----------
     source
         The SQLite file that `trainers.study.run_study` wrote; published results, by their folder or by their name,
-        such as ``"paper"``; or a table of somebody else's networks: a ``.csv`` or ``.parquet`` file, or a DataFrame.
+        such as ``"paper"``; or a table of somebody else's networks: a ``.csv``, ``.tsv``, ``.json`` or ``.parquet``
+        file, packed or not, or a DataFrame. Names, such as those of topologies and variants, are text: ``001`` is not
+        ``1``, and ``null`` is not missing.
     columns
         For a table: its column → ours, such as ``{"acc": "test_accuracy", "sparse_dens": "l1_density"}``. Other columns
         are kept under their own names.
+    outcome
+        Column that a table must have, such as ``"bleu"``; reports are about it unless they are told otherwise.
 
     Returns
     -------
@@ -35,9 +45,10 @@ def load_frame(source: str | os.PathLike[str] | pd.DataFrame, columns: Mapping[s
         ``<layer>_weight_min/max/mean/std`` of the trained weights; `describe_columns` says what each is. A metric that
         is undefined is NaN; its reason is in ``frame.attrs["reasons"]``, why whole topologies have no metrics in
         ``frame.attrs["unmeasured"]``, the spec in ``frame.attrs["meta"]``. In a
-        table, key columns that are missing are filled in: each row is a topology and a cell of its own unless it says
-        otherwise. A training setting that varies in a store is a column under its own name, such as
-        ``dropout_hidden``; ``frame.attrs["settings"]`` lists them.
+        table, key columns that are missing are filled in: each row is a topology of its own unless it says otherwise,
+        and degrees stay missing. An infinite value is NaN, with a reason. A table that knows the density or sparsity of
+        the whole network only gets ``log_density`` from it. A training setting that varies in a store is a column
+        under its own name, such as ``dropout_hidden``; ``frame.attrs["settings"]`` lists them.
 
     Raises
     ------
@@ -55,19 +66,15 @@ def load_frame(source: str | os.PathLike[str] | pd.DataFrame, columns: Mapping[s
     [-2.303, -2.996]
     """
     if isinstance(source, pd.DataFrame):
-        return from_table(source, columns or {})
+        return from_table(source, columns or {}, outcome)
     path = Path(source)
-    if path.suffix.lower() in (".csv", ".parquet"):
-        if not path.is_file():
-            raise StoreError(f"{path}: no such file")
-        try:
-            table = pd.read_csv(path) if path.suffix.lower() == ".csv" else pd.read_parquet(path)
-        except (OSError, ValueError) as error:
-            raise StoreError(f"{path} cannot be read as a table: {error}") from error
-        return from_table(table, columns or {})
+    if is_table(path):
+        return from_table(read_table(path), columns or {}, outcome)
+    if path.is_file() and not is_store(path):
+        raise StoreError(
+            f"{path} is not a study's store, and its name does not end as a table's: {', '.join(ENDINGS)}, also packed"
+        )
     if columns:
         raise InvalidParameterError("columns= renames the columns of a table; a store's are named already")
     published = find_study(source)
-    if published is not None:
-        return from_store(published)
-    return from_store(Store(path))
+    return without_infinities(from_store(Store(path) if published is None else published))

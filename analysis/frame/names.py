@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields
 
 import pandas as pd
@@ -35,6 +36,8 @@ DERIVED_WORDS = {
     "weight_std": "standard deviation of the trained weights",
 }
 KEYS = tuple(KEY_WORDS)
+TEXT_KEYS = ("run_id", "topology_id", "dataset", "trainer", "architecture", "construction", "variant", "degrees")
+"""The keys that are names, whatever they look like: ``001`` is not ``1``, and ``null`` is not missing."""
 SETTINGS = frozenset(field.name for field in fields(TrainingConfig)) - {"seed"}
 CELL = ("dataset", "trainer", "architecture", "degrees")
 """The columns that name a cell, besides the training settings that vary: see `analysis.cells.cell_columns`."""
@@ -70,11 +73,60 @@ def layer_degrees(frame: pd.DataFrame, layer: int) -> pd.Series:
     >>> layer_degrees(pd.DataFrame({"degrees": ["30-10", "row 1"]}), 2).tolist()
     [10.0, nan]
     """
-    return pd.to_numeric(frame["degrees"].str.split("-").str[layer - 1], errors="coerce").astype(float)
+    parts = frame["degrees"].astype("string").str.split("-").str[layer - 1]
+    return pd.to_numeric(parts, errors="coerce").astype(float)
 
 
 def metric_columns(frame: pd.DataFrame) -> list[str]:
-    """The columns that hold a metric of a layer or of the network."""
+    """The columns that hold one of our metrics, of a layer or of the network."""
     known = set(describe_metrics().index) | {"log_density"}
     parts = {str(column): split_name(column) for column in frame.columns}
     return [column for column, (layer, rest) in parts.items() if layer and rest in known]
+
+
+def other_metric_columns(frame: pd.DataFrame) -> list[str]:
+    """The columns of numbers that are the user's own: neither key, setting, density nor derived from one of ours.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"test_accuracy": [0.8, 0.9], "delta_r": [0.1, 0.2], "sparsity": [0.5, 0.9], "seed": 0})
+    >>> other_metric_columns(table)
+    ['delta_r']
+    """
+    ours = {*KEYS, *SETTINGS, *DERIVED_WORDS, *metric_columns(frame), frame.attrs.get("outcome")}
+    return [
+        str(column)
+        for column in frame.columns
+        if column not in ours
+        and split_name(column)[1] not in DERIVED_WORDS
+        and not _NO_METRIC & set(name_words(column))
+        and pd.api.types.is_numeric_dtype(frame[column])
+        and not pd.api.types.is_bool_dtype(frame[column])
+    ]
+
+
+def global_density(frame: pd.DataFrame) -> tuple[str, bool] | None:
+    """The column of a table that holds the density of the whole network, and whether it is a sparsity (1 − density).
+
+    Examples
+    --------
+    >>> global_density(pd.DataFrame({"Target Sparsity": [0.5, 0.98]})), global_density(pd.DataFrame({"gap": [0.5]}))
+    (('Target Sparsity', True), None)
+    """
+    named = [str(c) for c in frame.columns if pd.api.types.is_numeric_dtype(frame[c]) and not split_name(c)[0]]
+    for word, is_sparsity in (("density", False), ("sparsity", True)):
+        for column in sorted((c for c in named if word in name_words(c)), key=lambda c: len(name_words(c))):
+            values = frame[column].dropna()
+            if "log" in name_words(column) or values.empty:
+                continue
+            if values.between(0, 1).all() and values.nunique() > 1:
+                return column, is_sparsity
+    return None
+
+
+def name_words(column: object) -> list[str]:
+    """The words of a column's name, in lower case: of ``Target Sparsity``, ``["target", "sparsity"]``."""
+    return re.findall(r"[a-z]+|\d+", str(column).lower())
+
+
+_NO_METRIC = {"seed", "id", "index", "unnamed", "density", "sparsity"}

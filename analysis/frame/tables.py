@@ -3,48 +3,115 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 
 import numpy as np
 import pandas as pd
 
 from analysis.frame.derived import with_derived
-from analysis.frame.names import KEYS
+from analysis.frame.names import KEYS, TEXT_KEYS, split_name
+from analysis.frame.reading import as_numbers, as_text
 from topograph.errors import InvalidParameterError, UnknownNameError
+from topograph.metrics import describe_metrics
+
+_SHARES = ("test_accuracy", "train_accuracy")
+_UNKNOWN = ("construction", "dataset", "trainer", "architecture")
+_NOT_GIVEN = ("train_accuracy", "correct", "total", "seconds")
 
 
-def from_table(table: pd.DataFrame, columns: Mapping[str, str]) -> pd.DataFrame:
-    """Somebody else's table under our names, with what is missing filled in."""
-    for column in columns:
-        if column not in table.columns:
-            raise UnknownNameError.among("column", column, map(str, table.columns))
-    frame = table.rename(columns=dict(columns)).reset_index(drop=True)
-    doubled = frame.columns[frame.columns.duplicated()]
-    if len(doubled):
-        raise InvalidParameterError(f"columns= gives the name {doubled[0]!r} twice")
-    if "test_accuracy" not in frame.columns:
+def from_table(table: pd.DataFrame, columns: Mapping[str, str], outcome: str = "test_accuracy") -> pd.DataFrame:
+    """Somebody else's table under our names, with the missing keys filled in.
+
+    Degrees that are not given stay missing: without them no cells follow from the table.
+    """
+    frame = _renamed(table, columns)
+    if outcome not in frame.columns:
         raise UnknownNameError(
-            f"the table has no column test_accuracy; name it with columns={{'theirs': 'test_accuracy'}}. Available: "
-            f"{', '.join(map(str, table.columns))}"
+            f"the table has no column {outcome}; name it with columns={{'theirs': {outcome!r}}}"
+            + (", or another column with outcome=" if outcome == "test_accuracy" else "")
+            + f". Available: {', '.join(map(str, table.columns))}"
         )
-    accuracy = pd.to_numeric(frame["test_accuracy"], errors="coerce")
-    words = frame["test_accuracy"][accuracy.isna() & frame["test_accuracy"].notna()]
-    if len(words):
-        raise InvalidParameterError(
-            f"test_accuracy must hold numbers, but {len(words)} rows do not, first {words.iloc[0]!r}"
-        )
-    if accuracy.max() > 1 or accuracy.min() < 0:
-        raise InvalidParameterError(
-            f"test_accuracy must be a share in [0, 1], but runs from {accuracy.min():g} to {accuracy.max():g}; "
-            "divide percentages by 100"
-        )
-    frame["test_accuracy"] = accuracy
+    for column in frame.columns:
+        frame[column] = as_text(frame[column]) if column in TEXT_KEYS else as_numbers(frame[column])
+    frame[outcome] = _outcome(frame[outcome])
+    _check_shares(frame)
     numbers = [f"row {i}" for i in range(len(frame))]
-    filled: dict[str, object] = dict.fromkeys(("run_id", "topology_id", "degrees"), numbers)
-    filled |= dict.fromkeys(("construction", "dataset", "trainer", "architecture"), "unknown")
-    filled |= {"variant": "plain"}
-    filled |= dict.fromkeys(("topology_seed", "seed"), 0)
-    filled |= dict.fromkeys(("train_accuracy", "correct", "total", "seconds"), np.nan)
+    filled: dict[str, object] = dict.fromkeys(("run_id", "topology_id"), numbers)
+    filled |= dict.fromkeys(_UNKNOWN, "unknown")
+    filled |= {"degrees": None, "variant": "plain", "topology_seed": 0, "seed": 0, "test_accuracy": np.nan}
+    filled |= dict.fromkeys(_NOT_GIVEN, np.nan)
     for column, value in filled.items():
         if column not in frame.columns:
-            frame[column] = value
-    return with_derived(frame[[*KEYS, *(column for column in frame.columns if column not in KEYS)]])
+            frame[column] = pd.Series(value, index=frame.index, dtype=object if value is None else None)
+        elif column in _UNKNOWN:
+            frame[column] = frame[column].where(frame[column].notna(), "unknown")
+    frame = frame[[*KEYS, *(column for column in frame.columns if column not in KEYS)]]
+    frame.attrs = dict(table.attrs) | {"outcome": outcome}
+    return with_derived(without_infinities(frame))
+
+
+def without_infinities(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame with NaN in place of infinite values, and the reason in its attributes."""
+    reasons = dict(frame.attrs.get("reasons", {}))
+    numbers = {}
+    for column in frame.columns:
+        if not pd.api.types.is_float_dtype(frame[column]):
+            continue
+        infinite = np.isinf(frame[column].to_numpy(dtype=float, na_value=np.nan))
+        if infinite.any():
+            numbers[column] = frame[column].where(~infinite)
+            reasons[str(column)] = [*reasons.get(str(column), []), f"infinite in {int(infinite.sum())} rows"]
+    attributes = dict(frame.attrs) | ({"reasons": reasons} if reasons else {})
+    frame = frame.assign(**numbers)
+    frame.attrs = attributes
+    return frame
+
+
+def _renamed(table: pd.DataFrame, columns: Mapping[str, str]) -> pd.DataFrame:
+    for column, target in columns.items():
+        if column not in table.columns:
+            raise UnknownNameError.among("column", column, map(str, table.columns))
+        _check_target(column, target)
+    frame = table.rename(columns=dict(columns)).rename(columns=str).reset_index(drop=True)
+    doubled = frame.columns[frame.columns.duplicated()]
+    if len(doubled):
+        where = "columns= gives" if doubled[0] in columns.values() else "the table has"
+        raise InvalidParameterError(f"{where} the name {doubled[0]!r} twice")
+    return frame.copy()
+
+
+def _check_target(column: str, target: str) -> None:
+    """Refuse a new name that is nearly one of ours: it would not be known as what it is meant to be."""
+    layer, rest = split_name(target)
+    known = [*describe_metrics().index, "log_density"] if layer else KEYS
+    if rest in known or target == column:
+        return
+    close = get_close_matches(rest, known, n=1, cutoff=0.85)
+    if close:
+        meant = f"{layer}_{close[0]}" if layer else close[0]
+        raise UnknownNameError(
+            f"columns= calls {column!r} {target!r}, which is not one of the names of a frame; did you mean {meant!r}?"
+        )
+
+
+def _outcome(values: pd.Series) -> pd.Series:
+    numbers = pd.to_numeric(values, errors="coerce")
+    words = values[numbers.isna() & values.notna()]
+    if len(words):
+        raise InvalidParameterError(
+            f"{values.name} must hold numbers, but {len(words)} rows do not, first {words.iloc[0]!r}"
+        )
+    return pd.Series(numbers.astype(float))
+
+
+def _check_shares(frame: pd.DataFrame) -> None:
+    for column in frame.columns:
+        layer, rest = split_name(column)
+        if column not in _SHARES and not (layer and rest == "density"):
+            continue
+        values = frame[column] if pd.api.types.is_numeric_dtype(frame[column]) else _outcome(frame[column])
+        if values.max() > 1 or values.min() < 0:
+            raise InvalidParameterError(
+                f"{column} must be a share in [0, 1], but runs from {values.min():g} to {values.max():g}; "
+                "divide percentages by 100"
+            )

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import pandas as pd
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -89,6 +90,10 @@ class Picture:
 
     def html(self) -> str:
         """The figure as HTML."""
+        with rc_context({"text.parse_math": False, "svg.hashsalt": "topograph"}):  # text as it is; the same bytes
+            return self._drawn()
+
+    def _drawn(self) -> str:
         figure = Figure(figsize=(self.width, self.height), layout="constrained")
         text = html.escape(self.caption, quote=True)
         try:

@@ -5,22 +5,29 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from keyword import iskeyword
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from analysis.columns import Columns, find_columns
+from analysis.cells import NO_CELLS, cell_codes
+from analysis.columns import OUTCOME, Columns, find_columns
 from analysis.comparison import ModelComparison, compare
 from analysis.correlation import correlate
 from analysis.experiments import Experiment, experiment
-from analysis.frame.names import metric_columns, split_name
+from analysis.frame.names import CELL, KEYS, TEXT_KEYS, metric_columns, other_metric_columns, split_name
+from analysis.frame.tables import from_table, without_infinities
 from analysis.guards import is_constant
+from analysis.naming import listed
 from analysis.prediction import Prediction, predict_unseen
 from analysis.regression import Fit, fit
 from analysis.words import verdict, verdicts
 from topograph.errors import InsufficientDataError, TopographError
 from topograph.metrics import describe_metrics
+
+_MOST_IN_A_FORMULA = 6  # metrics, where nobody said which
+_LOOSE = 0.01  # share of a control's variation within cells from which cells do not hold it fixed
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,14 +93,41 @@ class Findings:
         return (*self.effects.values(), self.verdicts[0])
 
 
-def find(frame: pd.DataFrame, metrics: Sequence[str] | None = None) -> Findings:
+def find(
+    frame: pd.DataFrame,
+    *,
+    metrics: Sequence[str] | None = None,
+    outcome: str | None = None,
+    control: Sequence[str] | None = None,
+    cells: Sequence[str] | None = None,
+) -> Findings:
     """Compute everything that a report shows; what cannot be computed becomes a note."""
-    frame, columns = _with_controls(frame, find_columns(frame))
-    chosen = list(metrics) if metrics is not None else default_metrics(frame)
-    if not chosen:
-        raise InsufficientDataError("no metric varies over the runs: there is nothing to correlate accuracy with")
-    correlations = correlate(frame, columns.outcome, chosen, control=columns.controls)
     notes: list[str] = []
+    frame = as_frame(frame, outcome)
+    columns = find_columns(frame, outcome=outcome, controls=control, cells=cells, metrics=metrics)
+    frame, columns = _with_controls(frame, columns, squared=control is None)
+    chosen = list(metrics) if metrics is not None else default_metrics(frame, columns, notes)
+    if not chosen:
+        raise InsufficientDataError(
+            f"no metric varies over the runs: there is nothing to correlate {columns.outcome} with; "
+            "name columns with metrics=[...]"
+        )
+    if not columns.connectivity:
+        columns = replace(columns, connectivity=tuple(chosen[:_MOST_IN_A_FORMULA]))
+    loose = _loose_controls(frame, columns)
+    methods = ["pearson", "spearman"]
+    methods += ["partial"] if columns.controls else []
+    methods += ["within_cell"] if columns.cells is not None else []
+    methods += ["within_cell_partial"] if loose else []
+    correlations = correlate(
+        frame, columns.outcome, chosen, control=columns.controls, cells=columns.cells, methods=methods
+    )
+    not_computed: dict[str, str] = {}
+    if not columns.controls:
+        not_computed["partial"] = no_controls(frame, control)
+    if columns.cells is None:
+        not_computed["within_cell"] = NO_CELLS
+    correlations.attrs["not_computed"] = not_computed
     fits, comparison = _models(frame, columns, notes)
     return Findings(
         frame=frame,
@@ -101,41 +135,92 @@ def find(frame: pd.DataFrame, metrics: Sequence[str] | None = None) -> Findings:
         metrics=tuple(chosen),
         correlations=correlations,
         verdicts=tuple(verdicts(correlations)),
-        effects={name: verdict(frame, name) for name in columns.connectivity},
+        effects={
+            name: verdict(frame, name, outcome=columns.outcome, cells=columns.cells, control=loose)
+            for name in columns.connectivity
+        },
         fits=fits,
         comparison=comparison,
         prediction=_predicted(frame, columns, chosen, notes),
-        experiments=_experiments(frame, columns),
+        experiments=_experiments(frame, columns, notes),
         notes=tuple(notes),
     )
 
 
-def default_metrics(frame: pd.DataFrame) -> list[str]:
-    """Metric columns that say something besides size and density, vary, and are mostly defined."""
+def as_frame(frame: pd.DataFrame, outcome: str | None = None) -> pd.DataFrame:
+    """A frame with all key columns, names as text and no infinities, as `analysis.load_frame` makes it."""
+    whole = set(KEYS) <= set(frame.columns)
+    if whole and all(frame[key].map(lambda v: isinstance(v, str) or pd.isna(v)).all() for key in TEXT_KEYS):
+        return without_infinities(frame.reset_index(drop=True))
+    return from_table(frame, {}, outcome or str(frame.attrs.get("outcome", OUTCOME)))
+
+
+def no_controls(frame: pd.DataFrame, given: Sequence[str] | None) -> str:
+    """Why no column holds density fixed."""
+    if given is not None:
+        return "no column was to be held fixed"
+    known = [c for c in frame.columns if split_name(c)[1] in ("density", "log_density")]
+    if known:
+        return f"density does not vary ({listed(known[:3])})"
+    return "the table has no column of densities that is known as one; name one with control=[...]"
+
+
+def default_metrics(frame: pd.DataFrame, columns: Columns, notes: list[str]) -> list[str]:
+    """Metric columns that say something besides size and density, vary, and are mostly defined.
+
+    Of ours, all that measure connectivity or structure; of a table's own, all numbers with no other role.
+    """
     groups = describe_metrics()["group"]
     wanted = {name for name, group in groups.items() if group not in ("sizes", "degrees")}
     wanted |= {"left_degree_std", "right_degree_std"}
+    candidates = [column for column in metric_columns(frame) if split_name(column)[1] in wanted]
+    roles = {columns.outcome, *columns.controls, *(columns.cells or ())}
+    candidates += [column for column in other_metric_columns(frame) if column not in roles]
     chosen: list[str] = []
-    for column in metric_columns(frame):
-        values = frame[column].dropna()
-        if split_name(column)[1] not in wanted or len(values) < len(frame) / 2 or is_constant(values):
+    for column in candidates:
+        values = frame[column].dropna().astype(float)
+        if len(values) < len(frame) / 2 or is_constant(values):
             continue
+        if _is_linear(frame[columns.outcome], frame[column]):
+            notes.append(f"{column} is {columns.outcome} in another unit, and is not taken for a metric.")
         # where a study has connected graphs only, several metrics are the same column; others are one number in two
         # units, as a ratio and 1 minus it
-        if not any(_is_linear(frame[other], frame[column]) for other in chosen):
+        elif not any(_is_linear(frame[other], frame[column]) for other in chosen):
             chosen.append(column)
     return chosen
+
+
+def _loose_controls(frame: pd.DataFrame, columns: Columns) -> tuple[str, ...]:
+    """The controls that vary within cells: cells that are named by a nominal density do not hold these fixed."""
+    if columns.cells is None or not columns.controls:
+        return ()
+    rows = frame.dropna(subset=[*columns.controls, columns.outcome])
+    codes = cell_codes(rows, columns.cells)
+    several = pd.Series(codes).map(pd.Series(codes).value_counts()).to_numpy() > 1
+    rows, codes = rows[several], codes[several]
+    loose = []
+    for column in columns.controls:
+        values = rows[column].astype(float)
+        rest = values - values.groupby(codes).transform("mean")
+        if len(rows) and float(np.square(rest).sum()) > _LOOSE * float(np.square(values - values.mean()).sum()):
+            loose.append(column)
+    return tuple(loose)
 
 
 def _is_linear(first: pd.Series, second: pd.Series) -> bool:
     """Whether two columns that vary are defined for the same runs, and one is a linear function of the other."""
     if not first.isna().equals(second.isna()):
         return False
-    return bool(abs(np.corrcoef(first.dropna(), second.dropna())[0, 1]) > 1 - 1e-10)
+    values = [(column.dropna() - column.dropna().mean()).to_numpy(dtype=float) for column in (first, second)]
+    scaled = [column / max(float(np.abs(column).max()), 1e-300) for column in values]
+    sizes = np.linalg.norm(scaled[0]) * np.linalg.norm(scaled[1])
+    return bool(sizes > 0 and abs(scaled[0] @ scaled[1]) > (1 - 1e-10) * sizes)
 
 
-def _with_controls(frame: pd.DataFrame, columns: Columns) -> tuple[pd.DataFrame, Columns]:
+def _with_controls(frame: pd.DataFrame, columns: Columns, *, squared: bool) -> tuple[pd.DataFrame, Columns]:
     """The log densities that vary, each with its square: accuracy bends with log density, a line would not hold it."""
+    if not squared:
+        return frame, columns
     squares = {f"{c}_squared": (frame[c] - frame[c].mean()) ** 2 for c in columns.controls if frame[c].nunique() > 2}
     attributes = frame.attrs
     frame = frame.assign(**squares)
@@ -145,23 +230,28 @@ def _with_controls(frame: pd.DataFrame, columns: Columns) -> tuple[pd.DataFrame,
 
 def _models(frame: pd.DataFrame, columns: Columns, notes: list[str]) -> tuple[dict[str, Fit], ModelComparison | None]:
     """The regressions; what cannot be fitted becomes a note."""
-    factors = [c for c in ("architecture", "dataset", *columns.settings) if frame[c].nunique() > 1]
+    own = [cell for cell in columns.cells or () if cell not in (*CELL, *columns.settings)]
+    factors = [c for c in ("architecture", "dataset", *columns.settings, *own) if frame[c].nunique() > 1]
+    factors = [factor for factor in factors if frame[factor].nunique() < len(frame) / 4]
     design = [_factor(frame, factor) for factor in factors]
     construction = [_factor(frame, "construction")] if frame["construction"].nunique() > 1 else []
-    base = " + ".join([*columns.controls, *design]) or "1"
-    full = " + ".join([*columns.controls, *design, *columns.connectivity]) or "1"
+    controls, connectivity = ([term(name) for name in names] for names in (columns.controls, columns.connectivity))
+    base = " + ".join([*controls, *design]) or "1"
+    full = " + ".join([*controls, *design, *connectivity]) or "1"
+    outcome = term(columns.outcome)
     fits: dict[str, Fit] = {}
-    for name, formula, model in (
-        ("linear", full, "ols"),
-        ("linear, with construction", " + ".join([full, *construction]), "ols"),
-        ("binomial, with construction", " + ".join([full, *construction]), "binomial"),
-    ):
+    wanted = [("linear", full, "ols")]
+    wanted += [("linear, with construction", " + ".join([full, *construction]), "ols")] if construction else []
+    if columns.outcome == OUTCOME and frame["total"].notna().any():
+        name = "binomial, with construction" if construction else "binomial"
+        wanted.append((name, " + ".join([full, *construction]), "binomial"))
+    for name, formula, model in wanted:
         try:
-            fits[name] = fit(frame, f"{columns.outcome} ~ {formula}", model=model)
+            fits[name] = fit(frame, f"{outcome} ~ {formula}", model=model)
         except TopographError as error:
             notes.append(f"The {name} regression could not be fitted: {error}")
     try:
-        comparison = compare(frame, f"{columns.outcome} ~ {base}", f"{columns.outcome} ~ {full}")
+        comparison = compare(frame, f"{outcome} ~ {base}", f"{outcome} ~ {full}")
     except TopographError as error:
         notes.append(f"Density only and density with connectivity could not be compared: {error}")
         comparison = None
@@ -170,7 +260,19 @@ def _models(frame: pd.DataFrame, columns: Columns, notes: list[str]) -> tuple[di
 
 def _factor(frame: pd.DataFrame, column: str) -> str:
     """A categorical term whose reference is the value with the most runs."""
-    return f"C({column}, Treatment({frame[column].mode().tolist()[0]!r}))"
+    return f"C({term(column)}, Treatment({frame[column].mode().tolist()[0]!r}))"
+
+
+def term(column: str) -> str:
+    """A column as a term of a formula: as it is where it is a Python name, else quoted.
+
+    Examples
+    --------
+    >>> term("delta_r"), term("r-out"), term("C")
+    ('delta_r', "Q('r-out')", "Q('C')")
+    """
+    plain = column.isidentifier() and not iskeyword(column) and column not in ("C", "Q", "I", "np", "Treatment")
+    return column if plain else f"Q({column!r})"
 
 
 def _predicted(frame: pd.DataFrame, columns: Columns, metrics: Sequence[str], notes: list[str]) -> Prediction | None:
@@ -182,14 +284,19 @@ def _predicted(frame: pd.DataFrame, columns: Columns, metrics: Sequence[str], no
         f"{held}all metrics": [*columns.controls, *whole],
     }
     try:
-        return predict_unseen(frame, {name: features for name, features in sets.items() if features})
+        features = {name: list(dict.fromkeys(names)) for name, names in sets.items() if names}
+        return predict_unseen(frame, features, outcome=columns.outcome)
     except TopographError as error:
         notes.append(f"Prediction of what is unseen was not possible: {error}")
         return None
 
 
-def _experiments(frame: pd.DataFrame, columns: Columns) -> tuple[Experiment, ...]:
+def _experiments(frame: pd.DataFrame, columns: Columns, notes: list[str]) -> tuple[Experiment, ...]:
     """The effects of rewiring and relabelling, for studies that have such masks."""
     if "variant" not in frame.columns or set(frame["variant"]) <= {"plain"}:
         return ()
-    return tuple(experiment(frame, metric) for metric in columns.connectivity)
+    try:
+        return tuple(experiment(frame, metric, outcome=columns.outcome) for metric in columns.connectivity)
+    except TopographError as error:
+        notes.append(f"The experiment could not be analysed: {error}")
+        return ()

@@ -12,12 +12,18 @@ from matplotlib.axes import Axes
 from analysis import figures
 from analysis.figures.style import label
 from analysis.frame.names import layer_degrees
+from analysis.naming import listed
 from analysis.reporting.blocks import Picture
 from analysis.reporting.findings import Findings
 
 Subjects = Callable[[Findings], tuple[str, ...]]
 ONCE = ("",)
 NEVER: tuple[str, ...] = ()
+
+
+def _outcome(findings: Findings) -> str:
+    words = label(findings.columns.outcome)
+    return words[:1].upper() + words[1:]
 
 
 def _default_height(findings: Findings, subject: str) -> float:
@@ -65,20 +71,26 @@ def _has_degrees(findings: Findings) -> bool:
     return bool(layer_degrees(findings.frame, 1).notna().any())
 
 
+def _depth(findings: Findings) -> pd.Series:
+    """The number of layers of each network, as its architecture says."""
+    return pd.Series(findings.frame["architecture"].astype("string").fillna("").str.count("-"))
+
+
 def _of_usual_depth(findings: Findings) -> pd.DataFrame:
     """The networks of the most frequent depth."""
-    depth = findings.frame["architecture"].str.count("-")
+    depth = _depth(findings)
     return findings.frame[depth == depth.mode()[0]]
 
 
 def _degrees_of_two_layers(findings: Findings) -> tuple[str, ...]:
     rows = _of_usual_depth(findings)
-    sparse = rows.loc[rows["construction"] != "dense", "degrees"].str.split("-", expand=True)
-    return ONCE if sparse.shape[1] > 1 and sparse[0].nunique() > 1 and sparse[1].nunique() > 1 else NEVER
+    sparse = rows[rows["construction"] != "dense"]
+    several = all(layer_degrees(sparse, layer).nunique() > 1 for layer in (1, 2))
+    return ONCE if several else NEVER
 
 
 def _over_degrees_caption(findings: Findings, subject: str) -> str:
-    depth = findings.frame["architecture"].str.count("-")
+    depth = _depth(findings)
     restriction = f", of networks with {depth.mode()[0]} layers" if depth.nunique() > 1 else ""
     return (
         f"Mean test accuracy over the degrees of the first two layers, all sparse constructions together{restriction}."
@@ -92,58 +104,64 @@ def _varying_settings(findings: Findings) -> tuple[str, ...]:
 ENTRIES: tuple[Entry, ...] = (
     Entry(
         _several_constructions,
-        lambda f, _, ax: figures.accuracy_by_construction(f.frame, ax),
-        lambda f, _: "Test accuracy of each construction, over all its degrees.",
+        lambda f, _, ax: figures.accuracy_by_construction(f.frame, ax, outcome=f.columns.outcome),
+        lambda f, _: f"{_outcome(f)} of each construction, over all its degrees.",
     ),
     Entry(
         lambda f: _several_constructions(f) if _has_degrees(f) else NEVER,
-        lambda f, _, ax: figures.accuracy_by_degree(f.frame, ax),
+        lambda f, _, ax: figures.accuracy_by_degree(f.frame, ax, outcome=f.columns.outcome),
         lambda f, _: (
-            "Test accuracy against the degree of the first layer: mean over runs, whatever the degrees of other "
+            f"{_outcome(f)} against the degree of the first layer: mean over runs, whatever the degrees of other "
             "layers, with its 95 % interval."
         ),
     ),
     Entry(
         _degrees_of_two_layers,
-        lambda f, _, ax: figures.accuracy_over_degrees(_of_usual_depth(f), ax),
+        lambda f, _, ax: figures.accuracy_over_degrees(_of_usual_depth(f), ax, outcome=f.columns.outcome),
         _over_degrees_caption,
     ),
     Entry(
         _varying_settings,
-        lambda f, setting, ax: figures.accuracy_by_setting(f.frame, ax, setting=setting),
+        lambda f, setting, ax: figures.accuracy_by_setting(f.frame, ax, setting=setting, outcome=f.columns.outcome),
         lambda f, setting: (
-            f"Test accuracy for each {label(setting)}: mean over networks that were trained with every one and are "
+            f"{_outcome(f)} for each {label(setting)}: mean over networks that were trained with every one and are "
             "otherwise alike, with its 95 % interval."
         ),
     ),
     Entry(
         lambda f: f.columns.connectivity if _has_degrees(f) else NEVER,
         lambda f, metric, ax: figures.metric_by_degree(f.frame, ax, metric=metric),
-        lambda f, metric: f"The {label(metric)} of each construction against degree.",
+        lambda f, metric: f"{label(metric)} of each construction against degree.",
     ),
     Entry(
         lambda f: f.columns.connectivity,
-        lambda f, metric, ax: figures.accuracy_against_metric(f.frame, ax, metric=metric),
-        lambda f, metric: f"Test accuracy against {label(metric)}, as it is: density rises along both axes.",
+        lambda f, metric, ax: figures.accuracy_against_metric(f.frame, ax, metric=metric, outcome=f.columns.outcome),
+        lambda f, metric: f"{_outcome(f)} against {label(metric)}, as it is: nothing is held fixed.",
     ),
     Entry(
-        lambda f: tuple(f.effects),
-        lambda f, metric, ax: figures.within_cell_scatter(f.frame, ax, metric=metric),
+        lambda f: tuple(f.effects) if f.columns.cells is not None else NEVER,
+        lambda f, metric, ax: figures.within_cell_scatter(
+            f.frame, ax, metric=metric, outcome=f.columns.outcome, cells=f.columns.cells
+        ),
         lambda f, metric: (
-            f"Networks of equal degrees compared: deviations of accuracy and {label(metric)} from their cell's mean."
+            f"Networks of equal {listed(f.columns.cells or ()) or 'nothing'} compared: deviations of "
+            f"{label(f.columns.outcome)} and {label(metric)} from their cell's mean."
         ),
     ),
     Entry(
         lambda f: f.columns.connectivity if f.columns.controls else NEVER,
-        lambda f, metric, ax: figures.partial_regression(f.frame, ax, metric=metric, control=f.columns.controls),
+        lambda f, metric, ax: figures.partial_regression(
+            f.frame, ax, metric=metric, control=f.columns.controls, outcome=f.columns.outcome
+        ),
         lambda f, metric: (
-            f"The same with density held fixed: what is left of accuracy against what is left of {label(metric)}."
+            f"The same with {listed(f.columns.controls)} held fixed by regression: what is left of "
+            f"{label(f.columns.outcome)} against what is left of {label(metric)}."
         ),
     ),
     Entry(
         lambda f: tuple(f.fits),
         lambda f, name, ax: figures.coefficient_forest(
-            f.fits[name], ax, unit="accuracy" if f.fits[name].model == "ols" else "log odds"
+            f.fits[name], ax, unit=label(f.columns.outcome) if f.fits[name].model == "ols" else "log odds"
         ),
         lambda f, name: f"Coefficients of the regression “{name}”, each times the standard deviation of its term.",
         lambda f, name: max(2.5, 0.38 * len(f.fits[name].coefficients) + 1),

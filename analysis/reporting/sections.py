@@ -10,6 +10,9 @@ from functools import partial
 import pandas as pd
 
 from analysis import figures
+from analysis.figures.style import label
+from analysis.frame.names import name_words
+from analysis.naming import listed
 from analysis.reporting.blocks import Block, Code, Items, Paragraph, Picture, Table
 from analysis.reporting.findings import Findings
 from analysis.reporting.pictures import draw_all
@@ -42,23 +45,42 @@ class Section:
 
 
 def _answer_caption(findings: Findings) -> str:
-    controls = ", ".join(findings.columns.controls) or "nothing (density does not vary)"
+    columns, attributes = findings.columns, findings.correlations.attrs
+    not_computed = attributes.get("not_computed", {})
+    if columns.cells is None:
+        within = f"“Within cells” was not computed: {not_computed['within_cell']}."
+    else:
+        within = f"“Within cells” compares only networks of equal {listed(columns.cells) or 'nothing'}."
+    if columns.controls:
+        regression = f"“By regression” takes out what is linear in {listed(columns.controls)}."
+    else:
+        regression = f"“By regression” was not computed: {not_computed['partial']}."
+    density = findings.frame.attrs.get("density_from")
+    reading = "1 minus the column" if "sparsity" in name_words(density) else "the column"
+    source = f" log_density is the logarithm of {reading} {density}, taken for the whole network's." if density else ""
+    left_out = "".join(f" Within cells, {note}." for note in attributes.get("notes", []))
     return (
-        f"{len(findings.frame)} networks on {findings.frame['topology_id'].nunique()} topologies. Density is held "
-        "fixed in two ways: “within cells” compares only networks of the same data, trainer, architecture, settings "
-        "and degrees, which differ in construction and seeds; “by regression” takes out what is linear in "
-        f"{controls}. Intervals come from drawing whole topologies with replacement. These are correlations; they do "
-        "not show causes."
+        f"{len(findings.frame)} networks on {findings.frame['topology_id'].nunique()} topologies. {within} {regression}"
+        f"{source}{left_out} Intervals come from drawing whole topologies with replacement. These are correlations; "
+        "they do not show causes."
     )
 
 
 def _answer(findings: Findings) -> Iterator[Block]:
     yield Items(findings.verdicts[1:])
+    used = set(findings.correlations["method"])
+    ways = [way for way in ("partial", "within_cell", "within_cell_partial") if way in used]
+    held = f", raw and with density held fixed in {len(ways)} way{'s' * (len(ways) > 1)}" if ways else ", raw"
     yield Picture(
-        partial(figures.correlation_forest, findings.correlations),
-        "Correlation of test accuracy with each metric, raw and with density held fixed in two ways.",
+        partial(figures.correlation_forest, findings.correlations, methods=("pearson", *ways)),
+        f"Correlation of {label(findings.columns.outcome)} with each metric{held}.",
         height=max(3.0, 0.46 * findings.correlations["metric"].nunique() + 1),
     )
+
+
+def _outcome(findings: Findings) -> str:
+    words = label(findings.columns.outcome)
+    return words[:1].upper() + words[1:]
 
 
 def _correlations(findings: Findings) -> Iterator[Block]:
@@ -83,7 +105,7 @@ def _prediction(findings: Findings) -> Iterator[Block]:
     yield Table(table.set_index(["held_out", "learner", "features"]))
     yield Picture(
         partial(figures.predicted_against_seen, findings.prediction, which=f"{held_out}/{learner}/{features}"),
-        f"Test accuracy predicted from {features} alone, each {held_out} while it was held out.",
+        f"{_outcome(findings)} predicted from {features} alone, each {held_out} while it was held out.",
     )
 
 
@@ -97,10 +119,13 @@ def _comparison(findings: Findings) -> Iterator[Block]:
     yield Table(findings.comparison.table())
     yield Paragraph(
         f"Added: {', '.join(findings.comparison.added)}. Wald test of the added terms, cluster-robust: "
-        f"p = {findings.comparison.wald_p_value:.3g}. The last column is the error on constructions left out of the "
-        "fitting, one after the other:"
+        f"p = {findings.comparison.wald_p_value:.3g}."
     )
-    yield Table(findings.comparison.folds)
+    if len(findings.comparison.folds):
+        yield Paragraph("The last column is the error on constructions left out of the fitting, one after the other:")
+        yield Table(findings.comparison.folds)
+    else:
+        yield Paragraph("There is one construction only, so none could be left out of the fitting and predicted.")
 
 
 def _regressions(findings: Findings) -> Iterator[Block]:
@@ -128,7 +153,7 @@ def _regressions(findings: Findings) -> Iterator[Block]:
 
 
 def _design(findings: Findings) -> Iterator[Block]:
-    frame = findings.frame
+    frame, outcome = findings.frame, findings.columns.outcome
     grouped = frame.groupby("construction")
     yield Table(
         pd.DataFrame(
@@ -137,9 +162,9 @@ def _design(findings: Findings) -> Iterator[Block]:
                 "topologies": grouped["topology_id"].nunique(),
                 "degrees": grouped["degrees"].nunique(),
                 "architectures": grouped["architecture"].nunique(),
-                "mean accuracy": grouped["test_accuracy"].mean(),
-                "lowest": grouped["test_accuracy"].min(),
-                "highest": grouped["test_accuracy"].max(),
+                f"mean {label(outcome)}": grouped[outcome].mean(),
+                "lowest": grouped[outcome].min(),
+                "highest": grouped[outcome].max(),
             }
         )
     )
@@ -161,9 +186,7 @@ def _undefined(frame: pd.DataFrame) -> dict[str, str]:
 SECTIONS: tuple[Section, ...] = (
     Section("The answer, metric by metric", _answer, caption=_answer_caption),
     Section("Figures", draw_all),
-    Section(
-        "Correlations", _correlations, caption="From analysis.correlate(frame, 'test_accuracy', metrics, control=…)."
-    ),
+    Section("Correlations", _correlations, caption="From analysis.correlate(frame, outcome, metrics, control=…)."),
     Section(
         "Predicting what was never seen", _prediction, lambda f: f.prediction is not None, caption=_prediction_caption
     ),

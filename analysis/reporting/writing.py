@@ -16,6 +16,7 @@ from analysis.regression import Fit
 from analysis.reporting.findings import find
 from analysis.reporting.page import render
 from analysis.reporting.sections import SECTIONS
+from topograph.files import whole
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -60,7 +61,15 @@ class Report:
         return f"<iframe srcdoc='{page}' style='width:100%;height:40rem;border:1px solid #d5dae0'></iframe>"
 
 
-def report(frame: pd.DataFrame, path: str | os.PathLike[str], *, metrics: Sequence[str] | None = None) -> Report:
+def report(
+    frame: pd.DataFrame,
+    path: str | os.PathLike[str],
+    *,
+    metrics: Sequence[str] | None = None,
+    outcome: str | None = None,
+    control: Sequence[str] | None = None,
+    cells: Sequence[str] | None = None,
+) -> Report:
     """Analyse a study and write the report.
 
     Parameters
@@ -70,17 +79,28 @@ def report(frame: pd.DataFrame, path: str | os.PathLike[str], *, metrics: Sequen
     path
         File of the HTML page, which needs no other file and no network.
     metrics
-        Metric columns to correlate; by default all that measure connectivity or structure and vary.
+        Metric columns; by default all that measure connectivity or structure and vary, and a table's own columns of
+        numbers. Those that are named here are used in every part of the report.
+    outcome
+        The dependent variable; by default the frame's, ``"test_accuracy"`` unless `analysis.load_frame` was told
+        otherwise.
+    control
+        Columns that hold density fixed in regressions; by default the log densities that vary, and their squares.
+    cells
+        Columns that together name a cell; by default data set, trainer, architecture, degrees and the training settings
+        that vary.
 
     Raises
     ------
     InsufficientDataError
-        When accuracy does not vary, or there are fewer than three topologies.
+        When the outcome does not vary, or there are fewer than three topologies.
     """
-    findings = find(frame, metrics)
+    findings = find(frame, metrics=metrics, outcome=outcome, control=control, cells=cells)
     path = Path(path)
+    page = render(findings, SECTIONS)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(render(findings, SECTIONS), encoding="utf-8")
+    with whole(path) as file:
+        file.write(page.encode("utf-8"))
     return Report(
         path=path,
         verdicts=findings.verdicts,

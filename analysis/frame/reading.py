@@ -1,0 +1,104 @@
+"""Files of tables, read so that names stay text and only numbers become numbers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from topograph.errors import StoreError
+
+_PACKED = (".gz", ".bz2", ".xz", ".zip")
+ENDINGS = (".csv", ".tsv", ".json", ".parquet")
+_MISSING = frozenset(["", "NA", "N/A", "n/a", "na", "NaN", "nan", "null", "NULL", "None", "none", "#N/A", "?", "-"])
+_SQLITE = b"SQLite format 3"
+
+
+def is_table(path: Path) -> bool:
+    """Whether a file's name ends as a table's does, such as ``.csv`` or ``.csv.gz``.
+
+    Examples
+    --------
+    >>> [is_table(Path(name)) for name in ("t.csv", "t.TSV", "t.csv.gz", "t.sqlite")]
+    [True, True, True, False]
+    """
+    return _ending(path) in ENDINGS
+
+
+def is_store(path: Path) -> bool:
+    """Whether an existing file is an SQLite database."""
+    with path.open("rb") as file:
+        return file.read(len(_SQLITE)) == _SQLITE
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """A table as text where the format has no types, as it is where it has.
+
+    Raises
+    ------
+    StoreError
+        When the file is missing or cannot be read.
+    """
+    if not path.is_file():
+        raise StoreError(f"{path}: no such file")
+    ending = _ending(path)
+    try:
+        if ending == ".parquet":
+            return pd.read_parquet(path)
+        if ending == ".json":
+            return pd.read_json(path, dtype=False, convert_dates=False)
+        separators = ("\t", ",") if ending == ".tsv" else (",", ";", "\t")
+        columns = {separator: _read_text(path, separator, rows=0).shape[1] for separator in separators}
+        best = next((s for s in separators if columns[s] > 1), separators[0])
+        return _read_text(path, best)
+    except Exception as error:  # pandas and its engines raise errors of many kinds
+        first = (str(error).splitlines() or [type(error).__name__])[0]
+        raise StoreError(f"{path} cannot be read as a table: {first}") from error
+
+
+def _read_text(path: Path, separator: str, rows: int | None = None) -> pd.DataFrame:
+    return pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig", nrows=rows)
+
+
+def _ending(path: Path) -> str:
+    name = path.name.lower()
+    for packed in _PACKED:
+        name = name.removesuffix(packed)
+    return Path(name).suffix
+
+
+def as_text(values: pd.Series) -> pd.Series:
+    """Names as text; what is missing stays so.
+
+    Examples
+    --------
+    >>> as_text(pd.Series([1, None])).tolist(), as_text(pd.Series(["001", ""])).tolist()
+    (['1', None], ['001', None])
+    """
+    known = values.notna()
+    text = [_text(value) if k else None for value, k in zip(values, known, strict=True)]
+    return pd.Series([value or None for value in text], index=values.index, dtype=object)
+
+
+def _text(value: object) -> str:
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def as_numbers(values: pd.Series) -> pd.Series:
+    """A column of text as numbers, where all that is not missing is one; else as it is, an empty text as missing.
+
+    Examples
+    --------
+    >>> as_numbers(pd.Series(["0.5", "NA", "-inf"])).tolist(), as_numbers(pd.Series(["adam", "null"])).tolist()
+    ([0.5, nan, -inf], ['adam', 'null'])
+    """
+    if pd.api.types.is_numeric_dtype(values) or not values.map(lambda v: isinstance(v, str) or pd.isna(v)).all():
+        return values
+    text = values.fillna("").astype(str).str.strip()
+    missing = text.isin(_MISSING)
+    if not missing.all() and text[~missing].isin({"True", "False"}).all() and not missing.any():
+        return text == "True"
+    numbers = pd.to_numeric(text.where(~missing), errors="coerce")
+    if (numbers.notna() | missing).all() and not missing.all():
+        return numbers
+    return pd.Series(numbers.where(missing, None) if missing.all() else text.where(text != "", None))

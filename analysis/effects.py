@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -234,16 +235,19 @@ def effect(
     lever = int(np.argmax(slopes.shares))
     notes = [*found.notes]
     if slopes.shares[lever] > _LEVER and count > 3:
-        rest = clusters != lever
-        again = _Slopes(x[rest], y[rest], slopes.controls_of(rest), codes[rest], clusters[rest])
-        if not again.undetermined.any():
-            seen = (reach + power_reach) * again.error * unit.scale * slopes.sd / again.sd
-            number = unit.formatter(slope, again.whole * unit.scale * slopes.sd / again.sd, seen)
-            notes.append(
-                f"topology {names[lever]} alone holds {100 * slopes.shares[lever]:.0f} % of the variation of {metric}; "
-                f"without it, the same difference goes with {number(again.whole * unit.scale * slopes.sd / again.sd)}, "
-                f"and {number(seen).lstrip('+')} could have been seen"
+        notes.append(
+            _without(
+                frame[frame[groups] != names[lever]],
+                f"topology {names[lever]} alone holds {100 * slopes.shares[lever]:.0f} % of the variation of {metric}",
+                metric,
+                outcome=outcome,
+                groups=groups,
+                cells=cells,
+                control=controls,
+                confidence=confidence,
+                power=power,
             )
+        )
     return Effect(
         metric=metric,
         outcome=outcome,
@@ -273,6 +277,19 @@ def _held(frame: pd.DataFrame, cells: Sequence[str]) -> tuple[str, ...]:
     return varying or (("degrees",) if "degrees" in cells else tuple(cells))
 
 
+def _without(rest: pd.DataFrame, share: str, metric: str, **options: Any) -> str:
+    """What would be found without a topology that holds most of a metric's variation."""
+    try:
+        again = effect(rest, metric, **options)
+    except InsufficientDataError:
+        return f"{share}; without it, nothing could be said"
+    number = again.unit.formatter(again.change, again.detectable)
+    seen = number(again.detectable).lstrip("+")
+    return (
+        f"{share}; without it, one standard deviation goes with {number(again.change)}, and {seen} could have been seen"
+    )
+
+
 class _Slopes:
     """The slope of y on x within cells, with controls, on all rows and with each cluster left out.
 
@@ -282,7 +299,6 @@ class _Slopes:
     """
 
     def __init__(self, x: Vector, y: Vector, controls: Matrix, codes: Codes, clusters: Codes) -> None:
-        self._controls = controls
         columns = Deviations(y, x, controls, codes)
         self.rank = columns.rank
         clusters = np.unique(clusters, return_inverse=True)[1].ravel()
@@ -309,10 +325,6 @@ class _Slopes:
         scale = _size(y, codes)
         self.whole, self.error = float(self.whole * scale), self.error * scale
         self.sd = _size(x, codes) * columns.left_of_x
-
-    def controls_of(self, rows: npt.NDArray[np.bool_]) -> Matrix:
-        """The controls of some of the rows."""
-        return self._controls[rows]
 
 
 def _size(values: Vector, codes: Codes) -> float:

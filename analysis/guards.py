@@ -16,7 +16,11 @@ def check_columns(frame: pd.DataFrame, columns: Iterable[str]) -> None:
         if column not in frame.columns:
             raise UnknownNameError.among("column", column, map(str, frame.columns))
         if not pd.api.types.is_numeric_dtype(frame[column]):
-            raise InvalidParameterError(f"column {column!r} must hold numbers, but holds {frame[column].dtype}")
+            known = frame[column].dropna()
+            example = f" such as {known.iloc[0]!r}" if len(known) else ""
+            raise InvalidParameterError(
+                f"column {column!r} must hold numbers, but holds {frame[column].dtype}{example}"
+            )
 
 
 def finite_values(frame: pd.DataFrame, columns: Iterable[str]) -> pd.DataFrame:

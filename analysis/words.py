@@ -105,8 +105,11 @@ def _headline(by_metric: dict[str, pd.DataFrame], ways: Sequence[str], words: _W
     if len(computed) < total:
         headline += f" (For {total - len(computed)} of {total} it could not be computed.)"
     for pair, reason in (
-        (("within_cell", "within_cell_partial"), "the controls still vary within cells, which cells alone do not hold"),
-        ((way, "partial"), f"regression compares different cells too, and takes the bend of {words.outcome} for a link"),
+        (("within_cell", "within_cell_partial"), "the controls still vary within cells"),
+        (
+            (way, "partial"),
+            f"regression compares cells too, and takes the bend of {words.outcome} for a link",
+        ),
     ):
         apart = [name for name, rows in computed.items() if set(pair) <= set(ways) and _disagree(rows, pair)]
         if apart:

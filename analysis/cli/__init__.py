@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from analysis.cli.parser import make_parser
+from analysis.cli.printing import printable
 from topograph.errors import TopographError
 
 EXIT_OK, EXIT_ERROR, EXIT_INTERRUPTED = 0, 1, 130
@@ -17,10 +18,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options.run(options)
     except TopographError as error:
-        print(f"topograph: {error}", file=sys.stderr)
+        lines = [printable(line) for line in str(error).splitlines()]
+        print("topograph: " + "\n".join(lines), file=sys.stderr)
         return EXIT_ERROR
     except KeyboardInterrupt:
-        print("\ntopograph: stopped. What was finished is kept; the same command goes on from there.", file=sys.stderr)
+        said = "stopped. What was finished is kept; run the same command again to continue."
+        print(f"\ntopograph: {said}", file=sys.stderr)
         return EXIT_INTERRUPTED
     except BrokenPipeError:  # the reader, head say, has seen enough
         sys.stderr.close()

@@ -1,4 +1,4 @@
-"""What is written on the command line, as values."""
+"""The words of a command line as values."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def one_or_each(values: list[float] | None) -> list[float] | float | None:
     return values[0] if values is not None and len(values) == 1 else values
 
 
-def setting(text: str) -> tuple[str, object]:
-    """``"epochs=10"`` → ``("epochs", 10)``; what is no number and no JSON is a word.
+def setting(text: str, option: str = "--set") -> tuple[str, object]:
+    """``"epochs=10"`` → ``("epochs", 10)``; a value that is neither a number nor JSON is a word.
 
     Examples
     --------
@@ -46,7 +46,7 @@ def setting(text: str) -> tuple[str, object]:
     """
     name, equals, value = text.partition("=")
     if not equals:
-        raise InvalidParameterError(f"--set takes NAME=VALUE, such as epochs=10, but got {text!r}")
+        raise InvalidParameterError(f"{option} takes NAME=VALUE, such as epochs=10, but got {text!r}")
     try:
         return name, json.loads(value)
     except json.JSONDecodeError:

@@ -9,8 +9,8 @@ import pandas as pd
 
 import topograph as tg
 from analysis.cli.arguments import one_or_each, setting
-from analysis.cli.printing import columns, metrics_across_layers, plain, say, writing
-from topograph.errors import UnknownNameError
+from analysis.cli.printing import columns, metrics_across_layers, plain, printable_table, say, writing
+from topograph.errors import InvalidParameterError
 
 _CATALOGUE = ("metric", "group", "range", "direction", "cost", "needs", "summary")
 
@@ -82,6 +82,7 @@ def measure(options: argparse.Namespace) -> None:
         with writing(options.out):
             table.to_parquet(options.out, index=False)
         return
+    table = printable_table(table)
     if options.format == "csv":
         text = table.to_csv(index=False)
     elif options.format == "json":
@@ -112,26 +113,39 @@ def train(options: argparse.Namespace) -> None:
     say(options, repr(result), result.to_record())
 
 
+def _named(outcome: str | None) -> dict[str, str]:
+    return {} if outcome is None else {"outcome": outcome}
+
+
 def report(options: argparse.Namespace) -> None:
     """``topograph report``."""
     import analysis
-    from analysis.columns import find_columns
 
-    frame = analysis.load_frame(options.store)
+    renamed = dict(setting(text, "--columns") for text in options.columns)
+    frame = analysis.load_frame(
+        options.store, {theirs: str(ours) for theirs, ours in renamed.items()} or None, **_named(options.outcome)
+    )
     path = options.out or options.store.with_suffix(".html")
+    if path.exists() and path.samefile(options.store):
+        raise InvalidParameterError(f"--out {path} is the study itself, which the report would replace")
     with writing(path):
-        outcome = analysis.report(frame, path, metrics=options.metrics)
-    lines = [str(outcome)]
-    connectivity = find_columns(frame).connectivity
-    if connectivity and frame["variant"].nunique() > 1:
-        lines.append(f"\n{analysis.experiment(frame, connectivity[0])}")
-    if outcome.comparison is not None:
-        lines.append(f"\nDensity only against density and connectivity:\n{outcome.comparison!r}")
-    lines.append(f"\nReport: {outcome.path.resolve()}")
+        result = analysis.report(
+            frame,
+            path,
+            metrics=options.metrics,
+            outcome=options.outcome,
+            control=options.control,
+            cells=options.cells,
+        )
+    lines = [str(result)]
+    lines += [f"\n{experiment}" for experiment in result.experiments[:1]]
+    if result.comparison is not None:
+        lines.append(f"\nDensity only against density and connectivity:\n{result.comparison!r}")
+    lines.append(f"\nReport: {result.path.resolve()}")
     record = {
-        "report": outcome.path.resolve(),
-        "effects": outcome.effects,
-        "verdicts": outcome.verdicts,
-        "correlations": outcome.correlations,
+        "report": result.path.resolve(),
+        "effects": result.effects,
+        "verdicts": result.verdicts,
+        "correlations": result.correlations,
     }
     say(options, "\n".join(lines), plain(record))

@@ -116,9 +116,15 @@ def make_parser() -> Parser:
     sub = command(
         "report", commands.report, "Analyse a study and write a report", "topograph report digits.sqlite --out d.html"
     )
-    _files(sub.add_argument("store", type=Path, help="a store from: topograph study run"))
+    _files(sub.add_argument("store", type=Path, help="a store from: topograph study run, or a table"))
     _files(sub.add_argument("--out", type=Path, help="the HTML file to write (default: beside the store)"))
     sub.add_argument("--metrics", type=words, help="columns such as l1_normalized_gap (default: all that vary)")
+    sub.add_argument("--outcome", help="column to be explained (default: test_accuracy)")
+    sub.add_argument("--control", type=words, help="columns held fixed by regression (default: log densities)")
+    sub.add_argument("--cells", type=words, help="columns equal among compared runs (default: degrees and sizes)")
+    sub.add_argument(
+        "--columns", action="append", default=[], metavar="THEIRS=OURS", help="a column of a table, renamed; repeatable"
+    )
     add_format(sub)
 
     sub = command("list", commands.list_names, "List what there is to choose from", "topograph list constructions")

@@ -18,7 +18,32 @@ from topograph.errors import StoreError
 
 def say(options: argparse.Namespace, text: str, record: Any) -> None:
     """Print the text, or with ``--format json`` the record."""
-    print(json.dumps(plain(record), indent=1, ensure_ascii=False) if options.format == "json" else text)
+    if options.format == "json":
+        text = json.dumps(plain(record), indent=1, ensure_ascii=False)
+        print("".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text))
+    else:
+        print("\n".join(printable(line) for line in text.split("\n")))
+
+
+def printable(text: str) -> str:
+    r"""Text with everything escaped that a terminal would act on: names come from files, and files from strangers.
+
+    Examples
+    --------
+    >>> print(printable("fc\x1b[2J\nforged"), printable("λ2 of fc1"))
+    fc\x1b[2J\nforged λ2 of fc1
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def printable_table(table: pd.DataFrame) -> pd.DataFrame:
+    """A table with every text in it printable, so that each row is one line."""
+    text = {
+        column: table[column].map(lambda value: printable(value) if isinstance(value, str) else value)
+        for column in table.columns
+        if not pd.api.types.is_numeric_dtype(table[column])
+    }
+    return table.assign(**text)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from analysis.comparison import ModelComparison
+from analysis.experiments import Experiment
 from analysis.prediction import Prediction
 from analysis.regression import Fit
 from analysis.reporting.findings import find
@@ -39,6 +40,8 @@ class Report:
         Metric → its link with accuracy within cells, in accuracy points, as a sentence.
     prediction
         Predictions of held-out constructions, architectures and degrees; None where there is too little.
+    experiments
+        One per measure of connectivity, for studies with rewired or relabelled masks.
     """
 
     path: Path
@@ -48,6 +51,7 @@ class Report:
     comparison: ModelComparison | None
     effects: dict[str, str]
     prediction: Prediction | None
+    experiments: tuple[Experiment, ...] = ()
 
     def __repr__(self) -> str:
         return f"Report({self.path}, {len(self.verdicts) - 1} metrics)"
@@ -109,4 +113,5 @@ def report(
         comparison=findings.comparison,
         effects=findings.effects,
         prediction=findings.prediction,
+        experiments=findings.experiments,
     )

@@ -210,3 +210,37 @@ def test_the_installed_command_works_from_anywhere(tmp_path):
         check=True,
     ).stdout
     assert "3" in printed
+
+
+def test_names_from_files_cannot_act_on_the_terminal_or_forge_a_line(tmp_path, capsys):
+    from safetensors.numpy import save_file
+
+    save_file({"fc\x1b[2J\nforged: 1\u202e.weight": np.eye(6, dtype=np.float32)}, tmp_path / "m.safetensors")
+    for options in ([], ["--format", "csv"], ["--long"], ["--long", "--format", "csv"], ["--format", "json"]):
+        assert main(["measure", str(tmp_path / "m.safetensors"), "--metrics", "n_edges", *options]) == 0
+        out = capsys.readouterr().out
+        assert not [c for c in out if not c.isprintable() and c != "\n"]
+        assert "\nforged" not in out
+        assert "fc\\" in out
+
+
+def test_a_report_does_not_replace_its_own_study(tmp_path, capsys):
+    table = tmp_path / "t.csv"
+    pd.DataFrame({"test_accuracy": [0.5, 0.6], "gap": [1, 2]}).to_csv(table, index=False)
+    before = table.read_bytes()
+    (tmp_path / "link.html").symlink_to(table)
+    for out in (table, tmp_path / "link.html"):
+        assert main(["report", str(table), "--out", str(out)]) == 1
+        assert "is the study itself" in capsys.readouterr().err
+    assert table.read_bytes() == before
+
+
+def test_a_report_on_anybodys_table(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    size = np.repeat([1, 2, 3], 20)
+    table = pd.DataFrame({"model": size, "gap": rng.normal(size=60)})
+    table["bleu"] = 20 + size + table["gap"] + rng.normal(size=60)
+    table.to_csv(tmp_path / "t.csv", index=False)
+    options = ["--outcome", "bleu", "--cells", "model", "--metrics", "gap", "--control", "model"]
+    assert main(["report", str(tmp_path / "t.csv"), *options]) == 0
+    assert "With model held fixed, one standard deviation of gap goes with +" in capsys.readouterr().out

@@ -126,3 +126,65 @@ def test_a_store_without_any_metric_still_has_its_runs(tmp_path):
     frame = analysis.load_frame(path)
     assert len(frame) == 2
     assert metric_columns(frame) == []
+
+
+@pytest.mark.parametrize("ending", ["csv", "csv.gz", "tsv", "json", "parquet"])
+def test_names_stay_text_through_every_format(tmp_path, ending):
+    table = pd.DataFrame(
+        {
+            "topology_id": ["001", "01", "1", "9000000000000000001", "9000000000000000002"],
+            "variant": ["plain", "null", "null", "NA", "None"],
+            "degrees": ["4", "8", "4", "8", "4-10"],
+            "construction": ["1e5", "inf", "nan", "True", "x"],
+            "test_accuracy": [0.5, 0.6, 0.7, 0.8, 0.9],
+            "r-out": [0.1, np.nan, 0.3, 0.4, 0.5],
+        }
+    )
+    path = tmp_path / f"t.{ending}"
+    if ending == "json":
+        table.to_json(path, orient="records")
+    elif ending == "parquet":
+        table.to_parquet(path)
+    else:
+        table.to_csv(path, index=False, sep="\t" if ending == "tsv" else ",")
+    frame = analysis.load_frame(path)
+    for column in ("topology_id", "variant", "degrees", "construction"):
+        assert frame[column].tolist() == table[column].tolist()
+    assert frame["test_accuracy"].tolist() == table["test_accuracy"].tolist()
+    assert frame["r-out"].isna().tolist() == [False, True, False, False, False]
+    assert analysis.frame.layer_degrees(frame, 1).tolist() == [4, 8, 4, 8, 4]
+
+
+def test_a_study_is_the_same_through_its_csv(store, tmp_path):
+    frame = analysis.load_frame(store)
+    frame.assign(variant=np.where(frame["seed"] == 0, "null", "plain")).to_csv(tmp_path / "s.csv", index=False)
+    again = analysis.load_frame(tmp_path / "s.csv")
+    assert again["variant"].value_counts().to_dict() == {"null": 19, "plain": 19}
+    for column in ("topology_id", "degrees", "test_accuracy", "seed", "l1_normalized_gap"):
+        pd.testing.assert_series_equal(again[column], frame[column], check_dtype=False)
+
+
+def test_ids_with_holes_keep_their_digits():
+    ids = [int(9e18) + i for i in range(5)] + [None]
+    frame = analysis.load_frame(pd.DataFrame({"topology_id": pd.Series(ids, dtype=object), "test_accuracy": 0.5}))
+    assert frame["topology_id"].nunique() == 5
+    assert frame["topology_id"].isna().tolist() == [False] * 5 + [True]
+
+
+def test_semicolons_a_byte_order_mark_and_holes_are_read(tmp_path):
+    (tmp_path / "t.csv").write_text("\ufeffacc;x;note\n0.5;1;a\n0.6;NA;NA\n0.7;;\n", encoding="utf-8")
+    frame = analysis.load_frame(tmp_path / "t.csv", columns={"acc": "test_accuracy"})
+    assert frame["x"].tolist()[:1] == [1]
+    assert frame["x"].isna().sum() == 2
+    assert frame["note"].tolist()[:2] == ["a", "NA"]
+
+
+def test_a_file_of_another_kind_is_refused_with_what_is_read(tmp_path):
+    (tmp_path / "t.xlsx").write_bytes(b"PK")
+    with pytest.raises(StoreError, match=r"\.csv, \.tsv, \.json, \.parquet"):
+        analysis.load_frame(tmp_path / "t.xlsx")
+    with pytest.raises(InvalidParameterError, match="must hold numbers, but 3 rows do not, first '76 %'"):
+        analysis.load_frame(pd.DataFrame({"acc": ["76 %"] * 3}), columns={"acc": "test_accuracy"})
+    table = analysis.load_frame(pd.DataFrame({"test_accuracy": [0.5] * 9, "sparsity": ["50 %"] * 9}))
+    with pytest.raises(InvalidParameterError, match=r"'sparsity' must hold numbers, but holds .*50 %"):
+        analysis.correlate(table, "test_accuracy", "sparsity", methods=["pearson"])

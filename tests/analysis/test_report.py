@@ -100,8 +100,8 @@ def test_a_table_without_degrees_or_density_has_a_report_that_says_so(tmp_path):
 def test_poor_studies_get_words_not_a_traceback(tmp_path):
     frame = simulated(0.02)
     one = analysis.report(frame.assign(construction="dense"), tmp_path / "one.html")
-    assert one.comparison is None
-    assert "one value only" in (tmp_path / "one.html").read_text(encoding="utf-8")
+    assert one.comparison.folds.empty
+    assert "There is one construction only" in (tmp_path / "one.html").read_text(encoding="utf-8")
     with pytest.raises(InsufficientDataError):
         analysis.report(frame.head(3), tmp_path / "few.html")
     with pytest.raises(InsufficientDataError, match="no metric varies"):
@@ -135,3 +135,41 @@ def test_depths_share_the_columns_that_all_have():
     both = pd.concat([frame.assign(architecture="64-30-10"), deep], ignore_index=True)
     assert density_columns(both) == ["l1_log_density"]
     assert density_columns(deep) == ["l1_log_density", "l3_log_density"]
+
+
+def test_two_reports_of_one_table_are_the_same_bytes(tmp_path):
+    frame = simulated(0.02, clusters=30)
+    pages = []
+    for name in ("one.html", "two.html"):
+        np.random.seed(len(pages))  # noqa: NPY002  nothing may be drawn from the global generator
+        analysis.report(frame, tmp_path / name)
+        pages.append((tmp_path / name).read_bytes())
+    assert pages[0] == pages[1]
+
+
+@pytest.mark.parametrize("names", [["a$x$", "b$$", "$"], [0, 1, 2], [None, "", "c"]])
+def test_a_report_takes_any_value_as_it_is(tmp_path, names):
+    """Dollars are no formulas to matplotlib; numbers and nothing at all are constructions, too."""
+    frame = simulated(0.02, clusters=30)
+    frame["construction"] = [names[i % 3] for i in frame["topology_seed"]]
+    frame["architecture"] = "5$-$4"
+    frame = frame.rename(columns={"l1_normalized_gap": "gap$_$"})
+    found = analysis.report(frame, tmp_path / "r.html", metrics=["gap$_$"])
+    assert "gap$_$" in found.effects
+    assert "Not drawn" not in (tmp_path / "r.html").read_text(encoding="utf-8")
+
+
+def test_a_test_set_of_no_samples_has_no_binomial_model(tmp_path):
+    frame = simulated(0.02, clusters=30).assign(total=0, correct=0)
+    assert "linear" in analysis.report(frame, tmp_path / "r.html").fits
+    assert "The binomial, with construction regression could not be fitted" in (tmp_path / "r.html").read_text()
+
+
+def test_a_report_that_fails_leaves_the_earlier_one(tmp_path):
+    path = tmp_path / "r.html"
+    analysis.report(simulated(0.02, clusters=30), path)
+    before = path.read_bytes()
+    with pytest.raises(InsufficientDataError):
+        analysis.report(simulated(0.02).head(3), path)
+    assert path.read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == ["r.html"]

@@ -47,6 +47,19 @@ def check_cells(frame: pd.DataFrame, cells: Sequence[str] | None) -> tuple[str, 
     return names
 
 
+def held_columns(frame: pd.DataFrame, cells: Sequence[str]) -> tuple[str, ...]:
+    """The columns of the cells that hold something fixed: those with several values, else the degrees, else all.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"dataset": ["unknown"] * 2, "degrees": ["4", "8"]})
+    >>> held_columns(frame, ["dataset", "degrees"])
+    ('degrees',)
+    """
+    varying = tuple(cell for cell in cells if frame[cell].nunique(dropna=False) > 1)
+    return varying or (("degrees",) if "degrees" in cells else tuple(cells))
+
+
 def cell_codes(frame: pd.DataFrame, cells: Sequence[str]) -> npt.NDArray[np.int64]:
     """The number of the cell that each row is in, from 0; a setting that was not given is a value like any other.
 

@@ -12,8 +12,9 @@ import pandas as pd
 from scipy import stats
 
 from analysis.bootstrap import Statistic, draw_statistic, fisher_interval, holm
-from analysis.cells import cell_families, check_cells
+from analysis.cells import cell_families, check_cells, held_columns
 from analysis.coefficients import Deviations, kendall, spearman
+from analysis.frame.names import DENSITY_WORDS, name_words
 from analysis.guards import check_columns, complete_rows
 from analysis.within import Compared, compared
 from topograph.checks import check_integer, check_real
@@ -169,7 +170,11 @@ def correlate(
     table.attrs["notes"] = list(notes)
     table.attrs["outcome"] = outcome
     table.attrs["control"] = controls
-    table.attrs["cells"] = [cell for cell in used_cells if frame[cell].nunique(dropna=False) > 1]
+    table.attrs["cells"] = list(held_columns(frame, used_cells))
+    table.attrs["holds_density"] = {
+        method: any(DENSITY_WORDS & set(name_words(column)) for column in columns)
+        for method, columns in (("partial", controls), ("within_cell", used_cells))
+    }
     return table
 
 

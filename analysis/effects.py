@@ -13,7 +13,7 @@ import pandas as pd
 import scipy.sparse as sp
 from scipy import stats
 
-from analysis.cells import cell_families, check_cells
+from analysis.cells import cell_families, check_cells, held_columns
 from analysis.coefficients import Codes, Deviations, unit_deviations
 from analysis.guards import check_columns, complete_rows
 from analysis.naming import listed
@@ -265,16 +265,10 @@ def effect(
         confidence=confidence,
         power=power,
         unit=unit,
-        held=_held(frame, cells),
+        held=held_columns(frame, cells),
         control=tuple(controls),
         notes=tuple(notes),
     )
-
-
-def _held(frame: pd.DataFrame, cells: Sequence[str]) -> tuple[str, ...]:
-    """The columns of the cells that hold something fixed: those with several values, else the degrees, else all."""
-    varying = tuple(cell for cell in cells if frame[cell].nunique(dropna=False) > 1)
-    return varying or (("degrees",) if "degrees" in cells else tuple(cells))
 
 
 def _without(rest: pd.DataFrame, share: str, metric: str, **options: Any) -> str:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from analysis.cells import cell_codes, cell_columns
 from analysis.effects import Effect, effect
+from analysis.units import Unit, outcome_unit
 from topograph.errors import InsufficientDataError, UnknownNameError
 
 Vector = npt.NDArray[np.float64]
@@ -29,14 +30,17 @@ class Experiment:
         Accuracy points that go with one standard deviation of the metric among masks with the same degrees, which
         differ by rewiring only: None where the study has none.
     alignment
-        One row per construction: ``points`` that the mask as built gains over the same graph with its inputs
-        renumbered, with its interval, the smallest difference the study could have seen (``detectable``), and the
-        factor of topologies it would take to see one as large (``more_topologies``); None where nothing was relabelled.
+        One row per construction: ``points`` (or units of the outcome) that the mask as built gains over the same graph
+        with its inputs renumbered, with its interval, the smallest difference the study could have seen
+        (``detectable``), and the factor of topologies it would take to see one as large (``more_topologies``); None
+        where nothing was relabelled.
     alignment_share
         Of the spread between constructions at equal degrees, the share that goes away when inputs are renumbered:
         estimate, low, high; NaN where it cannot be told. What goes away is alignment, what stays is the graph.
     notes
         Remarks on what could not be told, and why.
+    outcome, unit
+        The dependent variable, and the unit that its changes are told in.
     """
 
     metric: str
@@ -44,6 +48,8 @@ class Experiment:
     alignment: pd.DataFrame | None
     alignment_share: tuple[float, float, float]
     notes: tuple[str, ...]
+    outcome: str = "test_accuracy"
+    unit: Unit = Unit.POINTS
 
     def __str__(self) -> str:
         lines = []
@@ -53,10 +59,11 @@ class Experiment:
         if self.alignment is not None:
             for name, row in self.alignment.iterrows():
                 clear = "distinguishable" if row["low"] > 0 or row["high"] < 0 else "not distinguishable"
+                number = self.unit.formatter(row["points"], row["low"], row["high"], row["detectable"])
                 lines.append(
-                    f"The way {name} lies on the inputs brought {row['points']:+.2f} points of accuracy "
-                    f"({row['low']:+.2f} … {row['high']:+.2f}) over the same graph with its inputs renumbered: "
-                    f"{clear} from zero; the study could have seen {row['detectable']:.2f}."
+                    f"The way {name} lies on the inputs brought {number(row['points'])} {self.unit.of(self.outcome)} "
+                    f"({number(row['low'])} … {number(row['high'])}) over the same graph with its inputs renumbered: "
+                    f"{clear} from zero; the study could have seen {number(row['detectable']).lstrip('+')}."
                 )
         share, low, high = self.alignment_share
         if high - low > 1:
@@ -137,7 +144,8 @@ def experiment(
         alignment = _alignment(plain_or_not, options, notes)
         if plain_or_not["construction"].nunique() > 1:
             share = _share(plain_or_not, cells, outcome, groups, confidence, resamples, seed)
-    return Experiment(metric, connectivity, alignment, (share[0], share[1], share[2]), tuple(notes))
+    unit = outcome_unit(frame, outcome)
+    return Experiment(metric, connectivity, alignment, (share[0], share[1], share[2]), tuple(notes), outcome, unit)
 
 
 def _alignment(frame: pd.DataFrame, options: dict[str, object], notes: list[str]) -> pd.DataFrame | None:

@@ -16,7 +16,7 @@ _RAW = "pearson"
 _HELD = ("within_cell_partial", "within_cell", "partial")
 
 
-def verdicts(table: pd.DataFrame, held: str = "density", confidence: float = 0.95) -> list[str]:
+def verdicts(table: pd.DataFrame, held: str | None = None, confidence: float = 0.95) -> list[str]:
     """One sentence per metric, after a sentence about all of them.
 
     Held fixed is judged within cells where the table has that method, for it needs no assumption about how the outcome
@@ -29,7 +29,8 @@ def verdicts(table: pd.DataFrame, held: str = "density", confidence: float = 0.9
     table
         From `analysis.correlate`, with the methods ``pearson`` and ``within_cell`` or ``partial``.
     held
-        What is held fixed, in a word.
+        What is held fixed, in a word; by default ``density`` where the cells or the controls of the table hold a
+        density, a sparsity or degrees fixed, else their names.
     confidence
         The coverage that the table was made with.
 
@@ -47,7 +48,7 @@ def verdicts(table: pd.DataFrame, held: str = "density", confidence: float = 0.9
     """
     by_metric = {str(name): rows.set_index("method") for name, rows in table.groupby("metric", sort=False)}
     ways = [method for method in _HELD if method in set(table["method"])]
-    words = _Words(table, held, confidence)
+    words = _Words(table, ways, held, confidence)
     sentences = (_sentence(name, rows, ways, words) for name, rows in by_metric.items())
     return [_headline(by_metric, ways, words), *sentences]
 
@@ -55,8 +56,7 @@ def verdicts(table: pd.DataFrame, held: str = "density", confidence: float = 0.9
 class _Words:
     """What a table's attributes say about how it was made."""
 
-    def __init__(self, table: pd.DataFrame, held: str, confidence: float) -> None:
-        self.held = held
+    def __init__(self, table: pd.DataFrame, ways: Sequence[str], held: str | None, confidence: float) -> None:
         self.confidence = confidence
         self.level = f"{100 * confidence:g} %"
         self.outcome = str(table.attrs.get("outcome", "the outcome")).replace("_", " ")
@@ -64,6 +64,10 @@ class _Words:
         self.not_computed: dict[str, str] = table.attrs.get("not_computed", {})
         cells = table.attrs.get("cells", [])
         control = table.attrs.get("control", [])
+        holds = table.attrs.get("holds_density", {"within_cell": True, "partial": True})
+        used = [way for way in ("within_cell", "partial") if any(name.startswith(way) for name in ways)]
+        density = not used or any(holds[way] for way in used)
+        self.held = held or ("density" if density else listed([*cells, *control]) or "nothing")
         within = f"within cells of equal {listed(cells)}" if cells else "within cells"
         regression = f"by regression on {listed(control)}" if 0 < len(control) < 3 else "by regression"
         self.way = {"within_cell": within, "partial": regression, "within_cell_partial": f"{within}, and {regression}"}

@@ -8,7 +8,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 
 from analysis.figures.registry import figure
-from analysis.figures.style import label
+from analysis.figures.style import escaped, label
 from analysis.regression import Fit
 
 __all__ = ["coefficient_forest", "correlation_forest"]
@@ -98,5 +98,5 @@ def coefficient_forest(fit: Fit, ax: Axes, *, unit: str = "accuracy") -> None:
 
 def _term(name: str) -> str:
     if name.startswith("C(") and "[T." in name:
-        return name[name.index("[T.") + 3 : -1].replace("_", " ")
+        return escaped(name[name.index("[T.") + 3 : -1].replace("_", " "))
     return label(name)

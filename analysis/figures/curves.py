@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 
 from analysis.cells import cell_columns
 from analysis.figures.registry import figure
-from analysis.figures.style import construction_order, label, legend_beside, markers, palette
+from analysis.figures.style import construction_order, escaped, label, legend_beside, markers, palette
 from analysis.frame import layer_degrees
 from topograph.errors import InsufficientDataError, UnknownNameError
 
@@ -68,7 +68,9 @@ def accuracy_by_setting(
     if rows.empty:
         raise InsufficientDataError(f"no construction and degrees were trained with every {setting}")
     order = sorted(rows[setting].unique(), key=_by_size)
-    _points(rows.assign(**{setting: rows[setting].map(str)}), ax, setting, outcome, [str(value) for value in order])
+    _points(
+        rows.assign(**{setting: rows[setting].map(escaped)}), ax, setting, outcome, [escaped(value) for value in order]
+    )
     ax.set_xlabel(label(setting))
     ax.set_ylabel(label(outcome))
     legend_beside(ax)

@@ -15,7 +15,7 @@ from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.spatial.distance import squareform
 
 from analysis.figures.registry import figure
-from analysis.figures.style import construction_order, label, legend_beside, palette
+from analysis.figures.style import construction_order, escaped, label, legend_beside, palette
 from analysis.frame import layer_degrees
 from analysis.guards import is_constant
 from analysis.prediction import Prediction
@@ -161,6 +161,6 @@ def predicted_against_seen(prediction: Prediction, ax: Axes, *, which: str) -> N
     ax.plot(ends, ends, color="0.4", linewidth=1)
     column, learner, features = which.split("/", 2)
     ax.set_xlabel(f"{label(prediction.outcome)} seen")
-    ax.set_ylabel(f"predicted by {learner} from {features}")
-    ax.set_title(f"each {column} predicted from the others", fontsize=10)
+    ax.set_ylabel(f"predicted by {learner} from {escaped(features)}")
+    ax.set_title(f"each {escaped(column)} predicted from the others", fontsize=10)
     sns.despine(ax=ax)

@@ -9,9 +9,9 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 import matplotlib.pyplot as plt
 import pandas as pd
-from matplotlib import rc_context
 from matplotlib.axes import Axes
 
+from analysis.figures.style import escaped
 from analysis.frame.names import TEXT_KEYS
 from analysis.frame.tables import without_infinities
 from analysis.guards import check_columns
@@ -72,8 +72,7 @@ def figure(
                 bound.arguments[parameters[0].name] = _drawable(source)
             if bound.arguments["ax"] is None:
                 bound.arguments["ax"] = plt.subplots(layout="constrained")[1]
-            with rc_context({"text.parse_math": False}):
-                draw(*bound.args, **bound.kwargs)
+            draw(*bound.args, **bound.kwargs)
             ax: Axes = bound.arguments["ax"]
             return ax
 
@@ -94,7 +93,7 @@ def _drawable(table: pd.DataFrame) -> pd.DataFrame:
     changed = {}
     for column in table.columns:
         if column in TEXT_KEYS:
-            text = table[column].map(lambda value: value if pd.isna(value) else str(value).replace("$", r"\$"))
+            text = table[column].map(lambda value: value if pd.isna(value) else escaped(value))
             changed[column] = text if column == "degrees" else text.where(table[column].notna(), "unknown")
     attributes = table.attrs
     table = table.assign(**changed)

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from scipy import stats
 
 from analysis.figures.registry import figure
+from analysis.figures.style import label
 from analysis.regression import Fit
 
 __all__ = ["residual_quantiles", "residuals_against_fitted"]
@@ -63,4 +64,4 @@ def _residuals(fit: Fit) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float6
 
 
 def _outcome(fit: Fit) -> str:
-    return "accuracy" if fit.model == "binomial" else fit.formula.split("~")[0].strip().replace("_", " ")
+    return "accuracy" if fit.model == "binomial" else label(fit.formula.split("~")[0].strip())

@@ -47,8 +47,19 @@ def label(column: str) -> str:
     A dollar stays a dollar: it is escaped, so that matplotlib does not take what follows for a formula.
     """
     layer, rest = split_name(column)
-    words = rest.replace("_", " ").replace("$", r"\$")
+    words = escaped(rest.replace("_", " "))
     return f"{words}, whole network" if layer == "network" else f"{words}, layer {layer[1:]}" if layer else words
+
+
+def escaped(value: object) -> str:
+    r"""A value as text in which matplotlib finds no formula: it shows ``\$`` as a dollar.
+
+    Examples
+    --------
+    >>> print(escaped("a$b$"))
+    a\$b\$
+    """
+    return str(value).replace("$", r"\$")
 
 
 def legend_beside(ax: Axes, title: str = "construction") -> None:

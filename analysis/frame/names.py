@@ -129,4 +129,6 @@ def name_words(column: object) -> list[str]:
     return re.findall(r"[a-z]+|\d+", str(column).lower())
 
 
+DENSITY_WORDS = frozenset({"density", "sparsity", "degree", "degrees", "compression"})
+"""Words of the names of columns that hold density fixed when they are held fixed."""
 _NO_METRIC = {"seed", "id", "index", "unnamed", "density", "sparsity"}

@@ -87,10 +87,14 @@ def _text(value: object) -> str:
 def as_numbers(values: pd.Series) -> pd.Series:
     """A column of text as numbers, where all that is not missing is one; else as it is, an empty text as missing.
 
+    Percentages, where all values are, become shares.
+
     Examples
     --------
     >>> as_numbers(pd.Series(["0.5", "NA", "-inf"])).tolist(), as_numbers(pd.Series(["adam", "null"])).tolist()
     ([0.5, nan, -inf], ['adam', 'null'])
+    >>> as_numbers(pd.Series(["93.5 %", "7%"])).tolist()
+    [0.935, 0.07]
     """
     if pd.api.types.is_numeric_dtype(values) or not values.map(lambda v: isinstance(v, str) or pd.isna(v)).all():
         return values
@@ -98,7 +102,12 @@ def as_numbers(values: pd.Series) -> pd.Series:
     missing = text.isin(_MISSING)
     if not missing.all() and text[~missing].isin({"True", "False"}).all() and not missing.any():
         return text == "True"
-    numbers = pd.to_numeric(text.where(~missing), errors="coerce")
+    percent = not missing.all() and bool(text[~missing].str.endswith("%").all())
+    numbers = pd.to_numeric(text.where(~missing).str.removesuffix("%"), errors="coerce") / (100 if percent else 1)
+    if (
+        not percent and text.str.endswith("%").any()
+    ):  # a share here, a percentage there: which is which is not ours to say
+        numbers = numbers.where(~text.str.endswith("%"))
     if (numbers.notna() | missing).all() and not missing.all():
         return numbers
     return pd.Series(numbers.where(missing, None) if missing.all() else text.where(text != "", None))

@@ -90,7 +90,7 @@ class Picture:
 
     def html(self) -> str:
         """The figure as HTML."""
-        with rc_context({"text.parse_math": False, "svg.hashsalt": "topograph"}):  # text as it is; the same bytes
+        with rc_context({"svg.hashsalt": "topograph"}):  # the same bytes each time
             return self._drawn()
 
     def _drawn(self) -> str:

@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from analysis import figures
+from analysis.cells import held_columns
 from analysis.figures.style import label
 from analysis.frame.names import layer_degrees
 from analysis.naming import listed
@@ -144,8 +145,8 @@ ENTRIES: tuple[Entry, ...] = (
             f.frame, ax, metric=metric, outcome=f.columns.outcome, cells=f.columns.cells
         ),
         lambda f, metric: (
-            f"Networks of equal {listed(f.columns.cells or ()) or 'nothing'} compared: deviations of "
-            f"{label(f.columns.outcome)} and {label(metric)} from their cell's mean."
+            f"Networks of equal {listed(held_columns(f.frame, f.columns.cells or ())) or 'nothing'} compared: "
+            f"deviations of {label(f.columns.outcome)} and {label(metric)} from their cell's mean."
         ),
     ),
     Entry(

@@ -10,6 +10,7 @@ from functools import partial
 import pandas as pd
 
 from analysis import figures
+from analysis.cells import held_columns
 from analysis.figures.style import label
 from analysis.frame.names import name_words
 from analysis.naming import listed
@@ -50,7 +51,8 @@ def _answer_caption(findings: Findings) -> str:
     if columns.cells is None:
         within = f"“Within cells” was not computed: {not_computed['within_cell']}."
     else:
-        within = f"“Within cells” compares only networks of equal {listed(columns.cells) or 'nothing'}."
+        held = listed(held_columns(findings.frame, columns.cells))
+        within = f"“Within cells” compares only networks of equal {held}." if held else "All networks are one cell."
     if columns.controls:
         regression = f"“By regression” takes out what is linear in {listed(columns.controls)}."
     else:

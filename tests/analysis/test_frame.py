@@ -183,8 +183,10 @@ def test_a_file_of_another_kind_is_refused_with_what_is_read(tmp_path):
     (tmp_path / "t.xlsx").write_bytes(b"PK")
     with pytest.raises(StoreError, match=r"\.csv, \.tsv, \.json, \.parquet"):
         analysis.load_frame(tmp_path / "t.xlsx")
-    with pytest.raises(InvalidParameterError, match="must hold numbers, but 3 rows do not, first '76 %'"):
-        analysis.load_frame(pd.DataFrame({"acc": ["76 %"] * 3}), columns={"acc": "test_accuracy"})
-    table = analysis.load_frame(pd.DataFrame({"test_accuracy": [0.5] * 9, "sparsity": ["50 %"] * 9}))
+    percent = analysis.load_frame(pd.DataFrame({"acc": ["76 %", "75%"]}), columns={"acc": "test_accuracy"})
+    assert percent["test_accuracy"].tolist() == [0.76, 0.75]
+    with pytest.raises(InvalidParameterError, match="must hold numbers, but 2 rows do not, first '76 %'"):
+        analysis.load_frame(pd.DataFrame({"acc": ["76 %", "0.7", "71 %"]}), columns={"acc": "test_accuracy"})
+    table = analysis.load_frame(pd.DataFrame({"test_accuracy": [0.5] * 9, "sparsity": ["50 %", *["low"] * 8]}))
     with pytest.raises(InvalidParameterError, match=r"'sparsity' must hold numbers, but holds .*50 %"):
         analysis.correlate(table, "test_accuracy", "sparsity", methods=["pearson"])

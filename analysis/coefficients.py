@@ -60,6 +60,10 @@ class Deviations:
         size = float(np.sqrt(np.square(rest).mean()))
         return (rest / size, size) if size > 1e-6 else (np.zeros_like(rest), 0.0)
 
+    def _by_cell(self, column: Vector) -> sp.csr_array:
+        """Shape ``(n, cells)``: each value in the column of its cell."""
+        return sp.csr_array((column, (np.arange(len(column)), self.codes)))
+
     def correlation(self, weights: Matrix) -> Vector:
         """Pearson's correlation of what cells and controls leave, for each row of weights.
 
@@ -69,9 +73,8 @@ class Deviations:
             Shape ``(draws, n)``.
         """
         columns = np.column_stack([self.controls, self.y, self.x])
-        member = sp.csr_array((np.ones(len(self.codes)), (np.arange(len(self.codes)), self.codes)))
-        counts = np.maximum(weights @ member, 1e-300)
-        sums = [(weights * column) @ member for column in columns.T]
+        counts = np.maximum(weights @ self._by_cell(np.ones(len(self.codes))), 1e-300)
+        sums = [weights @ self._by_cell(column) for column in columns.T]
         total = weights.sum(axis=1)
         size = columns.shape[1]
         moments = np.empty((len(weights), size, size))

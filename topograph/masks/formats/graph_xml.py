@@ -16,8 +16,8 @@ from topograph.masks.source import Source
 def _parse(path: Path, reader: str) -> Any:
     import networkx as nx
 
-    content = path.read_bytes()
-    if b"<!doctype" in content[:4096].lower() or b"<!entity" in content.lower():
+    plain = path.read_bytes().replace(b"\0", b"").lower()  # as ASCII, also where it is UTF-16
+    if b"<!doctype" in plain or b"<!entity" in plain:
         raise InvalidMaskError("declares a document type or an entity, which no graph needs; save it without")
     try:
         graph = getattr(nx, reader)(path)

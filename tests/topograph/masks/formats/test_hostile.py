@@ -431,3 +431,13 @@ def test_sparse_in_memory_is_not_changed():
     matrix = sp.csr_array(np.array([[0.0, 2.0], [1.0, 0.0]]))
     tg.load({"w": matrix}, threshold=1.5)
     assert matrix.nnz == 2
+
+
+@pytest.mark.parametrize("coding", ["utf-8", "utf-16"])
+@pytest.mark.parametrize("ending", ["graphml", "gexf"])
+def test_xml_that_declares_entities_is_refused_in_every_coding(tmp_path, coding, ending):
+    text = (
+        f'<?xml version="1.0" encoding="{coding}"?>' + "<!-- x -->" * 500 + '<!DOCTYPE g [<!ENTITY a "b">]><g>&a;</g>'
+    )
+    (tmp_path / f"m.{ending}").write_bytes(text.encode(coding))
+    refused(tmp_path / f"m.{ending}", "entity, which no graph needs")

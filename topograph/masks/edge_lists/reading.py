@@ -16,11 +16,12 @@ import pandas as pd
 from topograph.errors import InvalidMaskError
 from topograph.masks.edge_lists.columns import is_known
 
-_SIZES = re.compile(r"#\s*(?P<left>\d{1,10})\s*(?:x|×|,|\s)\s*(?P<right>\d{1,10})\s*(?:$|[,;]?\s*numbered)")
+# for texts with single blanks only, so that no two repetitions compete for a run of blanks
+_SIZES = re.compile(r"# ?(?P<left>\d{1,10})(?: ?[x×,] ?| )(?P<right>\d{1,10})(?:$|[,;]? ?numbered)")
 _KONECT_SIZES = re.compile(r"%\s*\d{1,19}\s+(?P<left>\d{1,10})\s+(?P<right>\d{1,10})\s*$")
 _FIRST = re.compile(r"#.*\bnumbered from (?P<first>[01])\b")
 _COMMENT = re.compile(r"^[ \t]*[#%].*(?:\n|\Z)", re.MULTILINE)
-_REMARK = re.compile(r"\s+#.*$")
+_REMARK = re.compile(r"(?<!\s)\s+#.*$")
 _KONECT = ["input", "output", "weight", "time"]  # the columns of a KONECT file, as many as there are
 _LONGEST_LINE = 1 << 16
 _LOOKED_AT = 20  # lines that tell the separator
@@ -86,7 +87,7 @@ def _preamble(file: TextIO) -> tuple[tuple[int, int] | None, int | None, bool, s
     """Sizes, first number and whether it is KONECT, from the comments at the top, and the first line behind them."""
     sizes, first, konect = None, None, False
     while line := file.readline(_LONGEST_LINE):
-        text = line.strip()
+        text = " ".join(line.split())
         if not text:
             continue
         if text[0] not in "#%":

@@ -28,7 +28,7 @@ def _parse(path: Path) -> Any:
     import networkx as nx
 
     text = path.read_text(encoding="utf-8-sig")
-    sections = [section for section in re.split(r"^\s*\*", text, flags=re.MULTILINE)[1:] if section.strip()]
+    sections = [section for section in re.split(r"^[ \t]*\*", text, flags=re.MULTILINE)[1:] if section.strip()]
     graph: Any = nx.MultiDiGraph() if any(s[:4].lower() == "arcs" for s in sections) else nx.MultiGraph()
     known = False
     for section in sections:

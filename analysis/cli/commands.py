@@ -9,8 +9,18 @@ import pandas as pd
 
 import topograph as tg
 from analysis.cli.arguments import one_or_each, setting
-from analysis.cli.printing import columns, metrics_across_layers, plain, printable_table, say, writing
+from analysis.cli.printing import (
+    columns,
+    metrics_across_layers,
+    plain,
+    printable_table,
+    say,
+    unwritable_said,
+    write_table,
+    writing,
+)
 from topograph.errors import InvalidParameterError
+from topograph.files import check_output
 
 _CATALOGUE = ("metric", "group", "range", "direction", "cost", "needs", "summary")
 
@@ -58,7 +68,7 @@ def build(options: argparse.Namespace) -> None:
         seed=options.seed,
         **dict(setting(text) for text in options.set),
     )
-    with writing(options.out):
+    with unwritable_said(options.out):
         path = topology.save(options.out)
     lines = [f"{topology!r} written to {path}"]
     lines += [f"  layer {number}: {graph!r}" for number, graph in enumerate(topology, start=1)]
@@ -69,6 +79,8 @@ def build(options: argparse.Namespace) -> None:
 
 def measure(options: argparse.Namespace) -> None:
     """``topograph measure``."""
+    if options.out is not None:
+        check_output(options.out, options.files)  # before the work, and again when it is written
     tables = []
     for file in options.files:
         table = tg.measure(file, options.metrics, long=options.long, **_reading(options))
@@ -79,8 +91,8 @@ def measure(options: argparse.Namespace) -> None:
     if options.format == "parquet":
         if options.out is None:
             raise InvalidParameterError("--format parquet writes a file: name it with --out FILE")
-        with writing(options.out):
-            table.to_parquet(options.out, index=False)
+        with writing(options.out, options.files) as file:
+            write_table(table, file, ".parquet")
         return
     table = printable_table(table)
     if options.format == "csv":
@@ -92,8 +104,8 @@ def measure(options: argparse.Namespace) -> None:
     if options.out is None:
         print(text, end="")
     else:
-        with writing(options.out):
-            options.out.write_text(text, encoding="utf-8")
+        with writing(options.out, options.files) as file:
+            file.write(text.encode("utf-8", "backslashreplace"))
 
 
 def _reading(options: argparse.Namespace) -> dict[str, Any]:
@@ -121,14 +133,13 @@ def report(options: argparse.Namespace) -> None:
     """``topograph report``."""
     import analysis
 
+    path = options.out or options.store.with_suffix(".html")
+    check_output(path, [options.store])
     renamed = dict(setting(text, "--columns") for text in options.columns)
     frame = analysis.load_frame(
         options.store, {theirs: str(ours) for theirs, ours in renamed.items()} or None, **_named(options.outcome)
     )
-    path = options.out or options.store.with_suffix(".html")
-    if path.exists() and path.samefile(options.store):
-        raise InvalidParameterError(f"--out {path} is the study itself, which the report would replace")
-    with writing(path):
+    with unwritable_said(path):
         result = analysis.report(
             frame,
             path,

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePath
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import pandas as pd
 
-from topograph.errors import StoreError
+from topograph.errors import StoreError, TopographError
+from topograph.files import whole
 
 
 def say(options: argparse.Namespace, text: str, record: Any) -> None:
@@ -47,12 +49,41 @@ def printable_table(table: pd.DataFrame) -> pd.DataFrame:
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """What the system says of a file that cannot be written, as our error."""
+def writing(path: Path, inputs: Iterable[Path] = ()) -> Iterator[IO[bytes]]:
+    """A file to write into that appears whole or not at all, and never in the place of an input.
+
+    Raises
+    ------
+    StoreError
+        When the system does not let it be written.
+    InvalidParameterError
+        When it is one of the inputs.
+    """
+    with unwritable_said(path), whole(path, inputs) as file:
+        yield file
+
+
+@contextmanager
+def unwritable_said(path: Path) -> Iterator[None]:
+    """Errors of the system about a file that cannot be written, as our own."""
     try:
         yield
+    except TopographError:
+        raise
     except OSError as error:
         raise StoreError(f"cannot write {path}: {error}") from error
+
+
+def write_table(table: pd.DataFrame, file: IO[bytes], ending: str) -> None:
+    """Write a table as ``".parquet"`` or ``".csv"``."""
+    if ending == ".parquet":
+        table.attrs = {}
+        table.to_parquet(file, index=False)
+        return
+    text = io.TextIOWrapper(file, encoding="utf-8", newline="")
+    table.to_csv(text, index=False)
+    text.flush()
+    text.detach()
 
 
 def plain(value: Any) -> Any:

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from analysis.cli.arguments import n_bytes, words
-from analysis.cli.printing import say, writing
+from analysis.cli.printing import say, write_table, writing
 from analysis.cli.publishing import add_publishing_commands
 from topograph.errors import InvalidParameterError, TrainingError
+from topograph.files import check_output
 
 if TYPE_CHECKING:
     from trainers.study.runner import StudySummary
@@ -205,13 +206,10 @@ def _export(options: argparse.Namespace) -> None:
     ending = options.out.suffix.lower()
     if ending not in (".parquet", ".csv"):
         raise InvalidParameterError(f"--out must end in .parquet or .csv, but got {options.out}")
+    check_output(options.out, [options.store])  # before the work, and again when it is written
     table = _tables(options.store, options.table)
-    with writing(options.out):
-        if ending == ".parquet":
-            table.attrs = {}
-            table.to_parquet(options.out, index=False)
-        else:
-            table.to_csv(options.out, index=False)
+    with writing(options.out, [options.store]) as file:
+        write_table(table, file, ending)
     say(options, f"{len(table)} rows written to {options.out}", {"rows": len(table), "path": options.out})
 
 

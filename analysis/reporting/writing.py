@@ -17,7 +17,7 @@ from analysis.regression import Fit
 from analysis.reporting.findings import find
 from analysis.reporting.page import render
 from analysis.reporting.sections import SECTIONS
-from topograph.files import whole
+from topograph.files import check_output, whole
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -98,13 +98,15 @@ def report(
     ------
     InsufficientDataError
         When the outcome does not vary, or there are fewer than three topologies.
+    InvalidParameterError
+        When ``path`` is a store.
     """
+    path = check_output(path)
     findings = find(frame, metrics=metrics, outcome=outcome, control=control, cells=cells)
-    path = Path(path)
     page = render(findings, SECTIONS)
     path.parent.mkdir(parents=True, exist_ok=True)
     with whole(path) as file:
-        file.write(page.encode("utf-8"))
+        file.write(page.encode("utf-8", "backslashreplace"))
     return Report(
         path=path,
         verdicts=findings.verdicts,

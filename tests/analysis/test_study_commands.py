@@ -42,7 +42,7 @@ def test_a_dry_run_says_how_much_and_how_long(spec, tmp_path, capsys, monkeypatc
     assert main(["study", "run", str(spec), "--dry-run", "--workers", "2"]) == 0
     said = capsys.readouterr().out
     edges = 2 * sum(64 * a + hidden * b for hidden in (12, 20) for a, b in [*[(2, 2)] * 2, *[(4, 4)] * 2, (hidden, 10)])
-    assert f"{RUNS} networks on 10 topologies, {edges:,} connections; {RUNS} still to be trained" in said
+    assert f"{RUNS} networks on 10 topologies, {edges:,} edges; {RUNS} still to be trained" in said
     assert "with 2 workers" in said
     assert not list(tmp_path.glob("*.sqlite*"))
 

@@ -15,8 +15,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from topograph.errors import SpecError
+from topograph.errors import SpecError, UnknownNameError
 from topograph.metrics.registry import select_metrics
+from trainers.registry import get_trainer
 from trainers.study.engine import Agenda, Execution, Progress, Tally, Workforce, drive
 from trainers.study.plan import DataFacts, check_architectures, describe_data, plan_id, plan_runs, study_meta
 from trainers.study.spec import DEFAULT_METRICS, StudySpec
@@ -167,6 +168,7 @@ def retry_study(
     execution = Execution(workers, executor, cluster, timeout, memory, keep_weights, together, progress)
     target = existing_store(store)
     with execution.workforce() as workforce, open_for_writing(target) as writer:
+        check_trainers(writer)
         writer.retry()
         runs = writer.pending()
         content = writer.meta("spec", {})
@@ -265,6 +267,22 @@ def existing_store(path: str | os.PathLike[str]) -> Store:
     store = open_store(path)
     store.counts()
     return store
+
+
+def check_trainers(writer: StoreWriter) -> None:
+    """Refuse a store of which a trainer is not known here.
+
+    Raises
+    ------
+    UnknownNameError, PluginError, MissingDependencyError
+    """
+    for name in writer.trainers():
+        try:
+            get_trainer(name)
+        except UnknownNameError as error:
+            raise UnknownNameError(
+                f"{error}. A trainer that was given as an object is given again by run_study with retry_failed=True"
+            ) from None
 
 
 @contextmanager

@@ -154,6 +154,11 @@ class StoreWriter:
             return int(self._connection.execute("SELECT COUNT(*) FROM runs").fetchone()[0])
         return int(self._connection.execute("SELECT COUNT(*) FROM runs WHERE status = ?", (status,)).fetchone()[0])
 
+    def trainers(self) -> list[str]:
+        """Names of the trainers of runs that are not done."""
+        query = "SELECT DISTINCT trainer FROM runs JOIN conditions USING (condition) WHERE status != 'done'"
+        return [name for (name,) in self._connection.execute(query)]
+
     def done(self) -> set[int]:
         """Numbers of the runs that are done."""
         return {run for (run,) in self._connection.execute("SELECT run FROM runs WHERE status = 'done'")}

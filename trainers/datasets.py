@@ -169,11 +169,31 @@ def _npz(path: Path) -> Dataset:
             missing = [name for name in names if name not in archive.files]
             if missing:
                 raise InvalidDatasetError(f"{path} lacks {', '.join(missing)}; it holds {', '.join(archive.files)}")
+            _check_size(path, archive.zip)
             return Dataset(path.stem, *(archive[name] for name in names))
     except InvalidDatasetError:
         raise
-    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
-        raise InvalidDatasetError(f"{path} is not a readable .npz file: {error}") from error
+    except Exception as error:  # damaged, encrypted, packed in an unknown way, of impossible sizes, …
+        raise InvalidDatasetError(f"{path} is not a readable .npz file: {type(error).__name__}: {error}") from error
+
+
+def _check_size(path: Path, archive: zipfile.ZipFile | None) -> None:
+    """Refuse a file that unpacks to more than the memory that is free."""
+    size = sum(member.file_size for member in archive.infolist()) if archive is not None else 0
+    free = _free_memory()
+    if size > free:
+        raise InvalidDatasetError(
+            f"{path} unpacks to {size / 2**30:,.1f} GiB, but only {free / 2**30:,.1f} GiB of memory are free"
+        )
+
+
+def _free_memory() -> float:
+    """Bytes of memory that can be used without swapping; infinite where the system does not tell."""
+    try:
+        text = Path("/proc/meminfo").read_text(encoding="ascii")
+        return int(text.partition("MemAvailable:")[2].split()[0]) * 1024
+    except (OSError, ValueError, IndexError):
+        return np.inf
 
 
 # ---------------------------------------------------------------------- IDX files
@@ -184,6 +204,7 @@ _PARTS = {
     "x_test": "t10k-images-idx3-ubyte",
     "y_test": "t10k-labels-idx1-ubyte",
 }
+_LARGEST = 2**28  # bytes of a file, unpacked: MNIST's largest has 47 million
 # name -> where the files live, and the SHA-256 of each file once unzipped
 _IDX: dict[str, tuple[str, dict[str, str]]] = {
     "mnist": (
@@ -267,10 +288,13 @@ def _fetch(name: str, stem: str) -> Path:
 def _read_bytes(path: Path) -> bytes:
     """The content of a file, unzipped where its name ends in .gz."""
     try:
-        raw = path.read_bytes()
-        return gzip.decompress(raw) if path.suffix == ".gz" else raw
-    except (OSError, EOFError, zlib.error) as error:
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            content: bytes = file.read(_LARGEST + 1)
+    except (OSError, EOFError, zlib.error, MemoryError) as error:
         raise InvalidDatasetError(f"{path} cannot be read: {error}") from error
+    if len(content) > _LARGEST:
+        raise InvalidDatasetError(f"{path} holds more than {_LARGEST / 2**20:,.0f} MiB, too much for these data sets")
+    return content
 
 
 def _read_idx(path: Path) -> npt.NDArray[np.uint8]:

@@ -173,3 +173,36 @@ def test_the_real_files(name):
     assert data.x_train.shape == (60_000, 784)
     assert data.x_test.shape == (10_000, 784)
     assert np.bincount(data.y_test).min() > 800
+
+
+@pytest.mark.parametrize("how", ["encrypted", "packed in an unknown way", "huge", "cut off", "a text"])
+def test_archives_that_cannot_be_read_are_refused_in_words(tmp_path, how):
+    path = tmp_path / "d.npz"
+    x, y = np.zeros((4, 3), np.float32), np.arange(4) % 2
+    np.savez(path, x_train=x, y_train=y, x_test=x, y_test=y)
+    content = bytearray(path.read_bytes())
+    central = content.index(b"PK\x01\x02")
+    if how == "encrypted":
+        content[central + 8] |= 1
+        content[6] |= 1
+    elif how == "packed in an unknown way":
+        content[central + 10] = content[8] = 77
+    elif how == "huge":
+        content = content.replace(b"'shape': (4, 3), }                 ", b"'shape': (444444444444444444, 3), }")
+    elif how == "cut off":
+        content = content[:-100]
+    else:
+        content = bytearray(b"x_train,y_train")
+    path.write_bytes(content)
+    with pytest.raises(InvalidDatasetError, match=r"d\.npz is not a readable \.npz file"):
+        load_dataset(path)
+
+
+def test_a_bomb_is_not_unpacked(tmp_path, monkeypatch, no_cache):
+    for name, array in FILES.items():
+        (tmp_path / name).write_bytes(idx(array))
+    (tmp_path / "train-images-idx3-ubyte").unlink()
+    (tmp_path / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(bytes(3 * 10**8), 1))
+    monkeypatch.setenv("TOPOGRAPH_DATA", str(tmp_path))
+    with pytest.raises(InvalidDatasetError, match="more than 256 MiB"):
+        load_dataset("mnist")

@@ -147,6 +147,8 @@ def foreign_backend(executor: Executor, workers: int | None, timeout: float | No
 
 
 _THREAD = threading.local()
+SHORTEST_TIMEOUT = 0.01
+"""Seconds; with less, no run could end, and each would cost the start of a process."""
 
 
 def execute_confined(jobs: Sequence[Job], timeout: float | None, memory: int | None) -> list[JobResult]:
@@ -174,7 +176,7 @@ def check_limits(timeout: float | None, memory: int | None) -> tuple[float | Non
     InvalidParameterError
     """
     if timeout is not None:
-        timeout = check_real("timeout", timeout, low=0, include_low=False)
+        timeout = check_real("timeout", timeout, low=SHORTEST_TIMEOUT)
     if memory is not None:
         memory = check_integer("memory", memory, low=1)
         if not sys.platform.startswith("linux"):

@@ -6,6 +6,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
+from contextlib import suppress
 from typing import Any
 
 from trainers.study.engine.sandbox import Sandbox, SandboxDiedError, SandboxLimitError
@@ -46,7 +47,7 @@ class SandboxPool(Executor):
         self._queue: deque[tuple[Future[Any], Callable[..., Any], tuple[Any, ...]]] = deque()
         self._changed = threading.Condition()
         self._closing = False
-        self._sandboxes = [self._new() for _ in range(workers)]
+        self._sandboxes: list[Sandbox | None] = [self._new() for _ in range(workers)]
         self._threads = [threading.Thread(target=self._work, args=(i,), daemon=True) for i in range(workers)]
         for thread in self._threads:
             thread.start()
@@ -78,7 +79,8 @@ class SandboxPool(Executor):
         """End everything at once, running calls included."""
         self.shutdown(wait=False, cancel_futures=True)
         for sandbox in list(self._sandboxes):
-            sandbox.kill()
+            if sandbox is not None:
+                sandbox.kill()
         for thread in self._threads:
             thread.join()
 
@@ -96,14 +98,22 @@ class SandboxPool(Executor):
             if not future.set_running_or_notify_cancel():
                 continue
             try:
-                result = self._sandboxes[index].call(function, arguments, self._timeout)
+                sandbox = self._sandboxes[index] = self._sandboxes[index] or self._new()
+                result = sandbox.call(function, arguments, self._timeout)
             except (SandboxDiedError, SandboxLimitError) as error:
-                if self._queue or not self._closing:  # queued calls still need a process
-                    self._sandboxes[index] = self._new()
+                self._replace(index)
                 future.set_exception(error)
             except BaseException as error:
                 future.set_exception(error)
             else:
                 future.set_result(result)
             del future
-        self._sandboxes[index].kill()
+        if (last := self._sandboxes[index]) is not None:
+            last.kill()
+
+    def _replace(self, index: int) -> None:
+        """A new process in the place of a dead one, where calls are still to come."""
+        self._sandboxes[index] = None
+        if self._queue or not self._closing:
+            with suppress(SandboxDiedError):  # the next call tries again
+                self._sandboxes[index] = self._new()

@@ -85,13 +85,17 @@ class Sandbox:
         self._memory = memory
         self._number = 0
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the process
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-c", _START, _surroundings()],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._errors,
-            env={**os.environ, **_ONE_THREAD, "TQDM_DISABLE": "1"},
-        )
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-c", _START, _surroundings()],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._errors,
+                env={**os.environ, **_ONE_THREAD, "TQDM_DISABLE": "1"},
+            )
+        except OSError as error:
+            self._errors.close()
+            raise SandboxDiedError(f"a worker process could not be started: {error}") from error
         self._ready = False
         with contextlib.suppress(OSError):  # a process that died at once is noticed at the first call
             self._send((os.getpid(), first))
@@ -175,7 +179,11 @@ class Sandbox:
 
 def _surroundings() -> str:
     """Where this process finds modules, and in which folders it has found topograph and trainers."""
-    path = [entry or os.getcwd() for entry in sys.path]
+    try:
+        folder = os.getcwd()
+    except OSError:  # it was deleted
+        folder = ""
+    path = [entry or folder for entry in sys.path if entry or folder]
     packages = [(package.__name__, str(Path(package.__path__[0]).parent)) for package in (topograph, trainers)]
     return json.dumps({"path": path, "packages": packages})
 
@@ -233,7 +241,7 @@ def serve() -> None:
     faulthandler.enable()
     if hasattr(signal, "SIGINT"):
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the owner to answer
-    me, folder = os.getpid(), os.getcwd()
+    me, folder = os.getpid(), os.path.abspath(os.curdir) if os.path.isdir(os.curdir) else os.sep
     owner, first = _receive(requests)
     threading.Thread(target=_follow, args=(owner,), daemon=True).start()
     if first is not None:

@@ -34,11 +34,13 @@ from trainers.study.spec import Recipe
 
 def execute(jobs: Sequence[Job]) -> list[JobResult]:
     """Do some jobs; several only when they can be trained together. Errors become results, Ctrl-C does not."""
-    started = time.perf_counter()
+    started, process = time.perf_counter(), os.getpid()
     with watching_interrupts(), _same_folder():
         made = [_make(job) for job in jobs]
         training = [i for i, job in enumerate(jobs) if job.condition is not None and made[i][0] is not None]
         trained = _train([jobs[i] for i in training], [made[i][0] for i in training]) if training else []
+    if os.getpid() != process:  # a copy of this process that a trainer made: only the original goes on
+        os._exit(0)
     share = (time.perf_counter() - started) / len(jobs)
     results = [result for _, result in made]
     for i, outcome in zip(training, trained, strict=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -59,6 +60,19 @@ def test_an_error_of_the_call_itself_fails_its_runs_and_no_others(tmp_path):
         summary, runs = study(tmp_path, toy_study(), executor=pool)
     assert (summary.trained, summary.failed) == (TOPOLOGIES, TOPOLOGIES)
     assert set(runs.loc[runs["status"] == "failed", "reason"]) == {"LookupError: a package that is not installed"}
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("trainer", ["restless", "forking"])
+def test_a_trainer_that_changes_its_process_disturbs_no_other_run(tmp_path, monkeypatch, trainer, workers):
+    monkeypatch.chdir(tmp_path)
+    summary = run_study(toy_study(trainer), "s.sqlite", workers=workers)
+    assert (summary.trained, summary.failed) == (2 * TOPOLOGIES, 0)
+    assert os.getcwd() == str(tmp_path)
+    runs = Store("s.sqlite").runs()
+    expected = run_study(toy_study(), "t.sqlite", workers=1) and Store("t.sqlite").runs()
+    assert runs["correct"].tolist() == expected["correct"].tolist()
+    assert set(runs["attempts"]) == {1}
 
 
 def test_what_a_trainer_prints_disturbs_nothing(tmp_path, capfd):
@@ -218,7 +232,16 @@ def test_the_longest_come_first(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "execution", [{"workers": 0}, {"timeout": 0}, {"memory": -1}, {"together": 0}, {"cluster": "x", "executor": 3}]
+    "execution",
+    [
+        {"workers": 0},
+        {"timeout": 0},
+        {"timeout": 1e-9},
+        {"timeout": float("inf")},
+        {"memory": -1},
+        {"together": 0},
+        {"cluster": "x", "executor": 3},
+    ],
 )
 def test_an_impossible_execution_is_refused(tmp_path, execution):
     with pytest.raises(InvalidParameterError):

@@ -46,3 +46,40 @@ def test_a_sandbox_says_what_it_died_of():
         sandbox.call(divmod, (1, 0))
     assert sandbox.call(divmod, (7, 2)) == (3, 1)
     sandbox.kill()
+
+
+def test_a_sandbox_goes_back_to_its_folder(tmp_path):
+    sandbox = Sandbox()
+    sandbox.call(os.chdir, (tmp_path,))
+    assert sandbox.call(os.getcwd, ()) == os.getcwd()
+    sandbox.kill()
+
+
+def test_of_a_sandbox_that_forks_only_the_original_replies():
+    sandbox = Sandbox()
+    assert sandbox.call(os.fork, ()) > 0
+    assert [sandbox.call(pow, (2, i)) for i in range(5)] == [1, 2, 4, 8, 16]
+    sandbox.kill()
+
+
+def test_values_and_errors_that_cannot_be_sent_back_are_said():
+    sandbox = Sandbox()
+    with pytest.raises(RuntimeError, match="cannot be sent back"):
+        sandbox.call(open, (os.devnull,))
+    with pytest.raises(RuntimeError, match="Unpicklable: 3"):
+        sandbox.call(raise_unpicklable, (3,))
+    with pytest.raises(Exception, match="pickle"):
+        sandbox.call(print, (lambda: 1,))
+    assert sandbox.call(abs, (-1,)) == 1
+    sandbox.kill()
+
+
+class Unpicklable(Exception):
+    """Can be packed, and not unpacked."""
+
+    def __init__(self, number, more):
+        super().__init__(number)
+
+
+def raise_unpicklable(number):
+    raise Unpicklable(number, "more")

@@ -45,7 +45,7 @@ def whole(target: str | os.PathLike[str], inputs: Iterable[str | os.PathLike[str
     ('all of it', 1)
     """
     path = check_output(target, inputs)
-    if path.exists() and not path.is_file():
+    if os.path.exists(path) and not os.path.isfile(path):
         if path.is_dir():
             raise IsADirectoryError(f"{path} is a folder")
         with path.open("wb") as file:
@@ -96,14 +96,14 @@ def check_output(target: str | os.PathLike[str], inputs: Iterable[str | os.PathL
         raise InvalidParameterError(f"{str(path)!r} cannot be the name of a file")
     refused = InvalidParameterError(f"{path} is read and would be overwritten; choose another file to write to")
     for source in map(Path, inputs):
-        if source.is_dir():
-            if path.exists() and path.resolve().is_relative_to(source.resolve()):
+        if os.path.isdir(source):
+            if os.path.exists(path) and path.resolve().is_relative_to(source.resolve()):
                 raise refused
             continue
         for suffix in ("", *_BESIDE_A_STORE):
             if _same(path, source.with_name(source.name + suffix)):
                 raise refused
-    if path.is_file():
+    if os.path.isfile(path):
         with path.open("rb") as file:
             if file.read(len(_DATABASE)) == _DATABASE:
                 raise InvalidParameterError(f"{path} is a database, perhaps a study's results; choose another file")

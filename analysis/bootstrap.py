@@ -68,7 +68,7 @@ def fisher_interval(
 def plain_interval(
     estimate: float, draws: Vector, confidence: float, n_clusters: int, freedom: int
 ) -> tuple[float, float, float]:
-    """As `fisher_interval`, for a value that is no single correlation, such as a mean or a difference of several."""
+    """As `fisher_interval`, for a value that is not a single correlation, such as a mean or a difference of several."""
     values = draws[~np.isnan(draws)]
     if freedom < 1 or values.size < 0.9 * len(draws):
         return float("nan"), float("nan"), float("nan")

@@ -37,7 +37,7 @@ class CellCorrelations:
     reasons
         Metric → why it has no mean.
     notes
-        What was left out.
+        Remarks on what was left out.
     """
 
     table: pd.DataFrame

@@ -32,11 +32,11 @@ class CorrelationDifference:
     low, high
         Its confidence interval.
     p_value
-        Of no difference.
+        p-value of no difference.
     n, n_clusters
         Runs and clusters that both were computed from.
     magnitudes
-        Whether magnitudes were compared.
+        True where magnitudes were compared.
     confidence
         As asked for.
     """

@@ -40,7 +40,7 @@ class Effect:
     low, high
         Its confidence interval.
     p_value
-        Of no link at all.
+        p-value of no link at all.
     sd
         That standard deviation, in the metric's own unit; of what the controls leave of the metric, where there are
         any.

@@ -35,8 +35,8 @@ class Experiment:
         (``detectable``), and the factor of topologies it would take to see one as large (``more_topologies``); None
         where nothing was relabelled.
     alignment_share
-        Of the spread between constructions at equal degrees, the share that goes away when inputs are renumbered:
-        estimate, low, high; NaN where it cannot be told. What goes away is alignment, what stays is the graph.
+        Share of the spread between constructions at equal degrees that goes away when inputs are renumbered: estimate,
+        low, high; NaN where it cannot be told. What goes away is alignment, what stays is the graph.
     notes
         Remarks on what could not be told, and why.
     outcome, unit

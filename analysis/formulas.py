@@ -58,7 +58,7 @@ def read_formula(
     absorb
         Columns of which each combination of values gets a constant of its own.
     counts
-        Whether the outcome is ``correct`` of ``total``.
+        True where the outcome is ``correct`` of ``total``.
 
     Raises
     ------

@@ -75,9 +75,9 @@ class Fitted:
     estimates
         Shape ``(p,)``; NaN where a term is a combination of others.
     covariance
-        Of the estimates.
+        Covariance of the estimates.
     degrees_of_freedom
-        Of the Student's t that intervals are read from; infinite for the normal distribution.
+        Degrees of freedom of the Student's t behind the intervals; infinite for the normal distribution.
     r_squared
         Share of the variation explained, in the model's own sense.
     fitted_values
@@ -111,7 +111,7 @@ class RegressionModel:
     fit
         ``fit(problem) -> Fitted``.
     counts
-        Whether the outcome is ``correct`` of ``total``, whatever the formula's left side.
+        True where the outcome is ``correct`` of ``total``, whatever the formula's left side.
     """
 
     words: str

@@ -32,9 +32,9 @@ class Fit:
         times the standard deviation of its column (in units of the outcome for ``ols`` and ``mixed``, log odds for
         ``binomial`` and ``beta``).
     covariance
-        Of these estimates.
+        Covariance of these estimates.
     degrees_of_freedom
-        Of the Student's t that intervals and p-values are read from: clusters − 1 (``mixed``: clusters − terms),
+        Degrees of freedom of the Student's t behind intervals and p-values: clusters − 1 (``mixed``: clusters − terms),
         infinite for the normal distribution.
     n, n_clusters
         Rows and clusters used.
@@ -48,7 +48,7 @@ class Fit:
     vif
         Variance inflation factor of each term.
     condition_number
-        Of the standardised terms.
+        Condition number of the standardised terms.
     influence
         Change of each least-squares coefficient when a cluster is left out, one row per cluster; empty without groups.
     notes

@@ -29,7 +29,7 @@ def verdicts(table: pd.DataFrame, held: str | None = None, confidence: float = 0
     table
         From `analysis.correlate`, with the methods ``pearson`` and ``within_cell`` or ``partial``.
     held
-        What is held fixed, in a word; by default ``density`` where the cells or the controls of the table hold a
+        Word for what is held fixed; by default ``density`` where the cells or the controls of the table hold a
         density, a sparsity or degrees fixed, else their names.
     confidence
         The coverage that the table was made with.

@@ -32,7 +32,7 @@ def whole_numbers(text: str) -> list[int]:
 
 
 def one_or_each(values: list[float] | None) -> list[float] | float | None:
-    """A list of one is that one, for all layer pairs."""
+    """A list of one is that one, for all layers."""
     return values[0] if values is not None and len(values) == 1 else values
 
 

@@ -14,7 +14,7 @@ from analysis.cli.study import add_study_commands
 
 _SHELLS = ("bash", "zsh", "tcsh")
 _EXIT = """exit status:
-  0 all done   1 an error: one line says what and what to do   2 wrong usage   130 stopped by Ctrl-C"""
+  0 all done   1 an error: one line says what went wrong and what to do   2 wrong usage   130 stopped by Ctrl-C"""
 _MORE = """examples:
   topograph measure mask.npy                              metrics of any mask or model file
   topograph study run studies/digits.toml                 train a grid of networks
@@ -23,13 +23,13 @@ _MORE = """examples:
 
 
 class Parser(argparse.ArgumentParser):
-    """Examples as they are written; errors that say where to look."""
+    """A parser that keeps examples as they are written, and whose errors say where to look."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, **options)
 
     def error(self, message: str) -> NoReturn:
-        """One line what is wrong, one line where it is explained; exit status 2."""
+        """One line on the error, one line on where to read more; exit status 2."""
         wrong, _, rest = message.partition("invalid choice: ")
         if rest:
             given, _, choices = rest.partition(" (choose from ")
@@ -62,22 +62,28 @@ def make_parser() -> Parser:
     )
     sub.description = (
         "Compute graph metrics of the masks in files: NumPy, SciPy, MatrixMarket, edge lists, safetensors, PyTorch,\n"
-        "Keras, ONNX. One row a layer, one column a metric; what is undefined says why."
+        "Keras, ONNX. One row per layer, one column per metric; undefined values have a reason."
     )
     _files(sub.add_argument("files", nargs="+", type=Path, metavar="FILE", help="files, or folders of shards"))
     sub.add_argument("--metrics", type=words, help="metrics or groups, such as spectral,density (default: fast)")
-    reading = sub.add_argument_group("what is an edge, and which layers")
+    reading = sub.add_argument_group("edges and layers")
     reading.add_argument("--threshold", type=float, help="a weight of magnitude above this (default: not zero)")
     reading.add_argument("--density", type=float, help="the largest magnitudes, this share of the weights")
     reading.add_argument("--scope", choices=["layer", "global"], help="share of each layer, or of all (default: layer)")
     reading.add_argument("--unfold", choices=["kernel", "channel", "unrolled"], help="convolutions (default: kernel)")
-    reading.add_argument("--image-size", type=whole_numbers, help="of the inputs of convolutions, such as 32,32")
+    reading.add_argument(
+        "--image-size", type=whole_numbers, help="size of the images that convolutions see, such as 32,32"
+    )
     reading.add_argument("--include", type=words, help="only layers that match, such as 'encoder.*'")
     reading.add_argument("--exclude", type=words, help="no layers that match")
-    reading.add_argument("--orientation", choices=["in_out", "out_in"], help="against what the format says")
+    reading.add_argument(
+        "--orientation",
+        choices=["in_out", "out_in"],
+        help="orientation of the matrices, where the format is wrong about it",
+    )
     output = sub.add_argument_group("output")
     output.add_argument("--format", choices=["table", "csv", "json", "parquet"], default="table", help=_default())
-    output.add_argument("--long", action="store_true", help="one row a metric, with residuals and reasons")
+    output.add_argument("--long", action="store_true", help="one row per metric, with residuals and reasons")
     _files(output.add_argument("--out", type=Path, help="this file instead of the terminal (needed for parquet)"))
 
     sub = command(
@@ -88,13 +94,15 @@ def make_parser() -> Parser:
     )
     sub.add_argument("construction", help="see: topograph list constructions")
     sub.add_argument("--sizes", required=True, type=whole_numbers, help="neurons in each layer, such as 784,300,10")
-    many = sub.add_argument_group("how many connections: one of")
-    many.add_argument("--degrees", type=numbers, help="outputs of each input, one a layer pair or one for all")
-    many.add_argument("--densities", type=numbers, help="the share of connections, likewise")
-    many.add_argument("--edges", type=int, help="connections of the whole network, met exactly")
-    many.add_argument("--density", type=float, help="their share of all possible ones, met exactly")
-    many.add_argument("--allocation", default="uniform", help="how layers share the last two (default: %(default)s)")
-    sub.add_argument("--seed", type=int, default=0, help="of what is drawn at random (default: %(default)s)")
+    many = sub.add_argument_group("how many edges: one of")
+    many.add_argument("--degrees", type=numbers, help="outputs of each input, one per layer or one for all")
+    many.add_argument("--densities", type=numbers, help="share of the possible edges, likewise")
+    many.add_argument("--edges", type=int, help="edges of the whole network, met exactly")
+    many.add_argument("--density", type=float, help="share of the possible edges of the whole network, met exactly")
+    many.add_argument(
+        "--allocation", default="uniform", help="how layers share the edges of the network (default: %(default)s)"
+    )
+    sub.add_argument("--seed", type=int, default=0, help="seed of the random draws (default: %(default)s)")
     sub.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="an option of the construction")
     _files(sub.add_argument("--out", required=True, type=Path, help="the .npz or .safetensors file to write"))
     add_format(sub)
@@ -127,7 +135,12 @@ def make_parser() -> Parser:
     )
     add_format(sub)
 
-    sub = command("list", commands.list_names, "List what there is to choose from", "topograph list constructions")
+    sub = command(
+        "list",
+        commands.list_names,
+        "List constructions, metrics, trainers or data sets",
+        "topograph list constructions",
+    )
     sub.add_argument("what", choices=["constructions", "metrics", "trainers", "datasets"])
     add_format(sub)
 

@@ -121,7 +121,7 @@ def metric_heatmap(frame: pd.DataFrame, ax: Axes, *, metrics: Sequence[str]) -> 
     Parameters
     ----------
     frame
-        One row a run; each topology counts once.
+        One row per run; each topology counts once.
     metrics
         Columns of the metrics; those that do not vary are left out.
     """

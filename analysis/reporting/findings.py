@@ -57,7 +57,7 @@ class Findings:
     experiments
         One per measure of connectivity, for studies with rewired or relabelled masks.
     notes
-        What could not be computed, and why.
+        Remarks on what could not be computed, and why.
     """
 
     frame: pd.DataFrame
@@ -101,7 +101,7 @@ def find(
     control: Sequence[str] | None = None,
     cells: Sequence[str] | None = None,
 ) -> Findings:
-    """Compute everything that a report shows; what cannot be computed becomes a note."""
+    """Compute everything that a report shows; a note says what could not be computed."""
     notes: list[str] = []
     frame = as_frame(frame, outcome)
     columns = find_columns(frame, outcome=outcome, controls=control, cells=cells, metrics=metrics)

@@ -32,9 +32,9 @@ class Section:
     title
         Heading.
     draw
-        The blocks of the section, from the findings.
+        ``draw(findings)``: the blocks of the section.
     applies
-        Whether the section is shown.
+        ``applies(findings)``: whether the section is shown.
     caption
         Paragraph below the heading; text, or a function of the findings.
     """

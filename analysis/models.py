@@ -204,7 +204,7 @@ def _mixed(problem: Problem) -> Fitted:
         notes += ("the fit did not converge: do not rest anything on it",)
     explained = float(fixed.var())
     # what varies between topologies only is known from as many numbers as there are topologies
-    freedom = max(1.0, problem.n_clusters - len(problem.terms))
+    freedom = max(1.0, problem.n_clusters - size)
     return Fitted(
         result=result,
         estimates=_with_level(problem, np.asarray(result.fe_params) * scale, middle),

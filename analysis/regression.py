@@ -16,7 +16,6 @@ from analysis.formulas import read_formula
 from analysis.models import MODELS, Fitted, Problem
 from topograph.checks import check_choice, check_real
 from topograph.display import html_table
-from topograph.errors import InsufficientDataError
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,12 +166,6 @@ def fit(
     absorbed = [absorb] if isinstance(absorb, str) else list(absorb)
     reading = read_formula(frame, formula, groups=groups, absorb=absorbed, counts=MODELS[model].counts)
     problem, shown = reading.problem, list(reading.shown)
-    if model != "ols" and not problem.standard.known.all():
-        unknown = [term for term, known in zip(problem.terms, problem.standard.known, strict=True) if not known]
-        raise InsufficientDataError(
-            f"{', '.join(unknown[:5])} are exact combinations of each other, so model {model!r} has no single answer: "
-            "leave one out"
-        )
     fitted = MODELS[model].fit(problem)
     lone = [] if model == "mixed" else lone_terms(problem)
     return Fit(

@@ -16,7 +16,7 @@ from analysis.columns import OUTCOME, Columns, find_columns
 from analysis.comparison import ModelComparison, compare
 from analysis.correlation import correlate
 from analysis.experiments import Experiment, experiment
-from analysis.frame.names import CELL, KEYS, TEXT_KEYS, metric_columns, other_metric_columns, split_name
+from analysis.frame.names import CELL, KEYS, TEXT_KEYS, metric_columns, name_words, other_metric_columns, split_name
 from analysis.frame.tables import from_table, without_infinities
 from analysis.guards import is_constant
 from analysis.naming import listed
@@ -162,7 +162,18 @@ def no_controls(frame: pd.DataFrame, given: Sequence[str] | None) -> str:
     known = [c for c in frame.columns if split_name(c)[1] in ("density", "log_density")]
     if known:
         return f"density does not vary ({listed(known[:3])})"
+    for column in other_numbers(frame):
+        if {"density", "sparsity"} & set(name_words(column)) and not frame[column].dropna().between(0, 1).all():
+            return (
+                f"{column} is not taken for a density, since it has values outside [0, 1]: divide percentages by 100, "
+                "or name it with control=[...]"
+            )
     return "the table has no column of densities that is known as one; name one with control=[...]"
+
+
+def other_numbers(frame: pd.DataFrame) -> list[str]:
+    """The columns of numbers that are none of the keys."""
+    return [str(c) for c in frame.columns if c not in KEYS and pd.api.types.is_numeric_dtype(frame[c])]
 
 
 def default_metrics(frame: pd.DataFrame, columns: Columns, notes: list[str]) -> list[str]:

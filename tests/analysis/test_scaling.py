@@ -65,8 +65,11 @@ def test_combinations_of_terms_are_left_open_not_shared_out():
     constant = fit(frame, "test_accuracy ~ l1_normalized_gap + level")
     assert np.isnan(constant.coefficients.loc["level", "p_value"])
     assert any("cannot be told apart" in note for note in constant.notes)
-    with pytest.raises(InsufficientDataError, match="exact combinations"):
-        fit(frame, f"{FORMULA} + twin", model="mixed")
+    for model in ("mixed", "binomial"):
+        other = fit(frame, f"{FORMULA} + twin", model=model).coefficients
+        assert np.isnan(other.loc["twin", "p_value"])
+        alone = fit(frame, FORMULA, model=model).coefficients.loc["l1_normalized_gap", "p_value"]
+        assert other.loc["l1_normalized_gap", "p_value"] == pytest.approx(alone, rel=0.05, abs=1e-9)
 
 
 def test_rows_that_a_formula_leaves_out_are_counted_and_said():

@@ -16,7 +16,7 @@ def stranger(**columns):
     """A table as others have it: no degrees, no layers, names of their own."""
     frame = simulated(0.02, clusters=30)
     kept = frame[["test_accuracy", "topology_id"]].assign(delta_r=frame["l1_normalized_gap"])
-    return kept.assign(sparsity=1 - np.exp(frame["l1_log_density"]), **columns)
+    return kept.assign(**({"sparsity": 1 - np.exp(frame["l1_log_density"])} | columns))
 
 
 def test_nothing_is_said_to_be_held_fixed_that_was_not():
@@ -38,6 +38,10 @@ def test_a_global_density_is_held_fixed_and_named(tmp_path):
     assert "density does not vary" not in page
     assert "1 minus the column sparsity" in page
     assert "“Within cells” was not computed" in page
+    percent = analysis.load_frame(
+        stranger(sparsity=lambda f: 100 * (1 - np.exp(simulated(0.02, clusters=30)["l1_log_density"])))
+    )
+    assert "sparsity is not taken for a density" in analysis.report(percent, tmp_path / "p.html").verdicts[0]
     bare = analysis.report(analysis.load_frame(stranger().drop(columns="sparsity")), tmp_path / "bare.html")
     assert "no column of densities" in bare.verdicts[0]
 

@@ -108,13 +108,6 @@ class Judge:
             return f"is not named as a weight, but this source names its weights as {self._habit}; {BY_NAME}"
         if len(shape) > 2 and sum(side > 1 for side in shape) < 2:
             return f"has one number per channel, not a layer; {BY_NAME}"
-        if (
-            self._tensors[name].dtype in ("I64", "U64")
-            and not name.endswith("mask")
-            and len(shape) == 2
-            and shape[0] == 2
-        ):
-            return f"holds pairs of indices, not weights; {BY_NAME}"
         return ""
 
     def _optimizer_prefixes(self) -> set[str]:
@@ -175,7 +168,7 @@ def refuse_constants(values: Any) -> Any:
     array = np.asarray(values)
     if array.ndim == 2 and array.shape[0] == 2 < array.shape[1] and array.dtype.kind in "iu":
         if array.min(initial=0) >= 0 and array.max(initial=0) > 1:
-            raise InvalidMaskError(f"holds pairs of indices, not weights; {BY_NAME}")
+            raise InvalidMaskError("holds pairs of indices, not weights")
         return values
     if array.ndim < 2 or array.shape[-1] != array.shape[-2] or array.shape[-1] < 3:
         return values
@@ -185,7 +178,7 @@ def refuse_constants(values: Any) -> Any:
     for triangle in (lower, lower.T):
         inside, outside = square[triangle], square[~triangle]
         if kinds.size == 2 and (inside == inside[0]).all() and (outside == outside[0]).all():
-            raise InvalidMaskError(f"is a constant triangle, as in a causal mask, not a layer; {BY_NAME}")
+            raise InvalidMaskError("is a constant triangle, as in a causal mask, not a layer")
     return values
 
 

@@ -92,7 +92,10 @@ def _reason(entry: Entry, reading: Reading) -> str:
 def _read(entry: Entry, reading: Reading, rule: EdgeRule | None, with_weights: bool) -> Layer:
     assert entry.read is not None
     weights = entry.weights if reading.by_magnitude and entry.weights is not None else entry.read
-    values = weights()
+    try:
+        values = weights()
+    except InvalidMaskError as error:  # one damaged or odd tensor: the others still stand
+        return Layer(entry.name, None, reason=str(error))
     if isinstance(values, BipartiteGraph):
         if reading.by_magnitude:
             raise InvalidParameterError(f"threshold and density need weights, but {entry.name} has only edges")
@@ -201,10 +204,10 @@ def _global_rules(source: Source, reading: Reading) -> dict[str, EdgeRule]:
             if entry.read is None or _reason(entry, reading):
                 continue
             with faults_of(f"{source.label}: {entry.name}"):
-                values = (entry.weights or entry.read)()
-                if isinstance(values, BipartiteGraph):
-                    continue
                 try:
+                    values = (entry.weights or entry.read)()
+                    if isinstance(values, BipartiteGraph):
+                        continue
                     judged = _prepare(values, _layout(entry, values, reading), reading)
                 except (InvalidMaskError, InvalidParameterError):
                     continue

@@ -48,6 +48,11 @@ class Unpacked:
     parts: dict[str, str] = field(default_factory=dict)
 
 
+def may_be_packed(name: str) -> bool:
+    """Whether a tensor's name belongs to a storage whose reading may depend on the model's configuration."""
+    return name.endswith(tuple(_STORAGES))
+
+
 def unpack(tensors: Mapping[str, Stored], config: Mapping[str, Any] | None = None) -> Unpacked:
     """Replace packed weights by their values where names, shapes and configuration tell how; else say what is missing.
 

@@ -142,3 +142,30 @@ def test_keras(torch, name, tmp_path):
     assert tg.load(model)[names[0]] == TOPOLOGY[0]
     model.save(tmp_path / "m.keras")
     assert tg.load(tmp_path / "m.keras")[names[0]] == TOPOLOGY[0]
+
+
+def test_a_tensor_that_two_layers_share_is_masked_in_both(torch):
+    class Tied(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.table, self.head = torch.nn.Embedding(9, 4), torch.nn.Linear(4, 9, bias=False)
+            self.head.weight = self.table.weight
+
+        def forward(self, x):
+            return self.head(self.table(x))
+
+    torch.manual_seed(0)
+    graph = tg.BipartiteGraph.from_mask(np.random.default_rng(0).random((4, 9)) < 0.4)
+    for name in ("table", "head"):
+        model = Tied()
+        tg.MaskSet({name: graph}).apply_to(model)
+        optimizer = torch.optim.SGD(model.parameters(), 0.1, momentum=0.9)
+        for _ in range(3):
+            model(torch.arange(9)).square().sum().backward()
+            optimizer.step()
+        kept = torch.from_numpy(graph.to_mask().T)
+        for weight in (model.table.weight, model.head.weight):
+            assert torch.equal(weight != 0, kept)
+        assert tg.load(model, include="head*")["head.weight"] == graph
+    with pytest.raises(TopologyMismatchError, match="one tensor, but their masks differ"):
+        tg.MaskSet({"table": graph, "head": tg.BipartiteGraph.from_mask(np.ones((4, 9)))}).apply_to(Tied())

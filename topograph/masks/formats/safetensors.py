@@ -16,17 +16,19 @@ import numpy as np
 import numpy.typing as npt
 
 from topograph.errors import InvalidMaskError
-from topograph.limits import check_shape, parse_json
+from topograph.limits import check_shape, inside, parse_json
 from topograph.masks.dtypes import KNOWN, PLAIN, decode, raw_dtype
 from topograph.masks.formats.format import Format
 from topograph.masks.formats.mask_set_file import MASKS_FORMAT
 from topograph.masks.formats.samples import SAMPLE
 from topograph.masks.layout import IN_OUT, OUT_IN
 from topograph.masks.name_order import natural
+from topograph.masks.packed import may_be_packed
 from topograph.masks.source import Source
 from topograph.masks.state_dicts import state_entries
 from topograph.masks.weights import Stored
 
+_LONGEST_CONFIG = 1 << 20
 _IN_OUT_FORMATS = ("np", "flax", "jax", "tf")
 
 
@@ -36,7 +38,8 @@ def open_safetensors(path: Path) -> Iterator[Source]:
     header = read_header(path)
     order, is_chain = header.order
     tensors = {name: header.tensors[name] for name in order}
-    yield Source(str(path), tuple(state_entries(tensors, header.orientation)), is_chain)
+    config = read_config(path.parent) if any(may_be_packed(name) for name in tensors) else None
+    yield Source(str(path), tuple(state_entries(tensors, header.orientation, config=config)), is_chain)
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,15 @@ class Header:
             if texts and sorted(order) == sorted(self.tensors):
                 return order, self.about.get("is_chain") == "true"
         return sorted(self.tensors, key=natural), False
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """The model's ``config.json`` in a folder, which tells how packed weights are stored; empty when there is none."""
+    try:
+        path = inside(folder, "config.json")
+        return parse_json(path.read_bytes(), "config.json") if path.stat().st_size < _LONGEST_CONFIG else {}
+    except InvalidMaskError:  # there is none, or it is of another program
+        return {}
 
 
 def read_header(path: Path) -> Header:

@@ -10,9 +10,10 @@ from pathlib import Path
 from topograph.errors import InvalidMaskError
 from topograph.limits import inside, parse_json
 from topograph.masks.formats.format import Format
-from topograph.masks.formats.safetensors import Header, read_header, write_tensors
+from topograph.masks.formats.safetensors import Header, read_config, read_header, write_tensors
 from topograph.masks.formats.samples import SAMPLE
 from topograph.masks.name_order import natural
+from topograph.masks.packed import may_be_packed
 from topograph.masks.source import Source, faults_of
 from topograph.masks.state_dicts import state_entries
 from topograph.masks.weights import Stored
@@ -46,7 +47,8 @@ def open_safetensors_folder(path: Path) -> Iterator[Source]:
     if len(orientations) != 1:
         raise InvalidMaskError("the shards are of different orientations; read them one by one")
     ordered = {name: tensors[name] for name in sorted(tensors, key=natural)}
-    yield Source(str(path), tuple(state_entries(ordered, orientations.pop())))
+    config = read_config(folder) if any(may_be_packed(name) for name in ordered) else None
+    yield Source(str(path), tuple(state_entries(ordered, orientations.pop(), config=config)))
 
 
 def _indexed(folder: Path, index: Path) -> dict[str, Header]:

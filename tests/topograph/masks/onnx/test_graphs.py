@@ -127,3 +127,35 @@ def test_exported_by_pytorch(tmp_path):
     torch.onnx.export(network, torch.ones(1, 2, 6, 6), str(path), dynamo=False)
     exported, live = tg.load(path), tg.load(network)
     assert list(exported.values()) == list(live.values())
+
+
+QUANTIZED = np.where(np.random.default_rng(0).random((20, 12)) < 0.3, 200, 128).astype(np.uint8)
+
+
+@pytest.mark.parametrize(
+    "nodes",
+    [
+        [("DequantizeLinear", ["q", "s", "z"], "w", {}), ("MatMul", ["x", "w"], "y", {})],
+        [("DequantizeLinear", ["q", "ss", "zz"], "w", {"axis": 1}), ("MatMul", ["x", "w"], "y", {})],
+        [("MatMulInteger", ["x", "q", "xz", "z"], "y", {})],
+        [("MatMulInteger", ["x", "q", "xz", "zz"], "y", {})],
+        [("QLinearMatMul", ["x", "s", "z", "q", "s", "z", "s", "z"], "y", {})],
+    ],
+)
+def test_the_zero_point_is_zero(tmp_path, nodes):
+    constants = {
+        "q": QUANTIZED, "s": np.float32(0.1), "z": np.uint8(128), "xz": np.uint8(0),
+        "ss": np.full(12, 0.1, np.float32), "zz": np.full(12, 128, np.uint8),
+    }  # fmt: skip
+    used = {name for _, inputs, _, _ in nodes for name in inputs}
+    graph = helper.make_graph(
+        [helper.make_node(kind, inputs, [output], **options) for kind, inputs, output, options in nodes],
+        "net",
+        [helper.make_tensor_value_info("x", proto.FLOAT, [1, 20])],
+        [helper.make_tensor_value_info("y", proto.FLOAT, None)],
+        [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items() if name in used],
+    )
+    onnx.save(helper.make_model(graph), tmp_path / "m.onnx")
+    masks = tg.load(tmp_path / "m.onnx")
+    assert masks["q"] == tg.BipartiteGraph.from_mask(QUANTIZED != 128)
+    assert "zero is its zero point" in masks.read_as["q"]

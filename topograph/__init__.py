@@ -10,6 +10,7 @@ from importlib.metadata import version
 
 from topograph import design
 from topograph.constructions import available_constructions, construct
+from topograph.design import compare_with_null
 from topograph.errors import TopographError
 from topograph.graph import BipartiteGraph
 from topograph.masks import MaskSet, load
@@ -26,6 +27,7 @@ __all__ = [
     "available_constructions",
     "available_metrics",
     "compare_masks",
+    "compare_with_null",
     "construct",
     "design",
     "load",

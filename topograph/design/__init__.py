@@ -2,6 +2,7 @@
 
 from topograph.design.bounds import ExpansionBound, expansion_bound
 from topograph.design.networks import butterfly_net, radix_net
+from topograph.design.null_comparison import compare_with_null
 from topograph.design.optimizing import Optimum, optimize
 from topograph.design.rewiring import Rewired, relabel, rewire
 
@@ -10,6 +11,7 @@ __all__ = [
     "Optimum",
     "Rewired",
     "butterfly_net",
+    "compare_with_null",
     "expansion_bound",
     "optimize",
     "radix_net",

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Unpack
 
 import numpy as np
 import pandas as pd
+import scipy.sparse as sp
 from tqdm import tqdm
 
 from topograph.checks import check_integer
 from topograph.graph import BipartiteGraph
 from topograph.masks.layers import read_layers
+from topograph.masks.live import kind_of
 from topograph.masks.loading import open_source
-from topograph.masks.maskset import nothing_read
+from topograph.masks.maskset import MaskSet, nothing_read
 from topograph.masks.options import Reading, ReadingOptions
 from topograph.metrics.chunks import Item, Record, measure_stream
 from topograph.metrics.metric import Metric, Value
@@ -30,6 +33,7 @@ def measure(
     long: bool = False,
     progress: bool | None = None,
     workers: int | None = None,
+    null: str | None = None,
     **options: Unpack[ReadingOptions],
 ) -> pd.DataFrame:
     """Compute graph metrics of anything that holds masks.
@@ -42,8 +46,9 @@ def measure(
     ----------
     source
         A `BipartiteGraph`, a `Topology`, a `MaskSet`, a mask (dense array or SciPy sparse matrix, rows are inputs), a
-        mapping from names to masks, a list of graphs, a live PyTorch or Keras model, a state dict, or the path of a
-        file or a folder; see `topograph.load`.
+        mapping from names to masks, a list of graphs, a graph of networkx or igraph, a live PyTorch or Keras model, a
+        state dict, or the path of a file or a folder; see `topograph.load`. A mapping from names (of files, of epochs)
+        to such sources is measured one by one.
     metrics
         Names of metrics or of groups: a theme (``"degrees"``, ``"spectral"``, ``"paths"``, …; see ``topograph list
         metrics``), ``"all"``, or ``"fast"``, the default: sizes, degrees, components, spectral gaps and Ramanujan
@@ -56,6 +61,9 @@ def measure(
         Whether to show a bar over the layers; by default in a terminal, when it takes more than two seconds.
     workers
         Processes that share the layers. By default one; one per core when much work remains.
+    null
+        Compare each value with those of random graphs instead: ``"rewired"``, ``"layerwise"``, …; the table is then
+        that of `topograph.compare_with_null`, which says more.
     **options
         What is an edge, which layers, how convolutions unfold: the fields of `topograph.masks.Reading`.
 
@@ -65,7 +73,8 @@ def measure(
         One row per layer and, for a topology, a row ``"network"`` for all its neurons as one graph and for the metrics
         of a chain. One column per metric, and ``reason``: why a value is NaN, empty when none is. Anything in the
         source that is not a mask has a row too, with the reason. From a file or a model there is also ``read_as``: the
-        orientation, unfolding and edge rule of each layer; the tidy table has the same as ``attrs["read_as"]``.
+        orientation, unfolding and edge rule of each layer; the tidy table has the same as ``attrs["read_as"]``. For a
+        mapping of sources the rows have a first level ``source``.
 
     Raises
     ------
@@ -85,10 +94,62 @@ def measure(
     layer
     graph         1.414
     """
+    if null is not None:
+        from topograph.design import compare_with_null  # the one arrow up: a short form for it
+
+        return compare_with_null(source, metrics, null=null, workers=workers, **options)
     reading = Reading.of(options)
     chosen = select_metrics(metrics)
     if workers is not None:
         workers = check_integer("workers", workers, low=1)
+    return by_source(source, lambda one: _measure(one, reading, chosen, long, progress, workers))
+
+
+def by_source(source: Any, table_of: Callable[[Any], pd.DataFrame]) -> pd.DataFrame:
+    """The table of a source; for a mapping of several, all their tables with a first level ``source``.
+
+    A mapping of mere matrices or graphs is one source: a set of masks.
+    """
+    if not _holds_sources(source):
+        return table_of(source)
+    tables = {name: table_of(one) for name, one in source.items()}
+    table = pd.concat(tables, names=["source"])
+    if table.index.names[-1] is None:  # a tidy table numbers its rows
+        table = table.reset_index(level="source").reset_index(drop=True)
+    for key in {key for one in tables.values() for key in one.attrs}:
+        values = {name: one.attrs.get(key) for name, one in tables.items()}
+        same = all(value == next(iter(values.values())) for value in values.values())
+        table.attrs[key] = next(iter(values.values())) if same else values
+    return table
+
+
+def _holds_sources(source: Any) -> bool:
+    if not isinstance(source, Mapping) or isinstance(source, MaskSet) or not source:
+        return False
+    several = [_is_source(value) for value in source.values()]
+    return any(several) and all(
+        is_one or _is_matrix(value) for is_one, value in zip(several, source.values(), strict=True)
+    )
+
+
+def _is_source(value: Any) -> bool:
+    """Whether a value of a mapping is a source of its own, and not one mask."""
+    return isinstance(value, (str, os.PathLike, Topology, Mapping)) or kind_of(value) is not None
+
+
+def _is_matrix(value: Any) -> bool:
+    return isinstance(value, (BipartiteGraph, np.ndarray)) or sp.issparse(value)
+
+
+def _measure(
+    source: Any,
+    reading: Reading,
+    chosen: list[Metric],
+    long: bool,
+    progress: bool | None,
+    workers: int | None,
+) -> pd.DataFrame:
+    """The table of one source."""
     with_weights = any(metric.needs == "weights" for metric in chosen)
     records: list[Record] = []
     left_out: dict[str, str] = {}

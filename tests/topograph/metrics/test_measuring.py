@@ -142,3 +142,25 @@ def test_bad_sources_are_refused_in_words(tmp_path):
         tg.measure(tmp_path / "nothing.npy")
     with pytest.raises(InvalidMaskError, match="no mask among"):
         tg.measure({"bias": np.ones(3)})
+
+
+# ---------------------------------------------------------------------- several sources at once
+
+
+def test_a_mapping_of_sources_is_measured_one_by_one(tmp_path):
+    topology = tg.Topology.build("random_regular", [6, 5, 3], degrees=2, seed=0)
+    topology.save(tmp_path / "t.npz")
+    np.save(tmp_path / "m.npy", np.eye(3))
+    table = tg.measure({"file": tmp_path / "t.npz", "epoch 3": topology, "mask": np.eye(3)}, "n_edges")
+    assert table.index.names == ["source", "layer"]
+    assert table["n_edges"].tolist() == [12, 10, 22, 12, 10, 22, 3]
+    epochs = tg.measure({epoch: {"fc": np.eye(epoch)} for epoch in (1, 2)}, "n_edges")
+    assert epochs.index.tolist() == [(1, "fc"), (2, "fc")]
+    tidy = tg.measure({1: topology, 2: topology}, ["density"], long=True)
+    assert tidy.columns.tolist() == ["source", "layer", "metric", "value", "residual", "reason"]
+    assert tidy["source"].tolist() == [1, 1, 1, 2, 2, 2]
+    assert set(tidy.attrs["conventions"]) == {"density"}
+
+
+def test_a_mapping_of_masks_is_one_source():
+    assert tg.measure({"a": np.eye(2), "b": tg.BipartiteGraph.from_mask(np.eye(3))}, "n_edges").index.names == ["layer"]

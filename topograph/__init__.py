@@ -14,7 +14,7 @@ from topograph.design import compare_with_null
 from topograph.errors import TopographError
 from topograph.graph import BipartiteGraph
 from topograph.masks import MaskSet, load
-from topograph.metrics import available_metrics, compare_masks, measure
+from topograph.metrics import available_metrics, compare_masks, measure, summary
 from topograph.topology import Topology
 
 __version__ = version("topograph")
@@ -32,6 +32,7 @@ __all__ = [
     "design",
     "load",
     "measure",
+    "summary",
 ]
 
 

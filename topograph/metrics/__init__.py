@@ -4,6 +4,7 @@ from topograph.metrics.comparing import compare_masks
 from topograph.metrics.measuring import measure
 from topograph.metrics.metric import Metric, Value
 from topograph.metrics.registry import available_metrics, describe_comparisons, describe_metrics, get_metric
+from topograph.metrics.summarizing import summary
 from topograph.metrics.weighted import WeightedGraph
 
 __all__ = [
@@ -16,4 +17,5 @@ __all__ = [
     "describe_metrics",
     "get_metric",
     "measure",
+    "summary",
 ]

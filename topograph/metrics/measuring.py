@@ -73,7 +73,8 @@ def measure(
         One row per layer and, for a topology, a row ``"network"`` for all its neurons as one graph and for the metrics
         of a chain. One column per metric, and ``reason``: why a value is NaN, empty when none is. Anything in the
         source that is not a mask has a row too, with the reason. From a file or a model there is also ``read_as``: the
-        orientation, unfolding and edge rule of each layer; the tidy table has the same as ``attrs["read_as"]``. For a
+        orientation, unfolding and edge rule of each layer; the tidy table has the same as ``attrs["read_as"]``.
+        ``attrs["left_out"]`` maps what is not a mask to the reason. For a
         mapping of sources the rows have a first level ``source``.
 
     Raises
@@ -186,11 +187,12 @@ def _measure(
         records += [(name, metric.name, np.nan, np.nan, f"left out: {why}") for metric in chosen]
     if long:
         table = pd.DataFrame(records, columns=list(LONG_COLUMNS))
-        table.attrs["read_as"] = read_as
+        table.attrs["read_as"], table.attrs["left_out"] = read_as, left_out
         table.attrs["conventions"] = {metric.name: metric.summary for metric in chosen}
         return table
     integers = [metric.name for metric in chosen if metric.integer]
     wide = wide_table(records, [metric.name for metric in chosen], integers)
+    wide.attrs["left_out"] = left_out
     if read_as:
         wide["read_as"] = pd.Series(read_as, dtype=object).reindex(wide.index, fill_value="")
     return wide

@@ -48,8 +48,8 @@ class TrainingResult:
     versions
         Package → version, for all packages that determine the numbers.
     balanced_accuracy
-        Mean over the classes in the test set of the share of their samples classified correctly, in [0, 1]; NaN from a
-        trainer that does not report it.
+        Mean over the classes in the test set of the share of their samples classified correctly, in [0, 1]; NaN where
+        it is not known. Trainers report it.
     weight_stats
         Smallest, largest, mean and standard deviation of the weights, one row per layer (the paper's figure 6);
         computed from the weights where not given. NaN for a layer without edges.

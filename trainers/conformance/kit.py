@@ -6,11 +6,24 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
+import numpy as np
+
+from topograph.checks import check_integer
 from topograph.errors import ConformanceError, UnknownNameError, UnsupportedSettingError
-from trainers.conformance import determinism, divergence, learning, many, masks, results, settings, side_effects
+from trainers.conformance import (
+    determinism,
+    divergence,
+    learning,
+    many,
+    masks,
+    results,
+    settings,
+    side_effects,
+    sizes,
+)
 from trainers.conformance.report import ConformanceReport, Failure, Finding
 from trainers.conformance.session import Mismatch, Session
-from trainers.protocol import Trainer
+from trainers.protocol import Trainer, TrainingConfig
 from trainers.registry import get_trainer
 
 
@@ -41,12 +54,13 @@ class Check:
 
 _DRAWN = "Initial weights and batch order come from `trainers.initialization`"
 CHECKS = {
+    "base_settings": Check(settings.base_settings, "Trainer", "Trains a network on a fixed topology."),
     "protocol": Check(results.protocol, "Trainer", "NumPy in, NumPy out: no framework's tensor crosses."),
     "exact_mask": Check(masks.exact_mask, "Trainer", "The mask holds exactly, at every step"),
     "unseen_inputs": Check(masks.unseen_inputs, "Trainer", "momentum never revives a edge"),
     "same_seed": Check(determinism.same_seed, "Trainer", "The same topology, data set and config give the same result"),
     "gradients": Check(learning.gradients, "TrainingConfig", "mean over outputs and samples of (y − t)²"),
-    "first_50_steps": Check(learning.first_50_steps, "Trainer", "so that backends can be compared step by step"),
+    "first_100_steps": Check(learning.first_100_steps, "Trainer", "so that backends can be compared step by step"),
     "batch_order": Check(learning.batch_order, "Trainer", _DRAWN),
     "settings": Check(settings.settings, "Trainer", "A setting that it does not offer is refused by name"),
     "later_settings": Check(settings.later_settings, "Trainer", "A setting that it does not offer is refused by name"),
@@ -60,6 +74,8 @@ CHECKS = {
     "result_of_weights": Check(results.result_of_weights, "TrainingResult", "Test samples classified correctly"),
     "record": Check(results.record, "Trainer", "The result is complete"),
     "odd_shapes": Check(learning.odd_shapes, "TrainingResult", "with exactly the topology's edges stored"),
+    "larger_network": Check(sizes.larger_network, "Trainer", "so that backends can be compared step by step"),
+    "drawn_sizes": Check(sizes.drawn_sizes, "Trainer", "so that backends can be compared step by step"),
     "divergence": Check(divergence.divergence, "Trainer", "raises `TrainingDivergedError` at the end of that epoch"),
     "learns_digits": Check(learning.learns_digits, "Trainer", "Trains a network on a fixed topology."),
     "train_many": Check(many.train_many, "MultiTrainer", "what ``train`` returns, equal within rounding"),
@@ -67,7 +83,13 @@ CHECKS = {
 """Name → check, in the order in which they run."""
 
 
-def check_trainer(trainer: str | Trainer, *, only: Iterable[str] | None = None) -> ConformanceReport:
+def check_trainer(
+    trainer: str | Trainer,
+    *,
+    only: Iterable[str] | None = None,
+    config: TrainingConfig | None = None,
+    seed: int | None = None,
+) -> ConformanceReport:
     """Check a trainer against the whole contract, in seconds, or a minute or two where it compiles.
 
     Parameters
@@ -76,6 +98,12 @@ def check_trainer(trainer: str | Trainer, *, only: Iterable[str] | None = None) 
         Name of a trainer, or the trainer itself.
     only
         Names of the checks to run, as in ``CHECKS``; all by default.
+    config
+        Settings that the checks start from and change one by one; the paper's by default. Give settings that the
+        trainer offers where it does not offer the paper's.
+    seed
+        Seed of the sizes that some checks draw; by default another one each time. The report names it, so that a run
+        can be repeated.
 
     Returns
     -------
@@ -93,10 +121,16 @@ def check_trainer(trainer: str | Trainer, *, only: Iterable[str] | None = None) 
     for name in names:
         if name not in CHECKS:
             raise UnknownNameError.among("check", name, CHECKS)
-    session = Session(get_trainer(trainer))
+    if seed is None:
+        seed = int(np.random.default_rng().integers(2**31))
+    session = Session(get_trainer(trainer), config, check_integer("seed", seed, low=0))
+    if session.refusal:  # nothing can be trained: one failure says so
+        names, left_out = ["base_settings"], tuple(name for name in names if name != "base_settings")
+    else:
+        left_out = ()
     findings = tuple(_run(name, CHECKS[name], session) for name in names)
     refused = {name: tuple(values) for name, values in sorted(session.refused.items())}
-    report = ConformanceReport(session.trainer.name, findings, refused)
+    report = ConformanceReport(session.trainer.name, findings, refused, session.seed, left_out)
     if report.failures:
         raise ConformanceError(str(report))
     return report
@@ -108,7 +142,7 @@ def _run(name: str, check: Check, session: Session) -> Finding:
     try:
         mismatches.extend(check.find(session))
     except UnsupportedSettingError as error:
-        mismatches.append(("the paper's settings to be offered", f"UnsupportedSettingError: {error}"))
+        mismatches.append(("the check's settings to be offered", f"UnsupportedSettingError: {error}"))
     except Exception as error:  # any error of a trainer is a failure
         frame = traceback.extract_tb(error.__traceback__)[-1]
         mismatches.append(("no error", f"{type(error).__name__}: {error} ({frame.filename}, line {frame.lineno})"))

@@ -29,9 +29,9 @@ def exact_mask(session: Session) -> Iterator[Mismatch]:
             for number, (weights, graph) in enumerate(zip(result.weights, task.topology, strict=True), start=1):
                 expected = f"{graph.n_edges} weights stored in layer {number} after {epochs} epochs, as in the topology"
                 if weights.nnz != graph.n_edges:
-                    yield expected, f"{weights.nnz} with {changes or 'the paper’s settings'}"
+                    yield expected, f"{weights.nnz} with {session.describe(changes)}"
                 elif (weights.indptr != graph.indptr).any() or (weights.indices != graph.indices).any():
-                    yield expected, f"as many, but in other places, with {changes or 'the paper’s settings'}"
+                    yield expected, f"as many, but in other places, with {session.describe(changes)}"
 
 
 def unseen_inputs(session: Session) -> Iterator[Mismatch]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +31,7 @@ class DenseMasked:
             weights[graph.to_mask()] = drawn
             self.weights.append(weights)
             self.biases.append(np.zeros(graph.n_right, config.dtype))
+        self.outputs: Array = np.zeros((0, topology.sizes[-1]), config.dtype)
         self.memory = [[np.zeros_like(p), np.zeros_like(p)] for p in (*self.weights, *self.biases)]
         self.steps = 0
 
@@ -50,6 +51,7 @@ class DenseMasked:
             inputs.append(y if factor is None else y * factor)
             y = _activate(self._activation(layer), inputs[-1] @ weights + bias)
             outputs.append(y)
+        self.outputs = y
         target = np.eye(y.shape[1], dtype=config.dtype)[labels]
         if config.loss == "mse":
             loss = np.mean((y.astype(float) - target) ** 2)
@@ -92,17 +94,21 @@ class DenseMasked:
     def train_epoch(self, x: Array, labels: Array, epoch: int, rate: float | None = None) -> float:
         """One pass over all samples; returns the mean loss as it ran."""
         order, generator = batch_order(len(x), epoch, self.config), dropout_generator(epoch, self.config)
-        return self.walk(x, labels, order, self.config.learning_rate if rate is None else rate, generator)
+        return self.walk(x, labels, order, self.config.learning_rate if rate is None else rate, generator)[0]
 
-    def walk(self, x: Array, labels: Array, order: Array, rate: float, generator: np.random.Generator) -> float:
-        """One pass over the samples of ``order``."""
-        losses = 0.0
+    def walk(
+        self, x: Array, labels: Array, order: Array, rate: float, generator: np.random.Generator
+    ) -> tuple[float, float, float]:
+        """One pass over the samples of ``order``: mean loss, accuracy and share of ties, as they ran."""
+        losses = hits = ties = 0.0
         for start in range(0, len(order), self.config.batch_size):
             chosen = order[start : start + self.config.batch_size]
             loss, weight_gradients, bias_gradients = self.loss(x[chosen], labels[chosen], generator)
+            right, tied = score(self.outputs, labels[chosen])
+            hits, ties = hits + right * len(chosen), ties + tied * len(chosen)
             self.step(weight_gradients, bias_gradients, rate)
             losses += loss * len(chosen)
-        return losses / len(order)
+        return losses / len(order), hits / len(order), ties / len(order)
 
     def predict(self, x: Array) -> Array:
         """Outputs for samples in rows."""
@@ -115,38 +121,71 @@ class DenseMasked:
         return self.config.activation if layer < len(self.weights) - 1 else self.config.output_activation
 
 
-def train_reference(topology: Topology, dataset: Dataset, config: TrainingConfig) -> tuple[DenseMasked, Any]:
-    """The network after its training, and its history: what any trainer's is held against.
+class Course(NamedTuple):
+    """What any trainer's history is compared with.
+
+    Parameters
+    ----------
+    history
+        Name → one value per epoch, as in `TrainingResult`.
+    ties
+        Name of an accuracy → share of samples per epoch whose two largest outputs are equal within rounding.
+    """
+
+    history: dict[str, list[float]]
+    ties: dict[str, list[float]]
+
+
+def score(outputs: Array, labels: Array) -> tuple[float, float]:
+    """Accuracy, and the share of samples whose two largest outputs are equal within rounding."""
+    if outputs.shape[1] == 1:
+        return float(np.mean(labels == 0)), 0.0
+    second, first = np.sort(outputs.astype(float), axis=1)[:, -2:].T
+    rounding = 1e-4 if outputs.dtype == np.float32 else 1e-6
+    tied = first - second <= rounding * np.maximum(np.abs(first), 1e-3)
+    return float(np.mean(outputs.argmax(1) == labels)), float(np.mean(tied))
+
+
+def train_reference(topology: Topology, dataset: Dataset, config: TrainingConfig) -> tuple[DenseMasked, Course]:
+    """The network after its training, and its course.
 
     Examples
     --------
     >>> from trainers import load_dataset
     >>> topology = Topology.build("random_regular", [64, 12, 10], degrees=4)
-    >>> _, history = train_reference(topology, load_dataset("digits"), TrainingConfig(epochs=2))
-    >>> sorted(history), len(history["loss"])
-    (['loss', 'test_accuracy'], 2)
+    >>> _, course = train_reference(topology, load_dataset("digits"), TrainingConfig(epochs=2))
+    >>> sorted(course.history), len(course.history["loss"])
+    (['loss', 'test_accuracy', 'train_accuracy'], 2)
     """
     network, stopping = DenseMasked(topology, config), EarlyStopping(config)
     learning, watched = validation_split(len(dataset.x_train), config)
     history: dict[str, list[float]] = defaultdict(list)
+    ties: dict[str, list[float]] = defaultdict(list)
     best = [*network.weights, *network.biases]
     x, labels = dataset.x_train, dataset.y_train
     for epoch in range(config.epochs):
         order = learning[batch_order(len(learning), epoch, config)]
         rate, generator = learning_rate_at(epoch, config), dropout_generator(epoch, config)
-        history["loss"].append(network.walk(x, labels, order, rate, generator))
-        history["test_accuracy"].append(float(np.mean(network.predict(dataset.x_test).argmax(1) == dataset.y_test)))
+        loss, *accuracy = network.walk(x, labels, order, rate, generator)
+        accuracies = {
+            "train_accuracy": accuracy,
+            "test_accuracy": score(network.predict(dataset.x_test), dataset.y_test),
+        }
+        history["loss"].append(loss)
         if len(watched):
+            accuracies["validation_accuracy"] = score(network.predict(x[watched]), labels[watched])
             history["validation_loss"].append(network.loss(x[watched], labels[watched])[0])
-            hits = network.predict(x[watched]).argmax(1) == labels[watched]
-            history["validation_accuracy"].append(float(np.mean(hits)))
+        for name, (hits, tied) in accuracies.items():
+            history[name].append(hits)
+            ties[name].append(tied)
+        if len(watched):
             if stopping.improved(epoch, history["validation_loss"][-1]):
                 best = [p.copy() for p in (*network.weights, *network.biases)]
             elif stopping.over(epoch):
                 break
     if config.patience:
         network.weights, network.biases = best[: len(network.masks)], best[len(network.masks) :]
-    return network, dict(history)
+    return network, Course(dict(history), dict(ties))
 
 
 def _activate(name: str, z: Array) -> Array:

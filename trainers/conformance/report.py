@@ -60,11 +60,17 @@ class ConformanceReport:
         One per check.
     refused
         Setting → the values that the trainer refuses by name, as it may.
+    seed
+        Seed of the sizes that were drawn.
+    left_out
+        Names of the checks that could not run, since the trainer refuses the settings that they start from.
     """
 
     trainer: str
     findings: tuple[Finding, ...]
     refused: Mapping[str, tuple[object, ...]]
+    seed: int = 0
+    left_out: tuple[str, ...] = ()
 
     @property
     def failures(self) -> tuple[Failure, ...]:
@@ -77,6 +83,9 @@ class ConformanceReport:
         for finding in self.findings:
             state = "FAILED" if finding.failures else "passed"
             lines.append(f"  {state:11s}  {finding.check}{f' ({finding.note})' if finding.note else ''}")
+        if self.left_out:
+            lines.append(f"  left out     {', '.join(self.left_out)}")
+        lines.append(f"  sizes drawn with seed={self.seed}")
         if self.refused:
             words = (f"{name}={value!r}" for name, values in self.refused.items() for value in values)
             lines.append(f"  it refuses by name, as it may: {', '.join(words)}")

@@ -71,7 +71,9 @@ CHECKS = {
         "Neither the topology, the data set nor NumPy's global random state",
     ),
     "history": Check(results.history, "TrainingResult", "``train_accuracy`` as they ran during the epoch"),
-    "result_of_weights": Check(results.result_of_weights, "TrainingResult", "Test samples classified correctly"),
+    "result_of_weights": Check(
+        results.result_of_weights, "TrainingResult", "Number of test samples classified correctly"
+    ),
     "record": Check(results.record, "Trainer", "The result is complete"),
     "odd_shapes": Check(learning.odd_shapes, "TrainingResult", "with exactly the topology's edges stored"),
     "larger_network": Check(sizes.larger_network, "Trainer", "so that backends can be compared step by step"),

@@ -32,10 +32,10 @@ def train_many(session: Session) -> Iterator[Mismatch]:
         session.notes.append("trains one network at a time")
         return
     task, rng = small_task(), np.random.default_rng(session.seed)
-    topologies = [task.topology]
-    for _ in range(int(rng.integers(5, 9))):  # more than a few, so that they are divided
-        topologies.append(Topology([rng.random(graph.shape) < 0.6 for graph in task.topology]))
-    topologies.append(task.topology)
+    others = [  # more than a few, so that they are divided
+        Topology([rng.random(graph.shape) < 0.6 for graph in task.topology]) for _ in range(rng.integers(5, 9))
+    ]
+    topologies = [task.topology, *others, task.topology]
     seeds = [0, *(int(seed) for seed in rng.integers(4, size=len(topologies) - 2)), 5]
     for changes in _CHANGES:
         if changes and not session.offers(**changes):

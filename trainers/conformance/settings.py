@@ -61,7 +61,8 @@ def base_settings(session: Session) -> Iterator[Mismatch]:
 def settings(session: Session) -> Iterator[Mismatch]:
     """Each setting changed by itself: the course is the reference's, or the setting is refused by name."""
     task = small_task(seed=2)
-    for changes in _CHANGES:
+    paper = TrainingConfig()
+    for changes in (*_CHANGES, *({name: getattr(paper, name)} for name in session.base)):
         name = next(iter(changes))
         asked = {"epochs": 4, **changes}
         try:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from topograph.topology import Topology
 from trainers.config import TrainingConfig
-from trainers.conformance.reference import DenseMasked, train_reference
+from trainers.conformance.reference import Course, DenseMasked, train_reference
 from trainers.conformance.session import Mismatch, Session, Task
 from trainers.datasets import Dataset, load_dataset
 from trainers.result import TrainingResult
@@ -28,22 +29,30 @@ _LARGER: tuple[dict[str, Any], ...] = (
 
 def larger_network(session: Session) -> Iterator[Mismatch]:
     """The digits in batches of 128 through four layers in float32: every epoch's history, and float32's accuracy."""
-    topology = Topology.build("random_regular", [64, 48, 40, 36, 10], degrees=[12, 15, 18, 10], seed=1)
-    task = Task(topology, load_dataset("digits"))
     for changes in _LARGER:
         settings = {**changes, "dtype": "float32", "epochs": 5, "batch_size": 128, "seed": SEED}
         if not session.offers(**{**changes, "dtype": "float32", "seed": SEED}):
-            session.notes.append(f"{session.describe(changes)} were refused at the larger size")
+            session.notes.append(f"{session.describe(changes)} refused at the larger size")
             continue
-        config, result = session.config(**settings), session.train(task, **settings)
-        yield from _compare_widths(task, config, result)
+        yield from _compare_widths(session.config(**settings), session.train(_digits(), **settings))
 
 
-def _compare_widths(task: Task, config: TrainingConfig, result: TrainingResult) -> Iterator[Mismatch]:
+@lru_cache
+def _digits() -> Task:
+    topology = Topology.build("random_regular", [64, 40, 40, 40, 10], degrees=[12, 15, 18, 10], seed=1)
+    return Task(topology, load_dataset("digits"))
+
+
+@lru_cache(maxsize=8)
+def _references(config: TrainingConfig) -> tuple[tuple[DenseMasked, Course], tuple[DenseMasked, Course]]:
+    """The digits' reference in float64 and in float32; the same for every trainer."""
+    exact, rounded = (train_reference(*_digits(), config.replace(dtype=dtype)) for dtype in ("float64", "float32"))
+    return exact, rounded
+
+
+def _compare_widths(config: TrainingConfig, result: TrainingResult) -> Iterator[Mismatch]:
     """Against a float64 reference, as far as a float32 reference leaves it."""
-    (exact, course), (rounded, rounded_course) = (
-        train_reference(task.topology, task.dataset, config.replace(dtype=dtype)) for dtype in ("float64", "float32")
-    )
+    (exact, course), (rounded, rounded_course) = _references(config)
     for name, expected in course.history.items():
         came = np.asarray(result.history.get(name, ()), dtype=float)
         if len(came) != len(expected):
@@ -79,8 +88,8 @@ def _compare_widths(task: Task, config: TrainingConfig, result: TrainingResult) 
 def drawn_sizes(session: Session) -> Iterator[Mismatch]:
     """Networks whose depth, widths, samples, batches, seeds and settings are drawn, against the reference."""
     rng = np.random.default_rng(session.seed)
-    for _ in range(3):
-        task, sizes = draw_task(rng), {}
+    for number in range(3):
+        task = draw_task(rng, classes=int(rng.integers(2, 11) if number else rng.integers(11, 16)))
         samples = len(task.dataset.y_train)
         sizes = {
             "batch_size": int(np.ceil(samples / rng.integers(1, 12))),
@@ -115,11 +124,11 @@ _DRAWN: dict[str, tuple[dict[str, Any], ...]] = {
 }
 
 
-def draw_task(rng: np.random.Generator) -> Task:
+def draw_task(rng: np.random.Generator, classes: int) -> Task:
     """A chain of one to five layers of up to 80 neurons, and samples of either sign, many of whose entries are 0."""
     depth = rng.integers(1, 6)
     sizes = [int(size) for size in np.exp(rng.uniform(np.log(2), np.log(80), depth + 1))]
-    sizes[-1] = int(rng.integers(2, 14))
+    sizes[-1] = classes
     masks = [rng.random(shape) < rng.uniform(0.2, 1) for shape in itertools.pairwise(sizes)]
     samples, tests = int(rng.integers(20, 400)), int(rng.integers(20, 700))
     shape = (samples + tests, sizes[0])

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import trainers
-from tests.trainers.conformance.honest import PAPER_ONLY, HonestTrainer, ManyTrainer
+from tests.trainers.conformance.honest import ADAM_ONLY, PAPER_ONLY, HonestTrainer, ManyTrainer
+from tests.trainers.conformance.mutants import MUTANTS
 from topograph.errors import ConformanceError, UnknownNameError, UnsupportedSettingError
 from trainers.conformance import CHECKS, check_trainer
 from trainers.conformance.reference import DenseMasked
@@ -31,6 +32,57 @@ def test_what_refuses_by_name_passes_and_is_told():
     assert "seed" not in report.refused
     assert "optimizer='adam'" in str(report)
     assert "one network at a time" in str(report)
+
+
+class AdamOnly(HonestTrainer):
+    offered = ADAM_ONLY
+
+
+def test_a_trainer_of_other_settings_is_checked_with_them():
+    config = trainers.TrainingConfig(
+        optimizer="adam", activation="relu", output_activation="softmax", loss="cross_entropy"
+    )
+    report = check_trainer(AdamOnly(), config=config)
+    assert not report.failures
+    assert not report.left_out
+    assert {"activation", "loss", "weight_decay"} <= set(report.refused)
+
+
+def test_settings_that_are_not_offered_are_one_failure():
+    with pytest.raises(ConformanceError) as caught:
+        check_trainer(AdamOnly())
+    message = str(caught.value)
+    assert message.count("UnsupportedSettingError") == 1
+    assert "check_trainer(trainer, config=TrainingConfig(...))" in message
+    assert "left out     protocol, exact_mask" in message
+
+
+@pytest.mark.parametrize("wrong", [True, False])
+def test_adam_only_is_seen_step_by_step(wrong):
+    class Other(AdamOnly):
+        class network(DenseMasked):
+            def step(self, weight_gradients, bias_gradients, rate):
+                super().step([-g if wrong else g for g in weight_gradients], bias_gradients, rate)
+
+    config = trainers.TrainingConfig(
+        optimizer="adam", activation="relu", output_activation="softmax", loss="cross_entropy"
+    )
+    if wrong:
+        with pytest.raises(ConformanceError, match="FAILED       gradients"):
+            check_trainer(Other(), only=["gradients"], config=config)
+    else:
+        check_trainer(Other(), only=["gradients"], config=config)
+
+
+def test_the_drawn_sizes_can_be_repeated():
+    assert check_trainer(HonestTrainer(), only=["drawn_sizes"], seed=5).seed == 5
+    seeds = {check_trainer(HonestTrainer(), only=["protocol"]).seed for _ in range(3)}
+    assert len(seeds) == 3
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_what_is_right_passes_at_any_size(seed):
+    check_trainer(ManyTrainer(), only=["drawn_sizes", "first_100_steps", "train_many"], seed=seed)
 
 
 def test_every_quotation_stands_in_the_contract():
@@ -197,6 +249,11 @@ class SharesSeeds(ManyTrainer):
         return super().train_many(topologies, dataset, [configs[0]] * len(configs))
 
 
+class RefusesEverything(HonestTrainer):
+    def refuse(self, topology, dataset, config):
+        raise UnsupportedSettingError("not today")
+
+
 def without(name):
     return lambda history: {key: values for key, values in history.items() if key != name}
 
@@ -206,8 +263,8 @@ BROKEN = [
     (network(MaskedOnceAnEpoch), "unseen_inputs"),
     (network(MaskedOnceAnEpoch), "batch_order"),
     (network(WrongGradient), "gradients"),
-    (network(PlainMomentum), "first_50_steps"),
-    (network(WrongBias), "first_50_steps"),
+    (network(PlainMomentum), "first_100_steps"),
+    (network(WrongBias), "first_100_steps"),
     (IgnoresSeed, "same_seed"),
     (Forgetful, "same_seed"),
     (OwnOrder, "batch_order"),
@@ -235,13 +292,15 @@ BROKEN = [
     (WrongOrderOfResults, "train_many"),
     (OneBreaksAll, "train_many"),
     (SharesSeeds, "train_many"),
+    (RefusesEverything, "base_settings"),
+    *MUTANTS,
 ]
 
 
 @pytest.mark.parametrize(("kind", "check"), BROKEN, ids=lambda value: getattr(value, "__name__", value))
 def test_what_breaks_it_is_caught_by_name(kind, check):
     with pytest.raises(ConformanceError) as caught:
-        check_trainer(kind(), only=[check])
+        check_trainer(kind(), only=[check], seed=0)
     message = str(caught.value)
     assert f"FAILED       {check}" in message
     for word in ("expected  ", "came      ", f"contract  trainers.{CHECKS[check].of}"):
@@ -254,9 +313,9 @@ def test_every_check_can_fail():
 
 def test_all_failures_are_told_at_once():
     with pytest.raises(ConformanceError) as caught:
-        check_trainer(network(PlainMomentum)(), only=["first_50_steps", "batch_order", "same_seed"])
+        check_trainer(network(PlainMomentum)(), only=["first_100_steps", "batch_order", "same_seed"])
     message = str(caught.value)
-    assert "FAILED       first_50_steps" in message
+    assert "FAILED       first_100_steps" in message
     assert "FAILED       batch_order" in message
     assert "passed       same_seed" in message
 

@@ -18,12 +18,14 @@ from trainers.protocol import MultiTrainer, Trainer, TrainingConfig, TrainingRes
 from trainers.registry import available_trainers, describe_trainers, get_trainer
 
 if TYPE_CHECKING:
-    from trainers.numpy_sparse.estimator import SparseMLPClassifier
+    from trainers.numpy_sparse.classifier import SparseMLPClassifier
+    from trainers.numpy_sparse.regressor import SparseMLPRegressor
 
 __all__ = [
     "Dataset",
     "MultiTrainer",
     "SparseMLPClassifier",
+    "SparseMLPRegressor",
     "Trainer",
     "TrainingConfig",
     "TrainingResult",
@@ -36,9 +38,13 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name == "SparseMLPClassifier":  # scikit-learn is imported with it, and only then
-        from trainers.numpy_sparse.estimator import SparseMLPClassifier
+        from trainers.numpy_sparse.classifier import SparseMLPClassifier
 
         return SparseMLPClassifier
+    if name == "SparseMLPRegressor":
+        from trainers.numpy_sparse.regressor import SparseMLPRegressor
+
+        return SparseMLPRegressor
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

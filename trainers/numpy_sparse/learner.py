@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,9 +25,12 @@ class SparseLearner:
     topology, config
         The edges, and how to train.
     x, labels
-        Training samples in rows, and their classes.
+        Training samples in rows, and their classes; or, instead of classes, rows of targets with a last column of
+        weights whose mean is 1.
     x_test
         Samples to predict the labels of.
+    network
+        Network to go on with; a new one by default.
     """
 
     def __init__(
@@ -34,14 +38,15 @@ class SparseLearner:
         topology: Topology,
         config: TrainingConfig,
         x: npt.NDArray[np.float32],
-        labels: npt.NDArray[np.int64],
+        labels: npt.NDArray[Any],
         x_test: npt.NDArray[np.float32] | None = None,
+        network: SparseNetwork | None = None,
     ) -> None:
         self._config, self._labels = config, labels
         self._samples = gather_samples(x)
         self._test = None if x_test is None else gather_samples(x_test)
         self._tests = np.arange(0 if x_test is None else len(x_test))
-        self.network = SparseNetwork(topology, config, skip_inputs=self._samples.sparse)
+        self.network = network or SparseNetwork(topology, config, skip_inputs=self._samples.sparse)
 
     def train_epoch(self, epoch: int, order: npt.NDArray[np.int64], rate: float) -> tuple[float, float]:
         """See `trainers.course.Learner`.

@@ -105,12 +105,15 @@ class SparseNetwork:
     def train_epoch(
         self,
         samples: Samples,
-        labels: npt.NDArray[np.int64],
+        labels: npt.NDArray[Any],
         order: npt.NDArray[np.int64],
         rate: float,
         dropout: np.random.Generator,
     ) -> tuple[float, float]:
-        """One pass over the samples of ``order``: the mean loss (not finite when it diverged), and the accuracy."""
+        """One pass over the samples of ``order``: the mean loss (not finite when it diverged), and the accuracy.
+
+        ``labels`` holds classes, or rows of targets with a last column of weights.
+        """
         kind = self._dtype.type
         rule = Rule(
             adam=self.config.optimizer == "adam",
@@ -135,9 +138,7 @@ class SparseNetwork:
         epochs.predict(self.flat, self.state, self.work, self._setting, samples, read_only(order), outputs)
         return outputs
 
-    def evaluate(
-        self, samples: Samples, labels: npt.NDArray[np.int64], order: npt.NDArray[np.int64]
-    ) -> tuple[float, float]:
+    def evaluate(self, samples: Samples, labels: npt.NDArray[Any], order: npt.NDArray[np.int64]) -> tuple[float, float]:
         """The mean loss over the samples of ``order``, and the accuracy."""
         loss, correct = epochs.evaluate(
             self.flat, self.state, self.work, self._setting, samples, read_only(labels), read_only(order)

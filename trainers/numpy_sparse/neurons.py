@@ -81,6 +81,9 @@ def take_loss(
     values: Float, deltas: Float, begin: int, end: int, labels: Any, chosen: Any, batch: int, setting: Setting
 ) -> tuple[float, int]:
     """Sum of the losses of a tile's samples, how many are right, and the gradient at the outputs' pre-activations."""
+    if labels.ndim == 2:  # known when it is compiled
+        weighted: tuple[float, int] = _take_weighted_loss(values, deltas, begin, end, labels, chosen, batch, setting)
+        return weighted
     zero, one, correct = values.dtype.type(0), values.dtype.type(1), 0
     deltas[begin:end] = zero  # lanes beyond the batch stay 0: they must not count
     summed = 0.0
@@ -101,6 +104,39 @@ def take_loss(
             elif setting.output_activation == SIGMOID:
                 summed -= math.log1p(-float(setting.below_one if y > setting.below_one else y))
     if setting.loss == MSE:  # with cross-entropy the activation's derivative cancels against the loss's
+        differentiate(values, deltas, begin, end, setting.output_activation)
+    return summed, correct
+
+
+@reordered_part
+def _take_weighted_loss(
+    values: Float, deltas: Float, begin: int, end: int, targets: Any, chosen: Any, batch: int, setting: Setting
+) -> tuple[float, int]:
+    """As `take_loss`, for rows of targets with a weight in the last column."""
+    zero, one, correct = values.dtype.type(0), values.dtype.type(1), 0
+    deltas[begin:end] = zero
+    summed, outputs = 0.0, end - begin
+    scale = values.dtype.type(1 / batch)
+    if setting.loss == MSE:
+        scale = values.dtype.type(2 / (batch * outputs))
+    for s in range(chosen.shape[0]):
+        weight, label = values.dtype.type(targets[chosen[s], outputs]), 0
+        for j in range(outputs):
+            y, target = values[begin + j, s], values.dtype.type(targets[chosen[s], j])
+            if targets[chosen[s], j] > targets[chosen[s], label]:
+                label = j
+            difference = y - target
+            deltas[begin + j, s] = weight * difference * scale
+            if setting.loss == MSE:
+                summed += float(weight) * float(difference) * float(difference) / outputs
+            else:
+                if target > zero:
+                    summed -= float(weight * target) * math.log(setting.tiny if y < setting.tiny else y)
+                if setting.output_activation == SIGMOID and target < one:
+                    below = float(setting.below_one if y > setting.below_one else y)
+                    summed -= float(weight * (one - target)) * math.log1p(-below)
+        correct += _largest(values, begin, end, s) == label + begin
+    if setting.loss == MSE:
         differentiate(values, deltas, begin, end, setting.output_activation)
     return summed, correct
 

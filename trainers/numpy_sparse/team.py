@@ -46,7 +46,7 @@ class Team:
 
     def train_epoch(
         self, flat: FlatNetwork, state: State, work: Work, setting: Setting, rule: Rule, samples: Samples,
-        labels: npt.NDArray[np.int64], order: npt.NDArray[np.int64], batch: int, step: int,
+        labels: npt.NDArray[Any], order: npt.NDArray[np.int64], batch: int, step: int,
         generator: np.random.Generator,
     ) -> tuple[float, int, int]:  # fmt: skip
         """As `epochs.train_epoch`."""

@@ -80,9 +80,9 @@ def load_idx(name: str, *, download: bool = False) -> Dataset:
         if path is None:
             folders = ", ".join(str(folder) for folder in _folders(name))
             raise DatasetNotFoundError(
-                f"{name}: {stem}[.gz] was not found in {folders}. Put the four IDX files ({', '.join(_PARTS.values())}, "
-                f"gzipped or not) from {IDX_SOURCES[name].url} into a folder named {name} and point {DATA_VARIABLE} at "
-                f"its parent, or call load_dataset({name!r}, download=True)"
+                f"{name}: {stem}[.gz] was not found in {folders}. Put the four IDX files "
+                f"({', '.join(_PARTS.values())}, gzipped or not) from {IDX_SOURCES[name].url} into a folder named "
+                f"{name} and point {DATA_VARIABLE} at its parent, or call load_dataset({name!r}, download=True)"
             )
         arrays[part] = _read_idx(path)
     for part in ("x_train", "x_test"):

@@ -10,7 +10,7 @@ import hashlib
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +55,9 @@ class Compiler:
         dispatcher = _njit(cache=self._cached, **self._options)(function)
         if self._cached:
             with suppress(AttributeError):  # without compilation or without a folder for the cache there is no stamp
-                dispatcher._cache._cache_file._source_stamp = _stamp(Path(function.__code__.co_filename).parent)
+                file = dispatcher._cache._cache_file
+                file._source_stamp = _stamp(Path(function.__code__.co_filename).parent)
+                file._load_index = partial(_index_or_nothing, file._load_index)
         return dispatcher
 
 
@@ -74,6 +76,14 @@ are reordered: which copy depends on what else was compiled in this process or r
 
 reordered_part = Compiler(False, **_REORDERED, **_PART)
 """As `part`, with sums in whatever order is fastest."""
+
+
+def _index_or_nothing(load: Callable[[], dict[Any, Any]]) -> dict[Any, Any]:
+    """What is on disk; nothing where it names classes of an earlier version that have moved."""
+    try:
+        return load()
+    except (ImportError, AttributeError):
+        return {}
 
 
 @lru_cache

@@ -34,3 +34,21 @@ def test_the_cache_notices_a_change_in_another_file(tmp_path):
         )
         printed.append(run(code, tmp_path, NUMBA_CACHE_DIR=str(tmp_path / "cache"), PYTHONDONTWRITEBYTECODE="1"))
     assert printed == [["2", "0"], ["2", "1"], ["3", "0"]]
+
+
+def test_what_an_earlier_version_left_is_no_obstacle(tmp_path):
+    """The cache names the classes of arguments: one that has moved to another file must not end in an import error."""
+    printed = []
+    for module in ("earlier", "later"):
+        (tmp_path / f"{module}.py").write_text(
+            "from typing import NamedTuple\n\n\nclass Pair(NamedTuple):\n    a: int\n    b: int\n"
+        )
+        (tmp_path / "adder.py").write_text(
+            f"from topograph.compiling import compiled\nfrom {module} import Pair\n\n\n"
+            "@compiled\ndef add(pair):\n    return pair.a + pair.b\n"
+        )
+        code = "from adder import Pair, add; print(add(Pair(1, 2)), sum(add.stats.cache_hits.values()))"
+        for _ in range(2):
+            printed.append(run(code, tmp_path, NUMBA_CACHE_DIR=str(tmp_path / "cache"), PYTHONDONTWRITEBYTECODE="1"))
+        (tmp_path / f"{module}.py").unlink()
+    assert printed == [["3", "0"], ["3", "1"], ["3", "0"], ["3", "1"]]

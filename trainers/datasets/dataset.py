@@ -62,7 +62,7 @@ class Dataset:
             wrong = (labels != y) | (labels < 0) | (labels >= MOST_CLASSES)
             if wrong.any():
                 raise InvalidDatasetError(
-                    f"{self.name}: y_{part} must hold whole numbers from 0 (to {MOST_CLASSES - 1}), "
+                    f"{self.name}: y_{part} must hold whole numbers from 0 to {MOST_CLASSES - 1}, "
                     f"but got {y[wrong][0]} at position {wrong.argmax()}"
                 )
             for field, value in ((f"x_{part}", x), (f"y_{part}", labels)):

@@ -14,9 +14,9 @@ from typing import IO, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from topograph.limits import check_expansion
 
 from topograph.errors import DatasetNotFoundError, InvalidDatasetError, InvalidMaskError
+from topograph.limits import check_expansion
 from trainers.datasets.dataset import Dataset
 
 DATA_VARIABLE = "TOPOGRAPH_DATA"

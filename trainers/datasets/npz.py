@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from topograph.limits import check_bytes, check_shape, check_zip
 
 from topograph.errors import DatasetNotFoundError, InvalidDatasetError
+from topograph.limits import check_bytes, check_shape, check_zip
 from trainers.datasets.dataset import Dataset
 
 _NAMES = ("x_train", "y_train", "x_test", "y_test")
@@ -52,12 +52,10 @@ def _read(archive: zipfile.ZipFile, name: str) -> npt.NDArray[Any]:
     with archive.open(name) as file:
         version = np.lib.format.read_magic(file)
         if version not in _HEADERS:
-            raise InvalidDatasetError(f"{name} is in version {version} of the npy format, but 1.0 and 2.0 can be read")
+            raise ValueError(f"{name} is in version {version} of the npy format, but 1.0 and 2.0 can be read")
         shape, _, dtype = _HEADERS[version](file)
         if dtype.hasobject:
-            raise InvalidDatasetError(
-                f"{name} holds Python objects, a pickle that is not executed; save numbers instead"
-            )
+            raise ValueError(f"{name} holds Python objects, a pickle that is not executed; save numbers instead")
         check_bytes(name, check_shape(shape), dtype.itemsize, archive.getinfo(name).file_size - file.tell())
     with archive.open(name) as file:
         array: npt.NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)

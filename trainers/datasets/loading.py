@@ -42,9 +42,7 @@ def load_dataset(source: str | os.PathLike[str] | Dataset | Sequence[Any], *, do
     if isinstance(source, Dataset):
         return source
     if isinstance(source, (str, os.PathLike)):
-        name = os.fspath(source)
-        if isinstance(name, bytes):
-            name = os.fsdecode(name)
+        name = os.fsdecode(source)
         if name == "digits":
             return _digits()
         if name in IDX_SOURCES:

@@ -48,7 +48,7 @@ def test_what_an_earlier_version_left_is_no_obstacle(tmp_path):
             "@compiled\ndef add(pair):\n    return pair.a + pair.b\n"
         )
         code = "from adder import Pair, add; print(add(Pair(1, 2)), sum(add.stats.cache_hits.values()))"
-        for _ in range(2):
-            printed.append(run(code, tmp_path, NUMBA_CACHE_DIR=str(tmp_path / "cache"), PYTHONDONTWRITEBYTECODE="1"))
+        settings = {"NUMBA_CACHE_DIR": str(tmp_path / "cache"), "PYTHONDONTWRITEBYTECODE": "1"}
+        printed += [run(code, tmp_path, **settings) for _ in range(2)]
         (tmp_path / f"{module}.py").unlink()
     assert printed == [["3", "0"], ["3", "1"], ["3", "0"], ["3", "1"]]

@@ -40,12 +40,14 @@ def train_many(session: Session) -> Iterator[Mismatch]:
     for changes in _CHANGES:
         if changes and not session.offers(**changes):
             continue
-        configs = [session.config(**{"epochs": 8, **changes, "seed": seed}) for seed in seeds]
+        configs = [session.config(**{"epochs": 5, **changes, "seed": seed}) for seed in seeds]
         together = trainer.train_many(topologies, task.dataset, configs)
         if len(together) != len(topologies):
             yield f"one entry for each of {len(topologies)} networks", f"{len(together)}"
             continue
         for number, (topology, config, result) in enumerate(zip(topologies, configs, together, strict=True)):
+            if changes and number not in (1, 4, len(topologies) - 1):
+                continue
             alone = trainer.train(topology, task.dataset, config)
             words = f"network {number} of {len(topologies)} as it is when trained alone ({session.describe(changes)})"
             if not isinstance(result, TrainingResult):

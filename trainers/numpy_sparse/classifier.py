@@ -40,7 +40,7 @@ class SparseMLPClassifier(ClassifierMixin, SparseMLP):  # type: ignore[misc]
         scikit-learn's penalty: ``weight_decay`` is alpha divided by the batch size.
     early_stopping
         Whether to hold out a tenth of the samples and stop after ten epochs without improvement, unless ``validation``
-        and ``patience`` say otherwise.
+        and ``patience`` or scikit-learn's names of them say otherwise; these names count with it only.
     class_weight
         Weight of each class, as a mapping; ``"balanced"`` for weights in inverse proportion to the classes' samples; or
         None.
@@ -178,7 +178,8 @@ class SparseMLPClassifier(ClassifierMixin, SparseMLP):  # type: ignore[misc]
 
     def predict(self, X: Any) -> npt.NDArray[Any]:
         """The most probable label of each sample."""
-        return np.asarray(self.classes_[self.predict_proba(X).argmax(axis=1)])
+        probabilities = self.predict_proba(X)
+        return np.asarray(self.classes_[probabilities.argmax(axis=1)])
 
     def _targets(
         self, X: npt.NDArray[np.float32], y: npt.NDArray[Any], labels: npt.NDArray[Any], sample_weight: Any

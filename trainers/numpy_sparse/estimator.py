@@ -101,7 +101,8 @@ class SparseMLP(BaseEstimator):  # type: ignore[misc]
         """All settings by our names."""
         given: dict[str, Any] = self.get_params(deep=False)
         for synonym, name in SYNONYMS.items():
-            if given[synonym] is not None:
+            stops = name in ("validation", "patience")
+            if given[synonym] is not None and (self.early_stopping or not stops):
                 given[name] = given[synonym]
         if self.alpha is not None:
             given["weight_decay"] = self.alpha / self.batch_size

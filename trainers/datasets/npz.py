@@ -33,6 +33,7 @@ def load_npz(path: Path) -> Dataset:
     try:
         with zipfile.ZipFile(path) as archive:
             check_zip(archive, path)
+            _check_memory(path, sum(member.file_size for member in archive.infolist()))
             counts = Counter(member.filename.removesuffix(".npy") for member in archive.infolist())
             missing, twice = [n for n in _NAMES if not counts[n]], [n for n in _NAMES if counts[n] > 1]
             if missing:
@@ -43,8 +44,21 @@ def load_npz(path: Path) -> Dataset:
     except InvalidDatasetError:
         raise
     except (Exception, MemoryError) as error:  # of zipfile and NumPy, on bytes of anybody
-        raise InvalidDatasetError(f"{path} is not a readable .npz file: {error}") from error
+        raise InvalidDatasetError(f"{path} is not a readable .npz file: {type(error).__name__}: {error}") from error
     return Dataset(path.stem, **arrays)
+
+
+def _check_memory(path: Path, size: int) -> None:
+    """Refuse a file that unpacks to more than the memory that is free."""
+    try:
+        text = Path("/proc/meminfo").read_text(encoding="ascii")
+        free = int(text.partition("MemAvailable:")[2].split()[0]) * 1024
+    except (OSError, ValueError, IndexError):  # the system does not tell
+        return
+    if size > free:
+        raise InvalidDatasetError(
+            f"{path} unpacks to {size / 2**30:,.1f} GiB, but only {free / 2**30:,.1f} GiB of memory are free"
+        )
 
 
 def _read(archive: zipfile.ZipFile, name: str) -> npt.NDArray[Any]:

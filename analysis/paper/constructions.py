@@ -58,7 +58,8 @@ def structured_beat_dense(results: PaperResults) -> Judgement:
         for share in shares:
             networks = results.networks(constructions=[construction], share=share)
             if len(networks):
-                gap = difference(networks["accuracy"], dense["accuracy"], pooled=True)
+                level = _LEVEL / len(shares)
+                gap = difference(networks["accuracy"], dense["accuracy"], pooled=True, confidence=1 - level)
                 found.append((share, gap))
                 frames.append(networks)
         gaps[construction] = [gap for _, gap in found]

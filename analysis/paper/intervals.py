@@ -77,7 +77,9 @@ def mean_interval(values: npt.ArrayLike, confidence: float = CONFIDENCE) -> Inte
     return Interval(estimate, estimate - half, estimate + half)
 
 
-def difference(first: npt.ArrayLike, second: npt.ArrayLike, *, pooled: bool = False) -> Interval:
+def difference(
+    first: npt.ArrayLike, second: npt.ArrayLike, *, pooled: bool = False, confidence: float = CONFIDENCE
+) -> Interval:
     """Interval for the difference of two means: Welch's, or Student's with one variance for both groups.
 
     Parameters
@@ -86,6 +88,8 @@ def difference(first: npt.ArrayLike, second: npt.ArrayLike, *, pooled: bool = Fa
         Independent values.
     pooled
         Whether both groups have the same variance; then one of them may be a single value.
+    confidence
+        Coverage of the interval, in (0, 1).
 
     Examples
     --------
@@ -106,5 +110,5 @@ def difference(first: npt.ArrayLike, second: npt.ArrayLike, *, pooled: bool = Fa
         shares = np.array([a.var(ddof=1) / a.size, b.var(ddof=1) / b.size])
         error = math.sqrt(shares.sum())
         freedom = shares.sum() ** 2 / (shares**2 / [a.size - 1, b.size - 1]).sum() if error else freedom
-    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, freedom) * error)
+    half = float(stats.t.ppf((1 + confidence) / 2, freedom) * error)
     return Interval(estimate, estimate - half, estimate + half)

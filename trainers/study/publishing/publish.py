@@ -104,7 +104,11 @@ def publish_study(
     tables = gathered.tables(planned)
     runs = tables["runs"]
     if runs.empty:
-        raise StoreError(f"none of the {len(planned)} planned runs has finished in a store of {source}")
+        failed = len(gathered.failed & set(planned))
+        raise StoreError(
+            f"none of the {len(planned)} planned runs has finished in a store of {source}"
+            + (f"; {failed} failed, topograph study status says why" if failed else "")
+        )
     target.mkdir(parents=True, exist_ok=True)
     for name, table in tables.items():
         with whole(target / f"{name}.parquet") as file:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -151,8 +152,6 @@ def test_a_missing_table_is_refused(published):
 def test_a_file_that_the_card_vouches_for_but_is_no_table_is_refused(published):
     (published / "curves.parquet").write_bytes(b"no table")
     card = json.loads((published / "study.json").read_text(encoding="utf-8"))
-    import hashlib
-
     card["tables"]["curves"]["sha256"] = hashlib.sha256(b"no table").hexdigest()
     (published / "study.json").write_text(json.dumps(card), encoding="utf-8")
     with pytest.raises(StoreError, match=r"curves\.parquet is damaged: it cannot be read"):

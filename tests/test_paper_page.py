@@ -10,8 +10,8 @@ import matplotlib
 import pytest
 from PIL import Image
 
-from analysis.paper import CLAIMS, QUESTIONS, load_paper
-from analysis.paper.judgement import VERDICTS
+from analysis.paper import CLAIMS, QUESTIONS, judge_claims, load_paper
+from analysis.paper.judgement import HOLDS, IN_PART, NOT_HERE, NOT_RUN, UNTOLD, VERDICTS
 from trainers.study import StudySpec
 
 ROOT = Path(__file__).parents[1]
@@ -60,6 +60,23 @@ def test_the_page_has_a_row_and_a_rule_for_every_claim():
         (row,) = re.findall(rf"^\| {re.escape(claim.words)} \|.*\*\*(.+)\*\* \|$", text, flags=re.MULTILINE)
         assert row in VERDICTS
         assert f"- *{claim.words}*: {claim.rule}." in text
+
+
+def test_what_the_page_says_in_words_is_what_was_judged(results):
+    """The prose under "In words" rests on these verdicts: when one changes, it has to be written anew."""
+    tables = [judge_claims(results, claims) for claims in (CLAIMS, QUESTIONS)]
+    verdicts = {row["claim"]: row["verdict"] for table in tables for _, row in table.iterrows()}
+    assert verdicts["Accuracy does not drop until well below 10 % of the first layer's edges"] == NOT_HERE
+    assert verdicts["It is connectivity rather than density"] in (NOT_HERE, UNTOLD)
+    assert verdicts["The drop comes from stopping in the middle of training"] == IN_PART
+    assert verdicts["Rows drawn independently overtake rotated rows once training no longer improves"] == HOLDS
+    assert verdicts["Connectivity matters at equal degree once training no longer improves"] in (HOLDS, IN_PART)
+    aligned = "Structured constructions owe accuracy to how they lie on the image once training no longer improves"
+    assert verdicts[aligned] == NOT_HERE
+    beyond = "Badly connected graphs stay behind even where their alignment with the image is gone, trained on"
+    assert verdicts[beyond] == IN_PART
+    rewired = "More connectivity at exactly equal degrees brings accuracy once training no longer improves"
+    assert verdicts[rewired] in (NOT_RUN, UNTOLD)
 
 
 def test_the_published_parts_are_the_specs(results):

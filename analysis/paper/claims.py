@@ -157,6 +157,13 @@ QUESTIONS = (
         reasons.alignment_after_training,
     ),
     Claim(
+        "Badly connected graphs stay behind even where their alignment with the image is gone, trained on",
+        "",
+        "random edge and random regular beat every structured construction with renumbered inputs, or in part some by "
+        "more than 0.25 points",
+        reasons.beyond_alignment,
+    ),
+    Claim(
         "More connectivity at exactly equal degrees brings accuracy",
         "",
         "masks rewired to be well connected beat those rewired to be badly connected",

@@ -12,6 +12,8 @@ from analysis.paper.results import SIX, PaperResults
 
 _MEDIUM = 0.2
 _LEVEL = 0.05
+STRUCTURED = ("regular_rotating", "long_short_rotating", "fibonacci_rotating")
+"""The constructions without chance."""
 RIVALS = tuple(construction for construction in SIX if construction != "fibonacci_rotating")
 """What Fibonacci is compared with."""
 
@@ -100,8 +102,15 @@ def fibonacci_best(results: PaperResults) -> Judgement:
 
 
 def name(construction: str) -> str:
-    """A construction's name as words."""
-    return construction.replace("_rotating", "").replace("_", " ") if construction in SIX else construction
+    """A construction's name as words.
+
+    Examples
+    --------
+    >>> name("regular_rotating"), name("random_rotating")
+    ('regular', 'random rotating')
+    """
+    short = construction.removesuffix("_rotating") if construction in STRUCTURED else construction
+    return short.replace("_", " ")
 
 
 def shown(p_value: float) -> str:

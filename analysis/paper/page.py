@@ -6,13 +6,17 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from analysis.effects import effect
 from analysis.paper.claims import QUESTIONS, judge_claims
 from analysis.paper.constructions import name
 from analysis.paper.densities import gap_to_dense, percent, table_of_means
-from analysis.paper.intervals import Interval
+from analysis.paper.intervals import Interval, signed
 from analysis.paper.judgement import NOT_RUN, VERDICTS
 from analysis.paper.results import MAIN, PaperResults
-from topograph.errors import InvalidParameterError
+from topograph.errors import InsufficientDataError, InvalidParameterError
+
+_SHARE = 0.1
+"""The density that the summary speaks of."""
 
 
 def fill(text: str, blocks: Mapping[str, str]) -> str:
@@ -57,13 +61,27 @@ def summary(results: PaperResults, claims: pd.DataFrame) -> str:
 
 
 def _drop_sentence(results: PaperResults) -> str:
-    share = 0.1
-    pieces = []
+    """What 10 % of the edges cost, and what connectivity brings at equal degrees, in both ways of training."""
+    drops, links = [], []
     for arm, words in (("paper", "in the paper's setting"), ("converged", "trained until it no longer improves")):
-        if share in results.shares(arm) and len(results.dense(arm)) > 1:
-            gap, _ = gap_to_dense(results, arm, share)
-            pieces.append(f"{_lost(gap)} {words}")
-    return f"With 10 % of the first layer's edges a network {' and '.join(pieces)}." if pieces else ""
+        if _SHARE in results.shares(arm) and len(results.dense(arm)) > 1:
+            gap, _ = gap_to_dense(results, arm, _SHARE)
+            drops.append(f"{_lost(gap)} {words}")
+        link = _link(results, arm)
+        if link:
+            links.append(f"{link} {words}")
+    first = f"With 10 % of the first layer's edges a network {' and '.join(drops)}" if drops else ""
+    second = f"at equal degrees, one standard deviation more of the normalized gap goes with {' and '.join(links)}"
+    return "; ".join(text for text in (first, second if links else "") if text) + "." if drops or links else ""
+
+
+def _link(results: PaperResults, arm: str) -> str:
+    """What one standard deviation of connectivity goes with among networks of equal degrees."""
+    try:
+        found = effect(results.networks(arm), "l1_normalized_gap", cells=["degrees"])
+    except InsufficientDataError:
+        return ""
+    return f"{signed(found.points)} points ({signed(found.low)} … {signed(found.high)})"
 
 
 def _lost(gap: Interval) -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pandas as pd
 
 from analysis.paper.connectivity import within_degrees
-from analysis.paper.constructions import differences_at_equal_degree
+from analysis.paper.constructions import differences_at_equal_degree, name
 from analysis.paper.densities import gap_to_dense, paired_difference, percent
-from analysis.paper.intervals import MARGIN, Interval, mean_interval, signed
+from analysis.paper.intervals import MARGIN, Interval, difference, mean_interval, signed
 from analysis.paper.judgement import HOLDS, IN_PART, NOT_HERE, UNTOLD, Judgement, not_run
 from analysis.paper.results import SIX, PaperResults
 
@@ -123,6 +123,25 @@ def _less_drop(results: PaperResults, arm: str, label: str) -> Judgement:
     return Judgement.on(frames, f"distance from dense, {label}, at {'; '.join(words)}", verdict)
 
 
+def beyond_alignment(results: PaperResults) -> Judgement:
+    """Badly connected graphs stay behind even where their alignment with the image is gone."""
+    relabelled = results.networks("converged", variant="relabelled")
+    independent = results.networks("converged", constructions=INDEPENDENT)
+    words, gaps, frames = [], [], []
+    for share in sorted(set(relabelled["share"]) & set(independent["share"])):
+        rows = independent[independent["share"] == share]
+        for construction, networks in relabelled[relabelled["share"] == share].groupby("construction"):
+            gaps.append(difference(rows["accuracy"], networks["accuracy"]))
+            frames += [rows, networks]
+            words.append(f"{name(str(construction))} at {percent(share)} {gaps[-1]}")
+    if not any(gap.known for gap in gaps):
+        return not_run("relabelled masks and random ones, trained until they no longer improve")
+    measured = (
+        f"random edge and random regular less the structured construction with renumbered inputs: {'; '.join(words)}"
+    )
+    return Judgement.on(frames, measured, _gain(gaps))
+
+
 def _alignment(results: PaperResults, arm: str) -> Judgement:
     words, gaps, frames = [], [], []
     relabelled = results.networks(arm, variant="relabelled")
@@ -133,7 +152,7 @@ def _alignment(results: PaperResults, arm: str) -> Judgement:
             gap, used = paired_difference(networks, plain[plain["share"] == share])
             frames += used
             gaps.append(gap)
-            words.append(f"{str(construction).replace('_rotating', '').replace('_', ' ')} at {percent(share)} {gap}")
+            words.append(f"{name(str(construction))} at {percent(share)} {gap}")
     if not any(gap.known for gap in gaps):
         return not_run("relabelled masks, and the same masks as they were built, with two seeds or more")
     return Judgement.on(frames, f"renumbering the inputs changes accuracy by: {'; '.join(words)}", _loss(gaps))

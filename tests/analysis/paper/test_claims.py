@@ -214,6 +214,13 @@ def test_alignment_is_seen_by_renumbering_the_inputs(loss, verdict):
     assert reasons.alignment(results(frame)).verdict == verdict
 
 
+@pytest.mark.parametrize(("behind", "verdict"), [(1.0, HOLDS), (-1.0, NOT_HERE)])
+def test_relabelled_masks_are_compared_with_random_ones(behind, verdict):
+    variants = ("plain", "relabelled")
+    frame = made_up(lambda row: 90.0 - behind * (row["variant"] == "relabelled"), arms=["converged"], variants=variants)
+    assert reasons.beyond_alignment(results(frame)).verdict == verdict
+
+
 @pytest.mark.parametrize(("gain", "verdict"), [(1.0, HOLDS), (0.0, NOT_HERE), (-1.0, NOT_HERE)])
 def test_rewired_masks_are_compared_with_each_other(gain, verdict):
     variants = ("max algebraic_connectivity", "min algebraic_connectivity")

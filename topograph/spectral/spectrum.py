@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,8 @@ QUANTITIES: Mapping[str, str] = {
     "giant_normalized_gap": "normalized_gap of the component with the most edges",
 }
 """Every quantity a `Spectrum` can hold, and its definition."""
+
+_LEAST_WEIGHT = 1e-290  # relative to the largest: below it numbers of the solvers vanish
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,10 @@ def compute_spectrum(
     values: Vector | None = None
     if weights is not None:
         graph, values = weighted_edges(graph, weights)
-    spectrum = Spectrum(estimate_all(graph, wanted, method, tolerance, values))
+    if values is None:
+        spectrum = Spectrum(estimate_all(graph, wanted, method, tolerance))
+    else:
+        spectrum = Spectrum(_estimate_weighted(graph, wanted, method, tolerance, values))
     return spectrum.require_all() if on_failure == "raise" else spectrum
 
 
@@ -156,6 +161,33 @@ def weighted_edges(graph: BipartiteGraph, weights: Any) -> tuple[BipartiteGraph,
         graph = BipartiteGraph.from_edges(graph.edges()[kept], *graph.shape)
         values = values[kept]
     return graph, None if (values == 1).all() else np.ascontiguousarray(values)
+
+
+def _estimate_weighted(
+    graph: BipartiteGraph, wanted: list[str], method: str, tolerance: float, weights: Vector
+) -> dict[str, Estimate]:
+    """The quantities for weights of any size: the largest is brought below 1 by a power of two, and back in the end."""
+    exponent = int(np.frexp(weights.max(initial=0.0))[1])
+    scaled = np.ldexp(weights, -exponent)
+    if weights.size and scaled.min() < _LEAST_WEIGHT:
+        reason = f"the weights differ by more than a factor of {1 / _LEAST_WEIGHT:g}; leave out the smallest"
+        return dict.fromkeys(wanted, Estimate.failed(reason, method))
+    estimates = estimate_all(graph, wanted, method, tolerance, scaled)
+    return {name: _scaled_back(name, estimate, exponent) for name, estimate in estimates.items()}
+
+
+def _scaled_back(quantity: str, estimate: Estimate, exponent: int) -> Estimate:
+    """The estimate for the weights before they were scaled; a failure where that is not a floating-point number."""
+    if "normalized" in quantity or estimate.reason is not None:
+        return estimate
+    with np.errstate(over="ignore", under="ignore"):
+        value, residual, low, high = np.ldexp(
+            [estimate.value, estimate.residual, estimate.low, estimate.high], exponent
+        ).tolist()
+    if not np.isfinite(value) or (value == 0) != (estimate.value == 0):
+        reason = f"the value {estimate.value:.9g} · 2^{exponent} is not a floating-point number; scale the weights"
+        return Estimate.failed(reason, estimate.method, estimate.steps)
+    return replace(estimate, value=value, residual=residual, low=low, high=high)
 
 
 def check_quantities(names: Iterable[str] | None) -> list[str]:

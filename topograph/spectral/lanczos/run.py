@@ -129,7 +129,7 @@ class LanczosRun:
 
     def stepwise(self, max_steps: int) -> Stepwise[bool]:
         """As `run`, for a caller that interleaves several runs (`interleaving`)."""
-        while self.steps < max_steps and not self.exhausted:
+        while self.steps < max_steps and not self.exhausted and self.state.is_finite:
             yield self, min(self.pacing.next_chunk(self.steps), max_steps - self.steps)
             if self.check():
                 return True
@@ -170,7 +170,7 @@ class LanczosRun:
 
     def check(self) -> bool:
         """Whether a certificate is as narrow as the tolerance asks."""
-        if not self.steps:
+        if not self.steps or not self.state.is_finite:
             return False
         self.look()
         width = self.tolerance * self.scale(self.theta) - 2 * self.noise
@@ -188,7 +188,9 @@ class LanczosRun:
 
     @property
     def is_hopeless(self) -> bool:
-        """Whether rounding alone is wider than the tolerance at the value reached."""
+        """Whether rounding alone is wider than the tolerance at the value reached, or a number has overflowed."""
+        if not self.state.is_finite:
+            return True
         return self.steps > 0 and self.tolerance * self.scale(self.theta) <= 2 * self.noise
 
     def result(self) -> Certified:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 
@@ -61,6 +63,11 @@ class LanczosState:
     def at(self, step: int) -> npt.NDArray[np.float64]:
         """Both vectors of a step, times ``betas[step]``: ``2 × size``."""
         return np.asarray(self.basis[step % len(self.basis)])
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether no number of the last step has overflowed."""
+        return self.steps == 0 or (math.isfinite(self.alphas[self.steps - 1]) and math.isfinite(self.betas[self.steps]))
 
     @property
     def exhausted(self) -> bool:

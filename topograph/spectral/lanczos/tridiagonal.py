@@ -21,6 +21,8 @@ import numpy as np
 
 from topograph.compiling import compiled, part
 
+_HUGE = 1e300  # where every search ends, so that none goes on for ever with a NaN
+_HALVINGS = 2200  # of an interval, until it has no inner number
 _ONE, _TWO = np.int64(1), np.int64(2)  # numba would compile once per literal number
 
 
@@ -51,10 +53,12 @@ def smallest_ritz_value(alphas: Any, betas: Any, k: int, above: float, precision
     step = 1e-7 * abs(high) + 1e-300
     low = high - step
     while _count_below(alphas, betas, k, low, _ONE) > 0:
+        if not step < _HUGE:
+            return np.nan
         high = low
         step *= 16.0
         low -= step
-    while True:
+    for _ in range(_HALVINGS):
         middle = 0.5 * (low + high)
         if middle <= low or middle >= high or high - low <= precision * abs(high):
             return high
@@ -62,18 +66,21 @@ def smallest_ritz_value(alphas: Any, betas: Any, k: int, above: float, precision
             low = middle
         else:
             high = middle
+    return high
 
 
 @compiled.in_place
 def second_ritz_value(alphas: Any, betas: Any, k: int, theta: float) -> float:
     """A number just below the second eigenvalue of T_k, ``theta`` being the smallest; infinity where k is 1.
 
-    To a hundredth of its distance from ``theta``: it is only asked how far the next one is.
+    To a hundredth of its distance from ``theta``: its distance need not be known better.
     """
     if k < 2:
         return np.inf
     distance = 1e-12 * abs(theta) + 1e-300
     while _count_below(alphas, betas, k, theta + 2.0 * distance, _TWO) < 2:
+        if not distance < _HUGE:
+            return np.inf
         distance *= 2.0
     low, high = distance, 2.0 * distance
     while high - low > 0.01 * high:
@@ -157,10 +164,10 @@ def growth(alphas: Any, betas: Any, k: int, mu: float) -> float:
 @compiled.in_place
 def certified_floor(alphas: Any, betas: Any, k: int, theta: float, needed: float, reach: float) -> float:
     """The largest ``mu`` found at which the growth reaches ``needed``, seeking at least ``reach`` below ``theta``."""
-    distance = reach
+    distance = reach + 1e-300
     while growth(alphas, betas, k, theta - distance) < needed:
         distance *= 2.0
-        if distance > 1e300:
+        if not distance < _HUGE:
             return -np.inf
     low, high = 0.0, distance
     for _ in range(20):
@@ -183,7 +190,7 @@ def ritz_coordinates(alphas: Any, betas: Any, k: int, theta: float) -> Any:
 def _iterate_inversely(alphas: Any, betas: Any, k: int, theta: float, pivots: Any, x: Any) -> None:
     """Inverse iteration with T_k from just below ``theta``; ``pivots`` is work space."""
     mu = theta - 1e-14 * abs(theta)
-    while _count_below(alphas, betas, k, mu, _ONE) > 0:
+    while _count_below(alphas, betas, k, mu, _ONE) > 0 and mu > -_HUGE:
         mu -= 4.0 * (theta - mu) + 1e-300
     pivots[0] = alphas[0] - mu
     for j in range(1, k):

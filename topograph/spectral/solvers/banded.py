@@ -1,4 +1,7 @@
-"""Compiled elimination of a Laplacian in band form, without a subtraction."""
+"""Compiled elimination of a Laplacian in band form, without a subtraction.
+
+Products keep their order: (w_i / d) w_j is a normal number where w_i w_j would vanish.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from topograph.compiling import reordered
+from topograph.compiling import compiled, reordered
 
 
-@reordered.in_place
+@compiled.in_place
 def assemble(indptr: Any, indices: Any, weights: Any, left: Any, places: Any, band: Any) -> None:
     """Edges of S = D_R − Bᵀ D_L⁻¹ B: ``band[v, d]`` is the weight of the edge from place v to place v + d."""
     for i in range(indptr.size - 1):
@@ -26,7 +29,7 @@ def assemble(indptr: Any, indices: Any, weights: Any, left: Any, places: Any, ba
                     band[second, first - second] += share
 
 
-@reordered
+@compiled
 def eliminate(band: Any) -> Any:
     """Eliminate place after place but the last; ``band`` is left with the multipliers w / d, the pivots d returned."""
     n, width = band.shape

@@ -16,7 +16,7 @@ from topograph.errors import InvalidParameterError
 from topograph.spectral.component import Component
 from topograph.spectral.estimate import Estimate
 from topograph.spectral.lanczos.certificate import constant_vector
-from topograph.spectral.lanczos.operators import Operator, product
+from topograph.spectral.lanczos.operators import product
 from topograph.spectral.lanczos.run import LanczosRun
 from topograph.spectral.lanczos.state import LanczosState
 from topograph.spectral.normalized_gap import gap_of_kappa, gap_scale
@@ -55,35 +55,31 @@ class InverseSolver:
         pattern = factor.pattern
         if name == "normalized_gap" and pattern.n_right == 1:
             return Estimate.exact(1.0, self.name)
-        operator: Operator
+        operator: _Inverse
         if name == "connectivity":
             operator = InverseLaplacian(factor)
             known = constant_vector(operator.size)
         else:
             operator = InverseNormalized(factor)
             known = constant_vector(operator.size, float(pattern.right.sum()))
-        scale = abs if name == "connectivity" else _gap_scale
+        if not operator.unit:
+            reason = "the weights differ by too much: numbers of the factorisation overflow or vanish"
+            return Estimate.failed(reason, self.name)
+        scale = abs if name == "connectivity" else operator.gap_scale
         run = LanczosRun(operator, known, tolerance, scale, witness=False)
         if not run.run(min(400, operator.size + 8)):
-            return Estimate.failed(
-                f"after {run.steps} solves the value is near {-1 / run.theta:.9g}, but its interval is wider than "
-                f"tolerance={tolerance:g} allows; loosen tolerance=, or use method='dense'",
-                self.name,
-                run.steps,
+            reason = (
+                f"after {run.steps} solves the value is near {-operator.unit / run.theta:.9g}, but its interval is "
+                f"wider than tolerance={tolerance:g} allows; loosen tolerance=, or use method='dense'"
             )
+            return Estimate.failed(reason, self.name, run.steps)
         certified = run.result()
-        value = -1.0 / certified.value
-        residual, low, high = certified.residual * value**2, -1.0 / certified.low, -1.0 / certified.high
+        value, low, high = (-operator.unit / theta for theta in (certified.value, certified.low, certified.high))
+        residual = certified.residual / abs(certified.value) * value
         estimate = Estimate(value, residual, self.name, certified.steps, low=low, high=high)
         if name == "normalized_gap":
             return gap_of_kappa(estimate)
         return estimate
-
-
-def _gap_scale(theta: float) -> float:
-    """`gap_scale` for θ = −1/κ: a relative tolerance on κ is one on θ."""
-    kappa = -1.0 / theta
-    return gap_scale(kappa) / kappa * abs(theta)
 
 
 def affordable_order(pattern: Pattern) -> npt.NDArray[np.int64] | None:
@@ -153,15 +149,29 @@ class Factor:
 
 
 class _Inverse:
-    """The common part of both inverses: steps in Python, with a rounding error relative to the eigenvalue sought."""
+    """The common part of both inverses: steps in Python, with a rounding error relative to the eigenvalue sought.
 
-    size: int
+    The operator is ``unit`` times minus the inverse, a power of two, so that its norm is about 1 however small λ2 is;
+    ``unit`` is 0 where numbers overflow.
+    """
+
     inner: Vector | None
 
-    def __init__(self, factor: Factor) -> None:
-        self.factor = factor
+    def __init__(self, factor: Factor, size: int, inner: Vector | None) -> None:
+        self.factor, self.size, self.inner = factor, size, inner
         self.noise = 0.0
         self.cost = factor.band.size
+        metric = 1.0 if inner is None else inner
+        vector = np.random.default_rng(0).standard_normal(size)
+        vector -= float(np.sum(metric * vector)) / float(np.sum(metric * np.ones(size)))
+        with np.errstate(over="ignore", invalid="ignore"):
+            norm = float(np.max(np.abs(self.apply(vector)))) / float(np.max(np.abs(vector)))
+        self.unit = 2.0 ** -math.frexp(norm)[1] if 1e-290 < norm < 1e290 else 0.0
+
+    def gap_scale(self, theta: float) -> float:
+        """`gap_scale` for θ = −unit / κ: a relative tolerance on κ is one on θ."""
+        kappa = -self.unit / theta
+        return gap_scale(kappa) / kappa * abs(theta)
 
     def apply(self, vector: Vector) -> Vector:
         raise NotImplementedError
@@ -171,10 +181,14 @@ class _Inverse:
         known, alphas, betas = state.known, state.alphas, state.betas
         dual = known if self.inner is None else self.inner * known
         metric = 1.0 if self.inner is None else self.inner
+        # the potentials are rounded relative to the largest, which may be that of a node of small weight
+        is_weighted = self.factor.pattern.weights is not None
+        root = math.sqrt(float(np.sum(metric * np.ones(self.size))))
         for j in range(state.steps, state.steps + steps):
             v = state.at(j)[0] / betas[j]
             v -= known * float(dual @ v)
-            w = -self.apply(v)
+            w = -self.unit * self.apply(v)
+            size = float(np.max(np.abs(w))) * root if is_weighted else 0.0
             if j:
                 w -= betas[j] / betas[j - 1] * state.at(j - 1)[0]
             w -= known * float(dual @ w)
@@ -182,7 +196,7 @@ class _Inverse:
             w -= alphas[j] * v
             w -= known * float(dual @ w)
             betas[j + 1] = math.sqrt(float((metric * w) @ w))
-            self.noise = max(self.noise, self.factor.rounding * abs(float(alphas[j])))
+            self.noise = max(self.noise, self.factor.rounding * max(abs(float(alphas[j])), size))
             state.at(j + 1)[0] = w
             state.steps = j + 1
             if state.exhausted:
@@ -193,9 +207,7 @@ class InverseLaplacian(_Inverse):
     """Minus the pseudo-inverse of L."""
 
     def __init__(self, factor: Factor) -> None:
-        super().__init__(factor)
-        self.inner = None
-        self.size = factor.pattern.n_left + factor.pattern.n_right
+        super().__init__(factor, sum(factor.pattern.shape), None)
 
     def apply(self, vector: Vector) -> Vector:
         """L⁺ ``vector``, for a vector that sums to 0; up to a constant."""
@@ -210,9 +222,7 @@ class InverseNormalized(_Inverse):
     """Minus the pseudo-inverse of I − D_R⁻¹ Bᵀ D_L⁻¹ B, in the inner product of D_R."""
 
     def __init__(self, factor: Factor) -> None:
-        super().__init__(factor)
-        self.inner = factor.pattern.right
-        self.size = factor.pattern.n_right
+        super().__init__(factor, factor.pattern.n_right, factor.pattern.right)
 
     def apply(self, vector: Vector) -> Vector:
         """S⁺ D_R ``vector``, up to a constant."""

@@ -17,10 +17,10 @@ def test_a_row_per_layer_and_the_network_and_counts_are_whole():
     assert table["normalized_gap"].tolist() == pytest.approx(tg.measure(topology)["normalized_gap"].tolist())
 
 
-def test_what_is_no_mask_has_no_row_but_a_reason():
+def test_what_is_not_a_mask_has_no_row_but_a_reason():
     table = tg.summary({"fc": np.eye(3), "bias": np.ones(3)})
     assert table.index.tolist() == ["fc"]
-    assert table.attrs["left_out"] == {"bias": "has 1 dimension, a mask has two"}
+    assert "1 dimension" in table.attrs["left_out"]["bias"]
     assert tg.measure({"fc": np.eye(3), "bias": np.ones(3)}).attrs["left_out"] == table.attrs["left_out"]
 
 

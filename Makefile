@@ -27,7 +27,7 @@ test-lowest: .venv-lowest/stamp
 	.venv-lowest/bin/python -m pytest -n 2 -o filterwarnings=default
 
 docs: $(VENV)/docs.stamp
-	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --builder html docs docs/_build/html
+	$(BIN)/sphinx-build --jobs auto --quiet --fail-on-warning --keep-going --builder html docs docs/_build/html
 	@echo "Documentation: docs/_build/html/index.html"
 
 lint: $(VENV)/dev.stamp

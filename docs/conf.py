@@ -8,11 +8,15 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
-from generated import write_pages  # noqa: E402  found beside this file
+from gallery import draw  # noqa: E402  these three are found beside this file
+from generated import write_pages  # noqa: E402
+from results import benchmarks  # noqa: E402
 
 import topograph  # noqa: E402  its version
 
 write_pages(HERE / "_generated", HERE.parent / "notebooks")
+(HERE / "_generated" / "benchmarks.md").write_text(benchmarks(HERE.parent / "benchmarks"), encoding="utf-8")
+draw(HERE / "gallery.md", HERE / "_generated" / "gallery")
 
 project = "topograph"
 author = "the topograph developers"
@@ -22,7 +26,6 @@ version = release = topograph.__version__
 extensions = [
     "myst_nb",
     "sphinx.ext.autodoc",
-    "sphinx.ext.autosummary",
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
     "sphinx_copybutton",

@@ -1,12 +1,8 @@
-"""What is made from the code: the pages of constructions, metrics and commands, and two tables of the README.
-
-``python docs/generated.py`` writes the README's tables anew; a test fails when they are not those of the code.
-"""
+"""What is made from the code when the site is built: the pages of constructions, metrics and commands."""
 
 from __future__ import annotations
 
 import argparse
-import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,28 +21,6 @@ def write_pages(folder: Path, notebooks: Path) -> None:
     for name, text in pages.items():
         (folder / f"{name}.md").write_text(text, encoding="utf-8")
     shutil.copytree(notebooks, folder / "notebooks", dirs_exist_ok=True, ignore=shutil.ignore_patterns(".*", "*.py"))
-
-
-def readme(text: str) -> str:
-    """The README with its tables between ``<!-- name -->`` and ``<!-- end -->`` made anew."""
-    tables = {"constructions": _construction_rows(), "metrics": _metric_groups()}
-    for name, table in tables.items():
-        pattern = rf"(<!-- {name} -->\n).*?(<!-- end -->)"
-        text, times = re.subn(pattern, lambda found, t=table: f"{found[1]}\n{t}\n{found[2]}", text, flags=re.DOTALL)
-        assert times == 1, f"the README has no place for the table of {name}"
-    return text
-
-
-def _construction_rows() -> str:
-    rows = [(f"`{name}`", row["summary"]) for name, row in describe_constructions().iterrows()]
-    return _markdown(("construction", "the outputs of input i (all sums modulo m)"), rows)
-
-
-def _metric_groups() -> str:
-    groups = describe_metrics().groupby("group", sort=False)
-    rows = [(f"`{group}`", ", ".join(f"`{name}`" for name in table.index)) for group, table in groups]
-    rows.append(("`compare_masks`", ", ".join(f"`{name}`" for name in describe_comparisons().index)))
-    return _markdown(("group", "metrics"), rows)
 
 
 def constructions() -> str:
@@ -103,8 +77,3 @@ def _markdown(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
         return "| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |"
 
     return "\n".join([line(header), "|" + "---|" * len(header), *(line(row) for row in rows)]) + "\n"
-
-
-if __name__ == "__main__":
-    README = Path(__file__).parents[1] / "README.md"
-    README.write_text(readme(README.read_text(encoding="utf-8")), encoding="utf-8")

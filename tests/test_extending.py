@@ -8,6 +8,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
 RECIPES = dict(re.findall(r"^## (A [^\n]+)\n(.*?)(?=^## |\Z)", PAGE, flags=re.DOTALL | re.MULTILINE))
-PLACE = re.compile(r"# (?P<path>\S+), (?P<where>a new file|at the end|into \S+)\n")
+PLACE = re.compile(r"# (?P<path>\S+), (?P<where>a new file|at the end|into [^\n]+)\n")
 
 
 @pytest.fixture
@@ -40,9 +41,27 @@ def put(copy, block):
     if where == "at the end":
         path.write_text(f"{before}\n\n{text}", encoding="utf-8")
         return
+    if path.suffix == ".toml":
+        head = where.removeprefix("into ")
+        assert before.count(f"{head}\n") == 1
+        path.write_text(before.replace(f"{head}\n", f"{head}\n{text}"), encoding="utf-8")
+        return
     found = re.search(rf"^{where.removeprefix('into ')} = [(\[].*?(?=,?\n?[)\]]$)", before, re.DOTALL | re.MULTILINE)
     assert found, f"{path} has no {where.removeprefix('into ')}"
     path.write_text(f"{before[: found.end()]},\n{text}{before[found.end() :].removeprefix(',')}", encoding="utf-8")
+
+
+def register(copy):
+    """What ``pip install -e .`` does, with nothing installed: the entry points where Python looks for them first."""
+    project = tomllib.loads((copy / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    record = copy / f"{project['name']}-{project['version']}.dist-info"
+    record.mkdir()
+    (record / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n")
+    groups = [
+        "\n".join([f"[{group}]", *(f"{name} = {target}" for name, target in entries.items())])
+        for group, entries in project["entry-points"].items()
+    ]
+    (record / "entry_points.txt").write_text("\n".join(groups), encoding="utf-8")
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
@@ -56,6 +75,9 @@ def test_recipe(recipe, copy):
     for line in commands:
         python, *arguments = shlex.split(line)
         assert python == "python"
+        if arguments == ["-m", "pip", "install", "-e", "."]:
+            register(copy)
+            continue
         if arguments[:2] == ["-m", "pytest"]:
             arguments += ["-p", "no:cacheprovider"]
         done = subprocess.run(
@@ -72,4 +94,4 @@ def test_recipe(recipe, copy):
 
 
 def test_every_recipe_is_found():
-    assert list(RECIPES) == ["A metric", "A construction", "A mask format", "A figure"]
+    assert list(RECIPES) == ["A metric", "A construction", "A mask format", "A figure", "A trainer"]

@@ -7,15 +7,12 @@ import shlex
 import shutil
 from pathlib import Path
 
-import pytest
-
 from analysis.cli import main
 
 ROOT = Path(__file__).parents[1]
 
 
 def test_snippets(tmp_path, monkeypatch, capsys):
-    pytest.importorskip("torch", reason="PyTorch is not installed")
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     shutil.copytree(ROOT / "studies", tmp_path / "studies", ignore=shutil.ignore_patterns("*.sqlite*", "*.html"))
     spec = tmp_path / "studies" / "digits.toml"
@@ -33,18 +30,14 @@ def test_snippets(tmp_path, monkeypatch, capsys):
             if arguments[:1] == ["topograph"]:
                 commands += 1
                 assert main(arguments[1:]) == 0, line
-    assert blocks >= 8
-    assert commands >= 9
+    assert blocks == 7
+    assert commands == 5
     assert (tmp_path / "small.html").exists()
-    assert "with density held fixed" in capsys.readouterr().out
+    assert "held fixed, one standard deviation of l1_normalized_gap" in capsys.readouterr().out
 
 
-def test_tables_are_those_of_the_code(monkeypatch):
-    monkeypatch.syspath_prepend(ROOT / "docs")
-    from generated import readme
-
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert readme(text) == text, "python docs/generated.py makes them anew"
+def test_it_is_short_enough_to_be_read():
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 150
 
 
 def test_links_lead_somewhere():

@@ -23,7 +23,7 @@ _TOKENS = re.compile(r"[._/]")
 _TABLES = frozenset({"wte", "wpe", "emb", "codebook", "codebooks", "relative_attention_bias"})
 _NORM = re.compile(r"(^|[._/])(ln|bn|gn|\w{0,40}norm)_?\d*(_\w{1,20})?[._/](weight|scale|gamma)$", re.IGNORECASE)
 _LEARNED_INPUT = re.compile(r"embed|token|query_tokens|latents|prompt", re.IGNORECASE)
-_EXPERTS = re.compile(r"(^|[._])experts?([._]|$)")
+_EXPERTS = re.compile(r"(^|[._])(experts?|exps)([._]|$)")
 _STEPS = ("step", "count", "steps")
 _MOMENTS = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq", "momentum_buffer", "square_avg", "acc_delta", "exp_inf")
 
@@ -86,7 +86,7 @@ class Judge:
             return f"belongs to a normalisation, not a layer; {BY_NAME}"
         if ndim > 2 and last != "weight" and _LEARNED_INPUT.search(last):
             return f"is a learned input, not a layer; {BY_NAME}"
-        if ndim == 3 and _EXPERTS.search(name) and last not in ("weight", "kernel"):
+        if ndim == 3 and _EXPERTS.search(name) and (last not in ("weight", "kernel") or "_exps." in name):
             return f"stacks the matrices of experts; {BY_NAME}, and say their orientation with orientation="
         if ndim == 2 and _is_embedding(name):
             return f"looks like an embedding table, not a layer; {BY_NAME}"
@@ -193,7 +193,7 @@ def _ends_before(name: str, part: str) -> list[int]:
 
 
 def _is_embedding(name: str) -> bool:
-    return any("embed" in token or token in _TABLES for token in _TOKENS.split(name.lower()))
+    return any("embed" in token or "embd" in token or token in _TABLES for token in _TOKENS.split(name.lower()))
 
 
 def _split(name: str) -> tuple[str, str]:

@@ -34,8 +34,9 @@ class Format:
     in_folders
         Globs of file names. A folder that holds such a file is opened as a whole, with the folder as ``path``.
     extra
-        The extra of topograph that reading needs, such as ``"keras"``; empty when it needs none. Of two formats that
-        fit a folder, the one without an extra reads it.
+        The extra of topograph that reading needs, such as ``"keras"``; empty when it needs none.
+    rank
+        Of several formats that fit a folder, the one of the lowest rank reads it.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Format:
     write_samples: Callable[[Path], None]
     in_folders: tuple[str, ...] = ()
     extra: str = ""
+    rank: int = 0
 
     def __post_init__(self) -> None:
         for suffix in self.suffixes:

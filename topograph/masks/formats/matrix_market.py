@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
+import io
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,7 +17,7 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from topograph.errors import InvalidMaskError
-from topograph.limits import check_nodes
+from topograph.limits import check_expansion, check_nodes
 from topograph.masks.formats.format import Format
 from topograph.masks.formats.samples import SAMPLE
 from topograph.masks.source import Source, array_entry
@@ -27,9 +30,28 @@ _LONGEST_LINE = 1 << 16
 @contextmanager
 def open_matrix_market(path: Path) -> Iterator[Source]:
     """The matrix, under the file's name."""
-    with path.open(encoding="utf-8") as file:
-        header = _header(file, path.stat().st_size)
-    yield Source(str(path), (array_entry(path.stem, header.shape, partial(_read, path)),))
+    with _text(path) as (file, size):
+        header = _header(file, size)
+    name = path.stem.removesuffix(".mtx") if path.suffix.lower() == ".gz" else path.stem
+    yield Source(str(path), (array_entry(name, header.shape, partial(_read, path)),))
+
+
+@contextmanager
+def _text(path: Path) -> Iterator[tuple[TextIO, int]]:
+    """The text and its size in bytes, unpacked where the file is packed by gzip."""
+    if path.suffix.lower() != ".gz":
+        with path.open(encoding="utf-8") as file:
+            yield file, path.stat().st_size
+        return
+    packed = path.stat().st_size
+    with gzip.open(path) as stream, tempfile.TemporaryFile() as copy:
+        size = 0
+        while piece := stream.read(1 << 20):
+            size += len(piece)
+            check_expansion("the file", packed, size)
+            copy.write(piece)
+        copy.seek(0)
+        yield io.TextIOWrapper(copy, encoding="utf-8"), size
 
 
 @dataclass(frozen=True)
@@ -79,8 +101,8 @@ def _header(file: TextIO, size: int) -> _Header:
 
 
 def _read(path: Path) -> Any:
-    with path.open(encoding="utf-8") as file:
-        header = _header(file, path.stat().st_size)
+    with _text(path) as (file, size):
+        header = _header(file, size)
         width = 1 if header.is_array else 2 if header.field == "pattern" else 3
         table = np.empty((0, width))
         if header.entries:
@@ -122,8 +144,9 @@ def _write_samples(folder: Path) -> None:
 
     scipy.io.mmwrite(folder / "coordinate.mtx", sp.coo_array(SAMPLE))
     scipy.io.mmwrite(folder / "array.mtx", SAMPLE)
+    (folder / "packed.mtx.gz").write_bytes(gzip.compress((folder / "coordinate.mtx").read_bytes(), mtime=0))
 
 
 FORMAT = Format(
-    "matrix_market", (".mtx",), "a MatrixMarket matrix, inputs × outputs", open_matrix_market, _write_samples
+    "matrix_market", (".mtx", ".mtx.gz"), "a MatrixMarket matrix, inputs × outputs", open_matrix_market, _write_samples
 )

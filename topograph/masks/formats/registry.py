@@ -49,7 +49,7 @@ def format_of(path: Path) -> Format:
     """
     formats = available_formats().values()
     if path.is_dir():
-        for one in sorted(formats, key=lambda one: bool(one.extra)):
+        for one in sorted(formats, key=lambda one: one.rank):
             if any(next(path.glob(glob), None) is not None for glob in one.in_folders):
                 return one
         globs = [glob for one in formats for glob in one.in_folders]

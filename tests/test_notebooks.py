@@ -30,7 +30,7 @@ def words_and_numbers(cell):
     text = "\n".join(
         output["text"] if output["output_type"] == "stream" else output["data"].get("text/plain", "")
         for output in cell.outputs
-        if output["output_type"] != "error"
+        if output["output_type"] != "error" and output.get("name") != "stderr"  # progress, and what is compiled
     )
     return re.sub(r"\s+", " ", _NUMBER.sub("#", text)), [float(number) for number in _NUMBER.findall(text)]
 

@@ -21,7 +21,7 @@ class Trainer(Protocol):
     ``train``:
 
     * NumPy in, NumPy out: no framework's tensor crosses.
-    * The mask holds exactly, at every step, in the optimizer's state too: momentum never revives a edge.
+    * The mask holds exactly, at every step, in the optimizer's state too: momentum never revives an edge.
     * The same topology, data set and config give the same result, to the bit.
     * Initial weights and batch order come from `trainers.initialization`, so that backends can be compared step by
       step; dropout too, unless ``config.dropout_draws`` is ``"backend"``. The step size of each epoch is

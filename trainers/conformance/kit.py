@@ -57,7 +57,7 @@ CHECKS = {
     "base_settings": Check(settings.base_settings, "Trainer", "Trains a network on a fixed topology."),
     "protocol": Check(results.protocol, "Trainer", "NumPy in, NumPy out: no framework's tensor crosses."),
     "exact_mask": Check(masks.exact_mask, "Trainer", "The mask holds exactly, at every step"),
-    "unseen_inputs": Check(masks.unseen_inputs, "Trainer", "momentum never revives a edge"),
+    "unseen_inputs": Check(masks.unseen_inputs, "Trainer", "momentum never revives an edge"),
     "same_seed": Check(determinism.same_seed, "Trainer", "The same topology, data set and config give the same result"),
     "gradients": Check(learning.gradients, "TrainingConfig", "mean over outputs and samples of (y − t)²"),
     "first_100_steps": Check(learning.first_100_steps, "Trainer", "so that backends can be compared step by step"),

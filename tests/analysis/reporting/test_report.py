@@ -65,7 +65,7 @@ def test_it_answers_first_and_escapes_what_users_write(made):
 
 
 def test_what_it_found_is_also_there_to_use(made):
-    # random_edge draws some edges twice, so density varies within its cells and is held fixed there, too
+    # the number of edges that random_edge draws varies, so density varies within cells and is held fixed there, too
     assert {"pearson", "spearman", "partial", "within_cell", "within_cell_partial"} == set(made.correlations["method"])
     assert set(made.fits) == {
         "linear",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from topograph.compiling import compiled, reordered
+from topograph.compiling import compiled, part, reordered
 from topograph.spectral.lanczos.products import gather_several
 from topograph.spectral.lanczos.steps import BASIS, FACTOR, FIRST, FULL, KIND, ROWS, take_step
 from topograph.spectral.lanczos.vector_code import address_of, doubles
@@ -23,8 +23,8 @@ def addresses(first: Any, second: Any, third: Any, fourth: Any) -> Any:
     return address_of(first), address_of(second), address_of(third), address_of(fourth)
 
 
-@compiled.in_place
-def spread(n: int, m: int, runs: Any, step: int, width: int, source: int, totals: int, side: int) -> None:
+@part.in_place
+def _spread(n: int, m: int, runs: Any, step: int, width: int, source: int, totals: int, side: int) -> None:
     """Interleave the entries of the outputs for the product with B (``side`` 0), or those of the inputs for Bᵀ (1).
 
     A run over one side of the graph has no entries of inputs: the first product, times F, takes their place.
@@ -62,7 +62,7 @@ def advance(rows: Any, columns: Any, runs: Any, width: int, source: int, totals:
     n, m = rows.indptr.size - 1, columns.indptr.size - 1
     for step in range(steps):
         for side in range(2):
-            spread(n, m, runs, step, width, source, totals, side)
+            _spread(n, m, runs, step, width, source, totals, side)
             matrix, first = (rows, 0) if side == 0 else (columns, n)
             gather_several(matrix, source, totals + 8 * first, 8 * (n + m), width, 0, matrix.indptr.size - 1)
         is_exhausted = False
@@ -71,6 +71,12 @@ def advance(rows: Any, columns: Any, runs: Any, width: int, source: int, totals:
         if is_exhausted:
             return step + 1
     return steps
+
+
+@compiled.in_place
+def spread(n: int, m: int, runs: Any, step: int, width: int, source: int, totals: int, side: int) -> None:
+    """The first half of a pass by itself, for products that are shared among threads."""
+    _spread(n, m, runs, step, width, source, totals, side)
 
 
 @reordered.in_place

@@ -56,3 +56,10 @@ def test_strange_files_are_refused_and_no_pickle_is_run(tmp_path):
         with pytest.raises(InvalidMaskError, match=name):
             tg.load(tmp_path / name)
     assert not (tmp_path / "exploded").exists()
+
+
+def test_two_members_of_one_name_are_both_kept_and_told():
+    arrays = {"a": {"b": np.ones((2, 3))}, "a.b": np.ones((3, 2)), 1: np.ones((2, 2)), "1": np.ones((2, 4))}
+    masks = tg.load(arrays)
+    assert sorted(graph.shape for graph in masks.values()) == [(2, 2), (2, 3), (2, 4), (3, 2)]
+    assert sum("more than once" in words for words in masks.read_as.values()) == 2

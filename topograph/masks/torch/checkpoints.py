@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import scipy.sparse as sp
@@ -54,7 +55,10 @@ def tensor_table(loaded: Any, name: str = "tensor", archive: TorchArchive | None
         while free in tensors:  # two members of one name are both kept
             repeated[path] += 1
             free = f"{path or name} ({repeated[path] + 1})"
-        tensors[free] = _stored(value, archive)
+        stored = _stored(value, archive)
+        if free != (path or name) and not stored.problem:
+            stored = replace(stored, note=f"the name {path or name!r} stands there more than once")
+        tensors[free] = stored
     return tensors
 
 

@@ -39,7 +39,7 @@ def judge_times(times: pd.DataFrame) -> Judgement:
         words.append(f"{trainer} " + ", ".join(f"{ratio:.2f}× at {percent(share)}" for share, ratio in ratios.items()))
     verdict = HOLDS if all(faster) else IN_PART if any(faster) else NOT_HERE
     return Judgement(
-        f"time per epoch against dense of the same backend (processor time of one core, while other work ran beside it, "
+        f"time per epoch against dense of the same backend (processor time of one core, other work beside it, "
         f"so that a tenth or two mean nothing; {times['processor'].iloc[0]}): {'; '.join(words)}",
         verdict,
         len(times),

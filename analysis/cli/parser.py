@@ -114,7 +114,11 @@ def make_parser() -> Parser:
         "topograph train t.npz --dataset digits --set epochs=5 --set learning_rate=0.5",
     )
     _files(sub.add_argument("topology", type=Path, help="a file from: topograph build"))
-    sub.add_argument("--trainer", default="numpy", help="see: topograph list trainers (default: %(default)s)")
+    sub.add_argument(
+        "--trainer",
+        default="numpy",
+        help="a name (see: topograph list trainers) or module:Class (default: %(default)s)",
+    )
     sub.add_argument("--dataset", default="digits", help="see: topograph list datasets (default: %(default)s)")
     sub.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a training setting; repeatable")
     add_format(sub)

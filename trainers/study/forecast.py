@@ -14,11 +14,12 @@ import numpy.typing as npt
 
 from topograph.checks import check_integer
 from topograph.cores import available_cores
+from topograph.errors import TopographError, TrainingError
 from topograph.metrics.registry import select_metrics
 from trainers.datasets import Dataset, load_dataset
 from trainers.registry import get_trainer
 from trainers.study.engine import duration
-from trainers.study.engine.worker import profile
+from trainers.study.engine.worker import describe_error, profile
 from trainers.study.plan import Run, describe_data, plan_runs
 from trainers.study.runner import default_store, read_spec
 from trainers.study.spec import Recipe, StudySpec
@@ -103,8 +104,13 @@ def forecast_study(
     groups: dict[tuple[str, str], list[Run]] = {}
     for run in pending:
         groups.setdefault((run.condition.dataset, run.condition.trainer), []).append(run)
-    for (dataset, _), group in groups.items():
-        took, samples = _group_seconds(group, load_dataset(dataset), metrics)
+    for (dataset, trainer), group in groups.items():
+        try:
+            took, samples = _group_seconds(group, load_dataset(dataset), metrics)
+        except TopographError:
+            raise
+        except Exception as error:  # of somebody else's trainer, any may come
+            raise TrainingError(f"{trainer} could not be timed: {describe_error(error)}") from error
         seconds, sampled = seconds + took, sampled + samples
     return Forecast(
         name=spec.name,

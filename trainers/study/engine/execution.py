@@ -44,6 +44,13 @@ class Execution:
         check_limits(self.timeout, self.memory)
         if self.executor is not None and self.cluster is not None:
             raise InvalidParameterError(f"give an executor or a cluster, not both, but got cluster={self.cluster!r}")
+        if self.executor is not None and not callable(getattr(self.executor, "submit", None)):
+            raise InvalidParameterError(f"executor must be a concurrent.futures.Executor, but got {self.executor!r}")
+        if self.cluster is not None and (not isinstance(self.cluster, str) or not self.cluster.strip()):
+            raise InvalidParameterError(
+                "cluster must be the address of a Dask scheduler, such as 'tcp://127.0.0.1:8786', but got "
+                f"{self.cluster!r}"
+            )
 
     def workforce(self, datasets: Iterable[str] = (), trainers: Iterable[str] = ()) -> Workforce:
         """The workers, which start when they are first needed and prepare for these data sets and trainers."""

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 
 import cloudpickle
@@ -97,9 +98,9 @@ def _train(jobs: Sequence[Job], topologies: Sequence[Any]) -> list[TrainingResul
         data = _dataset(condition.dataset, condition.data_hash)
         configs = [condition.config(job.seed) for job in jobs]
         if len(jobs) > 1:
-            results = list(trainer.train_many(topologies, data, configs))  # type: ignore[attr-defined]
+            results = list(islice(trainer.train_many(topologies, data, configs), len(jobs) + 1))  # type: ignore[attr-defined]
             if len(results) != len(jobs):
-                raise ConformanceError(f"train_many was given {len(jobs)} networks, but returned {len(results)}")
+                raise ConformanceError(f"train_many was given {len(jobs)} networks, but did not return as many results")
         else:
             results = [trainer.train(topologies[0], data, configs[0])]
     except BaseException as error:  # whatever a trainer raises must not end the study

@@ -21,6 +21,7 @@ from trainers.study.spec.recipe import Recipe
 from trainers.study.spec.values import expand, unique
 
 _KEYS = ("name", "question", "grid", "training", "exclude", "metrics")
+_LARGEST = 10_000_000
 MAX_RUNS = 5_000_000
 """Largest number of combinations of the grids of one study."""
 DEFAULT_METRICS = ("sizes", "degrees", "structure", "spectral", "ramanujan")
@@ -99,12 +100,17 @@ class StudySpec:
         """
         source = Path(path)
         try:
-            text = source.read_text(encoding="utf-8")
+            with source.open(encoding="utf-8") as file:
+                text = file.read(_LARGEST + 1)
+            if len(text) > _LARGEST:
+                raise SpecError(f"{source}: has more than {_LARGEST:,} characters, too many for a specification")
             content = tomllib.loads(text)
         except (OSError, UnicodeDecodeError, MemoryError) as error:
             raise SpecError(f"{source}: cannot be read: {error}") from error
         except tomllib.TOMLDecodeError as error:
             raise SpecError(f"{source}: not valid TOML: {error}") from error
+        except SpecError:
+            raise
         except RecursionError:
             raise SpecError(f"{source}: lists or tables are nested too deeply") from None
         except ValueError as error:  # such as a number of thousands of digits

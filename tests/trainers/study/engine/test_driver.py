@@ -241,6 +241,9 @@ def test_the_longest_come_first(tmp_path):
         {"memory": -1},
         {"together": 0},
         {"cluster": "x", "executor": 3},
+        {"executor": 3},
+        {"cluster": ""},
+        {"cluster": 8786},
     ],
 )
 def test_an_impossible_execution_is_refused(tmp_path, execution):

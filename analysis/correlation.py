@@ -57,16 +57,16 @@ def correlate(
 ) -> pd.DataFrame:
     """Correlate an outcome with metrics.
 
-    ================  ==========================================================================================
-    ``pearson``       linear, raw
-    ``spearman``      of the ranks, raw
-    ``kendall``       τ-b: concordant less discordant pairs, over those not tied; raw, and only when asked for
-    ``partial``       Pearson, after both have been freed of what the ``control`` columns explain linearly
-    ``within_cell``   Pearson of the deviations from the mean of the cell (same data, trainer, architecture, degrees
-                      and settings: only construction and seeds differ), pooled over cells
+    =======================  ===========================================================================================
+    ``pearson``              linear, raw
+    ``spearman``             of the ranks, raw
+    ``kendall``              τ-b: concordant less discordant pairs, over those not tied; raw, and only when asked for
+    ``partial``              Pearson, after both have been freed of what the ``control`` columns explain linearly
+    ``within_cell``          Pearson of the deviations from the mean of the cell (same data, trainer, architecture,
+                             degrees and settings: only construction and seeds differ), pooled over cells
     ``within_cell_partial``  the same, after both have been freed of what the ``control`` columns explain within cells;
-                      only when asked for
-    ================  ==========================================================================================
+                             only when asked for
+    =======================  ===========================================================================================
 
     Runs on one topology are not independent, so whole topologies are drawn with replacement (cluster bootstrap). The
     standard error s of z = artanh r over the draws gives the interval tanh(z ± t·s) and the p-value of r = 0. With G

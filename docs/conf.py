@@ -15,6 +15,8 @@ from results import benchmarks  # noqa: E402
 import topograph  # noqa: E402  its version
 
 write_pages(HERE / "_generated", HERE.parent / "notebooks")
+for notebook in (HERE / "_generated" / "notebooks").glob("*.ipynb"):  # links from where they are copied to
+    notebook.write_text(notebook.read_text(encoding="utf-8").replace("](../docs/", "](../../"), encoding="utf-8")
 (HERE / "_generated" / "benchmarks.md").write_text(benchmarks(HERE.parent / "benchmarks"), encoding="utf-8")
 draw(HERE / "gallery.md", HERE / "_generated" / "gallery")
 

@@ -46,7 +46,7 @@ def read_table(path: Path) -> pd.DataFrame:
         if ending == ".parquet":
             return pd.read_parquet(path)
         if ending == ".json":
-            return pd.read_json(path, dtype=False)
+            return pd.read_json(path, dtype=False, precise_float=True)
         separators = ("\t", ",") if ending == ".tsv" else (",", ";", "\t")
         columns = {separator: _read_text(path, separator, rows=0).shape[1] for separator in separators}
         best = next((s for s in separators if columns[s] > 1), separators[0])

@@ -231,7 +231,7 @@ def test_a_report_does_not_replace_its_own_study(tmp_path, capsys):
     (tmp_path / "link.html").symlink_to(table)
     for out in (table, tmp_path / "link.html"):
         assert main(["report", str(table), "--out", str(out)]) == 1
-        assert "is the study itself" in capsys.readouterr().err
+        assert "is read and would be overwritten" in capsys.readouterr().err
     assert table.read_bytes() == before
 
 

@@ -152,7 +152,7 @@ def worker(start: int, stop: int, step: int, seed: int, folder: Path, endings: t
     print(json.dumps([-1, "", "memory", str(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)]), flush=True)
 
 
-def run(total: int, seed: int, workers: int, endings: tuple[str, ...]) -> int:
+def run(total: int, seed: int, workers: int, endings: tuple[str, ...] = ("",)) -> int:
     """Spread the numbers over workers, gather what they say, and print the tally."""
     tally: collections.Counter[tuple[str, str]] = collections.Counter()
     causes: collections.Counter[str] = collections.Counter()

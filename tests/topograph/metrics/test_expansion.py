@@ -153,7 +153,7 @@ def test_weights_follow_the_edge_rule_and_the_unfolding():
 
 def test_weights_must_fit_the_graph():
     graph = tg.BipartiteGraph.from_mask([[1, 0], [1, 1]])
-    with pytest.raises(InvalidParameterError, match="one number an edge"):
+    with pytest.raises(InvalidParameterError, match="one number per edge"):
         WeightedGraph(graph, [1.0, 2.0])
     assert WeightedGraph(graph, [1.0, 0.0, 2.0]).graph.n_edges == 2
 

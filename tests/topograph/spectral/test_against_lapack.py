@@ -70,7 +70,7 @@ def test_methods_agree_on_weighted_graphs(family, method):
             assert spectrum[name].value == pytest.approx(true[name], rel=1e-8, abs=1e-10), name
 
 
-def test_weights_one_an_edge_or_a_matrix():
+def test_weights_one_per_edge_or_a_matrix():
     graph = tg.BipartiteGraph.from_mask([[1, 1, 0], [0, 1, 1], [1, 0, 1]])
     matrix = np.array([[1.0, -2.0, 9.0], [9.0, 0.5, 3.0], [4.0, 9.0, 1.0]])
     by_matrix = compute_spectrum(graph, weights=matrix)
@@ -78,7 +78,7 @@ def test_weights_one_an_edge_or_a_matrix():
     assert by_matrix == by_edge
     without = compute_spectrum(graph, weights=[1.0, 0.0, 0.5, 3.0, 4.0, 1.0])
     assert without["sigma1"].value == pytest.approx(reference([[1, 0, 0], [0, 0.5, 3], [4, 0, 1]])["sigma1"], rel=1e-12)
-    with pytest.raises(tg.TopographError, match="one number an edge"):
+    with pytest.raises(tg.TopographError, match="one number per edge"):
         compute_spectrum(graph, weights=[1.0])
     with pytest.raises(tg.TopographError, match="shape"):
         compute_spectrum(graph, weights=np.ones((2, 3)))

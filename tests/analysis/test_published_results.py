@@ -61,7 +61,7 @@ def test_a_file_of_that_name_comes_before_the_published_study(tmp_path, monkeypa
     monkeypatch.chdir(tmp_path)
     (tmp_path / "paper").write_bytes(b"something of my own")
     assert find_study("paper") is None
-    with pytest.raises(StoreError, match="not a study store"):
+    with pytest.raises(StoreError, match="not a study's store"):
         analysis.load_frame("paper")
 
 

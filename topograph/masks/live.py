@@ -1,4 +1,4 @@
-"""Live models: `ModelKind`, as an entry point of the group ``topograph.models`` describes it, and who reads a model."""
+"""Live models: `ModelKind`, an entry point of the group ``topograph.live_models``, and who reads a model."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy.typing as npt
 from topograph.masks.source import Source
 from topograph.plugins import named_plugins
 
-GROUP = "topograph.models"
+GROUP = "topograph.live_models"
 Mask = npt.NDArray[np.bool_]
 
 
@@ -49,7 +49,7 @@ class ModelKind:
 
 
 def available_models() -> dict[str, ModelKind]:
-    """Name → kind of live model for everything registered as ``topograph.models``.
+    """Name → kind of live model for everything registered as ``topograph.live_models``.
 
     Raises
     ------

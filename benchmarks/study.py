@@ -1,4 +1,4 @@
-"""What the study engine costs, and what it reaches: overhead a run, start, two cores against one, a million runs.
+"""What the study engine costs, and what it reaches: overhead per run, start, two cores against one, a million runs.
 
 ``python benchmarks/study.py`` prints everything but the comparison on a real study, which takes a while:
 ``--paper`` adds it (with MNIST in ``TOPOGRAPH_DATA``). Times of a busy machine are too long; ratios are taken between
@@ -84,12 +84,12 @@ def overhead(folder: Path) -> None:
         wall, cpu = time.perf_counter(), time.process_time()
         outcome = run_study(trivial_study(20, 10), store, progress=False, **means)
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-        print(f"  {name:24s} {1e3 * wall / outcome.trained:6.2f} ms a run, start included; "
+        print(f"  {name:24s} {1e3 * wall / outcome.trained:6.2f} ms per run, start included; "
               f"{1e3 * cpu / outcome.trained:.2f} ms of the driver's CPU ({outcome.trained} runs)")  # fmt: skip
 
 
 def driver(folder: Path) -> None:
-    """How many results a second the driver takes from an executor of many slots, whose work is done elsewhere."""
+    """How many results per second the driver takes from an executor of many slots, whose work is done elsewhere."""
 
     class Elsewhere(ThreadPoolExecutor):
         """Answers with a result that was made before: the driver's work, and none of the workers'."""
@@ -116,7 +116,7 @@ def driver(folder: Path) -> None:
             outcome = run_study(trivial_study(101), store, executor=executor, workers=slots, progress=False)
         wall, cpu = time.perf_counter() - started, time.process_time() - cpu
         print(f"  {2 * slots:5d} runs under way        {outcome.trained / wall:6.0f} runs/s "
-              f"({outcome.trained / cpu:.0f} a second of CPU; {outcome.trained} runs, planning included)")  # fmt: skip
+              f"({outcome.trained / cpu:.0f} per second of CPU; {outcome.trained} runs, planning included)")  # fmt: skip
 
 
 def start_to_first_run(folder: Path) -> None:

@@ -116,7 +116,7 @@ def torment(folder: Path, kills: int, seed: int, runs: int, epochs: int, pause: 
 
 def await_first(store: Store) -> None:
     """Wait until there is something to lose."""
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 600
     while time.monotonic() < deadline:
         with suppress(StoreError):
             if store.counts()["done"]:

@@ -116,7 +116,7 @@ def driver(folder: Path) -> None:
             outcome = run_study(trivial_study(101), store, executor=executor, workers=slots, progress=False)
         wall, cpu = time.perf_counter() - started, time.process_time() - cpu
         print(f"  {2 * slots:5d} runs under way        {outcome.trained / wall:6.0f} runs/s "
-              f"({outcome.trained / cpu:.0f} per second of CPU; {outcome.trained} runs, planning included)")  # fmt: skip
+              f"({outcome.trained / cpu:.0f} per second of CPU; {outcome.trained} runs, with planning)")  # fmt: skip
 
 
 def start_to_first_run(folder: Path) -> None:

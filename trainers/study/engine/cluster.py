@@ -57,8 +57,8 @@ class ClusterBackend(Backend):
 def cluster_backend(address: str, timeout: float | None, memory: int | None) -> ClusterBackend:
     """The cluster whose scheduler is at an address such as ``"tcp://127.0.0.1:8786"``.
 
-    How long it may take to connect, and how long the scheduler may be silent, is Dask's to configure:
-    ``distributed.comm.timeouts``.
+    How long it may take to connect, and to connect again when the scheduler falls silent, is Dask's to configure:
+    ``distributed.comm.timeouts.connect``.
 
     Raises
     ------
@@ -73,12 +73,12 @@ def cluster_backend(address: str, timeout: float | None, memory: int | None) -> 
         from distributed import Client
     except ImportError as error:
         raise MissingDependencyError("a cluster needs Dask: pip install 'topograph[dask]'") from error
-    connect, silence = (parse_timedelta(config.get(f"distributed.comm.timeouts.{name}")) for name in ("connect", "tcp"))
+    patience = parse_timedelta(config.get("distributed.comm.timeouts.connect"))
     try:
-        client: Any = Client(address, timeout=connect, set_as_default=False)  # type: ignore[no-untyped-call, unused-ignore]
+        client: Any = Client(address, timeout=patience, set_as_default=False)  # type: ignore[no-untyped-call, unused-ignore]
     except Exception as error:  # of many kinds: an address may be wrong in many ways
         raise WorkerError(
             f"no Dask scheduler answers at {address!r}: {error}. Start one with: dask scheduler; workers with: dask "
             "worker ADDRESS"
         ) from error
-    return ClusterBackend(client, timeout, memory, silence)
+    return ClusterBackend(client, timeout, memory, patience)

@@ -52,8 +52,12 @@ def check_is_file(path: Path) -> None:
     ------
     StoreError
     """
+    if os.path.isfile(os.path.join(path, "study.json")):
+        raise StoreError(f"{path} is published results, which nothing is trained into; name a .sqlite file")
+    if os.path.isdir(path):
+        raise StoreError(f"{path} is a folder, not a store; name a .sqlite file")
     if os.path.exists(path) and not os.path.isfile(path):
-        raise StoreError(f"{path} is not a file; choose another path")
+        raise StoreError(f"{path} is not a file; name a .sqlite file")
 
 
 @contextmanager

@@ -87,7 +87,7 @@ def test_beyond_the_tolerance_another_machine_is_no_excuse(study, column):
 def test_a_topology_that_comes_out_otherwise_is_reported(study):
     found = verify_published(changed(study, topology_id="0" * 20), sample=100)
     assert not found.passed
-    assert found.table["reason"].str.contains("makes other connections").sum() == 1
+    assert found.table["reason"].str.contains("gives other edges").sum() == 1
 
 
 def test_other_versions_of_packages_are_another_machine(study):

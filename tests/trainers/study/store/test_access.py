@@ -34,7 +34,7 @@ def store(tmp_path):
         ("file.txt/s.sqlite", "cannot be written"),
         ("x" * 300, "cannot be written|cannot be opened"),
         ("loop", "cannot be written"),
-        ("folder", "is not a file"),
+        ("folder", "is a folder, not a store"),
         ("pipe", "is not a file"),
         ("\ud800", "cannot be the name of a file"),
     ],

@@ -116,7 +116,7 @@ def readable(path: Path) -> Iterator[sqlite3.Connection]:
     real = path.resolve()
     _check_links(path, real)
     with _opened(path, real, reading=True) as connection:
-        if _works(connection):
+        if _is_writable(real.parent) or _works(connection):
             yield connection
             return
     with _unwritable(path, real) as connection:
@@ -157,6 +157,12 @@ def _opened(path: Path, real: Path, reading: bool = False) -> Iterator[sqlite3.C
         raise StoreError(f"{path}: {error}{safe}") from error
     finally:
         connection.close()
+
+
+def _is_writable(folder: Path) -> bool:
+    """Whether files can be made in a folder, as a write-ahead log needs them."""
+    effective = os.access in os.supports_effective_ids
+    return os.access(folder, os.W_OK | os.X_OK, effective_ids=effective)
 
 
 def _works(connection: sqlite3.Connection) -> bool:

@@ -82,7 +82,8 @@ def compiled(config: TrainingConfig) -> tuple[Any, Any, Any, optax.GradientTrans
         return optax.apply_updates(parameters, steps), memory, loss, hits
 
     def measure(parameters: Any, masks: Any, x: Any, target: Any) -> tuple[Any, Any]:
-        return objective(parameters, masks, x, target)[1]
+        _, (loss, hits) = objective(parameters, masks, x, target)
+        return loss, hits
 
     def label(parameters: Any, masks: Any, x: Any) -> Any:
         return logits(parameters, masks, x, config).argmax(axis=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -10,15 +11,12 @@ import numpy.typing as npt
 from topograph.checks import check_choice, check_integer
 from topograph.errors import InvalidParameterError
 
-Kernel = tuple[int, int] | None
+Kernel = tuple[int, ...] | None
 Weight = Callable[[int, int, Kernel], float]
 
 
 def _erk(n: int, m: int, kernel: Kernel) -> float:
-    if kernel is None:
-        return n + m
-    height, width = kernel
-    return n / (height * width) + m + height + width
+    return n + m if kernel is None else n / math.prod(kernel) + m + sum(kernel)
 
 
 ALLOCATIONS: dict[str, Weight] = {
@@ -58,8 +56,8 @@ def allocate_edges(
     allocation
         One of the table.
     kernels
-        For convolutions in the kernel encoding (n = c_in · h · w inputs): height and width for each layer, None
-        for the others. Only ``erk`` looks at them.
+        For convolutions in the kernel encoding (n = c_in · h · w inputs): the sizes of the kernel for each layer, such
+        as height and width, None for the others. Only ``erk`` looks at them.
 
     Raises
     ------
@@ -77,13 +75,39 @@ def allocate_edges(
     if len(kernels) != len(pairs):
         raise InvalidParameterError(f"there are {len(pairs)} layers, but kernels has {len(kernels)}: {kernels}")
     for (n, _), kernel in zip(pairs, kernels, strict=True):
-        if kernel is not None and n % (kernel[0] * kernel[1]):
+        if kernel is not None and n % math.prod(kernel):
             raise InvalidParameterError(f"a kernel of {kernel} does not divide the {n} inputs of its layer")
-    room = np.array([n * m for n, m in pairs], dtype=np.int64)
-    edges = check_integer("edges", edges, low=len(pairs), high=int(room.sum()))
     rule = ALLOCATIONS[allocation]
-    weights = np.array([rule(n, m, kernel) for (n, m), kernel in zip(pairs, kernels, strict=True)])
-    shares = _fill(weights, room, edges)
+    weights = [rule(n, m, kernel) for (n, m), kernel in zip(pairs, kernels, strict=True)]
+    return share_edges(weights, [n * m for n, m in pairs], edges)
+
+
+def share_edges(weights: Sequence[float], rooms: Sequence[int], edges: int) -> list[int]:
+    """Share a number of edges in proportion to weights, exactly: from 1 to ``rooms[i]`` for layer i.
+
+    What a full layer cannot take goes to the others, in the same proportions; shares are rounded by largest remainders.
+
+    Parameters
+    ----------
+    weights
+        Positive numbers, one for each layer.
+    rooms
+        The most edges that each layer can have.
+    edges
+        From one per layer to all that there is room for.
+
+    Raises
+    ------
+    InvalidParameterError
+
+    Examples
+    --------
+    >>> share_edges([3, 1, 1], [10, 100, 100], 50)
+    [10, 20, 20]
+    """
+    room = np.array(rooms, dtype=np.int64)
+    edges = check_integer("edges", edges, low=len(rooms), high=int(room.sum()))
+    shares = _fill(np.array(weights, dtype=np.float64), room, edges)
     counts = np.clip(np.floor(shares + 1e-9), 1, room).astype(np.int64)
     while (short := edges - int(counts.sum())) != 0:  # at most one step per layer, and few
         step = 1 if short > 0 else -1

@@ -9,10 +9,10 @@ import numpy as np
 
 from topograph.errors import InvalidParameterError, TopologyMismatchError, UnknownNameError
 from topograph.graph import BipartiteGraph
-from topograph.masks.layout import Layout
 from topograph.masks.live import Mask, available_models, kind_of
 from topograph.masks.loading import live_source
-from topograph.masks.source import Entry
+from topograph.masks.maskable import layer_of
+from topograph.masks.source import Entry, Source
 
 
 def apply_masks(graphs: Mapping[str, BipartiteGraph], model: Any) -> tuple[str, ...]:
@@ -46,18 +46,27 @@ def apply_masks(graphs: Mapping[str, BipartiteGraph], model: Any) -> tuple[str, 
     if kind is None or kind.fix_masks is None:
         allowed = " or a ".join(known.type_name for known in available_models().values() if known.fix_masks is not None)
         raise InvalidParameterError(f"masks go onto a {allowed}, but got {type(model).__name__}")
-    entries = {entry.name: entry for entry in kind.source(model).entries if entry.read is not None}
-    masks: dict[str, Mask] = {}
-    for name, graph in graphs.items():
-        entry = entries[_full_name(name, entries)]
-        weight = entry.name.split(":")[0]
-        assert entry.read is not None
-        assert entry.layout is not None
-        shape = np.shape(entry.read())
-        mask = masks.setdefault(weight, np.ones(shape, dtype=bool))
-        _draw_edges(mask, graph, entry.layout, entry.name)
+    masks = tensor_masks(graphs, kind.source(model))
     kind.fix_masks(model, masks)
     return tuple(masks)
+
+
+def tensor_masks(graphs: Mapping[str, BipartiteGraph], source: Source) -> dict[str, Mask]:
+    """Name of a weight → the mask over its whole tensor: gates and heads joined, those without a graph whole.
+
+    Raises
+    ------
+    UnknownNameError, TopologyMismatchError
+    """
+    entries = {entry.name: entry for entry in source.entries if entry.read is not None}
+    masks: dict[str, Mask] = {}
+    for name, graph in graphs.items():
+        layer = layer_of(entries[_full_name(name, entries)])
+        mask = masks.get(layer.weight)
+        if mask is None:
+            mask = masks[layer.weight] = np.ones(layer.shape, dtype=bool)
+        layer.draw(graph, mask)
+    return masks
 
 
 def match_layers(
@@ -81,26 +90,6 @@ def match_layers(
             f"{len(names)}: {', '.join(names)}; name as many with layers=[…]"
         )
     return dict(zip(names, chain, strict=True))
-
-
-def _draw_edges(mask: Mask, graph: BipartiteGraph, layout: Layout, name: str) -> None:
-    places = layout.blocks(np.arange(mask.size).reshape(mask.shape))  # where in the tensor each edge lies
-    groups, inputs, taps, outputs = places.shape
-    if graph.shape == (groups * inputs * taps, groups * outputs):
-        span = taps
-    elif graph.shape == (groups * inputs, groups * outputs):  # a channel graph: its edge keeps every tap
-        span = 1
-    else:
-        channels = f" or {groups * inputs} × {groups * outputs} (channels)" if taps > 1 else ""
-        raise TopologyMismatchError(
-            f"{name} takes a graph of {groups * inputs * taps} × {groups * outputs}{channels}, but got "
-            f"{graph.n_left} × {graph.n_right}"
-        )
-    keep = graph.to_mask().reshape(groups, inputs, span, groups, outputs)
-    own = np.stack([keep[group, :, :, group, :] for group in range(groups)])
-    if np.count_nonzero(own) != graph.n_edges:
-        raise TopologyMismatchError(f"{name} has {groups} groups, but the graph has edges between them")
-    mask.reshape(-1)[places] = np.broadcast_to(own, places.shape)
 
 
 def _full_name(name: str, entries: Mapping[str, Entry]) -> str:

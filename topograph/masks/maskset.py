@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from topograph.checks import Seed
+from topograph.constructions import Construction
 from topograph.display import html_table
 from topograph.errors import InvalidMaskError, TopologyMismatchError, UnknownNameError
 from topograph.graph import BipartiteGraph
@@ -70,6 +72,88 @@ class MaskSet(Mapping[str, BipartiteGraph]):
         if not graphs:
             raise nothing_read(label, left_out)
         return cls(graphs, left_out, is_chain, read_as)
+
+    @classmethod
+    def build(
+        cls,
+        model: Any,
+        construction: str | Construction | Mapping[str, str | Construction],
+        *,
+        density: float | None = None,
+        sparsity: float | None = None,
+        edges: int | None = None,
+        densities: float | Sequence[float] | Mapping[str, float] | None = None,
+        allocation: str | Callable[[Any], float] = "uniform",
+        seed: Seed = 0,
+        include: str | Iterable[str] | None = None,
+        exclude: str | Iterable[str] | None = None,
+        keep_dense: str | Iterable[str] = (),
+        **options: Any,
+    ) -> MaskSet:
+        """Make a mask for every layer of a model that can hold one; the model is not changed.
+
+        Linear layers, convolutions of any kind, each gate of a recurrent layer, each head of an attention projection,
+        and experts become graphs in the orientation and the kernel unfolding in which `topograph.load` reads them. Of
+        several names of one tensor, one gets a mask. `left_out` says what gets none, and why.
+
+        Parameters
+        ----------
+        model
+            A live PyTorch or Keras model, the path of a file that `topograph.load` reads, arrays by name, or masks: new
+            ones are then made in their shapes.
+        construction
+            One for all layers, or a mapping from globs over layer names.
+        density, sparsity, edges
+            Of all the layers together, those kept dense among them: met exactly. ``sparsity`` is 1 − ``density``.
+        densities
+            Instead: one for all layers, one for each, or a mapping from globs over layer names. Each layer gets the
+            nearest whole number of edges, at least 1.
+        allocation
+            How the layers share the edges: ``"uniform"``, ``"er"``, ``"erk"`` (with the sizes of the kernels),
+            ``"balanced"``, ``"degree"``, or a function of a `topograph.masks.MaskableLayer` that gives a positive
+            weight; see `topograph.masks.allocate`.
+        seed
+            Each layer draws from its own child of this seed.
+        include, exclude
+            Globs over layer names, as for `topograph.load`.
+        keep_dense
+            ``"first"``, ``"last"`` or globs: layers that keep all their edges.
+        **options
+            Further options of the construction.
+
+        Raises
+        ------
+        InvalidParameterError
+            When the number of edges cannot be met, or the construction cannot make a layer, which is named.
+        InvalidMaskError
+            When the model has no layer that can hold a mask.
+        UnknownNameError
+            When a name or a glob fits nothing.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> weights = {"conv.kernel": np.ones((3, 3, 8, 16)), "fc.kernel": np.ones((400, 10))}
+        >>> masks = MaskSet.build(weights, "erdos_renyi", density=0.25, allocation="erk", seed=0)
+        >>> masks["conv.kernel"], sum(graph.n_edges for graph in masks.values())
+        (BipartiteGraph(72 × 16, 88 edges, density 7.64 %, left degrees 0..3, right degrees 1..12), 1288)
+        """
+        from topograph.masks.building import build_masks
+
+        return build_masks(
+            model,
+            construction,
+            density=density,
+            sparsity=sparsity,
+            edges=edges,
+            densities=densities,
+            allocation=allocation,
+            seed=seed,
+            include=include,
+            exclude=exclude,
+            keep_dense=keep_dense,
+            **options,
+        )
 
     def to_topology(self, names: Iterable[str] | None = None) -> Topology:
         """The layers as a chain, in the order of the source or of ``names``.

@@ -38,6 +38,10 @@ class Entry:
         Whether it can be read only when the caller says in which orientation.
     labels
         Names of the rows and of the columns of a matrix, or None for a side without names.
+    shape
+        Of the whole stored tensor, where it is known without reading it.
+    same_as
+        The name of a weight that is the same tensor and comes before; empty when there is none.
     """
 
     name: str
@@ -49,6 +53,8 @@ class Entry:
     needs_orientation: bool = False
     labels: tuple[Labels | None, Labels | None] = (None, None)
     doubt: str = ""
+    shape: tuple[int, ...] | None = None
+    same_as: str = ""
 
     @classmethod
     def left_out(cls, name: str, reason: str) -> Entry:
@@ -107,9 +113,9 @@ def array_entry(name: str, shape: Sequence[int], read: Callable[[], Any], words:
     if len(shape) < 2:
         return Entry.left_out(name, f"has {len(shape)} dimension{'s' * (len(shape) != 1)}, a mask has two or more")
     if len(shape) == 2:
-        return Entry(name, read, keras_layout(2, words=words))
+        return Entry(name, read, keras_layout(2, words=words), shape=tuple(shape))
     reason = (
         f"has {len(shape)} dimensions, a mask has two; to read a convolution, pass orientation='out_in' (outputs × "
         "inputs × taps) or 'in_out' (taps × inputs × outputs)"
     )
-    return Entry(name, read, reason=reason, needs_orientation=True)
+    return Entry(name, read, reason=reason, needs_orientation=True, shape=tuple(shape))

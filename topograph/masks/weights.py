@@ -64,10 +64,10 @@ class Weight:
         """The entry for the whole weight, or for the part of it whose name ends so."""
         name = self.name + suffix
         if self.mask is None:
-            return Entry(name, self.values.read, layout, reason, note=self.note, doubt=doubt)
+            return Entry(name, self.values.read, layout, reason, note=self.note, doubt=doubt, shape=self.values.shape)
         values, mask = self.values.read, self.mask.read
         masked = partial(_masked, values, mask)
-        return Entry(name, mask, layout, reason, weights=masked, note=self.note, doubt=doubt)
+        return Entry(name, mask, layout, reason, weights=masked, note=self.note, doubt=doubt, shape=self.values.shape)
 
 
 def join(name: str, stored: Stored, mask_name: str, mask: Stored, note: str = "") -> Weight:

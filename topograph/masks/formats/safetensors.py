@@ -21,12 +21,12 @@ from topograph.masks.dtypes import KNOWN, PLAIN, decode, raw_dtype
 from topograph.masks.formats.format import Format
 from topograph.masks.formats.mask_set_file import MASKS_FORMAT
 from topograph.masks.formats.samples import SAMPLE
-from topograph.masks.layout import IN_OUT, OUT_IN
+from topograph.masks.layout import IN_OUT, OUT_IN, layout_of
 from topograph.masks.name_order import natural
 from topograph.masks.packed import may_be_packed
-from topograph.masks.source import Source
+from topograph.masks.source import Entry, Source
 from topograph.masks.state_dicts import state_entries
-from topograph.masks.weights import Stored
+from topograph.masks.weights import Stored, too_few_dimensions
 
 _LONGEST_CONFIG = 1 << 20
 _IN_OUT_FORMATS = ("np", "flax", "jax", "tf")
@@ -39,7 +39,17 @@ def open_safetensors(path: Path) -> Iterator[Source]:
     order, is_chain = header.order
     tensors = {name: header.tensors[name] for name in order}
     config = read_config(path.parent) if any(may_be_packed(name) for name in tensors) else None
+    if header.is_ours:  # all of them are masks, whatever their names seem to say
+        yield Source(str(path), tuple(_mask_entry(*item, header.orientation) for item in tensors.items()), is_chain)
+        return
     yield Source(str(path), tuple(state_entries(tensors, header.orientation, config=config)), is_chain)
+
+
+def _mask_entry(name: str, stored: Stored, orientation: str) -> Entry:
+    problem = stored.problem or too_few_dimensions(name, stored)
+    if problem or len(stored.shape) != 2:
+        return Entry.left_out(name, problem or f"has {len(stored.shape)} dimensions, a mask of ours has two")
+    return Entry(name, stored.read, layout_of(orientation, 2), shape=stored.shape)
 
 
 @dataclass(frozen=True)

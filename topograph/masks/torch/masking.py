@@ -25,7 +25,7 @@ def fix_masks(model: Any, masks: Mapping[str, Mask]) -> None:
         When two names of one tensor are given different masks.
     """
     torch, parametrize = require("torch", "torch"), require("torch.nn.utils.parametrize", "torch")
-    fixed_mask = _fixed_mask()
+    our_class = fixed_mask()
     tied = _tied_weights(model)
     wanted: dict[str, Mask] = {}
     for name, mask in masks.items():
@@ -40,11 +40,11 @@ def fix_masks(model: Any, masks: Mapping[str, Mask]) -> None:
         owner = model.get_submodule(path)
         fixed = torch.from_numpy(mask.copy()).to(getattr(owner, weight).device)
         there = owner.parametrizations[weight] if parametrize.is_parametrized(owner, weight) else []
-        ours = [one for one in there if isinstance(one, fixed_mask)]
+        ours = [one for one in there if isinstance(one, our_class)]
         if ours:
             ours[0].mask = fixed
         else:
-            parametrize.register_parametrization(owner, weight, fixed_mask(fixed))
+            parametrize.register_parametrization(owner, weight, our_class(fixed))
         steps = owner.parametrizations[weight]
         if len(steps) == 1 and steps.is_tensor:  # so that what is saved is clean, too
             with torch.no_grad():
@@ -70,7 +70,7 @@ def _tied_weights(model: Any) -> dict[str, tuple[str, ...]]:
 
 
 @cache
-def _fixed_mask() -> Any:
+def fixed_mask() -> Any:
     """The class of the parametrization: it can be made only where PyTorch is."""
     torch = require("torch", "torch")
 

@@ -13,7 +13,7 @@ from topograph.masks.layout import keras_layout, torch_layout
 from topograph.masks.live import ModelKind, root_packages
 from topograph.masks.source import Entry, Source
 from topograph.masks.state_dicts import state_entries
-from topograph.masks.torch.masking import fix_masks
+from topograph.masks.torch.masking import fix_masks, fixed_mask
 from topograph.masks.torch.tensors import stored_tensor
 from topograph.masks.weights import ATTENTION, GRU_GATES, LSTM_GATES, Part, Stored, gate_parts
 from topograph.matrices import tensor_values
@@ -26,15 +26,17 @@ def module_source(module: Any) -> Source:
     """Every parameter and buffer of a model; pruned and parametrized weights as the model computes them."""
     tensors: dict[str, Stored] = {}
     owners: dict[str, Any] = {}
-    seen: dict[int, str] = {}
+    seen: dict[Any, str] = {}
     twins: dict[str, str] = {}
     for path, tensor, owner in _tensors(module):
         if isinstance(tensor, Stored):
             tensors[path], owners[path] = tensor, owner
-            continue
-        first = seen.setdefault(id(tensor), path)
-        tensors[path] = stored_tensor(tensor)
-        owners[path.removesuffix("_orig")] = owner
+            original = _original(owner, path.rpartition(".")[2])
+            key = path if original is None else id(original)
+        else:
+            tensors[path], key = stored_tensor(tensor), id(tensor)
+            owners[path.removesuffix("_orig")] = owner
+        first = seen.setdefault(key, path)
         if first != path:
             twins[path] = first
 
@@ -62,9 +64,8 @@ def _once(entries: Iterable[Entry], twins: Mapping[str, str]) -> Iterator[Entry]
             note = f"the same tensor as {', '.join(shared)}" if shared and name in {*twins, *twins.values()} else ""
             yield replace(entry, note="; ".join(filter(None, [entry.note, note])))
         elif name in twins or first in twins.values():
-            yield replace(
-                entry, reason=entry.reason or f"is the same tensor as {chosen}; include it by name to read it"
-            )
+            reason = entry.reason or f"is the same tensor as {chosen}; include it by name to read it"
+            yield replace(entry, reason=reason, same_as=chosen)
         else:
             yield entry
 
@@ -89,6 +90,14 @@ def _tensors(module: Any) -> Iterator[tuple[str, Any, Any]]:
         for name, tensor in own.items():
             if tensor is not None:
                 yield prefix + name, tensor, owner
+
+
+def _original(owner: Any, name: str) -> Any:
+    """The parameter that our mask lies on; None where anything else is computed from it."""
+    if name not in owner.parametrizations:
+        return None
+    steps = owner.parametrizations[name]
+    return steps.original if len(steps) == 1 and isinstance(steps[0], fixed_mask()) else None
 
 
 def _computed(owner: Any, name: str) -> Any:

@@ -110,8 +110,8 @@ def allocate(
         Of all the layers together, those kept dense among them.
     allocation
         ``"uniform"``, ``"er"``, ``"erk"``, ``"balanced"``, ``"degree"``, or a function of a `MaskableLayer` that gives
-        a positive weight: the edges of a layer are in proportion to it. A convolution counts as its tensor: for ``"erk"``
-        c_in / groups + c_out + the sizes of the kernel. Experts count as layers of their own.
+        a positive weight: the edges of a layer are in proportion to it. A convolution counts as its tensor: for
+        ``"erk"`` c_in / groups + c_out + the sizes of the kernel. Experts count as layers of their own.
     dense
         Names of the layers that keep all their edges.
 

@@ -209,7 +209,7 @@ def test_every_kind_of_keras_layer_gets_a_mask():
     x = layers.MultiHeadAttention(2, 4)(x, x)
     x = layers.Bidirectional(layers.LSTM(4, return_sequences=True))(x)
     x = layers.GRU(4, return_sequences=True)(x)
-    x = layers.EinsumDense("abc,bcd->abd", output_shape=(64, 3))(x)
+    x = layers.EinsumDense("sij,ijk->sik", output_shape=(64, 3))(x)
     model = keras.Model(image, layers.Dense(2)(layers.Flatten()(x)))
     masks = tg.MaskSet.build(model, "random_regular", density=0.3, allocation="erk", seed=1)
     read = tg.load(model)

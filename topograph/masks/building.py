@@ -170,7 +170,7 @@ def _weight(layer: MaskableLayer, allocation: Allocation) -> float:
 
 
 def _graph(
-    layer: MaskableLayer, rule: Construction, wanted: float | None, generator: np.random.Generator, options: Any
+    layer: MaskableLayer, rule: Construction, wanted: int | float | None, generator: np.random.Generator, options: Any
 ) -> BipartiteGraph:
     """One layer's graph, of ``wanted`` edges (a whole number), of a density, or of what the options imply."""
     if isinstance(wanted, float) and rule.sized_by in ("rows", "total"):
@@ -178,8 +178,8 @@ def _graph(
     n, m = layer.inputs * layer.taps, layer.outputs
     counts: list[int | None] = [None] * layer.groups
     if isinstance(wanted, int):
-        counts = near_equal(wanted, layer.groups, generator if layer.groups > 1 else None).tolist()
-    if counts[0] is not None and rule.sized_by == "expected":
+        counts = list(near_equal(wanted, layer.groups, generator if layer.groups > 1 else None).tolist())
+    if isinstance(wanted, int) and rule.sized_by == "expected":
         raise InvalidParameterError(
             f"layer {layer.name}: {rule.name} has a random number of edges; give its expectation as densities=, or use "
             "erdos_renyi for an exact number"
@@ -221,7 +221,7 @@ def _on_the_diagonal(pieces: Sequence[BipartiteGraph]) -> BipartiteGraph:
     starts = np.cumsum([0] + [piece.n_edges for piece in pieces[:-1]])
     indptr = [piece.indptr[1:].astype(np.int64) + start for piece, start in zip(pieces, starts, strict=True)]
     outputs = pieces[0].n_right
-    indices = [piece.indices + number * outputs for number, piece in enumerate(pieces)]
+    indices = [piece.indices.astype(np.int64) + number * outputs for number, piece in enumerate(pieces)]
     n_left = pieces[0].n_left * len(pieces)
     return BipartiteGraph(n_left, outputs * len(pieces), np.concatenate([[0], *indptr]), np.concatenate(indices))
 

@@ -326,6 +326,18 @@ class Topology(Sequence[BipartiteGraph]):
 
         return apply_masks(match_layers(self, model, layers), model)
 
+    def remove_from(self, model: Any, layers: Iterable[str] | None = None) -> tuple[str, ...]:
+        """Make the masks final that `apply_to` put there: plain weights, 0 without an edge; returns their names.
+
+        Raises
+        ------
+        TopologyMismatchError, UnknownNameError, InvalidParameterError
+            When the layers do not fit, or have no mask; see `topograph.masks.applying.remove_masks`.
+        """
+        from topograph.masks.applying import match_layers, remove_masks
+
+        return remove_masks(match_layers(self, model, layers), model)
+
     # ------------------------------------------------------------------ Python's own protocols
 
     @overload

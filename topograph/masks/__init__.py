@@ -9,6 +9,7 @@ from topograph.masks.loading import load
 from topograph.masks.maskable import MaskableLayer
 from topograph.masks.maskset import MaskSet
 from topograph.masks.options import Reading
+from topograph.masks.torch.masking import plain_state_dict
 from topograph.masks.writing import save
 
 __all__ = [
@@ -23,5 +24,6 @@ __all__ = [
     "describe_formats",
     "load",
     "maskable_layers",
+    "plain_state_dict",
     "save",
 ]

@@ -19,8 +19,9 @@ def apply_masks(graphs: Mapping[str, BipartiteGraph], model: Any) -> tuple[str, 
     """Put masks on the layers of a PyTorch or Keras model, and keep them there while it trains.
 
     PyTorch: each weight becomes a parametrization, ``weight = original · mask``, so that neither gradient nor momentum
-    nor weight decay can bring a removed edge back; ``torch.nn.utils.parametrize.remove_parametrizations`` makes
-    it final. Keras: each kernel gets a constraint, which every optimizer applies after its step.
+    nor weight decay can bring a removed edge back. The parameters stay the same objects: an optimizer may be made
+    before or after. Keras: each kernel gets a constraint, which every optimizer applies after its step.
+    `remove_masks` makes masks final. Nothing is changed by a call that fails.
 
     Parameters
     ----------
@@ -44,11 +45,49 @@ def apply_masks(graphs: Mapping[str, BipartiteGraph], model: Any) -> tuple[str, 
     """
     kind = kind_of(model)
     if kind is None or kind.fix_masks is None:
-        allowed = " or a ".join(known.type_name for known in available_models().values() if known.fix_masks is not None)
-        raise InvalidParameterError(f"masks go onto a {allowed}, but got {type(model).__name__}")
+        raise _not_a_model(model)
     masks = tensor_masks(graphs, kind.source(model))
     kind.fix_masks(model, masks)
     return tuple(masks)
+
+
+def remove_masks(names: Iterable[str], model: Any) -> tuple[str, ...]:
+    """Make the masks on the layers of a model final: plain weights, 0 where there is no edge.
+
+    The model has exactly the state-dict keys, in their order, of one that never had a mask. Its parameters stay the
+    same objects, so that an optimizer goes on with them.
+
+    Parameters
+    ----------
+    names
+        Names of layers, as `apply_masks` takes them.
+    model
+        The model, changed in place.
+
+    Returns
+    -------
+    tuple of str
+        The names of the weights that are plain now.
+
+    Raises
+    ------
+    UnknownNameError
+        When the model has no layer of a name.
+    InvalidParameterError
+        When a layer has no mask, or something else is computed there, too; nothing is changed then.
+    """
+    kind = kind_of(model)
+    if kind is None or kind.remove_masks is None:
+        raise _not_a_model(model)
+    entries = {entry.name: entry for entry in kind.source(model).entries if entry.read is not None}
+    weights = tuple(dict.fromkeys(_full_name(name, entries).split(":")[0] for name in names))
+    kind.remove_masks(model, weights)
+    return weights
+
+
+def _not_a_model(model: Any) -> InvalidParameterError:
+    allowed = " or a ".join(known.type_name for known in available_models().values() if known.fix_masks is not None)
+    return InvalidParameterError(f"masks go onto a {allowed}, but got {type(model).__name__}")
 
 
 def tensor_masks(graphs: Mapping[str, BipartiteGraph], source: Source) -> dict[str, Mask]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +35,8 @@ class ModelKind:
     fix_masks
         ``fix_masks(model, masks)`` puts masks on weights by name and keeps them there while the model trains; None when
         that is not possible.
+    remove_masks
+        ``remove_masks(model, names)`` makes the masks of weights final; None when that is not possible.
     extra
         The extra of topograph that brings the framework.
     """
@@ -45,6 +47,7 @@ class ModelKind:
     recognises: Callable[[Any], bool]
     source: Callable[[Any], Source]
     fix_masks: Callable[[Any, Mapping[str, Mask]], None] | None = None
+    remove_masks: Callable[[Any, Iterable[str]], None] | None = None
     extra: str = ""
 
 

@@ -191,6 +191,12 @@ class MaskSet(Mapping[str, BipartiteGraph]):
 
         return apply_masks(self, model)
 
+    def remove_from(self, model: Any) -> tuple[str, ...]:
+        """Make the masks on the layers of these names final: plain weights, 0 without an edge; see `remove_masks`."""
+        from topograph.masks.applying import remove_masks
+
+        return remove_masks(self, model)
+
     def __getitem__(self, name: str) -> BipartiteGraph:
         try:
             return self.graphs[name]

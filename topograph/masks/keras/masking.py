@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from topograph.errors import InvalidParameterError, TopologyMismatchError
 from topograph.masks.keras.variables import variable_path
 from topograph.masks.live import Mask
 from topograph.packages import require
@@ -33,13 +34,46 @@ class FixedMask:
 
 
 def fix_masks(model: Any, masks: Mapping[str, Mask]) -> None:
-    """Mask kernels by path; a mask of ours that is there already is replaced."""
+    """Mask kernels by path; a mask of ours that is there already is replaced. A call that fails changes nothing."""
     variables = {variable_path(model, variable): variable for variable in model.variables}
+    for path, mask in masks.items():
+        if tuple(variables[path].shape) != mask.shape:
+            raise TopologyMismatchError(
+                f"{path} has shape {tuple(variables[path].shape)}, but its mask has {mask.shape}"
+            )
+    if getattr(getattr(model, "optimizer", None), "use_ema", False):
+        raise InvalidParameterError(
+            "an optimizer with use_ema=True averages weights before the masks are applied, so that its averages have "
+            "edges that the masks have not; compile the model without use_ema"
+        )
     for path, mask in masks.items():
         variable = variables[path]
         own = variable.constraint
         variable.constraint = FixedMask(mask, own.also if isinstance(own, FixedMask) else own)
         variable.assign(variable.constraint(variable.value))
-    # a training step compiled before knows nothing of the constraints; Keras makes a new one when there is none
+    _forget_compiled(model)
+
+
+def remove_masks(model: Any, paths: Iterable[str]) -> None:
+    """Make the masks of kernels final: 0 where there is no edge, and the layers' own constraints again.
+
+    Raises
+    ------
+    InvalidParameterError
+        When a kernel has no mask of ours; nothing is changed then.
+    """
+    variables = {variable_path(model, variable): variable for variable in model.variables}
+    wanted = [(path, variables[path]) for path in paths]
+    for path, variable in wanted:
+        if not isinstance(variable.constraint, FixedMask):
+            raise InvalidParameterError(f"{path} has no mask that apply_to put there, so there is none to remove")
+    for _, variable in wanted:
+        variable.assign(variable.constraint(variable.value))
+        variable.constraint = variable.constraint.also
+    _forget_compiled(model)
+
+
+def _forget_compiled(model: Any) -> None:
+    """Have the training step made anew: one that was compiled before knows nothing of the constraints."""
     if getattr(model, "train_function", None) is not None:
         model.train_function = None

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from topograph.masks.keras.layers import KerasLayer, layers_of_config
-from topograph.masks.keras.masking import fix_masks
+from topograph.masks.keras.masking import fix_masks, remove_masks
 from topograph.masks.keras.variables import keras_entries, variable_path
 from topograph.masks.live import ModelKind, root_packages
 from topograph.masks.source import Source
@@ -73,5 +73,12 @@ def _is_model(value: Any) -> bool:
 
 
 KERAS = ModelKind(
-    "keras", "keras.Model", "a live model; inputs × outputs", _is_model, model_source, fix_masks, extra="keras"
+    "keras",
+    "keras.Model",
+    "a live model; inputs × outputs",
+    _is_model,
+    model_source,
+    fix_masks,
+    remove_masks,
+    extra="keras",
 )

@@ -13,7 +13,7 @@ from topograph.masks.layout import keras_layout, torch_layout
 from topograph.masks.live import ModelKind, root_packages
 from topograph.masks.source import Entry, Source
 from topograph.masks.state_dicts import state_entries
-from topograph.masks.torch.masking import fix_masks, fixed_mask
+from topograph.masks.torch.masking import fix_masks, fixed_mask, remove_masks
 from topograph.masks.torch.tensors import stored_tensor
 from topograph.masks.weights import ATTENTION, GRU_GATES, LSTM_GATES, Part, Stored, gate_parts
 from topograph.matrices import tensor_values
@@ -205,5 +205,6 @@ TORCH = ModelKind(
     _is_module,
     module_source,
     fix_masks,
+    remove_masks,
     extra="torch",
 )

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import scipy.sparse as sp
 from scipy import stats
 
 from analysis.cells import cell_families, check_cells
@@ -19,6 +20,7 @@ from topograph.errors import InsufficientDataError, UnknownNameError
 
 Vector = npt.NDArray[np.float64]
 Matrix = npt.NDArray[np.float64]
+_BLOCK = 4_000_000  # numbers held at a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,8 +187,7 @@ def _per_cell(
         members.append(int(code))
         keys = {cell: found.data[cell].iloc[places[0]] for cell in cells}
         rows.append({"metric": name, **keys, "estimate": estimate, "n": len(part), "n_clusters": len(set(clusters))})
-        for cluster in np.unique(clusters):
-            again = _correlation(part[clusters != cluster], method)
+        for cluster, again in zip(np.unique(clusters), _without_each(part, clusters, method), strict=True):
             without[cluster] = without.get(cluster, 0.0) + (0.0 if np.isnan(again) else again - estimate)
     if not rows:
         raise InsufficientDataError(
@@ -222,14 +223,55 @@ def _correlation(values: Matrix, method: str) -> float:
     sizes = np.abs(rest).max(axis=0)
     if (sizes[:2] <= 1e-9 * np.abs(values[:, :2]).max(axis=0)).any():
         return float("nan")
-    rest = rest / np.where(sizes > 0, sizes, 1.0)
-    rest /= np.where(sizes > 0, np.linalg.norm(rest, axis=0), 1.0)
-    pair, controls = rest[:, :2], rest[:, 2:]
-    if controls.shape[1]:
-        left, weights, _ = np.linalg.svd(controls, full_matrices=False)
-        basis = left[:, weights > 1e-9 * max(weights[0], 1e-300)]
-        pair = pair - basis @ (basis.T @ pair)
+    pair, _ = _freed(rest)
     lengths = np.linalg.norm(pair, axis=0)
     if (lengths < 1e-6).any():
         return float("nan")
     return float(np.clip(pair[:, 0] @ pair[:, 1] / lengths.prod(), -1, 1))
+
+
+def _freed(rest: Matrix) -> tuple[Matrix, Matrix]:
+    """The first two columns, of length 1 before what the others explain is taken out; a basis of the others."""
+    sizes = np.abs(rest).max(axis=0)
+    rest = rest / np.where(sizes > 0, sizes, 1.0)
+    rest /= np.where(sizes > 0, np.linalg.norm(rest, axis=0), 1.0)
+    pair, controls = rest[:, :2], rest[:, 2:]
+    if not controls.shape[1]:
+        return pair, controls
+    left, weights, _ = np.linalg.svd(controls, full_matrices=False)
+    basis = left[:, weights > 1e-9 * max(weights[0], 1e-300)]
+    return pair - basis @ (basis.T @ pair), basis
+
+
+def _without_each(values: Matrix, clusters: npt.NDArray[np.int64], method: str) -> Vector:
+    """As `_correlation`, with each cluster left out in turn."""
+    place = np.unique(clusters, return_inverse=True)[1].ravel()
+    count = int(place.max()) + 1
+    if method == "pearson":  # columns without origin, unit and collinearity, so that sums of products lose no digits
+        values = np.column_stack(_freed(values - values.mean(axis=0)))
+    found = []
+    for some in np.array_split(np.arange(count), max(1, count * values.size // _BLOCK)):
+        kept = (place != some[:, None]).astype(float)
+        columns = np.broadcast_to(values, (len(some), *values.shape))
+        if method == "spearman":
+            columns = np.stack([_ranks_of_kept(column, kept) for column in values.T], axis=2)
+        means = np.einsum("gn,gnk->gk", kept, columns) / kept.sum(axis=1, keepdims=True)
+        rest = (columns - means[:, None]) * kept[:, :, None]
+        moments = np.swapaxes(rest, 1, 2) @ rest
+        before = np.diagonal(moments, axis1=1, axis2=2)[:, :2]
+        left = moments[:, :2, :2]
+        if values.shape[1] > 2:
+            cross = moments[:, 2:, :2]
+            left = left - np.swapaxes(cross, 1, 2) @ np.linalg.pinv(moments[:, 2:, 2:], 1e-10, hermitian=True) @ cross
+        after = np.diagonal(left, axis1=1, axis2=2)
+        solid = ((before > 1e-18) & (after > 1e-12 * before)).all(axis=1)
+        product = np.where(solid, after.prod(axis=1), 1.0)
+        found.append(np.where(solid, np.clip(left[:, 0, 1] / np.sqrt(product), -1, 1), np.nan))
+    return np.concatenate(found)
+
+
+def _ranks_of_kept(column: Vector, kept: Matrix) -> Matrix:
+    """The ranks of the values that each row of ``kept`` keeps, ties sharing their middle rank."""
+    distinct, place = np.unique(column, return_inverse=True)
+    counts = kept @ sp.csr_array((np.ones(len(column)), (np.arange(len(column)), place)), (len(column), len(distinct)))
+    return np.asarray((np.cumsum(counts, axis=1) - counts / 2)[:, place])

@@ -14,6 +14,7 @@ import statsmodels.formula.api as smf
 from analysis.cells import cell_codes
 from analysis.guards import check_columns, finite_values, is_constant
 from analysis.models import Problem
+from analysis.within import dead_cells, dead_words
 from topograph.errors import InsufficientDataError, InvalidParameterError, UnknownNameError
 
 _OUTCOME, _ABSORBED = "outcome_", "absorbed_"
@@ -92,15 +93,22 @@ def read_formula(
             f"{len(data)} complete rows of {len(frame)}: the outcome must vary over at least 4 to fit {formula!r}"
         )
     constants = ""
+    notes: tuple[str, ...] = ()
     if absorb:
-        data[_ABSORBED] = [f"cell {code}" for code in cell_codes(data, absorb)]
+        codes = cell_codes(data, absorb)
+        clusters = np.arange(len(data)) if groups is None else pd.factorize(data[groups])[0]
+        dead = dead_cells(data[_OUTCOME].to_numpy(dtype=float), codes, clusters)
+        if dead.any():
+            left_out = dead[codes]
+            notes = (dead_words(int(dead.sum()), int(left_out.sum())),)
+            data, codes = data[~left_out], codes[~left_out]
+        data[_ABSORBED] = [f"cell {code}" for code in codes]
         constants = f" + C({_ABSORBED})" if data[_ABSORBED].nunique() > 1 else ""
     terms, design, labels = _matrix(data, right, constants, frame)
     known = np.isfinite(design).all(axis=1)
     rows = labels[known]
-    notes: tuple[str, ...] = ()
     if len(rows) < len(data):
-        notes = (
+        notes += (
             f"{len(data) - len(rows)} of {len(data)} complete rows are left out: a term of the formula is undefined or "
             "infinite there",
         )

@@ -137,7 +137,8 @@ def fit(
         One of the above.
     absorb
         Columns of which each combination of values has a constant of its own (fixed effects) that is not shown: with
-        ``["architecture", "degrees"]`` only networks of equal architecture and degrees are compared.
+        ``["architecture", "degrees"]`` only networks of equal architecture and degrees are compared. Cells in which the
+        outcome has one value, as where nothing was learnt, are left out, and said in the notes.
     confidence
         Coverage of the intervals, in (0, 1).
 

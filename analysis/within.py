@@ -49,8 +49,7 @@ class Compared:
         """What was left out, in words."""
         notes = []
         if self.dead_cells:
-            cells = "1 cell" if self.dead_cells == 1 else f"{self.dead_cells} cells"
-            notes.append(f"{cells} ({self.dead_runs} runs) in which the outcome has one value left out")
+            notes.append(dead_words(self.dead_cells, self.dead_runs))
         if self.unknown:
             notes.append(f"{self.unknown} runs of unknown cell left out")
         return tuple(notes)
@@ -80,22 +79,49 @@ def compared(data: pd.DataFrame, cells: Sequence[str], outcome: str, groups: str
     """
     named = data.dropna(subset=[cell for cell in cells if cell not in SETTINGS])
     codes = cell_codes(named, cells)
-    values = named[outcome].astype(float)
-    by_cell = values.groupby(codes)
-    spread = by_cell.transform("max") - by_cell.transform("min")
-    shared = (named.groupby(codes)[groups].transform("nunique") > 1).to_numpy()
-    scale = float(np.ptp(values.to_numpy())) if len(values) else 0.0
-    flat = (spread <= 1e-9 * scale).to_numpy()
-    # two runs may agree by chance; three do not, nor two at the end of the scale
-    several = (named.groupby(codes)[groups].transform("nunique") > 2).to_numpy()
-    extreme = ((values == values.min()) | (values == values.max())).to_numpy()
-    dead = shared & flat & (several | extreme) & (len(np.unique(codes)) > 1)
-    rows = named[shared & ~dead]
+    clusters = pd.factorize(named[groups])[0]
+    dead = dead_cells(named[outcome].to_numpy(dtype=float), codes, clusters)
+    used = ((_clusters_of_cells(codes, clusters) > 1) & ~dead)[codes]
+    rows = named[used]
     return Compared(
         data=rows,
-        codes=np.unique(codes[shared & ~dead], return_inverse=True)[1].ravel(),
+        codes=np.unique(codes[used], return_inverse=True)[1].ravel(),
         clusters=pd.factorize(rows[groups])[0],
-        dead_cells=len(np.unique(codes[dead])),
-        dead_runs=int(dead.sum()),
+        dead_cells=int(dead.sum()),
+        dead_runs=int(dead[codes].sum()),
         unknown=len(data) - len(named),
     )
+
+
+def dead_cells(
+    values: npt.NDArray[np.float64], codes: npt.NDArray[np.int64], clusters: npt.NDArray[np.int64]
+) -> npt.NDArray[np.bool_]:
+    """For each cell, whether its outcome has one value, as where nothing was learnt.
+
+    Two runs may agree by chance; three clusters do not, nor two at an end of the scale.
+
+    Examples
+    --------
+    >>> dead_cells(np.array([0.1, 0.1, 0.5, 0.6]), np.array([0, 0, 1, 1]), np.arange(4)).tolist()
+    [True, False]
+    """
+    if not len(values):
+        return np.zeros(0, dtype=bool)
+    order = np.argsort(codes, kind="stable")
+    starts = np.flatnonzero(np.diff(codes[order], prepend=-1))
+    low, high = (function.reduceat(values[order], starts) for function in (np.minimum, np.maximum))
+    flat = high - low <= 1e-9 * np.ptp(values)
+    end = (low == values.min()) | (high == values.max())
+    n_clusters = _clusters_of_cells(codes, clusters)
+    return np.asarray((n_clusters > 1) & flat & ((n_clusters > 2) | end) & (len(starts) > 1))
+
+
+def dead_words(cells: int, runs: int) -> str:
+    """What is said of cells left out for an outcome of one value."""
+    return f"{cells} cell{'' if cells == 1 else 's'} ({runs} runs) in which the outcome has one value left out"
+
+
+def _clusters_of_cells(codes: npt.NDArray[np.int64], clusters: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """The number of clusters in each cell."""
+    size = len(codes) + 1
+    return np.bincount(np.unique(codes * size + clusters) // size) if len(codes) else np.zeros(0, dtype=np.int64)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 import statsmodels.api as sm
 from scipy import stats
@@ -159,6 +160,17 @@ def test_models_that_are_not_nested_are_refused():
     assert one.wald_p_value == compare(frame, "test_accuracy ~ l1_log_density", FORMULA).wald_p_value
     with pytest.raises(UnknownNameError, match="column"):
         compare(frame, "test_accuracy ~ l1_log_density", FORMULA, held_out="family")
+
+
+def test_absorbing_leaves_out_cells_in_which_nothing_was_learnt():
+    """They would shrink the slope of the others: nothing can vary with a metric where the outcome has one value."""
+    frame = simulated(0.01)
+    dead = frame["degrees"] == "2-10"
+    frame.loc[dead, "test_accuracy"] = 0.117
+    found = fit(frame, "test_accuracy ~ l1_normalized_gap", absorb=["degrees"])
+    alive = fit(frame[~dead], "test_accuracy ~ l1_normalized_gap", absorb=["degrees"])
+    assert found.notes == (f"1 cell ({dead.sum()} runs) in which the outcome has one value left out",)
+    pd.testing.assert_frame_equal(found.coefficients, alive.coefficients)
 
 
 def test_absorbed_constants_compare_equal_degrees_only():

@@ -58,7 +58,7 @@ class CorrelationDifference:
     @property
     def is_clear(self) -> bool:
         """Whether the interval leaves zero out."""
-        return self.low > 0 or self.high < 0
+        return bool(self.low > 0 or self.high < 0)
 
     def __str__(self) -> str:
         size = "in magnitude, " if self.magnitudes else ""

@@ -95,7 +95,7 @@ class Effect:
     @property
     def is_clear(self) -> bool:
         """Whether the interval leaves zero out."""
-        return self.low > 0 or self.high < 0
+        return bool(self.low > 0 or self.high < 0)
 
     def sentence(self, verb: str = "goes with") -> str:
         """The effect in words; ``verb`` says how the metric and the outcome are linked by design."""

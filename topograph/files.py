@@ -86,7 +86,7 @@ def check_output(target: str | os.PathLike[str], inputs: Iterable[str | os.PathL
     >>> folder = Path(tempfile.mkdtemp())
     >>> (folder / "a.txt").touch()
     >>> (folder / "b.txt").hardlink_to(folder / "a.txt")
-    >>> check_output(folder / "b.txt", [folder / "a.txt"])
+    >>> check_output(folder / "b.txt", [folder / "a.txt"])  # doctest: +ELLIPSIS
     Traceback (most recent call last):
     ...
     topograph.errors.InvalidParameterError: ... is read and would be overwritten; choose another file to write to

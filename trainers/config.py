@@ -64,7 +64,7 @@ class TrainingConfig:
         samples of −log y_label after a softmax output, of the binary cross-entropies' sum after a sigmoid one.
     activation
         Activation of hidden neurons: ``"sigmoid"``, ``"tanh"``, ``"relu"``, ``"leaky_relu"`` (0.01 below 0) or
-        ``"linear"``.
+        ``"linear"``. At 0, which a neuron without edges receives, ReLU's derivative is 0 and that of leaky ReLU 0.01.
     output_activation
         Activation of output neurons: one of those, or ``"softmax"``.
     initialization

@@ -96,8 +96,8 @@ def describe_trainers() -> pd.DataFrame:
 
     Examples
     --------
-    >>> describe_trainers().loc["numpy", ["many", "reason"]].to_list()
-    [False, '']
+    >>> describe_trainers().loc["numpy", "reason"]
+    ''
     """
     import pandas as pd
 

@@ -32,7 +32,7 @@ class Interval:
     @property
     def above(self) -> bool:
         """Whether the whole interval is above zero."""
-        return self.low > 0
+        return bool(self.low > 0)
 
     @property
     def below(self) -> bool:

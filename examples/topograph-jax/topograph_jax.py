@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Any
 
 import jax
@@ -24,7 +24,7 @@ ACTIVATIONS: dict[str, Any] = {
     "sigmoid": jax.nn.sigmoid,
     "tanh": jnp.tanh,
     "relu": jax.nn.relu,
-    "leaky_relu": partial(jax.nn.leaky_relu, negative_slope=LEAK),
+    "leaky_relu": lambda z: jnp.where(z > 0, z, LEAK * z),  # jax.nn.leaky_relu has the slope 1 at 0
     "linear": lambda z: z,
     "softmax": jax.nn.softmax,
 }

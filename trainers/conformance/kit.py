@@ -132,7 +132,8 @@ def check_trainer(
         left_out = ()
     findings = tuple(_run(name, CHECKS[name], session) for name in names)
     refused = {name: tuple(values) for name, values in sorted(session.refused.items())}
-    report = ConformanceReport(session.trainer.name, findings, refused, session.seed, left_out)
+    drawn = session.seed if session.has_drawn else None
+    report = ConformanceReport(session.trainer.name, findings, refused, drawn, left_out)
     if report.failures:
         raise ConformanceError(str(report))
     return report

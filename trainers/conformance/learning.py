@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from topograph.topology import Topology
 from trainers.conformance.reference import DenseMasked
 from trainers.conformance.session import Mismatch, Session, Task, make_data, small_task
-from trainers.datasets import load_dataset
+from trainers.datasets import Dataset, load_dataset
 from trainers.initialization import initial_weights
 
 _FORMULAS: tuple[dict[str, Any], ...] = (
@@ -71,7 +72,7 @@ def gradients(session: Session) -> Iterator[Mismatch]:
 
 def first_100_steps(session: Session) -> Iterator[Mismatch]:
     """A hundred epochs of a single batch, and a few more, so that the history holds the loss of each step."""
-    task, epochs = small_task(8), 100 + int(np.random.default_rng(session.seed).integers(20))
+    task, epochs = small_task(8), 100 + int(session.generator().integers(20))
     result = session.train(task, epochs=epochs)
     yield from session.compare(task, result, session.config(epochs=epochs))
 
@@ -90,23 +91,29 @@ def odd_shapes(session: Session) -> Iterator[Mismatch]:
     hollow = full.copy()
     hollow[:, 1:3] = hollow[0] = False
     one_in, one_out = np.ones((1, 4), dtype=bool), np.ones((4, 1), dtype=bool)
-    for description, masks, data in (
-        ("a hidden layer of one neuron", [one_out, one_in], make_data(20, 4, 4)),
-        ("one input", [one_in], make_data(20, 1, 4)),
-        ("one output", [full, one_out], make_data(20, 4, 1)),
-        ("inputs and outputs without edges", [hollow, full], make_data(20, 4, 4)),
-        ("a layer without any edge", [full, empty, full], make_data(20, 4, 4)),
-        ("a single dense layer", [full], make_data(20, 4, 4)),
-        ("fewer samples than a batch", [full, hollow], make_data(3, 4, 4)),
-        ("one sample", [hollow, full], make_data(1, 4, 4)),
-    ):
+    tasks: list[tuple[str, list[NDArray[np.bool_]], Dataset, dict[str, Any]]] = [
+        ("a hidden layer of one neuron", [one_out, one_in], make_data(20, 4, 4), {}),
+        ("one input", [one_in], make_data(20, 1, 4), {}),
+        ("one output", [full, one_out], make_data(20, 4, 1), {}),
+        ("inputs and outputs without edges", [hollow, full], make_data(20, 4, 4), {}),
+        ("a layer without any edge", [full, empty, full], make_data(20, 4, 4), {}),
+        ("a single dense layer", [full], make_data(20, 4, 4), {}),
+        ("fewer samples than a batch", [full, hollow], make_data(3, 4, 4), {}),
+        ("one sample", [hollow, full], make_data(1, 4, 4), {}),
+        # the inputs of neurons without edges are exactly 0, where these activations have their left derivative
+        ("neurons without edges, and relu", [hollow, full], make_data(20, 4, 4), {"activation": "relu"}),
+        ("neurons without edges, and leaky_relu", [hollow, full], make_data(20, 4, 4), {"activation": "leaky_relu"}),
+    ]
+    for description, masks, data, changes in tasks:
+        if changes and not session.offers(**changes):
+            continue
         task = Task(Topology(masks), data)
         try:
-            result = session.train(task, epochs=3)
+            result = session.train(task, epochs=3, **changes)
         except Exception as error:
             yield f"a network with {description} to be trained", f"{type(error).__name__}: {error}"
             continue
-        for expected, came in session.compare(task, result, session.config(epochs=3)):
+        for expected, came in session.compare(task, result, session.config(epochs=3, **changes)):
             yield f"with {description}: {expected}", came
         for weights, graph in zip(result.weights, task.topology, strict=True):
             if weights.nnz != graph.n_edges:

@@ -31,7 +31,7 @@ def train_many(session: Session) -> Iterator[Mismatch]:
     if not isinstance(trainer, MultiTrainer):
         session.notes.append("trains one network at a time")
         return
-    task, rng = small_task(), np.random.default_rng(session.seed)
+    task, rng = small_task(), session.generator()
     others = [  # more than a few, so that they are divided
         Topology([rng.random(graph.shape) < 0.6 for graph in task.topology]) for _ in range(rng.integers(5, 9))
     ]

@@ -61,7 +61,7 @@ class ConformanceReport:
     refused
         Setting → the values that the trainer refuses by name, as it may.
     seed
-        Seed of the sizes that were drawn.
+        Seed of the sizes that were drawn; None where no check drew any.
     left_out
         Names of the checks that could not run, since the trainer refuses the settings that they start from.
     """
@@ -69,7 +69,7 @@ class ConformanceReport:
     trainer: str
     findings: tuple[Finding, ...]
     refused: Mapping[str, tuple[object, ...]]
-    seed: int = 0
+    seed: int | None = None
     left_out: tuple[str, ...] = ()
 
     @property
@@ -85,7 +85,8 @@ class ConformanceReport:
             lines.append(f"  {state:11s}  {finding.check}{f' ({finding.note})' if finding.note else ''}")
         if self.left_out:
             lines.append(f"  left out     {', '.join(self.left_out)}")
-        lines.append(f"  sizes drawn with seed={self.seed}")
+        if self.seed is not None:
+            lines.append(f"  sizes drawn with seed={self.seed}")
         if self.refused:
             words = (f"{name}={value!r}" for name, values in self.refused.items() for value in values)
             lines.append(f"  it refuses by name, as it may: {', '.join(words)}")

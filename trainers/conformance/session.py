@@ -47,7 +47,7 @@ class Session:
     """
 
     def __init__(self, trainer: Trainer, config: TrainingConfig | None = None, seed: int = 0) -> None:
-        self.trainer, self.seed = trainer, seed
+        self.trainer, self.seed, self.has_drawn = trainer, seed, False
         given, paper = TrainingConfig() if config is None else config, TrainingConfig()
         self.base = {
             field.name: getattr(given, field.name)
@@ -68,6 +68,11 @@ class Session:
                 pass
             self.refusal = ""
             break
+
+    def generator(self) -> np.random.Generator:
+        """Draws for a check, the same ones in every check; the report names their seed."""
+        self.has_drawn = True
+        return np.random.default_rng(self.seed)
 
     def config(self, **settings: Any) -> TrainingConfig:
         """The session's settings with changes: quick, and in the widest numbers that the trainer has.

@@ -87,7 +87,7 @@ def _compare_widths(config: TrainingConfig, result: TrainingResult) -> Iterator[
 
 def drawn_sizes(session: Session) -> Iterator[Mismatch]:
     """Networks whose depth, widths, samples, batches, seeds and settings are drawn, against the reference."""
-    rng = np.random.default_rng(session.seed)
+    rng = session.generator()
     for number in range(3):
         task = draw_task(rng, classes=int(rng.integers(2, 11) if number else rng.integers(11, 16)))
         samples = len(task.dataset.y_train)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -79,7 +78,12 @@ def _activation(number: int, topology: Topology, config: TrainingConfig) -> Any:
     if last and config.loss == "cross_entropy":
         return None  # the loss takes logits: Keras would cut probabilities at 1e-7
     name = config.output_activation if last else config.activation
-    return partial(keras.ops.leaky_relu, negative_slope=LEAK) if name == "leaky_relu" else name
+    return _leaky_relu if name == "leaky_relu" else name
+
+
+def _leaky_relu(z: Any) -> Any:
+    """Of slope 0.01 at 0 too, where Keras' own has the slope 1 on JAX."""
+    return keras.ops.where(z > 0, z, LEAK * z)
 
 
 class Loss(keras.losses.Loss):  # type: ignore[misc, unused-ignore]

@@ -110,7 +110,7 @@ def writable(text: str) -> str:
 
     Examples
     --------
-    >>> writable("lost: \\ud800, \\x00")
-    'lost: \\\\ud800, \\\\x00'
+    >>> writable("lost: \ud800, \x00")
+    'lost: \\ud800, \\x00'
     """
     return text.encode("utf-8", "backslashreplace").decode("utf-8").replace("\0", "\\x00")

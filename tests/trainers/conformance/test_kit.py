@@ -76,7 +76,7 @@ def test_adam_only_is_seen_step_by_step(wrong):
 
 def test_the_drawn_sizes_can_be_repeated():
     assert check_trainer(HonestTrainer(), only=["drawn_sizes"], seed=5).seed == 5
-    seeds = {check_trainer(HonestTrainer(), only=["protocol"]).seed for _ in range(3)}
+    seeds = {check_trainer(HonestTrainer(), only=["drawn_sizes"]).seed for _ in range(3)}
     assert len(seeds) == 3
 
 

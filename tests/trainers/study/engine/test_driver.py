@@ -62,6 +62,7 @@ def test_an_error_of_the_call_itself_fails_its_runs_and_no_others(tmp_path):
     assert set(runs.loc[runs["status"] == "failed", "reason"]) == {"LookupError: a package that is not installed"}
 
 
+@pytest.mark.filterwarnings("ignore:.*fork")  # JAX warns of it where it was imported, and Python from 3.12 on
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("trainer", ["restless", "forking"])
 def test_a_trainer_that_changes_its_process_disturbs_no_other_run(tmp_path, monkeypatch, trainer, workers):

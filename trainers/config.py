@@ -16,6 +16,7 @@ OPTIMIZERS = ("sgd", "adam")
 SCHEDULES = ("constant", "linear", "cosine", "step")
 INITIALIZATIONS = ("glorot_normal", "glorot_uniform", "he_normal", "he_uniform")
 FANS = ("dense", "degrees")
+INITIAL_DRAWS = ("edges", "dense")
 DROPOUT_DRAWS = ("numpy", "backend")
 DTYPES = ("float32", "float64")
 LEAK = 0.01
@@ -29,6 +30,7 @@ CHOICES = {
     "output_activation": OUTPUT_ACTIVATIONS,
     "initialization": INITIALIZATIONS,
     "fans": FANS,
+    "initial_draws": INITIAL_DRAWS,
     "dropout_draws": DROPOUT_DRAWS,
     "dtype": DTYPES,
 }
@@ -74,6 +76,9 @@ class TrainingConfig:
     fans
         ``"dense"``: of the dense layer, as in the paper: fan_in its inputs, fan_out its outputs. ``"degrees"``: of each
         edge: fan_in the number of edges into its output, fan_out that of edges out of its input.
+    initial_draws
+        ``"edges"``: initial weights are drawn for the edges only. ``"dense"``: for every pair of neurons, of which the
+        edges take theirs: a network that was pruned at its initial weights keeps them.
     bias
         Whether neurons have a bias; it starts at 0.
     dropout_input, dropout_hidden
@@ -126,6 +131,7 @@ class TrainingConfig:
     patience: int = 0
     dtype: str = "float32"
     seed: int = 0
+    initial_draws: str = "edges"
 
     def __post_init__(self) -> None:
         accepted = {

@@ -28,7 +28,8 @@ def _stream(config: TrainingConfig, *key: int) -> np.random.Generator:
 def initial_weights(topology: Topology, config: TrainingConfig) -> list[npt.NDArray[np.floating[Any]]]:
     """Weights of the edges of each layer, in the order of ``graph.edges()``; biases start at 0.
 
-    Only edges are drawn: the cost is in proportion to the edges.
+    Only edges are drawn, so that the cost is in proportion to the edges; with ``config.initial_draws = "dense"`` every
+    pair of neurons.
 
     Examples
     --------
@@ -55,7 +56,11 @@ def _draw(
     family, _, distribution = config.initialization.partition("_")
     fan_in, fan_out = _fans(graph, config.fans)
     deviation = np.sqrt(2.0 / (fan_in + fan_out if family == "glorot" else fan_in))
-    uniform = generator.random(graph.n_edges)
+    if config.initial_draws == "dense":
+        inputs, outputs = graph.edges().T
+        uniform = generator.random(graph.n_left * graph.n_right)[inputs.astype(np.int64) * graph.n_right + outputs]
+    else:
+        uniform = generator.random(graph.n_edges)
     if distribution == "uniform":
         return np.asarray(deviation * np.sqrt(3.0) * (2.0 * uniform - 1.0))
     scale = deviation / _TRUNCATED_STD

@@ -1,0 +1,137 @@
+"""`Budget`: how many edges a pruned network keeps, in all or in each layer, and on the way there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from topograph.checks import check_at_most_one, check_integer, check_real
+from topograph.constructions.allocation import allocate_edges
+from topograph.errors import InvalidParameterError
+from trainers.pruning.edges import Keep, Scores, keep_largest, keep_largest_of_all
+from trainers.pruning.layers import PrunableLayer
+
+Allocation = str | Callable[[Sequence[tuple[int, int]], int], Sequence[int]]
+
+
+@dataclass(frozen=True)
+class Budget:
+    """A number of edges to keep.
+
+    Parameters
+    ----------
+    candidates
+        Number of edges of each layer before pruning.
+    edges
+        Number of edges to keep in all.
+    counts
+        Number of edges to keep in each layer; None where scores of all layers are compared.
+    """
+
+    candidates: tuple[int, ...]
+    edges: int
+    counts: tuple[int, ...] | None = None
+
+    def at(self, share: float) -> Budget:
+        """The budget on the way: after a share of the rounds, all edges to the power 1 − share times the last ones'.
+
+        Examples
+        --------
+        >>> Budget((900, 100), 10).at(0.5).edges
+        100
+        """
+
+        def between(before: int, after: int) -> int:
+            return after if share >= 1 else round(before ** (1 - share) * after**share)
+
+        if self.counts is None:
+            return replace(self, edges=between(sum(self.candidates), self.edges))
+        counts = tuple(map(between, self.candidates, self.counts))
+        return replace(self, edges=sum(counts), counts=counts)
+
+    def select(self, scores: Sequence[Scores], candidates: Sequence[Keep], generator: np.random.Generator) -> list[Keep]:
+        """Keep the largest scores, of all layers together or within each.
+
+        Raises
+        ------
+        TrainingError
+            For scores that are not finite.
+        """
+        if self.counts is None:
+            return keep_largest_of_all(scores, candidates, self.edges, generator)
+        return [
+            keep_largest(values, among, count, generator)
+            for values, among, count in zip(scores, candidates, self.counts, strict=True)
+        ]
+
+
+def make_budget(
+    layers: Sequence[PrunableLayer],
+    *,
+    density: float | None = None,
+    sparsity: float | None = None,
+    edges: int | None = None,
+    scope: str = "global",
+    allocation: Allocation = "uniform",
+) -> Budget:
+    """The edges to keep of some layers.
+
+    Parameters
+    ----------
+    layers
+        The layers that are pruned.
+    density, sparsity, edges
+        One of them: the share of the possible edges of these layers to keep, the share to remove, or their number.
+    scope
+        ``"global"``, or ``"layer"``: then ``allocation`` says how many stay in each.
+    allocation
+        Name of an allocation of `topograph.constructions.allocation`, or a function of the layers' (inputs, outputs)
+        and the number of edges.
+
+    Raises
+    ------
+    InvalidParameterError
+        When there would be less than one edge per layer, or more than there are; and for an allocation that does not
+        add up.
+    """
+    check_at_most_one(density=density, sparsity=sparsity, edges=edges)
+    possible, there = sum(layer.possible for layer in layers), tuple(layer.n_candidates for layer in layers)
+    if sparsity is not None:
+        density = 1 - check_real("sparsity", sparsity, low=0, high=1, include_high=False)
+    if density is not None:
+        density = check_real("density", density, low=0, high=1, include_low=False)
+        edges, asked = round(density * possible), f"density={density:g} of {possible} possible edges"
+    elif edges is not None:
+        edges, asked = check_integer("edges", edges, low=0), f"edges={edges}"
+    else:
+        raise InvalidParameterError("say how many edges are to stay: give density, sparsity or edges")
+    if not len(layers) <= edges <= sum(there):
+        raise InvalidParameterError(
+            f"{asked} would keep {edges} edges, but the {len(layers)} layers have {sum(there)} edges and need at least "
+            f"one each: keep {len(layers)} to {sum(there)} edges, a density of {len(layers) / possible:.3g} to "
+            f"{sum(there) / possible:.3g}"
+        )
+    if scope == "global":
+        return Budget(there, edges)
+    counts = _counts(layers, edges, allocation)
+    for layer, count in zip(layers, counts, strict=True):
+        if count > layer.n_candidates:
+            raise InvalidParameterError(
+                f"the allocation keeps {count} edges of {layer.name}, but it has {layer.n_candidates}; use another "
+                "allocation, or scope='global'"
+            )
+    return Budget(there, edges, counts)
+
+
+def _counts(layers: Sequence[PrunableLayer], edges: int, allocation: Allocation) -> tuple[int, ...]:
+    sides = [layer.sides for layer in layers]
+    if isinstance(allocation, str):
+        return tuple(allocate_edges(sides, edges, allocation, [layer.kernel for layer in layers]))
+    counts = tuple(check_integer("the allocation's number", count, low=1) for count in allocation(sides, edges))
+    if len(counts) != len(layers) or sum(counts) != edges:
+        raise InvalidParameterError(
+            f"the allocation must give {len(layers)} numbers that sum to {edges}, but gave {list(counts)}"
+        )
+    return counts

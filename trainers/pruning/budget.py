@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from topograph.checks import check_at_most_one, check_integer, check_real
-from topograph.constructions.allocation import allocate_edges
 from topograph.errors import InvalidParameterError
+from topograph.masks.building import Allocation, allocate
 from trainers.pruning.edges import Keep, Scores, keep_largest, keep_largest_of_all
 from trainers.pruning.layers import PrunableLayer
-
-Allocation = str | Callable[[Sequence[tuple[int, int]], int], Sequence[int]]
 
 
 @dataclass(frozen=True)
@@ -51,7 +49,9 @@ class Budget:
         counts = tuple(map(between, self.candidates, self.counts))
         return replace(self, edges=sum(counts), counts=counts)
 
-    def select(self, scores: Sequence[Scores], candidates: Sequence[Keep], generator: np.random.Generator) -> list[Keep]:
+    def select(
+        self, scores: Sequence[Scores], candidates: Sequence[Keep], generator: np.random.Generator
+    ) -> list[Keep]:
         """Keep the largest scores, of all layers together or within each.
 
         Raises
@@ -87,14 +87,12 @@ def make_budget(
     scope
         ``"global"``, or ``"layer"``: then ``allocation`` says how many stay in each.
     allocation
-        Name of an allocation of `topograph.constructions.allocation`, or a function of the layers' (inputs, outputs)
-        and the number of edges.
+        Name of an allocation, or a function of a layer, as for `topograph.masks.building.allocate`.
 
     Raises
     ------
     InvalidParameterError
-        When there would be less than one edge per layer, or more than there are; and for an allocation that does not
-        add up.
+        When there would be less than one edge per layer, or more than there are.
     """
     check_at_most_one(density=density, sparsity=sparsity, edges=edges)
     possible, there = sum(layer.possible for layer in layers), tuple(layer.n_candidates for layer in layers)
@@ -115,7 +113,8 @@ def make_budget(
         )
     if scope == "global":
         return Budget(there, edges)
-    counts = _counts(layers, edges, allocation)
+    shares = allocate([layer.maskable for layer in layers], edges=edges, allocation=allocation)
+    counts = tuple(shares[layer.maskable.name] for layer in layers)
     for layer, count in zip(layers, counts, strict=True):
         if count > layer.n_candidates:
             raise InvalidParameterError(
@@ -123,15 +122,3 @@ def make_budget(
                 "allocation, or scope='global'"
             )
     return Budget(there, edges, counts)
-
-
-def _counts(layers: Sequence[PrunableLayer], edges: int, allocation: Allocation) -> tuple[int, ...]:
-    sides = [layer.sides for layer in layers]
-    if isinstance(allocation, str):
-        return tuple(allocate_edges(sides, edges, allocation, [layer.kernel for layer in layers]))
-    counts = tuple(check_integer("the allocation's number", count, low=1) for count in allocation(sides, edges))
-    if len(counts) != len(layers) or sum(counts) != edges:
-        raise InvalidParameterError(
-            f"the allocation must give {len(layers)} numbers that sum to {edges}, but gave {list(counts)}"
-        )
-    return counts

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
-
-import numpy as np
 
 from topograph.packages import require
 from trainers.config import LEAK, TrainingConfig
@@ -28,13 +26,13 @@ def chain_module(layers: Sequence[PrunableLayer], config: TrainingConfig, dtype:
     for layer in layers:
         if parts:
             parts[f"activation{len(parts) // 2 + 1}"] = activations[config.activation]()
-        n, m = layer.sides
+        m, n = layer.maskable.shape
         linear = nn.Linear(n, m, device="meta").to_empty(device="cpu").to(getattr(torch, dtype))
         with torch.no_grad():
             linear.weight.zero_()
             linear.bias.zero_()
         parts[layer.name] = linear
-    return nn.Sequential(_ordered(parts))
+    return nn.Sequential(OrderedDict(parts))
 
 
 def differentiable_chain(
@@ -42,23 +40,11 @@ def differentiable_chain(
 ) -> DifferentiableNetwork:
     """A chain with these weights, its loss that of ``config``."""
     module = chain_module(layers, config, dtype)
-    placed = in_module(layers)
     with torch.no_grad():
         for layer, values in zip(layers, weights, strict=True):
-            module.get_submodule(layer.name).weight.copy_(torch.from_numpy(values.reshape(layer.sides).T.copy()))
-    return DifferentiableNetwork(module, placed, loss_before_activation(config), (layers[0].sides[0],))
-
-
-def in_module(layers: Sequence[PrunableLayer]) -> tuple[PrunableLayer, ...]:
-    """The layers of a chain, with the places of their edges in the weights of `chain_module`."""
-    return tuple(
-        replace(
-            layer,
-            weight=f"{layer.name}.weight",
-            places=np.ascontiguousarray(np.arange(layer.possible).reshape(layer.sides[::-1]).T),
-        )
-        for layer in layers
-    )
+            m, n = layer.maskable.shape
+            module.get_submodule(layer.name).weight.copy_(torch.from_numpy(values.reshape(n, m).T.copy()))
+    return DifferentiableNetwork(module, layers, loss_before_activation(config), layers[0].maskable.shape[1:])
 
 
 def loss_before_activation(config: TrainingConfig) -> Loss:
@@ -82,9 +68,3 @@ def loss_before_activation(config: TrainingConfig) -> Loss:
         return (activate(z) - target).square().mean()
 
     return loss
-
-
-def _ordered(parts: dict[str, Any]) -> Any:
-    from collections import OrderedDict
-
-    return OrderedDict(parts)

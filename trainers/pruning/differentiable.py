@@ -38,9 +38,7 @@ class DifferentiableNetwork:
         Shape of one sample as the model takes it.
     """
 
-    def __init__(
-        self, module: Any, layers: Sequence[PrunableLayer], loss: Loss, input_shape: Sequence[int]
-    ) -> None:
+    def __init__(self, module: Any, layers: Sequence[PrunableLayer], loss: Loss, input_shape: Sequence[int]) -> None:
         self.module, self.layers, self.loss, self.input_shape = module, tuple(layers), loss, tuple(input_shape)
         self._tensors = {layer.weight: weight_of(module, layer.weight) for layer in layers}
         self._originals = {name: tensor.detach().clone() for name, tensor in self._tensors.items()}
@@ -140,8 +138,7 @@ def weight_of(module: Any, name: str) -> Any:
 
 
 def _index(layer: PrunableLayer, device: Any) -> Any:
-    assert layer.places is not None
-    return torch.from_numpy(layer.places.ravel()).to(device)
+    return torch.from_numpy(layer.places).to(device)
 
 
 @contextmanager
@@ -153,8 +150,8 @@ def _errors_of_the_model(input_shape: Sequence[int], samples: int) -> Iterator[N
     except ValueError as error:
         if "more than 1 value per channel" in str(error):
             raise InvalidDatasetError(
-                f"batch normalisation by the batch's own statistics needs more than {samples} sample: take more samples "
-                "per class, or normalisation='running'"
+                f"batch normalisation by the batch's own statistics needs more than {samples} sample: take more "
+                "samples per class, or normalisation='running'"
             ) from error
         raise _refused(input_shape, samples, error) from error
     except Exception as error:  # of somebody else's model, any may come
@@ -166,5 +163,3 @@ def _refused(input_shape: Sequence[int], samples: int, error: Exception) -> Inva
         f"the model fails on a batch of shape {(samples, *input_shape)}: {type(error).__name__}: "
         f"{' '.join(str(error).split())[:200]}; say how it takes a sample with input_shape=, such as (1, 28, 28)"
     )
-
-

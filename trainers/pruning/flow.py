@@ -10,13 +10,15 @@ from topograph.packages import require
 
 torch: Any = require("torch", "torch")
 
-_IDENTITIES = frozenset(
-    "relu relu_ relu6 leaky_relu leaky_relu_ prelu rrelu rrelu_ elu elu_ selu selu_ celu celu_ gelu silu mish softplus "
-    "softsign tanh tanh_ sigmoid sigmoid_ logsigmoid hardswish hardsigmoid hardtanh hardtanh_ tanhshrink softshrink "
-    "hardshrink threshold threshold_ log_softmax softmax softmin dropout dropout_ alpha_dropout feature_dropout "
-    "feature_alpha_dropout dropout1d dropout2d dropout3d batch_norm layer_norm group_norm instance_norm rms_norm "
-    "local_response_norm normalize native_batch_norm native_layer_norm".split()
-)
+_IDENTITIES = frozenset({
+    "relu", "relu_", "relu6", "leaky_relu", "leaky_relu_", "prelu", "rrelu", "rrelu_", "elu", "elu_", "selu", "selu_",
+    "celu", "celu_", "gelu", "silu", "mish", "softplus", "softsign", "tanh", "tanh_", "sigmoid", "sigmoid_",
+    "logsigmoid", "hardswish", "hardsigmoid", "hardtanh", "hardtanh_", "tanhshrink", "softshrink", "hardshrink",
+    "threshold", "threshold_", "log_softmax", "softmax", "softmin", "dropout", "dropout_", "alpha_dropout",
+    "feature_dropout", "feature_alpha_dropout", "dropout1d", "dropout2d", "dropout3d", "batch_norm", "layer_norm",
+    "group_norm", "instance_norm", "rms_norm", "local_response_norm", "normalize", "native_batch_norm",
+    "native_layer_norm",
+})  # fmt: skip
 
 
 class LinearFlow(torch.overrides.TorchFunctionMode):  # type: ignore[misc, name-defined, unused-ignore]

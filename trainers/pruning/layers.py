@@ -3,60 +3,74 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
 from topograph.graph import BipartiteGraph
+from topograph.masks.layout import torch_layout
+from topograph.masks.maskable import MaskableLayer
 from topograph.masks.unfold import block_graph
 from trainers.pruning.edges import Keep
 
 
 @dataclass(frozen=True)
 class PrunableLayer:
-    """A layer's possible edges, in the order of their graph: groups, inputs, taps, outputs.
+    """A layer's possible edges, in the order of its graph: groups, inputs, taps, outputs.
 
     Parameters
     ----------
     name
-        The layer's name in its model.
-    shape
-        Groups, inputs of a group, taps and outputs of a group; ``(1, inputs, 1, outputs)`` for a linear layer.
+        The layer's name in the masks that are made.
+    maskable
+        Where in its tensor each edge lies.
     candidates
         Which possible edges there are before pruning, flat.
-    kernel
-        Height and width of a convolution's kernel; None for other layers.
-    weight, places
-        Name of the weight that holds the layer, and where in its flat memory each possible edge lies; for models.
-    read_as
-        Orientation and unfolding, in words.
     """
 
     name: str
-    shape: tuple[int, int, int, int]
+    maskable: MaskableLayer
     candidates: Keep
-    kernel: tuple[int, int] | None = None
-    weight: str = ""
-    places: npt.NDArray[np.int64] | None = None
-    read_as: str = ""
+
+    @classmethod
+    def of_chain(cls, number: int, graph: BipartiteGraph) -> PrunableLayer:
+        """Layer number ``number`` (from 1) of a topology; its tensor is that of a PyTorch linear layer of its name."""
+        name = f"l{number}"
+        maskable = MaskableLayer.of(f"{name}.weight", (graph.n_right, graph.n_left), torch_layout(2))
+        return cls(name, maskable, graph.to_mask().ravel())
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """Groups, inputs of a group, taps and outputs of a group; ``(1, inputs, 1, outputs)`` for a linear layer."""
+        layer = self.maskable
+        return layer.groups, layer.inputs, layer.taps, layer.outputs
+
+    @property
+    def weight(self) -> str:
+        """Name of the tensor that holds the layer."""
+        return self.maskable.weight
 
     @property
     def possible(self) -> int:
         """Number of possible edges."""
-        return math.prod(self.shape)
+        return self.maskable.room
 
     @cached_property
     def n_candidates(self) -> int:
         """Number of edges before pruning."""
         return int(np.count_nonzero(self.candidates))
 
-    @property
-    def sides(self) -> tuple[int, int]:
-        """Inputs (per group, with taps) and outputs, whose product is the number of possible edges."""
-        groups, inputs, taps, outputs = self.shape
-        return inputs * taps, groups * outputs
+    @cached_property
+    def places(self) -> npt.NDArray[np.int64]:
+        """Where in the flat memory of its tensor each possible edge lies, flat."""
+        whole = np.arange(math.prod(self.maskable.shape)).reshape(self.maskable.shape)
+        return np.ascontiguousarray(self.maskable.blocks(whole)).ravel()
+
+    def restricted(self, keep: Keep) -> PrunableLayer:
+        """The same layer with fewer candidates."""
+        return replace(self, candidates=keep)
 
     def graph(self, keep: Keep) -> BipartiteGraph:
         """The edges that stay, as a graph in the kernel unfolding."""

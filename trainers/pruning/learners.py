@@ -14,7 +14,6 @@ from trainers.config import TrainingConfig
 from trainers.course import Floats, Learner
 from trainers.datasets import Dataset
 from trainers.pruning.edges import Keep, Scores
-from trainers.pruning.layers import PrunableLayer
 from trainers.pruning.network import ChainNetwork, PrunableNetwork, on_candidates
 
 MakeLearner = Callable[[Sequence[Keep], "Sequence[Floats] | None"], "RewindableLearner"]
@@ -34,9 +33,7 @@ class RewindableLearner(Learner, Protocol):
         ...
 
 
-def make_learners(
-    network: PrunableNetwork, dataset: Dataset, config: TrainingConfig, trainer: str
-) -> MakeLearner:
+def make_learners(network: PrunableNetwork, dataset: Dataset, config: TrainingConfig, trainer: str) -> MakeLearner:
     """A function that makes a learner with some of the edges, from the initial weights or from a state.
 
     Raises
@@ -80,9 +77,7 @@ class _SparseChain:
         from trainers.numpy_sparse.network import SparseNetwork
         from trainers.numpy_sparse.samples import gather_samples
 
-        self._layers = tuple(
-            PrunableLayer(layer.name, layer.shape, part) for layer, part in zip(network.layers, keep, strict=True)
-        )
+        self._layers = tuple(layer.restricted(part) for layer, part in zip(network.layers, keep, strict=True))
         topology = Topology(layer.graph(layer.candidates) for layer in self._layers)
         depth = len(self._layers)
         values = network.weights() if state is None else state[:depth]
@@ -90,7 +85,9 @@ class _SparseChain:
             topology,
             config,
             skip_inputs=gather_samples(dataset.x_train).sparse,
-            weights=[full[layer.candidates].astype(config.dtype) for full, layer in zip(values, self._layers, strict=True)],
+            weights=[
+                full[layer.candidates].astype(config.dtype) for full, layer in zip(values, self._layers, strict=True)
+            ],
             biases=() if state is None else state[depth:],
         )
         self._learner = SparseLearner(topology, config, dataset.x_train, dataset.y_train, dataset.x_test, sparse)

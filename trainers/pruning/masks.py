@@ -12,6 +12,7 @@ from trainers.pruning.network import ChainNetwork, PrunableNetwork
 def mask_set(network: PrunableNetwork, keep: Sequence[Keep]) -> MaskSet:
     """The edges that stay, under the names of the layers, with what was left out and why."""
     graphs = {layer.name: layer.graph(part) for layer, part in zip(network.layers, keep, strict=True)}
-    read_as = {layer.name: layer.read_as for layer in network.layers if layer.read_as}
-    left_out = getattr(network, "left_out", {})
-    return MaskSet(graphs, left_out, isinstance(network, ChainNetwork), read_as)
+    if isinstance(network, ChainNetwork):
+        return MaskSet(graphs, is_chain=True)
+    read_as = {layer.name: layer.maskable.words for layer in network.layers}
+    return MaskSet(graphs, network.left_out, read_as=read_as)

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from topograph.errors import InvalidMaskError, InvalidParameterError
+from topograph.masks.building import maskable_layers
 from topograph.masks.live import kind_of
-from topograph.masks.options import Reading
-from topograph.masks.source import Entry
+from topograph.masks.maskable import MaskableLayer
 from topograph.packages import require
 from trainers.pruning.differentiable import DifferentiableNetwork, Loss
 from trainers.pruning.edges import Keep, Scores
@@ -58,31 +56,22 @@ class ModelNetwork:
                 f"a topology or a torch.nn.Module can be pruned, but got {type(model).__name__}"
             )
         self._input_shape, self._loss = tuple(input_shape), loss or torch.nn.functional.cross_entropy
-        reading = Reading(include=include, exclude=exclude)
-        entries = [
-            entry for entry in kind.source(model).entries
-            if entry.read is not None and not reading.verdict(entry.name, entry.reason or entry.doubt)
-        ]  # fmt: skip
-        self.left_out = {
-            entry.name: reading.verdict(entry.name, entry.reason or entry.doubt)
-            for entry in kind.source(model).entries
-            if entry not in entries
-        }
-        if not entries:
-            shown = "; ".join(f"{name} ({reason})" for name, reason in [*self.left_out.items()][:8])
-            raise InvalidMaskError(f"{type(model).__name__} has no layer to prune: {shown or 'it has no weights'}")
+        layers, self.left_out = maskable_layers(model, include, exclude)
         self._module = _plain_copy(model)
-        self.layers = tuple(_layer(entry, model) for entry in entries)
+        self.layers = tuple(PrunableLayer(layer.name, layer, _candidates(layer, model)) for layer in layers)
 
     @property
     def is_sequence(self) -> bool:
-        """Whether PyTorch can trace the model to a sequence of operations, each of one input that nothing else reads."""
+        """Whether PyTorch can trace the model to a sequence of operations of one input that nothing else reads."""
         try:
             nodes = torch.fx.symbolic_trace(self._module).graph.nodes
         except Exception:  # a model that cannot be traced is not known to be a sequence
             return False
         values = [node for node in nodes if node.op not in ("output", "get_attr")]
-        return all(len(node.users) == 1 and len(node.all_input_nodes) <= 1 for node in values)
+        inputs = [sum(isinstance(value, torch.fx.Node) for value in _leaves(node)) for node in values]
+        owners = [layer.weight.rpartition(".")[0] for layer in self.layers]
+        single = all(owners.count(node.target) <= 1 for node in values if node.op == "call_module")
+        return single and max(inputs) <= 1 and all(len(node.users) == 1 for node in values)
 
     def weights(self) -> list[Scores]:
         """See `PrunableNetwork`."""
@@ -104,47 +93,47 @@ def _plain_copy(model: Any) -> Any:
         module = copy.deepcopy(model)
         for part in list(module.modules()):
             if parametrize.is_parametrized(part):
-                for name in list(part.parametrizations):
-                    parametrize.remove_parametrizations(part, name)
+                _make_plain(part)
             for hook in list(part._forward_pre_hooks.values()):
                 if isinstance(hook, prune.BasePruningMethod):
                     prune.remove(part, hook._tensor_name)
     except Exception as error:  # of somebody else's model, any may come
         raise InvalidParameterError(
-            f"{type(model).__name__} cannot be copied ({type(error).__name__}: {str(error)[:200]}); scores are taken on "
-            "a copy, so that the model stays as it is: give it before a forward pass, or a fresh one"
+            f"{type(model).__name__} cannot be copied ({type(error).__name__}: {str(error)[:200]}); scores are "
+            "taken on a copy, so that the model stays as it is: give it before a forward pass, or a fresh one"
         ) from error
     return module
 
 
-def _layer(entry: Entry, model: Any) -> PrunableLayer:
-    assert entry.read is not None
-    if entry.layout is None:
-        raise InvalidMaskError(f"{entry.name} has only edges, but pruning needs weights; exclude it")
-    values = np.asarray(entry.read())
-    if values.dtype.kind != "f":
-        raise InvalidMaskError(f"{entry.name} holds {values.dtype}, but pruning needs real weights; exclude it")
-    blocks = entry.layout.blocks(values)
-    places = entry.layout.blocks(np.arange(values.size).reshape(values.shape))
-    groups, inputs, taps, outputs = blocks.shape
-    size = entry.layout.kernel_size(values.shape)
-    kernel = None if not size else (size[0], math.prod(size[1:]))
-    weight = entry.name.split(":")[0]
-    return PrunableLayer(
-        entry.name,
-        (groups, inputs, taps, outputs),
-        _candidates(blocks, weight, model),
-        kernel,
-        weight,
-        np.ascontiguousarray(places),
-        entry.layout.words,
-    )
+def _leaves(node: Any) -> list[Any]:
+    """The arguments of an operation, out of their lists and tables."""
+    found: list[Any] = []
+    torch.fx.node.map_arg((node.args, node.kwargs), found.append)
+    return found
 
 
-def _candidates(blocks: npt.NDArray[Any], weight: str, model: Any) -> Keep:
+def _make_plain(part: Any) -> None:
+    """Replace all parametrizations of a copied module by their values.
+
+    PyTorch's own function removes properties from the class, which the copy shares with the caller's module.
+    """
+    values = {name: getattr(part, name).detach().clone() for name in part.parametrizations}
+    part.__class__ = type(part).__bases__[0]
+    del part._modules["parametrizations"]
+    for name, value in values.items():
+        part.register_parameter(name, torch.nn.Parameter(value))
+    if isinstance(part, torch.nn.RNNBase):
+        part._flat_weights = [getattr(part, name) for name in part._flat_weights_names]
+
+
+def _candidates(layer: MaskableLayer, model: Any) -> Keep:
     """All possible edges of a plain weight; of one that has a mask, those that are not 0."""
-    path, _, name = weight.rpartition(".")
+    path, _, name = layer.weight.rpartition(".")
     owner = model.get_submodule(path)
+    tensor: Any = getattr(owner, name, None)
+    if not torch.is_tensor(tensor) or not tensor.is_floating_point():
+        raise InvalidMaskError(f"{layer.name} does not hold real weights, which pruning needs; exclude it")
     if name in owner._parameters:
-        return np.ones(blocks.size, dtype=bool)
-    return np.asarray(blocks != 0).ravel()
+        return np.ones(layer.room, dtype=bool)
+    there = (tensor.detach() != 0).cpu().numpy()
+    return np.ascontiguousarray(layer.blocks(there)).ravel()

@@ -79,7 +79,7 @@ class ModuleLearner:
                     if tensor.grad is not None:
                         tensor.grad.mul_(mask)
                 self._optimizer.step()
-                summed += float(loss) * len(y)
+                summed += float(loss.detach()) * len(y)
                 correct += int((outputs.argmax(1) == y).sum())
         return summed / len(order), correct / len(order)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
@@ -24,6 +24,11 @@ class PrunableNetwork(Protocol):
     @property
     def layers(self) -> tuple[PrunableLayer, ...]:
         """The layers to prune, in the order of the model."""
+        ...
+
+    @property
+    def left_out(self) -> Mapping[str, str]:
+        """Name → reason for all weights that are not pruned."""
         ...
 
     @property
@@ -55,13 +60,11 @@ class ChainNetwork:
     """
 
     is_sequence = True
+    left_out: Mapping[str, str] = {}
 
     def __init__(self, topology: Topology, config: TrainingConfig) -> None:
         self.topology, self.config = topology, config
-        self.layers = tuple(
-            PrunableLayer(f"l{number}", (1, graph.n_left, 1, graph.n_right), graph.to_mask().ravel())
-            for number, graph in enumerate(topology, start=1)
-        )
+        self.layers = tuple(PrunableLayer.of_chain(number, graph) for number, graph in enumerate(topology, start=1))
 
     @cached_property
     def _drawn(self) -> Sequence[Scores]:
@@ -80,7 +83,7 @@ class ChainNetwork:
 
 def on_candidates(layers: Sequence[PrunableLayer], values: Sequence[Scores]) -> list[Scores]:
     """Values of the candidates, laid over all possible edges, with 0 elsewhere."""
-    laid = []
+    laid: list[Scores] = []
     for layer, drawn in zip(layers, values, strict=True):
         full = np.zeros(layer.possible)
         full[layer.candidates] = drawn

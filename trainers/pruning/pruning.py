@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from topograph.checks import check_choice, check_flag, check_generator
 from topograph.errors import InvalidParameterError, UnknownNameError, UnsupportedSettingError
+from topograph.masks.building import Allocation
 from topograph.masks.maskset import MaskSet
 from topograph.topology import Topology
 from trainers.config import TrainingConfig
 from trainers.datasets import Dataset
 from trainers.protocol import check_topology
-from trainers.pruning.budget import Allocation, make_budget
+from trainers.pruning.budget import make_budget
 from trainers.pruning.edges import Keep, Scores
 from trainers.pruning.learners import make_learners
 from trainers.pruning.masks import mask_set
@@ -62,9 +64,8 @@ def prune(
         ``"global"``: scores of all layers are compared; ``"layer"``: those within each. By default what the method's
         paper does.
     allocation
-        With ``scope="layer"``: how the edges are shared among layers, see
-        `topograph.constructions.allocation.allocate_edges`; or a function of the layers' (inputs, outputs) and the
-        number of edges that gives one number per layer.
+        With ``scope="layer"``: how the edges are shared among layers, see `topograph.masks.building.allocate`: a name,
+        or a function of a layer.
     seed
         Seed of all draws: samples, walks, and equal scores at the border, of which as many as are needed are drawn.
     config
@@ -84,8 +85,8 @@ def prune(
     Returns
     -------
     MaskSet
-        One graph per pruned layer: ``l1``, ``l2``, … of a topology, which `MaskSet.to_topology` makes a chain; the names
-        that `topograph.load` gives the layers of a model, onto which `MaskSet.apply_to` puts them.
+        One graph per pruned layer: ``l1``, ``l2``, … of a topology, which `MaskSet.to_topology` makes a chain; the
+        names that `topograph.load` gives the layers of a model, onto which `MaskSet.apply_to` puts them.
 
     Raises
     ------
@@ -115,10 +116,8 @@ def prune(
         {"loss": loss, "input_shape": input_shape, "include": include, "exclude": exclude}, options,
     )  # fmt: skip
     if pruner.needs_training or task.options.get("train"):
-        task = PruningTask(
-            task.network, task.budget, task.generator, task.options, dataset,
-            _last_round(task, seen, config, trainer) if pruner.needs_training else _trained(task, seen, config, trainer),
-        )  # fmt: skip
+        train = (_last_round if pruner.needs_training else _trained)(task, seen, config, trainer)
+        task = replace(task, train=train)
     keep = pruner.choose(task)
     _check_kept(pruner, task, keep)
     return mask_set(task.network, keep)
@@ -199,11 +198,10 @@ def _task(
         if name not in pruner.options:
             raise UnknownNameError.among(f"option of {pruner.name}", name, pruner.options)
     chosen = {**pruner.options, **options}
-    if pruner.needs_data or chosen.get("train"):
-        if not isinstance(dataset, Dataset):
-            raise InvalidParameterError(
-                f"{pruner.name} reads training samples: give a trainers.Dataset, but got {type(dataset).__name__}"
-            )
+    if (pruner.needs_data or chosen.get("train")) and not isinstance(dataset, Dataset):
+        raise InvalidParameterError(
+            f"{pruner.name} reads training samples: give a trainers.Dataset, but got {type(dataset).__name__}"
+        )
     if "train" in chosen:
         check_flag("train", chosen["train"])
     scope = pruner.scopes[0] if scope is None else check_choice("scope", scope, ("global", "layer"))
@@ -233,9 +231,7 @@ def _network(
     shape = of_model["input_shape"]
     if shape is None:
         shape = () if dataset is None else (dataset.n_features,)
-    model: PrunableNetwork = ModelNetwork(
-        network, shape, of_model["loss"], of_model["include"], of_model["exclude"]
-    )
+    model: PrunableNetwork = ModelNetwork(network, shape, of_model["loss"], of_model["include"], of_model["exclude"])
     return model
 
 

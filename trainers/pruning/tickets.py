@@ -56,9 +56,7 @@ Round = tuple[int, list[Keep], list[Scores], RewindableLearner]
 """A round's number, its edges, the weights that it began with, and the learner after training."""
 
 
-def iterate(
-    task: PruningTask, make_learner: MakeLearner, dataset: Dataset, config: TrainingConfig
-) -> Iterator[Ticket]:
+def iterate(task: PruningTask, make_learner: MakeLearner, dataset: Dataset, config: TrainingConfig) -> Iterator[Ticket]:
     """Train, prune and rewind until the budget is met; the last round trains the final mask.
 
     Raises
@@ -145,7 +143,7 @@ def _ticket(
     return Ticket(
         number,
         mask_set(task.network, keep),
-        sum(map(np.count_nonzero, keep)) / sum(layer.possible for layer in layers),
+        sum(int(np.count_nonzero(part)) for part in keep) / sum(layer.possible for layer in layers),
         float(np.mean(learner.predict() == dataset.y_test)),
         learner.evaluate(learning)[1],
         trained,

@@ -44,9 +44,9 @@ GRASP = Pruner(
     reference="Wang, Zhang & Grosse (2020), Picking winning tickets before training by preserving gradient flow",
     differences=(
         "Codes disagree about the sign: keep='largest' raises gᵀg, as the paper's own code does; 'smallest' is what "
-        "codes do that keep the largest −θ · (H g); 'absolute' keeps what changes gᵀg most either way. The paper's code "
-        "sums the gradients of two halves of the batch, which is the same product up to a factor. Outputs are divided "
-        "by a temperature, 200 in the code: temperature."
+        "codes do that keep the largest −θ · (H g); 'absolute' keeps what changes gᵀg most either way. The paper's "
+        "code sums the gradients of two halves of the batch, which is the same product up to a factor. Outputs are "
+        "divided by a temperature, 200 in the code: temperature."
     ),
     options={"keep": "largest", "temperature": 200.0, "per_class": 10, "normalisation": "batch"},
     needs_data=True,

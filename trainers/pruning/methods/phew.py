@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,7 +22,7 @@ Integers = npt.NDArray[np.int64]
 
 
 def choose(task: PruningTask) -> list[Keep]:
-    """Walk until there are enough edges. The last walk whose new edges would be too many is left off where another fits.
+    """Walk until there are enough edges. A last walk whose new edges would be too many is left for one that fits.
 
     A walk from the inputs begins at an input drawn uniformly, one from the outputs at an output; at each step it takes
     an edge with probability in proportion to |θ|.
@@ -29,10 +30,10 @@ def choose(task: PruningTask) -> list[Keep]:
     both = check_flag("both_ends", task.options["both_ends"])
     layers = task.network.layers
     _check_sequence(task)
-    weights = [
-        np.abs(values) * among for values, among in zip(task.network.weights(), task.candidates, strict=True)
+    weights = [np.abs(values) * among for values, among in zip(task.network.weights(), task.candidates, strict=True)]
+    steps = [
+        _Step.of(layer, values, units) for layer, values, units in zip(layers, weights, _units(layers), strict=True)
     ]
-    steps = [_Step.of(layer, values, units) for layer, values, units in zip(layers, weights, _units(layers), strict=True)]
     firsts = np.cumsum([0, *(layer.possible for layer in layers)])
     chosen = np.zeros(firsts[-1], dtype=bool)
     wanted, count, fruitless = task.budget.edges, 0, 0
@@ -75,7 +76,7 @@ def _units(layers: tuple[PrunableLayer, ...]) -> list[int]:
         When the inputs of a layer are not a multiple of the outputs before it.
     """
     units = [layers[0].shape[1]]
-    for before, after in zip(layers, layers[1:], strict=False):
+    for before, after in itertools.pairwise(layers):
         if after.shape[1] % before.shape[3]:
             raise UnsupportedSettingError(
                 f"phew walks from layer to layer, but {before.name} has {before.shape[3]} outputs and {after.name} "
@@ -123,7 +124,7 @@ class _Step:
 
 
 def _draw(sums: Scores, begin: Integers, end: Integers, generator: np.random.Generator) -> Integers:
-    """A place between ``begin`` and ``end`` in proportion to the weights there; −1 where they are all 0 or there is none."""
+    """A place between ``begin`` and ``end`` in proportion to the weights there; −1 where they are all 0."""
     uniform = generator.random(len(begin))
     lost = begin < 0
     begin, end = np.where(lost, 0, begin), np.where(lost, 0, end)
@@ -132,10 +133,8 @@ def _draw(sums: Scores, begin: Integers, end: Integers, generator: np.random.Gen
     return np.where(lost | (sums[place + 1] <= sums[place]), -1, place)  # rounding may end at an edge of weight 0
 
 
-def _walks(
-    steps: list[_Step], firsts: Integers, generator: np.random.Generator, both: bool
-) -> list[Integers]:
-    """Whole walks as arrays of edges, one from the inputs and one from the outputs by turns; broken off ones left out."""
+def _walks(steps: list[_Step], firsts: Integers, generator: np.random.Generator, both: bool) -> list[Integers]:
+    """Whole walks as arrays of edges, from the inputs and from the outputs by turns; broken off ones left out."""
     half = _WALKS // 2 if both else _WALKS
     unit = generator.integers(steps[0].units, size=half)
     ahead = []

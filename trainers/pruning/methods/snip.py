@@ -38,9 +38,9 @@ SNIP = Pruner(
         "de Jorge et al. (2021), Progressive skeletonization"
     ),
     differences=(
-        "One round (2019) or several with an exponential schedule (2021): rounds. In several rounds a removed edge may "
-        "come back (FORCE) or not (iterative SNIP): revive. The paper takes one batch drawn at random; here every class "
-        "gives as many samples: per_class. Some codes score in evaluation mode: normalisation."
+        "One round (2019) or several with an exponential schedule (2021): rounds. In several rounds a removed edge "
+        "may come back (FORCE) or not (iterative SNIP): revive. The paper takes one batch drawn at random; here every "
+        "class gives as many samples: per_class. Some codes score in evaluation mode: normalisation."
     ),
     options={"rounds": 1, "revive": False, "per_class": 10, "normalisation": "batch"},
     needs_data=True,

@@ -67,9 +67,7 @@ def _scores(network: Any, flow: Any, magnitudes: Sequence[Scores], keep: Sequenc
     return [theta * g for theta, g in zip(magnitudes, gradient, strict=True)]
 
 
-def _remove(
-    scores: Sequence[Scores], keep: Sequence[Keep], edges: int, generator: np.random.Generator
-) -> list[Keep]:
+def _remove(scores: Sequence[Scores], keep: Sequence[Keep], edges: int, generator: np.random.Generator) -> list[Keep]:
     """Remove edges of least score until ``edges`` are left, or a layer's worth of score is gone."""
     sizes = [len(part) for part in keep]
     values, there = np.concatenate(scores), np.flatnonzero(np.concatenate(keep))

@@ -215,8 +215,8 @@ def test_what_does_not_exist_is_refused_by_name(few):
     topology = tg.Topology.build("dense", [6, 9, 3])
     with pytest.raises(UnknownNameError, match="snipp"):
         prune("snipp", topology, few, density=0.5)
-    with pytest.raises(UnknownNameError, match="temperatur"):
-        prune("grasp", topology, few, density=0.5, temperatur=1)
+    with pytest.raises(UnknownNameError, match="heat"):
+        prune("grasp", topology, few, density=0.5, heat=1)
     with pytest.raises(UnsupportedSettingError, match="phew does not offer scope='layer'"):
         prune("phew", topology, few, density=0.5, scope="layer")
     with pytest.raises(InvalidParameterError, match="reads training samples"):

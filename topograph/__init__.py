@@ -16,6 +16,7 @@ from topograph.graph import BipartiteGraph
 from topograph.masks import MaskSet, load
 from topograph.metrics import available_metrics, compare_masks, measure, summary
 from topograph.topology import Topology
+from topograph.tracking import Tracker
 
 __version__ = version("topograph")
 
@@ -24,6 +25,7 @@ __all__ = [
     "MaskSet",
     "TopographError",
     "Topology",
+    "Tracker",
     "available_constructions",
     "available_metrics",
     "compare_masks",
@@ -38,4 +40,4 @@ __all__ = [
 
 def __dir__() -> list[str]:
     """What tab completion offers: the public names, and the rooms with more."""
-    return [*__all__, "__version__", "constructions", "errors", "masks", "metrics", "spectral"]
+    return [*__all__, "__version__", "constructions", "errors", "masks", "metrics", "spectral", "tracking"]

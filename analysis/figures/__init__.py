@@ -10,5 +10,6 @@ from analysis.figures.overview import *  # noqa: F403
 from analysis.figures.registry import FIGURES
 from analysis.figures.residuals import *  # noqa: F403
 from analysis.figures.scatter import *  # noqa: F403
+from analysis.figures.tracking import *  # noqa: F403
 
 __all__ = sorted(FIGURES)

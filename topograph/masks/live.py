@@ -16,6 +16,39 @@ GROUP = "topograph.live_models"
 Mask = npt.NDArray[np.bool_]
 
 
+@dataclass(frozen=True, eq=False)
+class Same:
+    """One object, equal to itself alone, and alive as long as it is compared with others."""
+
+    value: Any
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Same) and self.value is other.value
+
+    def __hash__(self) -> int:
+        return id(self.value)
+
+
+@dataclass(frozen=True)
+class ImposedMask:
+    """A mask that lies on a weight of a model, looked up when it is asked for.
+
+    Parameters
+    ----------
+    version
+        What tells it from another mask without reading it.
+    mask, values
+        Give the mask, and the weight that the model computes with, as arrays of one shape.
+    slots
+        ``slots(optimizer)`` gives what an optimizer remembers of the weight: name → array.
+    """
+
+    version: Any
+    mask: Callable[[], Mask]
+    values: Callable[[], npt.NDArray[Any]]
+    slots: Callable[[Any], dict[str, npt.NDArray[Any]]]
+
+
 @dataclass(frozen=True)
 class ModelKind:
     """One framework's models in memory.
@@ -37,6 +70,8 @@ class ModelKind:
         that is not possible.
     remove_masks
         ``remove_masks(model, names)`` makes the masks of weights final; None when that is not possible.
+    imposed
+        ``imposed(model)`` gives the masks that lie on weights, by the weights' names; None when none can.
     extra
         The extra of topograph that brings the framework.
     """
@@ -48,6 +83,7 @@ class ModelKind:
     source: Callable[[Any], Source]
     fix_masks: Callable[[Any, Mapping[str, Mask]], None] | None = None
     remove_masks: Callable[[Any, Iterable[str]], None] | None = None
+    imposed: Callable[[Any], dict[str, ImposedMask]] | None = None
     extra: str = ""
 
 

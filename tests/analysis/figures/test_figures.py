@@ -26,6 +26,15 @@ def axes():
     return Figure(layout="constrained").subplots()
 
 
+def history():
+    masks = {"fc$1": np.eye(9), "fc2": np.ones((9, 4))}
+    tracker = tg.Tracker(masks, metrics=["density"])
+    for step in range(4):
+        masks["fc$1"][0, step] = step % 2
+        tracker.update(step)
+    return tracker.table()
+
+
 @pytest.fixture(scope="module")
 def material(frame, store):
     """An argument for every parameter without a default, by its name."""
@@ -40,6 +49,7 @@ def material(frame, store):
         "curves": load_learning_curves(store),
         "graph": tg.construct("regular_rotating", 784, 900, degree=30),
         "metrics": [*columns, "l1_density"],
+        "history": history(),
         "which": "construction/ridge/density",
     }
 
@@ -66,6 +76,19 @@ def test_options_of_single_figures(frame):
     crowd = figures.node_link(tg.construct("random_regular", 300, 300, degree=30), axes())
     assert "4,000 of them drawn" in crowd.get_title()
     assert [tick.get_text() for tick in network.get_xticklabels()] == ["inputs (30)", "hidden 1 (20)", "outputs (10)"]
+
+
+def test_the_history_of_masks_draws_each_layer_and_the_network():
+    ax = figures.mask_history(history(), axes(), metric="n_edges")
+    lines = {line.get_label(): line.get_ydata().tolist() for line in ax.get_lines()}
+    assert lines == {r"fc\$1": [8, 9, 9, 10], "fc2": [36] * 4, "network": [44, 45, 45, 46]}
+    assert len(figures.mask_history(history(), axes(), layers=["fc2"]).get_lines()) == 1
+    with pytest.raises(UnknownNameError, match="did you mean 'turnover'"):
+        figures.mask_history(history(), axes(), metric="turnovr")
+    with pytest.raises(UnknownNameError, match="unknown layer 'fc3'"):
+        figures.mask_history(history(), axes(), layers=["fc3"])
+    with pytest.raises(InvalidParameterError, match="must be the table of a tracker"):
+        figures.mask_history(pd.DataFrame({"a": [1]}), axes())
 
 
 def test_a_new_figure_is_in_the_registry_and_its_columns_are_checked(monkeypatch):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
+
 from topograph.errors import InvalidParameterError, TopologyMismatchError
-from topograph.masks.keras.variables import variable_path
-from topograph.masks.live import Mask
+from topograph.masks.keras.variables import variable_path, variable_values
+from topograph.masks.live import ImposedMask, Mask, Same
 from topograph.packages import require
 
 
@@ -23,7 +26,7 @@ class FixedMask:
     """
 
     def __init__(self, mask: Mask, also: Any = None) -> None:
-        self.mask = mask
+        self.mask = np.ascontiguousarray(mask)
         self.also = also
 
     def __call__(self, value: Any) -> Any:
@@ -71,6 +74,33 @@ def remove_masks(model: Any, paths: Iterable[str]) -> None:
         variable.assign(variable.constraint(variable.value))
         variable.constraint = variable.constraint.also
     _forget_compiled(model)
+
+
+def imposed_masks(model: Any) -> dict[str, ImposedMask]:
+    """Path → mask for every kernel on which `fix_masks` put one."""
+    masked = {
+        variable_path(model, variable): variable
+        for variable in model.variables
+        if isinstance(variable.constraint, FixedMask)
+    }
+    return {path: _imposed(variable) for path, variable in masked.items()}
+
+
+def _imposed(variable: Any) -> ImposedMask:
+    constraint = variable.constraint
+    stem = f"{variable.path.replace('/', '_')}_"
+
+    def slots(optimizer: Any) -> dict[str, Any]:
+        """Of the optimizer's variables, those that it made for this one: it names them so."""
+        listed = getattr(optimizer, "variables", ())
+        return {
+            own.name.removeprefix(stem): variable_values(own)
+            for own in listed
+            if own.name.startswith(stem) and tuple(own.shape) == tuple(variable.shape)
+        }
+
+    version = (Same(constraint.mask), zlib.crc32(constraint.mask))
+    return ImposedMask(version, lambda: constraint.mask, lambda: variable_values(variable), slots)
 
 
 def _forget_compiled(model: Any) -> None:

@@ -5,15 +5,12 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-import numpy as np
-
 from topograph.masks.keras.layers import KerasLayer, layers_of_config
-from topograph.masks.keras.masking import fix_masks, remove_masks
-from topograph.masks.keras.variables import keras_entries, variable_path
+from topograph.masks.keras.masking import fix_masks, imposed_masks, remove_masks
+from topograph.masks.keras.variables import keras_entries, variable_path, variable_values
 from topograph.masks.live import ModelKind, root_packages
 from topograph.masks.source import Source
 from topograph.masks.weights import Stored
-from topograph.matrices import tensor_values
 
 _DTYPES = {
     "int8": "I8",
@@ -37,7 +34,7 @@ def model_source(model: Any) -> Source:
             number += 1
             path = f"{variable_path(model, variable)}#{number}"
         variables[path] = Stored(
-            tuple(variable.shape), partial(_values, variable), dtype=_DTYPES.get(str(variable.dtype), "")
+            tuple(variable.shape), partial(variable_values, variable), dtype=_DTYPES.get(str(variable.dtype), "")
         )
     return Source(type(model).__name__, tuple(keras_entries(variables, layers)))
 
@@ -60,14 +57,6 @@ def _config(layer: Any) -> Any:
         return {}
 
 
-def _values(variable: Any) -> Any:
-    value = variable.value
-    if hasattr(value, "detach"):  # the PyTorch backend
-        return tensor_values(value)
-    values = np.asarray(value)
-    return values if values.dtype.kind in "biuf" else values.astype(np.float32)  # bfloat16, exactly
-
-
 def _is_model(value: Any) -> bool:
     return bool(root_packages(value) & {"keras", "tf_keras"}) and hasattr(value, "layers")
 
@@ -80,5 +69,6 @@ KERAS = ModelKind(
     model_source,
     fix_masks,
     remove_masks,
+    imposed_masks,
     extra="keras",
 )

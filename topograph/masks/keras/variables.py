@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
+
 from topograph.masks.judging import Judge
 from topograph.masks.keras.int4 import unpack_kernel
 from topograph.masks.keras.layers import KerasLayer, owner_of, weight_parts
 from topograph.masks.name_order import natural
 from topograph.masks.source import Entry
 from topograph.masks.weights import Stored, Weight, join, spread_shape, too_few_dimensions
+from topograph.matrices import tensor_values
 
 _QUANTIZED = ("_scale", "_zero")
 
@@ -75,3 +78,12 @@ def variable_path(model: Any, variable: Any) -> str:
     names = {layer.name for layer in model.layers}
     first = path.split("/")[0]
     return path.removeprefix(f"{model.name}/") if first == model.name and first not in names else path
+
+
+def variable_values(variable: Any) -> Any:
+    """A variable's values as an array, whatever the backend."""
+    value = variable.value
+    if hasattr(value, "detach"):  # the PyTorch backend
+        return tensor_values(value)
+    values = np.asarray(value)
+    return values if values.dtype.kind in "biuf" else values.astype(np.float32)  # bfloat16, exactly

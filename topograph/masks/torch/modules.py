@@ -13,6 +13,7 @@ from topograph.masks.layout import keras_layout, torch_layout
 from topograph.masks.live import ModelKind, root_packages
 from topograph.masks.source import Entry, Source
 from topograph.masks.state_dicts import state_entries
+from topograph.masks.torch.imposed import imposed_masks
 from topograph.masks.torch.masking import fix_masks, fixed_mask, remove_masks
 from topograph.masks.torch.tensors import stored_tensor
 from topograph.masks.weights import ATTENTION, GRU_GATES, LSTM_GATES, Part, Stored, gate_parts
@@ -206,5 +207,6 @@ TORCH = ModelKind(
     module_source,
     fix_masks,
     remove_masks,
+    imposed_masks,
     extra="torch",
 )

@@ -47,8 +47,8 @@ def test_changes_agree_with_sets_of_edges():
         assert value(table, "a", "density", step) == pytest.approx(len(edges) / 63)
         assert value(table, "a", "isolated_left", step) == 9 - len({i for i, _ in edges})
         assert value(table, "a", "isolated_right", step) == 7 - len({j for _, j in edges})
-        both, alls = len(edges & before) + len(now["b"]), len(edges | before) + len(now["b"])
-        assert value(table, "network", "overlap_previous", step) == pytest.approx(both / alls)
+        both, union = len(edges & before) + len(now["b"]), len(edges | before) + len(now["b"])
+        assert value(table, "network", "overlap_previous", step) == pytest.approx(both / union)
         assert value(table, "network", "density", step) == pytest.approx((len(edges) + len(now["b"])) / 98)
         assert value(table, "b", "turnover", step) == 0
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from analysis.experiments import Experiment, experiment
     from analysis.frame import describe_columns, load_frame
     from analysis.prediction import Prediction, predict_unseen
+    from analysis.recording import record
     from analysis.regression import Fit, fit
     from analysis.reporting.writing import Report, report
     from analysis.words import verdict, verdicts
@@ -38,6 +39,7 @@ _HOMES = {
     "fit": "regression",
     "load_frame": "frame",
     "predict_unseen": "prediction",
+    "record": "recording",
     "report": "reporting.writing",
     "verdict": "words",
     "verdicts": "words",
@@ -62,6 +64,7 @@ __all__ = [
     "fit",
     "load_frame",
     "predict_unseen",
+    "record",
     "report",
     "verdict",
     "verdicts",

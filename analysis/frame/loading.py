@@ -12,6 +12,7 @@ from analysis.frame.reading import ENDINGS, is_store, is_table, read_table
 from analysis.frame.stored import from_store
 from analysis.frame.tables import from_table, without_infinities
 from analysis.published import find_study
+from analysis.recording import is_recorded, recorded_table
 from topograph.errors import InvalidParameterError, StoreError
 from trainers.study.store import Store
 
@@ -27,10 +28,10 @@ def load_frame(
     Parameters
     ----------
     source
-        The SQLite file that `trainers.study.run_study` wrote; published results, by their folder or by their name,
-        such as ``"paper"``; or a table of somebody else's networks: a ``.csv``, ``.tsv``, ``.json`` or ``.parquet``
-        file, packed or not, or a DataFrame. Names, such as those of topologies and variants, are text: ``001`` is not
-        ``1``, and ``null`` is not missing.
+        The SQLite file that `trainers.study.run_study` or `analysis.record` wrote; published results, by their folder
+        or by their name, such as ``"paper"``; or a table of somebody else's networks: a ``.csv``, ``.tsv``, ``.json``
+        or ``.parquet`` file, packed or not, or a DataFrame. Names, such as those of topologies and variants, are text:
+        ``001`` is not ``1``, and ``null`` is not missing.
     columns
         For a table: its column → ours, such as ``{"acc": "test_accuracy", "sparse_dens": "l1_density"}``. Other columns
         are kept under their own names.
@@ -74,6 +75,8 @@ def load_frame(
         raise StoreError(
             f"{path} is not a study's store, and its name does not end as a table's: {', '.join(ENDINGS)}, also packed"
         )
+    if path.is_file() and is_recorded(path):
+        return from_table(recorded_table(path), columns or {}, outcome)
     if columns:
         raise InvalidParameterError("columns= renames the columns of a table; a store's are named already")
     published = find_study(source)

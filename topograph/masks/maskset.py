@@ -197,6 +197,18 @@ class MaskSet(Mapping[str, BipartiteGraph]):
 
         return remove_masks(self, model)
 
+    def apply_tree(self, params: Any) -> Any:
+        """A copy of a tree of JAX arrays, 0 where there is no edge; see `topograph.masks.jax_trees.apply_tree`."""
+        from topograph.masks.jax_trees import apply_tree
+
+        return apply_tree(self, params)
+
+    def masked_optimizer(self, optimizer: Any) -> Any:
+        """An optimizer of optax that keeps the masks; see `topograph.masks.jax_trees.masked_optimizer`."""
+        from topograph.masks.jax_trees import masked_optimizer
+
+        return masked_optimizer(self, optimizer)
+
     def __getitem__(self, name: str) -> BipartiteGraph:
         try:
             return self.graphs[name]

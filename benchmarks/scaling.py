@@ -19,7 +19,7 @@ import topograph as tg
 from trainers import TrainingConfig
 from trainers.numpy_sparse.edges import backward, forward
 from trainers.numpy_sparse.flat import Rule
-from trainers.numpy_sparse.lanes import LANES
+from topograph.lanes import LANES
 from trainers.numpy_sparse.network import SparseNetwork
 from trainers.numpy_sparse.samples import gather_samples
 

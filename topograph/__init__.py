@@ -6,7 +6,9 @@
 (23520, 0.1)
 """
 
+from importlib import import_module
 from importlib.metadata import version
+from typing import Any
 
 from topograph import design
 from topograph.constructions import available_constructions, construct
@@ -36,6 +38,13 @@ __all__ = [
     "measure",
     "summary",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """``topograph.torch``, imported on first use, since it imports PyTorch."""
+    if name == "torch":
+        return import_module("topograph.torch")
+    raise AttributeError(f"module 'topograph' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

@@ -49,8 +49,9 @@ class Compiler:
         """The compiled function.
 
         Machine code contains the functions that it calls, wherever they stand, but numba looks for changes in the
-        function's own file only. So the stamp of that file becomes one of all files of its folder: a compiled function
-        calls compiled functions of its own folder only.
+        function's own file only. So the stamp of that file becomes one of all files of its folder, and of ``lanes.py``, whose
+        operations become part of whatever calls them: a compiled function calls compiled functions of its own folder
+        only.
         """
         dispatcher = _njit(cache=self._cached, **self._options)(function)
         if self._cached:
@@ -88,8 +89,8 @@ def _index_or_nothing(load: Callable[[], dict[Any, Any]]) -> dict[Any, Any]:
 
 @lru_cache
 def _stamp(folder: Path) -> str:
-    digest = hashlib.sha256(Path(__file__).read_bytes())
-    for path in sorted(folder.glob("*.py")):
+    digest = hashlib.sha256()
+    for path in (Path(__file__), Path(__file__).with_name("lanes.py"), *sorted(folder.glob("*.py"))):
         digest.update(path.read_bytes())
     return digest.hexdigest()
 

@@ -301,7 +301,7 @@ class Topology(Sequence[BipartiteGraph]):
 
     # ------------------------------------------------------------------ a user's model
 
-    def apply_to(self, model: Any, layers: Iterable[str] | None = None) -> tuple[str, ...]:
+    def apply_to(self, model: Any, layers: Iterable[str] | None = None, sparse: bool = False) -> tuple[str, ...]:
         """Put the masks on a PyTorch or Keras model, and keep them there while it trains, momentum included.
 
         Parameters
@@ -311,6 +311,9 @@ class Topology(Sequence[BipartiteGraph]):
         layers
             The name of the model's layer for each layer, such as ``["fc1", "fc2"]``; without it, all layers that
             can hold a mask, in order.
+        sparse
+            Whether to replace linear layers of PyTorch by `topograph.torch.SparseLinear`, whose time and memory are in
+            proportion to the edges.
 
         Returns
         -------
@@ -324,7 +327,7 @@ class Topology(Sequence[BipartiteGraph]):
         """
         from topograph.masks.applying import apply_masks, match_layers
 
-        return apply_masks(match_layers(self, model, layers), model)
+        return apply_masks(match_layers(self, model, layers), model, sparse)
 
     def remove_from(self, model: Any, layers: Iterable[str] | None = None) -> tuple[str, ...]:
         """Make the masks final that `apply_to` put there: plain weights, 0 without an edge; returns their names.

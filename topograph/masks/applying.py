@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from topograph.checks import check_flag
 from topograph.errors import InvalidParameterError, TopologyMismatchError, UnknownNameError
 from topograph.graph import BipartiteGraph
 from topograph.masks.live import Mask, available_models, kind_of
@@ -15,7 +16,7 @@ from topograph.masks.maskable import layer_of
 from topograph.masks.source import Entry, Source
 
 
-def apply_masks(graphs: Mapping[str, BipartiteGraph], model: Any) -> tuple[str, ...]:
+def apply_masks(graphs: Mapping[str, BipartiteGraph], model: Any, sparse: bool = False) -> tuple[str, ...]:
     """Put masks on the layers of a PyTorch or Keras model, and keep them there while it trains.
 
     PyTorch: each weight becomes a parametrization, ``weight = original · mask``, so that neither gradient nor momentum
@@ -30,6 +31,9 @@ def apply_masks(graphs: Mapping[str, BipartiteGraph], model: Any) -> tuple[str, 
         ``.weight`` or ``/kernel``. A convolution takes a graph of its kernel or channel unfolding.
     model
         The model, changed in place.
+    sparse
+        Whether to replace the layers, which must be ``torch.nn.Linear``, by `topograph.torch.SparseLinear`: time and
+        memory in proportion to the edges. An optimizer must be made after this: the parameters are others.
 
     Returns
     -------
@@ -42,12 +46,21 @@ def apply_masks(graphs: Mapping[str, BipartiteGraph], model: Any) -> tuple[str, 
         When the model has no layer of a name; the message lists those it has.
     TopologyMismatchError
         When a graph does not have the layer's shape.
+    InvalidParameterError
+        When this is not such a model, or a layer cannot be replaced by a sparse one; the model is then unchanged.
     """
+    check_flag("sparse", sparse)
     kind = kind_of(model)
+    if sparse and (kind is None or kind.swap_layers is None):
+        raise InvalidParameterError(
+            f"sparse=True needs a torch.nn.Module, but got {type(model).__name__}; sparse=False also takes a keras.Model"
+        )
     if kind is None or kind.fix_masks is None:
         raise _not_a_model(model)
     masks = tensor_masks(graphs, kind.source(model))
-    kind.fix_masks(model, masks)
+    change = kind.swap_layers if sparse else kind.fix_masks
+    assert change is not None
+    change(model, masks)
     return tuple(masks)
 
 

@@ -72,6 +72,9 @@ class ModelKind:
         ``remove_masks(model, names)`` makes the masks of weights final; None when that is not possible.
     imposed
         ``imposed(model)`` gives the masks that lie on weights, by the weights' names; None when none can.
+    swap_layers
+        ``swap_layers(model, masks)`` replaces layers, by the names of their weights, by sparse ones; None when that is
+        not possible.
     extra
         The extra of topograph that brings the framework.
     """
@@ -84,6 +87,7 @@ class ModelKind:
     fix_masks: Callable[[Any, Mapping[str, Mask]], None] | None = None
     remove_masks: Callable[[Any, Iterable[str]], None] | None = None
     imposed: Callable[[Any], dict[str, ImposedMask]] | None = None
+    swap_layers: Callable[[Any, Mapping[str, Mask]], None] | None = None
     extra: str = ""
 
 

@@ -185,11 +185,14 @@ class MaskSet(Mapping[str, BipartiteGraph]):
 
         return save(self, path)
 
-    def apply_to(self, model: Any) -> tuple[str, ...]:
-        """Put the masks on the layers of the same names of a PyTorch or Keras model; see `apply_masks`."""
+    def apply_to(self, model: Any, sparse: bool = False) -> tuple[str, ...]:
+        """Put the masks on the layers of the same names of a PyTorch or Keras model; see `apply_masks`.
+
+        With ``sparse=True``, linear layers of PyTorch become `topograph.torch.SparseLinear`.
+        """
         from topograph.masks.applying import apply_masks
 
-        return apply_masks(self, model)
+        return apply_masks(self, model, sparse)
 
     def remove_from(self, model: Any) -> tuple[str, ...]:
         """Make the masks on the layers of these names final: plain weights, 0 without an edge; see `remove_masks`."""

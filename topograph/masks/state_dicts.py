@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from topograph.masks.edge_values import join_edges
 from topograph.masks.judging import Judge, is_weight_name, refuse_constants
 from topograph.masks.layout import OUT_IN, layout_of
 from topograph.masks.orientation import Orientations
@@ -52,7 +53,7 @@ def state_entries(
     bare
         Whether the source is mere arrays, whose order of axes beyond two is not known unless siblings tell it.
     """
-    unpacked = unpack(tensors, config)
+    unpacked = unpack(join_edges(tensors), config)
     table = unpacked.tensors
     partners = find_partners(table)
     masks = set(partners.mask_of.values())

@@ -28,7 +28,7 @@ from trainers.numpy_sparse.flat import (
     State,
     Work,
 )
-from trainers.numpy_sparse.lanes import broadcast, dot, load_lanes, scaled, store_lanes, total
+from topograph.lanes import broadcast, dot, load_lanes, scaled, store_lanes, total
 
 _ONE, _TWO, _THREE = np.uint64(1), np.uint64(2), np.uint64(3)
 _CHUNK = 64  # owners whose edges are updated while their gradients are still in cache

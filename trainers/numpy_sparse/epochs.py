@@ -25,7 +25,7 @@ from trainers.numpy_sparse.flat import (
     State,
     Work,
 )
-from trainers.numpy_sparse.lanes import LANES, broadcast, prefetch, store_lanes
+from topograph.lanes import LANES, broadcast, prefetch, store_lanes
 from trainers.numpy_sparse.neurons import activate, differentiate, drop, take_loss
 from trainers.numpy_sparse.samples import Samples
 

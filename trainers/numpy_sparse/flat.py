@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from topograph.graph import BipartiteGraph
 from topograph.topology import Topology
-from trainers.numpy_sparse.lanes import LANES
+from topograph.lanes import LANES
 from trainers.numpy_sparse.segments import sort_edges
 
 Float = npt.NDArray[np.floating[Any]]

@@ -15,7 +15,7 @@ from trainers.config import TrainingConfig
 from trainers.initialization import initial_weights
 from trainers.numpy_sparse import epochs, neurons
 from trainers.numpy_sparse.flat import Float, Rule, Setting, State, Work, aligned_rows, flatten
-from trainers.numpy_sparse.lanes import LANES
+from topograph.lanes import LANES
 from trainers.numpy_sparse.samples import Samples, read_only
 from trainers.numpy_sparse.team import Team
 

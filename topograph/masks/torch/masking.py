@@ -11,6 +11,7 @@ import numpy as np
 
 from topograph.errors import InvalidParameterError, TopologyMismatchError, UnknownNameError
 from topograph.masks.live import Mask
+from topograph.masks.torch.swapping import is_sparse
 from topograph.packages import require
 
 
@@ -18,7 +19,8 @@ def fix_masks(model: Any, masks: Mapping[str, Mask]) -> None:
     """Mask weights by name; a mask of ours that is there already is replaced.
 
     Each becomes the parametrization ``weight = original · mask``. The mask is a buffer, saved with the model. A tensor
-    that several layers share is masked in all of them. Nothing is changed by a call that fails.
+    that several layers share is masked in all of them. A sparse layer is rewired. Nothing is changed by a call that
+    fails.
 
     Raises
     ------
@@ -38,9 +40,13 @@ def fix_masks(model: Any, masks: Mapping[str, Mask]) -> None:
                 )
             wanted[twin] = mask
     for name, mask in wanted.items():
-        _check_weight(model, name, mask)
+        if not is_sparse(_owner(model, name)[0]):
+            _check_weight(model, name, mask)
     for name, mask in wanted.items():
         owner, weight = _owner(model, name)
+        if is_sparse(owner):
+            owner.rewire(mask.T)
+            continue
         device = _first_tensor(owner, weight).device
         fixed = torch.from_numpy(np.array(mask, order="C")).to(device)
         step = mask_of(owner, weight)

@@ -15,6 +15,7 @@ from topograph.masks.source import Entry, Source
 from topograph.masks.state_dicts import state_entries
 from topograph.masks.torch.imposed import imposed_masks
 from topograph.masks.torch.masking import fix_masks, fixed_mask, remove_masks
+from topograph.masks.torch.swapping import swap_layers
 from topograph.masks.torch.tensors import stored_tensor
 from topograph.masks.weights import ATTENTION, GRU_GATES, LSTM_GATES, Part, Stored, gate_parts
 from topograph.matrices import tensor_values
@@ -88,6 +89,8 @@ def _tensors(module: Any) -> Iterator[tuple[str, Any, Any]]:
         if path.startswith(inner):
             continue  # the originals that the computed weight is made of
         own = {**owner._parameters, **owner._buffers}
+        if type(owner).__module__ == "topograph.torch.layer":  # the rest of its buffers follows from the pattern
+            own = {name: tensor for name, tensor in own.items() if name not in owner._non_persistent_buffers_set}
         for name, tensor in own.items():
             if tensor is not None:
                 yield prefix + name, tensor, owner
@@ -208,5 +211,6 @@ TORCH = ModelKind(
     fix_masks,
     remove_masks,
     imposed_masks,
+    swap_layers,
     extra="torch",
 )

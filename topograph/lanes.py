@@ -20,7 +20,7 @@ from numba.extending import intrinsic, register_model
 
 LANES = 32
 # sums may be reordered and fused; NaN and infinity keep their meaning, so that divergence is seen
-_FAST = ("reassoc", "contract", "nsz")
+FAST = ("reassoc", "contract", "nsz")
 _OFFSET = ir.IntType(64)
 _intrinsic: Any = intrinsic  # it supplies the typing context itself, which its types do not say
 
@@ -85,8 +85,8 @@ def scaled(typing_context, weight, lanes, rest):
     """``weight · lanes + rest``, the weight one number."""
 
     def generate(context, builder, signature, args):
-        product = builder.fmul(_spread(builder, args[1].type, args[0]), args[1], flags=_FAST)
-        return builder.fadd(product, args[2], flags=_FAST)
+        product = builder.fmul(_spread(builder, args[1].type, args[0]), args[1], flags=FAST)
+        return builder.fadd(product, args[2], flags=FAST)
 
     return lanes(lanes.dtype, lanes, lanes), generate
 
@@ -106,7 +106,7 @@ def dot(typing_context, first, second):
     """Sum over the lanes of the products."""
 
     def generate(context, builder, signature, args):
-        return _total(builder, builder.fmul(*args, flags=_FAST))
+        return _total(builder, builder.fmul(*args, flags=FAST))
 
     return first.dtype(first, second), generate
 
@@ -143,7 +143,7 @@ def _total(builder: Any, vector: Any) -> Any:
     reduce = builder.module.globals.get(name) or ir.Function(
         builder.module, ir.FunctionType(element, [element, vector.type]), name
     )
-    return builder.call(reduce, [ir.Constant(element, 0.0), vector], fastmath=_FAST)
+    return builder.call(reduce, [ir.Constant(element, 0.0), vector], fastmath=FAST)
 
 
 @_intrinsic

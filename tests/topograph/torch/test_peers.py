@@ -1,0 +1,74 @@
+"""What PyTorch itself has, which devices without our kernels get, gives the same numbers; seen here on the processor."""
+
+import numpy as np
+import pytest
+
+import topograph as tg
+
+torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+pytestmark = pytest.mark.filterwarnings("ignore:Sparse CSR tensor support")
+
+
+@pytest.fixture
+def layer():
+    torch.manual_seed(0)
+    return tg.torch.SparseLinear(tg.construct("barabasi_albert", 67, 41, density=0.2, seed=0), dtype=torch.float64)
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_every_way_gives_the_same_products(layer, number):
+    from topograph.torch.peers import WAYS
+
+    x, delta = torch.randn(40, 67, dtype=torch.float64), torch.randn(40, 41, dtype=torch.float64)
+    weight, (rows, columns) = layer.weight.detach().T.numpy(), layer.graph.edges().T
+    way, pattern = WAYS[number], (layer.cuts, layer.indices)
+    np.testing.assert_allclose(way.multiply(x, layer.values.detach(), *pattern, 41), x.numpy() @ weight, rtol=1e-10)
+    np.testing.assert_allclose(way.back(delta, layer.values.detach(), *pattern), delta.numpy() @ weight.T, rtol=1e-9)
+    expected = (x.numpy().T @ delta.numpy())[rows, columns]
+    np.testing.assert_allclose(way.differentiate(x, delta, *pattern), expected, rtol=1e-9)
+
+
+def test_the_operators_of_other_devices_agree_with_the_kernels(layer):
+    from topograph.torch import operators
+
+    pattern = layer.starts, layer.inputs, layer.positions, layer.cuts, layer.indices
+    x, delta = torch.randn(4, 10, 67, dtype=torch.float64), torch.randn(4, 10, 41, dtype=torch.float64)
+    with torch.no_grad():
+        expected = layer(x)
+        made = operators._product_on_device(x, layer.values, layer.bias, *pattern, 41)
+        torch.testing.assert_close(made, expected)
+        for wanted in ((True, True), (True, False), (False, True)):
+            here = operators._gradients_on_processor(delta, x, layer.values, *pattern, *wanted)
+            there = operators._gradients_on_device(delta, x, layer.values, *pattern, *wanted)
+            for first, second in zip(here, there, strict=True):
+                torch.testing.assert_close(first, second)
+
+
+def test_the_choice_is_the_faster_way_and_made_once(layer, monkeypatch):
+    from topograph.torch import peers
+
+    monkeypatch.setattr(peers, "_chosen", {})
+    timed = []
+
+    def time(way, *rest):
+        timed.append(way)
+        return {peers.WAYS[0]: 2.0, peers.WAYS[1]: 1.0}[way]
+
+    monkeypatch.setattr(peers, "_time", time)
+    for _ in range(2):
+        x = torch.randn(40, 67, dtype=torch.float64)
+        assert peers.choose(x, layer.values, layer.cuts, layer.indices, 41) is peers.WAYS[1]
+    assert timed == list(peers.WAYS)
+
+
+def test_a_way_that_a_device_does_not_offer_is_not_chosen(layer):
+    from topograph.torch import peers
+
+    class Missing(peers.Dense):
+        def back(self, *rest):
+            raise NotImplementedError
+
+    x = torch.randn(40, 67, dtype=torch.float64)
+    pattern = layer.values.detach(), layer.cuts, layer.indices, 41
+    assert peers._time(Missing(), x, *pattern) == float("inf")
+    assert 0 < peers._time(peers.WAYS[0], x, *pattern) < float("inf")

@@ -1,0 +1,242 @@
+"""The compiled products of a sparse layer: forward, and the gradients of its values and inputs, in time ∝ edges.
+
+Samples are walked in tiles of `LANES`, transposed into rows of one neuron each. Every neuron of one side *owns* its
+edges and sums over them in registers; the rows of the other side are visited block by block, so that they stay in
+cache. Workers share the owners, never the samples: no two write to one place, and the bits do not depend on how many
+they are. Index arrays are unsigned: with signed ones numba checks every index for wrap-around.
+
+Importing this module imports numba, so it is imported on first use only.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from topograph.compiling import reordered, reordered_part
+from topograph.lanes import LANES, broadcast, dot, load_lanes, prefetch, scaled, store_lanes
+from topograph.torch.vectors import EIGHT, add_eight, folded, paired_1, paired_2, paired_4, transpose_eight
+
+BOTH, VALUES, INPUTS = range(3)
+PAIR = 2  # tiles that share a visit of a segment on the way back
+_AHEAD = 2  # owners whose segments are fetched while an earlier one is walked
+_LINE = 16  # numbers of four bytes in a cache line
+_ONE, _TWO, _THREE, _FOUR = np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(4)
+_FIVE, _SIX, _SEVEN, _WHOLE = np.uint64(5), np.uint64(6), np.uint64(7), np.uint64(EIGHT)
+
+
+@reordered.in_place
+def multiply(
+    x: Any, values: Any, positions: Any, starts: Any, inputs: Any, bias: Any, y: Any,
+    ordered: Any, rows: Any, sums: Any, worker: int, workers: int,
+) -> None:  # fmt: skip
+    """y = x W + b for one worker's share of the outputs.
+
+    ``starts`` holds, block of inputs by block, where each output's segment begins in ``inputs`` and ``positions`` (the
+    edge's number in ``values``). ``ordered``, ``rows`` and ``sums`` are scratch arrays for the values in that order and
+    for a tile of inputs and of outputs.
+    """
+    outputs = y.shape[1]
+    blocks = (starts.shape[0] - 1) // outputs
+    begin, end = _share_of_outputs(starts, outputs, blocks, worker, workers)
+    for block in range(blocks):
+        for e in range(starts[block * outputs + begin], starts[block * outputs + end]):
+            ordered[e] = values[positions[e]]
+    for first in range(0, x.shape[0], LANES):
+        count = min(LANES, x.shape[0] - first)
+        _fill(x, first, count, rows)
+        for block in range(blocks):
+            base = block * outputs
+            for j in range(begin, end):
+                total = broadcast(sums, bias[j]) if block == 0 else load_lanes(sums, j)
+                e, stop = np.uint64(starts[base + j]), np.uint64(starts[base + j + 1])
+                while e + _FOUR <= stop:
+                    total = scaled(ordered[e], load_lanes(rows, inputs[e]), total)
+                    total = scaled(ordered[e + _ONE], load_lanes(rows, inputs[e + _ONE]), total)
+                    total = scaled(ordered[e + _TWO], load_lanes(rows, inputs[e + _TWO]), total)
+                    total = scaled(ordered[e + _THREE], load_lanes(rows, inputs[e + _THREE]), total)
+                    e += _FOUR
+                while e < stop:
+                    total = scaled(ordered[e], load_lanes(rows, inputs[e]), total)
+                    e += _ONE
+                store_lanes(sums, j, total)
+        _empty(sums, y, first, count, begin, end)
+
+
+@reordered.in_place
+def differentiate(
+    x: Any, delta: Any, values: Any, cuts: Any, outputs: Any, x_gradient: Any, gradient: Any,
+    rows: Any, deltas: Any, sums: Any, wanted: int, worker: int, workers: int,
+) -> None:  # fmt: skip
+    """The gradients of the values, Σ over samples of x_i δ_j, and of the inputs, δ Wᵀ: one worker's share.
+
+    ``cuts[block, i]`` is where the edges of input i to that block of outputs begin in ``values`` and ``outputs``; its
+    last row is where they end. ``wanted`` is `BOTH`, `VALUES` or `INPUTS`. ``rows``, ``deltas`` and ``sums`` are scratch
+    arrays for `PAIR` tiles of inputs, of outputs and of inputs.
+    """
+    n, m, blocks = cuts.shape[1], delta.shape[1], cuts.shape[0] - 1
+    begin, end = _share_of_inputs(cuts, worker, workers)
+    if wanted != INPUTS and begin < end:
+        gradient[cuts[0, begin] : cuts[blocks, end - 1]] = 0
+    for first in range(0, delta.shape[0], PAIR * LANES):
+        tiles = min(PAIR, -(-(delta.shape[0] - first) // LANES))
+        for tile in range(tiles):
+            at = first + tile * LANES
+            count = min(LANES, delta.shape[0] - at)
+            _fill(delta, at, count, deltas[tile * m : (tile + 1) * m])
+            if wanted != INPUTS:
+                _fill(x, at, count, rows[tile * n : (tile + 1) * n])
+        for block in range(blocks):
+            for i in range(begin, end):
+                if i + _AHEAD < end:  # a row's next block lies anywhere
+                    for k in range(cuts[block, i + _AHEAD], cuts[block + 1, i + _AHEAD], _LINE):
+                        prefetch(values, k)
+                        prefetch(outputs, k)
+                        prefetch(gradient, k if wanted != INPUTS else 0)
+                e, stop = np.uint64(cuts[block, i]), np.uint64(cuts[block + 1, i])
+                for tile in range(tiles):
+                    place, offset = tile * n + i, np.uint64(tile * m)
+                    if wanted == VALUES:
+                        _sum_values(load_lanes(rows, place), e, stop, outputs, deltas, offset, gradient)
+                        continue
+                    back = broadcast(sums, sums.dtype.type(0)) if block == 0 else load_lanes(sums, place)
+                    if wanted == INPUTS:
+                        back = _sum_inputs(back, e, stop, values, outputs, deltas, offset)
+                    else:
+                        row = load_lanes(rows, place)
+                        back = _sum_both(row, back, e, stop, values, outputs, deltas, offset, gradient)
+                    store_lanes(sums, place, back)
+        if wanted != VALUES:
+            for tile in range(tiles):
+                at = first + tile * LANES
+                _empty(sums[tile * n : (tile + 1) * n], x_gradient, at, min(LANES, delta.shape[0] - at), begin, end)
+
+
+@reordered_part
+def _sum_both(
+    row: Any, back: Any, e: Any, stop: Any, values: Any, outputs: Any, deltas: Any, offset: Any, gradient: Any
+) -> Any:
+    """Add x_i · δ_j to the gradient of each edge; return Σ w δ_j added to ``back``."""
+    while e + _WHOLE <= stop:
+        delta = load_lanes(deltas, offset + outputs[e])
+        a, back = folded(row, delta), scaled(values[e], delta, back)
+        delta = load_lanes(deltas, offset + outputs[e + _ONE])
+        b, back = folded(row, delta), scaled(values[e + _ONE], delta, back)
+        a = paired_1(a, b)
+        delta = load_lanes(deltas, offset + outputs[e + _TWO])
+        b, back = folded(row, delta), scaled(values[e + _TWO], delta, back)
+        delta = load_lanes(deltas, offset + outputs[e + _THREE])
+        c, back = folded(row, delta), scaled(values[e + _THREE], delta, back)
+        a = paired_2(a, paired_1(b, c))
+        delta = load_lanes(deltas, offset + outputs[e + _FOUR])
+        b, back = folded(row, delta), scaled(values[e + _FOUR], delta, back)
+        delta = load_lanes(deltas, offset + outputs[e + _FIVE])
+        c, back = folded(row, delta), scaled(values[e + _FIVE], delta, back)
+        b = paired_1(b, c)
+        delta = load_lanes(deltas, offset + outputs[e + _SIX])
+        c, back = folded(row, delta), scaled(values[e + _SIX], delta, back)
+        delta = load_lanes(deltas, offset + outputs[e + _SEVEN])
+        d, back = folded(row, delta), scaled(values[e + _SEVEN], delta, back)
+        add_eight(gradient, e, paired_4(a, paired_2(b, paired_1(c, d))))
+        e += _WHOLE
+    while e < stop:
+        delta = load_lanes(deltas, offset + outputs[e])
+        gradient[e] += dot(row, delta)
+        back = scaled(values[e], delta, back)
+        e += _ONE
+    return back
+
+
+@reordered_part
+def _sum_values(row: Any, e: Any, stop: Any, outputs: Any, deltas: Any, offset: Any, gradient: Any) -> None:
+    """As `_sum_both`, where the inputs need no gradient."""
+    while e + _WHOLE <= stop:
+        a = folded(row, load_lanes(deltas, offset + outputs[e]))
+        a = paired_1(a, folded(row, load_lanes(deltas, offset + outputs[e + _ONE])))
+        b = folded(row, load_lanes(deltas, offset + outputs[e + _TWO]))
+        b = paired_1(b, folded(row, load_lanes(deltas, offset + outputs[e + _THREE])))
+        a = paired_2(a, b)
+        b = folded(row, load_lanes(deltas, offset + outputs[e + _FOUR]))
+        b = paired_1(b, folded(row, load_lanes(deltas, offset + outputs[e + _FIVE])))
+        c = folded(row, load_lanes(deltas, offset + outputs[e + _SIX]))
+        c = paired_1(c, folded(row, load_lanes(deltas, offset + outputs[e + _SEVEN])))
+        add_eight(gradient, e, paired_4(a, paired_2(b, c)))
+        e += _WHOLE
+    while e < stop:
+        gradient[e] += dot(row, load_lanes(deltas, offset + outputs[e]))
+        e += _ONE
+
+
+@reordered_part
+def _sum_inputs(back: Any, e: Any, stop: Any, values: Any, outputs: Any, deltas: Any, offset: Any) -> Any:
+    """As `_sum_both`, where the values need no gradient."""
+    while e < stop:
+        back = scaled(values[e], load_lanes(deltas, offset + outputs[e]), back)
+        e += _ONE
+    return back
+
+
+@reordered_part
+def _share_of_outputs(starts: Any, outputs: int, blocks: int, worker: int, workers: int) -> tuple[int, int]:
+    """The outputs of a worker, with about as many edges as those of any other."""
+    if workers == 1:
+        return 0, outputs
+    edges, begin, end, seen = starts[starts.shape[0] - 1], outputs, outputs, 0
+    for j in range(outputs):
+        if begin == outputs and seen * workers >= edges * worker:
+            begin = j
+        if seen * workers >= edges * (worker + 1):
+            end = j
+            break
+        for block in range(blocks):
+            seen += starts[block * outputs + j + 1] - starts[block * outputs + j]
+    return begin, outputs if worker == workers - 1 else end
+
+
+@reordered_part
+def _share_of_inputs(cuts: Any, worker: int, workers: int) -> tuple[int, int]:
+    """The inputs of a worker, with about as many edges as those of any other."""
+    n = cuts.shape[1]
+    if workers == 1:
+        return 0, n
+    edges, begin, end = cuts[cuts.shape[0] - 1, n - 1], n, n
+    for i in range(n):
+        if begin == n and cuts[0, i] * workers >= edges * worker:
+            begin = i
+        if cuts[0, i] * workers >= edges * (worker + 1):
+            end = i
+            break
+    return begin, n if worker == workers - 1 else end
+
+
+@reordered_part
+def _fill(samples: Any, first: int, count: int, rows: Any) -> None:
+    """Transpose ``count`` samples into rows of one neuron each; lanes without a sample become 0."""
+    neurons, whole = samples.shape[1], count - count % EIGHT
+    even = neurons - neurons % EIGHT
+    for i in range(0, even, EIGHT):
+        for s in range(0, whole, EIGHT):
+            transpose_eight(samples, first + s, i, rows, i, s)
+        if whole < LANES:
+            for k in range(i, i + EIGHT):
+                for s in range(whole, LANES):
+                    rows[k, s] = samples[first + s, k] if s < count else 0
+    for k in range(even, neurons):
+        for s in range(LANES):
+            rows[k, s] = samples[first + s, k] if s < count else 0
+
+
+@reordered_part
+def _empty(rows: Any, samples: Any, first: int, count: int, begin: int, end: int) -> None:
+    """Transpose the rows of neurons ``begin`` … ``end`` back into ``count`` samples."""
+    whole, even = count - count % EIGHT, begin + (end - begin) // EIGHT * EIGHT
+    for j in range(begin, even, EIGHT):
+        for s in range(0, whole, EIGHT):
+            transpose_eight(rows, j, s, samples, first + s, j)
+        for s in range(whole, count):
+            for k in range(j, j + EIGHT):
+                samples[first + s, k] = rows[k, s]
+    for k in range(even, end):
+        for s in range(count):
+            samples[first + s, k] = rows[k, s]

@@ -1,0 +1,214 @@
+"""`sparse_product`: the product of samples with a sparse layer, an operator that PyTorch knows by name.
+
+Autograd, ``torch.compile`` and export see one opaque node with known shapes. On a processor the compiled kernels of
+`topograph.torch.kernels` run it; on any other device what PyTorch has (`topograph.torch.peers`).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from topograph.packages import require
+from topograph.torch import peers
+
+torch: Any = require("torch", "torch")
+Tensor: Any = torch.Tensor
+
+_PATTERN = "Tensor starts, Tensor inputs, Tensor positions, Tensor cuts, Tensor outputs"
+_LIBRARY = torch.library.Library("topograph", "DEF")
+_LIBRARY.define(f"sparse_product(Tensor x, Tensor values, Tensor? bias, {_PATTERN}, SymInt n_outputs) -> Tensor")
+_LIBRARY.define(
+    f"sparse_gradients(Tensor delta, Tensor x, Tensor values, {_PATTERN}, bool of_inputs, bool of_values) "
+    "-> (Tensor, Tensor)"
+)
+_WORTH_A_THREAD = 100_000  # edges times tiles of samples
+
+
+def sparse_product(x: Any, values: Any, bias: Any, pattern: tuple[Any, ...], n_outputs: int) -> Any:
+    """``x @ W + bias`` for samples ``(…, inputs)``, W being 0 wherever there is no edge.
+
+    Parameters
+    ----------
+    x
+        Samples; float32, float64, bfloat16 or float16. The result has their dtype; sums are float32 at least.
+    values
+        W on the edges, in the order of ``graph.edges()``.
+    bias
+        Shape ``(n_outputs,)``, or None.
+    pattern
+        The fields of a `topograph.torch.pattern.WalkOrder` as tensors.
+    n_outputs
+        Number of outputs.
+    """
+    return torch.ops.topograph.sparse_product(x, values, bias, *pattern, n_outputs)
+
+
+def _product_on_processor(
+    x: Any, values: Any, bias: Any, starts: Any, inputs: Any, positions: Any, cuts: Any, outputs: Any, n_outputs: int
+) -> Any:
+    from topograph.torch.crew import scratch, scratch_rows, share_work
+    from topograph.torch.kernels import multiply
+
+    kind = _sum_dtype(values)
+    rows = _rows(x, kind)
+    y = torch.empty((len(rows), n_outputs), dtype=kind)
+    given, weights, result = rows.numpy(), _array(values, kind), y.numpy()
+    shift = scratch("bias", n_outputs, weights.dtype)
+    shift[:] = 0 if bias is None else _array(bias, kind)
+    ordered = scratch("ordered", len(weights), weights.dtype)
+    places, begins, far = _unsigned(positions), starts.numpy(), _unsigned(inputs)
+
+    def work(worker: int, workers: int) -> None:
+        multiply(
+            given, weights, places, begins, far, shift, result, ordered,
+            scratch_rows("inputs", given.shape[1], weights.dtype), scratch_rows("sums", n_outputs, weights.dtype),
+            worker, workers,
+        )  # fmt: skip
+
+    share_work(work, _workers(values, rows))
+    return y.to(x.dtype).view(*x.shape[:-1], n_outputs)
+
+
+def _gradients_on_processor(
+    delta: Any, x: Any, values: Any, starts: Any, inputs: Any, positions: Any, cuts: Any, outputs: Any,
+    of_inputs: bool, of_values: bool,
+) -> tuple[Any, Any]:  # fmt: skip
+    from topograph.torch.crew import scratch_rows, share_work
+    from topograph.torch.kernels import BOTH, INPUTS, PAIR, VALUES, differentiate
+
+    kind = _sum_dtype(values)
+    deltas = _rows(delta, kind)
+    rows = _rows(x, kind) if of_values else deltas[:, :0]
+    n, m = cuts.shape[1], deltas.shape[1]
+    x_gradient = torch.empty((len(deltas) if of_inputs else 0, n), dtype=kind)
+    gradient = torch.empty(len(values) if of_values else 0, dtype=kind)
+    arrays = rows.numpy(), deltas.numpy(), _array(values, kind), cuts.numpy(), _unsigned(outputs)
+    results = x_gradient.numpy(), gradient.numpy()
+    wanted = BOTH if of_inputs and of_values else INPUTS if of_inputs else VALUES
+    number = results[1].dtype
+
+    def work(worker: int, workers: int) -> None:
+        differentiate(
+            *arrays, *results,
+            scratch_rows("inputs", PAIR * n, number), scratch_rows("outputs", PAIR * m, number),
+            scratch_rows("sums", PAIR * n, number), wanted, worker, workers,
+        )  # fmt: skip
+
+    share_work(work, _workers(values, deltas))
+    return _shaped(x_gradient, x, of_inputs), gradient.to(values.dtype)
+
+
+def _product_on_device(
+    x: Any, values: Any, bias: Any, starts: Any, inputs: Any, positions: Any, cuts: Any, outputs: Any, n_outputs: int
+) -> Any:
+    rows = _rows(x, torch.promote_types(x.dtype, values.dtype))
+    way = peers.choose(rows, values, cuts, outputs, n_outputs)
+    y = way.multiply(rows, values.to(rows.dtype), cuts, outputs, n_outputs)
+    y = y if bias is None else y + bias
+    return y.to(x.dtype).view(*x.shape[:-1], n_outputs)
+
+
+def _gradients_on_device(
+    delta: Any, x: Any, values: Any, starts: Any, inputs: Any, positions: Any, cuts: Any, outputs: Any,
+    of_inputs: bool, of_values: bool,
+) -> tuple[Any, Any]:  # fmt: skip
+    kind = torch.promote_types(x.dtype, values.dtype)
+    rows, deltas = _rows(x, kind), _rows(delta, kind)
+    way = peers.choose(rows, values, cuts, outputs, deltas.shape[1])
+    weights = values.to(kind)
+    x_gradient = way.back(deltas, weights, cuts, outputs) if of_inputs else deltas[:0, :0]
+    gradient = way.differentiate(rows, deltas, cuts, outputs) if of_values else weights[:0]
+    return _shaped(x_gradient, x, of_inputs), gradient.to(values.dtype)
+
+
+def _fake_product(
+    x: Any, values: Any, bias: Any, starts: Any, inputs: Any, positions: Any, cuts: Any, outputs: Any, n_outputs: int
+) -> Any:
+    return x.new_empty((*x.shape[:-1], n_outputs))
+
+
+def _fake_gradients(
+    delta: Any, x: Any, values: Any, starts: Any, inputs: Any, positions: Any, cuts: Any, outputs: Any,
+    of_inputs: bool, of_values: bool,
+) -> tuple[Any, Any]:  # fmt: skip
+    return x.new_empty(x.shape if of_inputs else (0,)), values.new_empty(values.shape if of_values else (0,))
+
+
+def _remember_product(ctx: Any, inputs: Any, output: Any) -> None:
+    x, values, bias, *pattern, ctx.n_outputs = inputs
+    ctx.save_for_backward(x, values, *pattern)
+    ctx.has_bias = bias is not None
+
+
+def _product_backward(ctx: Any, delta: Any) -> tuple[Any, ...]:
+    x, values, *pattern = ctx.saved_tensors
+    of_inputs, of_values = ctx.needs_input_grad[:2]
+    of_bias = ctx.has_bias and ctx.needs_input_grad[2]
+    x_gradient = gradient = None
+    if of_inputs or of_values:
+        both = torch.ops.topograph.sparse_gradients(delta, x, values, *pattern, of_inputs, of_values)
+        x_gradient, gradient = (one if wanted else None for one, wanted in zip(both, (of_inputs, of_values), strict=True))
+    return x_gradient, gradient, delta.reshape(-1, delta.shape[-1]).sum(0) if of_bias else None, *[None] * 6
+
+
+def _remember_gradients(ctx: Any, inputs: Any, output: Any) -> None:
+    delta, x, values, *pattern, ctx.of_inputs, ctx.of_values = inputs
+    ctx.save_for_backward(delta, x, values, *pattern)
+
+
+def _gradients_backward(ctx: Any, u: Any, v: Any) -> tuple[Any, ...]:
+    """The gradients are linear in each of delta, x and values, so theirs are the same two operators."""
+    delta, x, values, *pattern = ctx.saved_tensors
+    of_delta = of_x = of_weights = None
+    product, gradients = torch.ops.topograph.sparse_product, torch.ops.topograph.sparse_gradients
+    m = delta.shape[-1]
+    if ctx.of_inputs:
+        of_delta = product(u.contiguous(), values, None, *pattern, m)
+        of_weights = gradients(delta, u.contiguous(), values, *pattern, False, True)[1]
+    if ctx.of_values:
+        more = product(x, v.contiguous(), None, *pattern, m)
+        of_delta = more if of_delta is None else of_delta + more
+        of_x = gradients(delta, x, v.contiguous(), *pattern, True, False)[0]
+    return of_delta, of_x, of_weights, *[None] * 7
+
+
+for _name, _on_processor, _on_device, _fake, _backward, _remember in (
+    ("sparse_product", _product_on_processor, _product_on_device, _fake_product, _product_backward, _remember_product),
+    (
+        "sparse_gradients", _gradients_on_processor, _gradients_on_device, _fake_gradients, _gradients_backward,
+        _remember_gradients,
+    ),
+):  # fmt: skip
+    _LIBRARY.impl(_name, _on_processor, "CPU")
+    for _device in ("CUDA", "MPS", "XPU"):
+        _LIBRARY.impl(_name, _on_device, _device)
+    torch.library.register_fake(f"topograph::{_name}", _fake, lib=_LIBRARY)
+    torch.library.register_autograd(f"topograph::{_name}", _backward, setup_context=_remember, lib=_LIBRARY)
+
+
+def _sum_dtype(values: Any) -> Any:
+    return torch.float64 if values.dtype == torch.float64 else torch.float32
+
+
+def _rows(samples: Any, kind: Any) -> Any:
+    """Samples as a contiguous array of two dimensions."""
+    return samples.detach().reshape(-1, samples.shape[-1]).to(kind).contiguous()
+
+
+def _array(tensor: Any, kind: Any) -> Any:
+    return tensor.detach().to(kind).contiguous().numpy()
+
+
+def _unsigned(index: Any) -> Any:
+    array = index.numpy()
+    return array.view(f"u{array.itemsize}")
+
+
+def _shaped(gradient: Any, x: Any, wanted: bool) -> Any:
+    return gradient.to(x.dtype).view(x.shape) if wanted else gradient.new_empty(0, dtype=x.dtype)
+
+
+def _workers(values: Any, rows: Any) -> int:
+    """As many threads as PyTorch may use, where the work is worth them."""
+    worth = len(values) * -(-len(rows) // 32) // _WORTH_A_THREAD
+    return max(1, min(torch.get_num_threads(), int(worth) + 1))

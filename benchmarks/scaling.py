@@ -16,10 +16,10 @@ from threadpoolctl import threadpool_limits
 from timing import best
 
 import topograph as tg
+from topograph.lanes import LANES
 from trainers import TrainingConfig
 from trainers.numpy_sparse.edges import backward, forward
 from trainers.numpy_sparse.flat import Rule
-from topograph.lanes import LANES
 from trainers.numpy_sparse.network import SparseNetwork
 from trainers.numpy_sparse.samples import gather_samples
 

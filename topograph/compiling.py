@@ -49,9 +49,8 @@ class Compiler:
         """The compiled function.
 
         Machine code contains the functions that it calls, wherever they stand, but numba looks for changes in the
-        function's own file only. So the stamp of that file becomes one of all files of its folder, and of ``lanes.py``, whose
-        operations become part of whatever calls them: a compiled function calls compiled functions of its own folder
-        only.
+        function's own file only. So the stamp of that file becomes one of all files of its folder and of ``lanes.py``,
+        which is for all: a compiled function calls compiled functions of its own folder only.
         """
         dispatcher = _njit(cache=self._cached, **self._options)(function)
         if self._cached:

@@ -53,7 +53,7 @@ def apply_masks(graphs: Mapping[str, BipartiteGraph], model: Any, sparse: bool =
     kind = kind_of(model)
     if sparse and (kind is None or kind.swap_layers is None):
         raise InvalidParameterError(
-            f"sparse=True needs a torch.nn.Module, but got {type(model).__name__}; sparse=False also takes a keras.Model"
+            f"sparse=True needs a torch.nn.Module, but got {type(model).__name__}; a keras.Model needs sparse=False"
         )
     if kind is None or kind.fix_masks is None:
         raise _not_a_model(model)

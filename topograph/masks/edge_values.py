@@ -1,4 +1,4 @@
-"""Layers that are stored as edges: the values with a CSR pattern beside them, as `topograph.torch.SparseLinear` does."""
+"""Layers that are stored as edges, as `topograph.torch.SparseLinear` is: values with a CSR pattern beside them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Sparse layers for PyTorch: `SparseLinear`. Importing this package imports PyTorch, so `topograph` does so on first use.
+"""Sparse layers for PyTorch: `SparseLinear`.
+
+Importing this package imports PyTorch, so `topograph` imports it on first use only.
 
 >>> import topograph as tg
 >>> tg.torch.SparseLinear(tg.construct("random_regular", 64, 32, degree=4, seed=0))

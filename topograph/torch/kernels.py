@@ -31,7 +31,7 @@ def multiply(
     x: Any, values: Any, positions: Any, starts: Any, inputs: Any, bias: Any, y: Any,
     ordered: Any, rows: Any, sums: Any, worker: int, workers: int,
 ) -> None:  # fmt: skip
-    """y = x W + b for one worker's share of the outputs.
+    """Y = x W + b for one worker's share of the outputs.
 
     ``starts`` holds, block of inputs by block, where each output's segment begins in ``inputs`` and ``positions`` (the
     edge's number in ``values``). ``ordered``, ``rows`` and ``sums`` are scratch arrays for the values in that order and
@@ -72,8 +72,8 @@ def differentiate(
     """The gradients of the values, Σ over samples of x_i δ_j, and of the inputs, δ Wᵀ: one worker's share.
 
     ``cuts[block, i]`` is where the edges of input i to that block of outputs begin in ``values`` and ``outputs``; its
-    last row is where they end. ``wanted`` is `BOTH`, `VALUES` or `INPUTS`. ``rows``, ``deltas`` and ``sums`` are scratch
-    arrays for `PAIR` tiles of inputs, of outputs and of inputs.
+    last row is where they end. ``wanted`` is `BOTH`, `VALUES` or `INPUTS`. ``rows``, ``deltas`` and ``sums`` are
+    scratch arrays for `PAIR` tiles of inputs, of outputs and of inputs.
     """
     n, m, blocks = cuts.shape[1], delta.shape[1], cuts.shape[0] - 1
     begin, end = _share_of_inputs(cuts, worker, workers)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, Self
 
 import numpy as np
@@ -24,10 +23,10 @@ _DERIVED = ("starts", "inputs", "positions", "cuts")  # fields of WalkOrder that
 class SparseLinear(_Module):  # type: ignore[misc, unused-ignore]
     """A linear layer on the edges of a graph: ``y_j = b_j + Σ w_ij x_i`` over the edges (i, j).
 
-    Time and memory are in proportion to the edges, forward and backward: no dense weight is ever made. The parameter
-    ``values`` holds w, in the order of ``graph.edges()``, so every optimizer trains it as it is. On a processor compiled
-    kernels do the work, on as many threads as ``torch.set_num_threads`` allows, and with the same bits for any number;
-    on another device PyTorch's dense or CSR product, whichever is faster there. ``torch.compile`` sees one operator.
+    On a processor, time and memory are in proportion to the edges, forward and backward: compiled kernels do the work,
+    on as many threads as ``torch.set_num_threads`` allows, with the same bits for any number of them. On another device
+    it is PyTorch's dense or CSR product, whichever is faster there. ``torch.compile`` sees one operator. The parameter
+    ``values`` holds w, in the order of ``graph.edges()``, so every optimizer trains it as it is.
 
     The state dict holds the values, the bias and the pattern (``indptr``, ``indices``, ``shape``, as of a CSR matrix of
     inputs × outputs); loading one with another pattern of the same sizes changes the pattern.
@@ -272,7 +271,14 @@ class SparseLinear(_Module):  # type: ignore[misc, unused-ignore]
             setattr(self, name, tensor(getattr(order, name)))
 
     def _load_from_state_dict(
-        self, state_dict: Any, prefix: str, local_metadata: Any, strict: bool, missing: Any, unexpected: Any, errors: Any
+        self,
+        state_dict: Any,
+        prefix: str,
+        local_metadata: Any,
+        strict: bool,
+        missing: Any,
+        unexpected: Any,
+        errors: Any,
     ) -> None:
         indptr, indices = state_dict.get(f"{prefix}indptr"), state_dict.get(f"{prefix}indices")
         values = state_dict.get(f"{prefix}values")

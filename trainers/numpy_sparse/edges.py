@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from topograph.compiling import reordered_part
+from topograph.lanes import broadcast, dot, load_lanes, scaled, store_lanes, total
 from trainers.numpy_sparse.flat import (
     BLOCKS,
     BY_INPUT,
@@ -28,7 +29,6 @@ from trainers.numpy_sparse.flat import (
     State,
     Work,
 )
-from topograph.lanes import broadcast, dot, load_lanes, scaled, store_lanes, total
 
 _ONE, _TWO, _THREE = np.uint64(1), np.uint64(2), np.uint64(3)
 _CHUNK = 64  # owners whose edges are updated while their gradients are still in cache

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from topograph.compiling import reordered, reordered_part
+from topograph.lanes import LANES, broadcast, prefetch, store_lanes
 from trainers.numpy_sparse.edges import backward, descend, forward
 from trainers.numpy_sparse.flat import (
     FIRST_INPUT,
@@ -25,7 +26,6 @@ from trainers.numpy_sparse.flat import (
     State,
     Work,
 )
-from topograph.lanes import LANES, broadcast, prefetch, store_lanes
 from trainers.numpy_sparse.neurons import activate, differentiate, drop, take_loss
 from trainers.numpy_sparse.samples import Samples
 

@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from topograph.graph import BipartiteGraph
-from topograph.topology import Topology
 from topograph.lanes import LANES
+from topograph.topology import Topology
 from trainers.numpy_sparse.segments import sort_edges
 
 Float = npt.NDArray[np.floating[Any]]

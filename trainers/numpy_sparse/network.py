@@ -10,12 +10,12 @@ import numpy as np
 import numpy.typing as npt
 from numba import config as _numba_config
 
+from topograph.lanes import LANES
 from topograph.topology import Topology
 from trainers.config import TrainingConfig
 from trainers.initialization import initial_weights
 from trainers.numpy_sparse import epochs, neurons
 from trainers.numpy_sparse.flat import Float, Rule, Setting, State, Work, aligned_rows, flatten
-from topograph.lanes import LANES
 from trainers.numpy_sparse.samples import Samples, read_only
 from trainers.numpy_sparse.team import Team
 

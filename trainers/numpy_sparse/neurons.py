@@ -13,9 +13,9 @@ import numpy as np
 from numba.extending import overload
 
 from topograph.compiling import reordered_part
+from topograph.lanes import LANES, power_of_two
 from trainers.config import LEAK
 from trainers.numpy_sparse.flat import Float, Setting
-from topograph.lanes import LANES, power_of_two
 
 SIGMOID, TANH, RELU, LEAKY_RELU, LINEAR, SOFTMAX = range(6)
 MSE, CROSS_ENTROPY = range(2)

@@ -1,4 +1,4 @@
-"""What PyTorch itself has, which devices without our kernels get, gives the same numbers; seen here on the processor."""
+"""What PyTorch itself has, for devices without our kernels, gives the same numbers; seen here on the processor."""
 
 import numpy as np
 import pytest

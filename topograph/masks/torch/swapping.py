@@ -45,7 +45,9 @@ def swap_layers(model: Any, masks: Mapping[str, Mask]) -> None:
 
 def is_sparse(layer: Any) -> bool:
     """Whether a module is a `topograph.torch.SparseLinear`, asked without importing it."""
-    return any(f"{kind.__module__}.{kind.__name__}" == "topograph.torch.layer.SparseLinear" for kind in type(layer).__mro__)
+    return any(
+        f"{kind.__module__}.{kind.__name__}" == "topograph.torch.layer.SparseLinear" for kind in type(layer).__mro__
+    )
 
 
 def _users(modules: Mapping[str, Any]) -> dict[int, set[int]]:

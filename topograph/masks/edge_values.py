@@ -25,22 +25,20 @@ def join_edges(tensors: Mapping[str, Stored]) -> dict[str, Stored]:
     for name, stored in tensors.items():
         prefix, _, part = name.rpartition(".")
         start = f"{prefix}." if prefix else ""
-        parts = [tensors.get(start + one) for one in _PARTS]
-        sides = _sides(parts) if part in _PARTS else None
+        parts = [tensors[start + one] for one in _PARTS if start + one in tensors]
+        sides = _sides(parts) if part in _PARTS and len(parts) == len(_PARTS) else None
         if sides is None:
             joined[name] = stored
             continue
         read = partial(_matrix, parts, sides)
-        joined[f"{start}weight"] = Stored(sides[::-1], partial(read, False), dtype=parts[0].dtype if parts[0] else "")
+        joined[f"{start}weight"] = Stored(sides[::-1], partial(read, False), dtype=parts[0].dtype)
         joined[f"{start}weight_mask"] = Stored(sides[::-1], partial(read, True), dtype="BOOL")
     return joined
 
 
-def _sides(parts: list[Stored | None]) -> tuple[int, int] | None:
+def _sides(parts: list[Stored]) -> tuple[int, int] | None:
     """The numbers of inputs and outputs; None when these are not the parts of a layer."""
     values, indptr, indices, shape = parts
-    if values is None or indptr is None or indices is None or shape is None:
-        return None
     if shape.shape != (2,) or len(values.shape) != 1 or values.shape != indices.shape or shape.problem:
         return None
     sides = np.asarray(shape.read())

@@ -38,7 +38,7 @@ def scratch_rows(name: str, rows: int, dtype: np.dtype[Any]) -> npt.NDArray[Any]
 
 def scratch(name: str, size: int, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
     """Memory of this thread for ``size`` numbers; the largest that was asked for is kept."""
-    arrays: dict[tuple[str, np.dtype[Any]], npt.NDArray[Any]] = _scratch.__dict__
+    arrays: dict[Any, npt.NDArray[Any]] = _scratch.__dict__
     array = arrays.get((name, dtype))
     if array is None or len(array) < size:
         memory = np.empty(size + _LINE // dtype.itemsize, dtype)

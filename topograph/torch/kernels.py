@@ -41,8 +41,8 @@ def multiply(
     blocks = (starts.shape[0] - 1) // outputs
     begin, end = _share_of_outputs(starts, outputs, blocks, worker, workers)
     for block in range(blocks):
-        for e in range(starts[block * outputs + begin], starts[block * outputs + end]):
-            ordered[e] = values[positions[e]]
+        for k in range(starts[block * outputs + begin], starts[block * outputs + end]):
+            ordered[k] = values[positions[k]]
     for first in range(0, x.shape[0], LANES):
         count = min(LANES, x.shape[0] - first)
         _fill(x, first, count, rows)
@@ -50,7 +50,8 @@ def multiply(
             base = block * outputs
             for j in range(begin, end):
                 total = broadcast(sums, bias[j]) if block == 0 else load_lanes(sums, j)
-                e, stop = np.uint64(starts[base + j]), np.uint64(starts[base + j + 1])
+                e: Any = np.uint64(starts[base + j])
+                stop = np.uint64(starts[base + j + 1])
                 while e + _FOUR <= stop:
                     total = scaled(ordered[e], load_lanes(rows, inputs[e]), total)
                     total = scaled(ordered[e + _ONE], load_lanes(rows, inputs[e + _ONE]), total)

@@ -120,7 +120,8 @@ class SparseLinear(_Module):  # type: ignore[misc, unused-ignore]
         layer.values.requires_grad_(linear.weight.requires_grad)
         if linear.bias is not None:
             layer.bias.requires_grad_(linear.bias.requires_grad)
-        return layer.train(linear.training)
+        layer.train(linear.training)
+        return layer
 
     @property
     def graph(self) -> BipartiteGraph:
@@ -231,7 +232,7 @@ class SparseLinear(_Module):  # type: ignore[misc, unused-ignore]
 
         with torch.no_grad():
             values = moved(self.values.detach())
-            filled = torch.from_numpy(np.broadcast_to(given, np.count_nonzero(fresh)).copy())
+            filled = torch.from_numpy(np.broadcast_to(given, (int(np.count_nonzero(fresh)),)).copy())
             values[torch.from_numpy(fresh).to(device)] = filled.to(values)
             for memory in [optimizer.state[self.values]] if optimizer and self.values in optimizer.state else []:
                 for name, tensor in memory.items():

@@ -25,7 +25,7 @@ _PLAIN = (torch.Tensor, torch.nn.Parameter)
 # what traces or transforms; a release without these names takes the dispatcher's way
 _MODES: Any = getattr(torch._C, "_len_torch_dispatch_stack", lambda: 1)
 _TRANSFORMS: Any = getattr(torch._C._functorch, "peek_interpreter_stack", lambda: 0)
-_WORTH_A_THREAD = 100_000  # edges times tiles of samples
+_WORTH_A_THREAD = 3_000_000  # edges times samples
 
 
 def sparse_product(x: Any, values: Any, bias: Any, pattern: tuple[Any, ...], n_outputs: int) -> Any:
@@ -244,5 +244,5 @@ def _shaped(gradient: Any, x: Any, wanted: bool) -> Any:
 
 def _workers(values: Any, rows: Any) -> int:
     """As many threads as PyTorch may use, where the work is worth them."""
-    worth = len(values) * -(-len(rows) // 32) // _WORTH_A_THREAD
-    return max(1, min(torch.get_num_threads(), int(worth) + 1))
+    worth = len(values) * len(rows) // _WORTH_A_THREAD
+    return int(min(torch.get_num_threads(), worth + 1))

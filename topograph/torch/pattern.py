@@ -53,7 +53,7 @@ def walk_order(graph: BipartiteGraph) -> WalkOrder:
     ([[0, 2], [2, 4]], [0, 1, 1, 2])
     """
     n, m = graph.shape
-    outputs = np.asarray(graph.indices)
+    outputs: Any = np.asarray(graph.indices)
     number: Any = outputs.dtype
     inputs = np.repeat(np.arange(n, dtype=number), np.diff(graph.indptr))
 

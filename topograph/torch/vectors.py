@@ -58,7 +58,7 @@ def _pairing(distance: int) -> Any:
         """Sums of the numbers that lie ``distance`` apart, those of the two vectors alternating."""
 
         def generate(context, builder, signature, args):
-            return builder.fadd(*_interleaved(builder, *args, distance), flags=FAST)
+            return builder.fadd(*_interleaved(builder, args[0], args[1], distance), flags=FAST)
 
         return first(first, second), generate
 

@@ -115,6 +115,13 @@ def check_flag(name: str, value: Any) -> bool:
     return bool(value)
 
 
+def check_text(name: str, value: Any) -> str:
+    """Accept a string."""
+    if not isinstance(value, str):
+        raise InvalidParameterError(f"{name} must be a string, but got {name}={value!r}")
+    return value
+
+
 def check_generator(seed: Seed) -> np.random.Generator:
     """Turn a seed into a generator; a generator passes through and is advanced by the caller's draws.
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
-from topograph.checks import check_choice, check_flag, check_integer, check_real
+from topograph.checks import check_choice, check_flag, check_integer, check_real, check_text
 from topograph.errors import UnknownNameError, UnsupportedSettingError
 
 ACTIVATIONS = ("sigmoid", "tanh", "relu", "leaky_relu", "linear")
@@ -96,9 +96,22 @@ class TrainingConfig:
     seed
         Seed of initial weights, batch order, dropout and the choice of validation samples.
 
+    rewiring
+        Name of the rule by which edges change during the training, see `trainers.rewiring`; ``"none"`` keeps them.
+    rewire_every
+        Number of steps between two changes, at least 1; None takes what the rule's paper does.
+    rewire_share
+        Largest share of a layer's edges that a change replaces, in (0, 1).
+    rewire_until
+        Share of the training after which no edge changes, in (0, 1]; None takes what the rule's paper does.
+    rewire_options
+        Options of the rule that differ from their defaults, such as ``"gamma=0.5, again=false"``.
+    rewire_metrics
+        Names of metrics, separated by commas, that the history records after each epoch.
+
     Raises
     ------
-    InvalidParameterError, UnsupportedSettingError
+    InvalidParameterError, UnknownNameError, UnsupportedSettingError
 
     Examples
     --------
@@ -132,6 +145,12 @@ class TrainingConfig:
     dtype: str = "float32"
     seed: int = 0
     initial_draws: str = "edges"
+    rewiring: str = "none"
+    rewire_every: int | None = None
+    rewire_share: float = 0.3
+    rewire_until: float | None = None
+    rewire_options: str = ""
+    rewire_metrics: str = ""
 
     def __post_init__(self) -> None:
         accepted = {
@@ -148,6 +167,7 @@ class TrainingConfig:
             "patience": check_integer("patience", self.patience, low=0),
             "seed": check_integer("seed", self.seed, low=0),
             **{name: check_choice(name, getattr(self, name), allowed) for name, allowed in CHOICES.items()},
+            **self._checked_rewiring(),
         }
         for name, value in accepted.items():
             object.__setattr__(self, name, value)
@@ -156,11 +176,38 @@ class TrainingConfig:
                 "loss='cross_entropy' needs outputs between 0 and 1: output_activation='softmax' or 'sigmoid', "
                 f"but got output_activation={self.output_activation!r}"
             )
+        if self.patience and self.rewiring != "none":
+            raise UnsupportedSettingError(
+                f"patience={self.patience} returns to the weights of an earlier epoch, whose edges are gone with "
+                f"rewiring={self.rewiring!r}: set patience=0 or rewiring='none'"
+            )
         if self.patience and not self.validation:
             raise UnsupportedSettingError(
                 f"patience={self.patience} watches a validation loss: set validation to the share of training samples "
                 "to hold out, but got validation=0"
             )
+
+    def _checked_rewiring(self) -> dict[str, Any]:
+        every, until = self.rewire_every, self.rewire_until
+        checked = {
+            "rewire_every": None if every is None else check_integer("rewire_every", every, low=1),
+            "rewire_share": check_real(
+                "rewire_share", self.rewire_share, low=0, high=1, include_low=False, include_high=False
+            ),
+            "rewire_until": (
+                None if until is None else check_real("rewire_until", until, low=0, high=1, include_low=False)
+            ),
+            "rewire_options": check_text("rewire_options", self.rewire_options),
+            "rewire_metrics": check_text("rewire_metrics", self.rewire_metrics),
+        }
+        if self.rewiring != "none":
+            from topograph.metrics.registry import select_metrics
+            from trainers.rewiring.rule import get_rewiring, read_options
+
+            read_options(get_rewiring(check_text("rewiring", self.rewiring)), self.rewire_options)
+            if names := self.rewire_metrics.replace(",", " ").split():
+                select_metrics(names)
+        return checked
 
     @classmethod
     def paper(cls, **changes: Any) -> TrainingConfig:

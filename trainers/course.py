@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,9 @@ from trainers.initialization import batch_order, validation_split
 from trainers.result import TrainingResult, balanced_accuracy, sparse_weights
 from trainers.schedule import learning_rate_at
 from trainers.stopping import EarlyStopping, diverged
+
+if TYPE_CHECKING:
+    from trainers.rewiring.rewirer import Rewirer
 
 Integers = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.floating[Any]]
@@ -80,6 +83,7 @@ class Trained:
         seconds: float,
         device: str,
         packages: Sequence[str],
+        final: Topology | None = None,
     ) -> TrainingResult:
         """The result that a trainer returns.
 
@@ -95,6 +99,8 @@ class Trained:
             As in `TrainingResult`.
         packages
             Installed distributions that determine the numbers, besides topograph; their versions are recorded.
+        final
+            The topology at the end, whose edges the weights lie on, where it changed while training.
         """
         return TrainingResult(
             trainer=trainer,
@@ -102,8 +108,9 @@ class Trained:
             correct=int(np.count_nonzero(self.predicted == dataset.y_test)),
             total=len(dataset.y_test),
             train_accuracy=self.train_accuracy,
-            history={name: tuple(values) for name, values in self.history.items()},
-            weights=sparse_weights(topology, weights),
+            history={name: tuple(values) for name, values in self.history.items() if all(map(np.isfinite, values))},
+            topology=topology if final is None else final,
+            weights=sparse_weights(topology if final is None else final, weights),
             biases=tuple(biases),
             seconds=seconds,
             device=device,
@@ -142,7 +149,13 @@ class Progress:
         return improved
 
 
-def run_course(learner: Learner, config: TrainingConfig, samples: int, test_labels: Integers | None = None) -> Trained:
+def run_course(
+    learner: Learner,
+    config: TrainingConfig,
+    samples: int,
+    test_labels: Integers | None = None,
+    rewirer: Rewirer | None = None,
+) -> Trained:
     """Train for all epochs, or until early stopping, and evaluate.
 
     Parameters
@@ -155,6 +168,8 @@ def run_course(learner: Learner, config: TrainingConfig, samples: int, test_labe
         Number of training samples, before the validation split.
     test_labels
         Labels of the test samples; without them nothing is predicted.
+    rewirer
+        What changes the edges while the learner trains; its record goes into the history.
 
     Raises
     ------
@@ -176,6 +191,8 @@ def run_course(learner: Learner, config: TrainingConfig, samples: int, test_labe
             values["test_accuracy"] = float(np.mean(predicted == test_labels))
         if len(watched):
             values["validation_loss"], values["validation_accuracy"] = learner.evaluate(watched)
+        if rewirer is not None:
+            values |= rewirer.record()
         if progress.record(epoch, values):
             best = learner.parameters()
         if not progress.going:

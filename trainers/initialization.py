@@ -16,7 +16,7 @@ from topograph.graph import BipartiteGraph
 from topograph.topology import Topology
 from trainers.config import TrainingConfig
 
-_WEIGHTS, _ORDER, _DROPOUT, _VALIDATION = 0, 1, 2, 3
+_WEIGHTS, _ORDER, _DROPOUT, _VALIDATION, _REWIRING = 0, 1, 2, 3, 4
 # the standard deviation of a standard normal truncated at ±2
 _TRUNCATED_STD = float(np.sqrt(1 - 4 * np.exp(-2) / (np.sqrt(2 * np.pi) * (ndtr(2) - ndtr(-2)))))
 
@@ -53,14 +53,35 @@ def _draw(
     Glorot & Bengio (2010), Understanding the difficulty of training deep feedforward neural networks; He et al. (2015),
     Delving deep into rectifiers.
     """
-    family, _, distribution = config.initialization.partition("_")
-    fan_in, fan_out = _fans(graph, config.fans)
-    deviation = np.sqrt(2.0 / (fan_in + fan_out if family == "glorot" else fan_in))
     if config.initial_draws == "dense":
         inputs, outputs = graph.edges().T
         uniform = generator.random(graph.n_left * graph.n_right)[inputs.astype(np.int64) * graph.n_right + outputs]
     else:
         uniform = generator.random(graph.n_edges)
+    return _of_uniform(uniform, *_fans(graph, config.fans), config)
+
+
+def fresh_weights(
+    graph: BipartiteGraph, pairs: npt.NDArray[np.int64], config: TrainingConfig, generator: np.random.Generator
+) -> npt.NDArray[np.floating[Any]]:
+    """Initial weights for edges that come into a layer, given as numbers input · n_right + output.
+
+    Their fans are those of the layer's edges before the change, at least 1.
+    """
+    fan_in, fan_out = float(graph.n_left), float(graph.n_right)
+    if config.fans == "degrees":
+        inputs, outputs = np.divmod(pairs, graph.n_right)
+        fan_in = np.maximum(graph.right_degrees[outputs], 1).astype(float)
+        fan_out = np.maximum(graph.left_degrees[inputs], 1).astype(float)
+    return _of_uniform(generator.random(len(pairs)), fan_in, fan_out, config).astype(config.dtype)
+
+
+def _of_uniform(
+    uniform: npt.NDArray[np.float64], fan_in: Any, fan_out: Any, config: TrainingConfig
+) -> npt.NDArray[np.floating[Any]]:
+    """Weights of the asked distribution from uniform numbers."""
+    family, _, distribution = config.initialization.partition("_")
+    deviation = np.sqrt(2.0 / (fan_in + fan_out if family == "glorot" else fan_in))
     if distribution == "uniform":
         return np.asarray(deviation * np.sqrt(3.0) * (2.0 * uniform - 1.0))
     scale = deviation / _TRUNCATED_STD
@@ -110,6 +131,11 @@ def validation_split(n_samples: int, config: TrainingConfig) -> tuple[npt.NDArra
 def dropout_generator(epoch: int, config: TrainingConfig) -> np.random.Generator:
     """The stream from which the epoch's dropout masks are drawn, step by step, layer by layer."""
     return _stream(config, _DROPOUT, epoch)
+
+
+def rewiring_generator(config: TrainingConfig, step: int, layer: int) -> np.random.Generator:
+    """The stream of all draws of one layer's change of edges before one step."""
+    return _stream(config, _REWIRING, step, layer)
 
 
 def dropout_mask(

@@ -107,10 +107,13 @@ class _Any(Collection[Any]):
 ANY: Final[Collection[Any]] = _Any()
 """Stands in `check_offered` for every value that `TrainingConfig` accepts."""
 
-EVERYTHING: Final[Mapping[str, Collection[Any]]] = {
+REWIRED: Final[Mapping[str, Collection[Any]]] = {
     field.name: CHOICES.get(field.name, ANY) for field in fields(TrainingConfig)
 }
-"""All settings with all their values, as this version knows them: for `check_offered`."""
+"""All settings with all their values, as this version knows them, for trainers whose edges can change as well."""
+
+EVERYTHING: Final[Mapping[str, Collection[Any]]] = {**REWIRED, "rewiring": ("none",)}
+"""All settings of trainers on fixed topologies, with all their values: for `check_offered`."""
 
 
 def check_offered(trainer: str, config: TrainingConfig, offered: Mapping[str, Collection[Any]]) -> None:
@@ -187,6 +190,7 @@ network 1 has epochs=3 and network 0 has epochs=50
 __all__ = [
     "ANY",
     "EVERYTHING",
+    "REWIRED",
     "MultiTrainer",
     "Trainer",
     "TrainingConfig",

@@ -34,10 +34,12 @@ class TrainingResult:
         Share of training samples classified correctly at the end, in [0, 1].
     history
         Name → one value per epoch: ``loss`` and ``train_accuracy`` as they ran during the epoch, ``test_accuracy`` at
-        its end; with a validation split ``validation_loss`` and ``validation_accuracy`` too. Shorter than the epochs
-        asked for when training stopped early.
+        its end; with a validation split ``validation_loss`` and ``validation_accuracy`` too. Where edges change,
+        ``turnover`` and ``l1_turnover``, …: the share of edges at its end that were none at its beginning; and
+        ``l1_<metric>``, …, ``network_<metric>`` for each of ``config.rewire_metrics``. Shorter than the epochs asked
+        for when training stopped early.
     weights
-        One sparse array per layer, inputs × outputs, with exactly the topology's edges stored (a weight that
+        One sparse array per layer, inputs × outputs, with exactly the edges of the final topology stored (a weight that
         happens to be 0 is stored as 0).
     biases
         One array per layer, shape ``(n_right,)``; zeros without biases.
@@ -50,6 +52,9 @@ class TrainingResult:
     balanced_accuracy
         Mean over the classes in the test set of the share of their samples classified correctly, in [0, 1]; NaN where
         it is not known. Trainers report it.
+    topology
+        The edges at the end of the training: those that it began with, unless they changed on the way
+        (``config.rewiring``); None where it is not known, as in a result from a record.
     weight_stats
         Smallest, largest, mean and standard deviation of the weights, one row per layer (the paper's figure 6);
         computed from the weights where not given. NaN for a layer without edges.
@@ -79,6 +84,7 @@ class TrainingResult:
     versions: Mapping[str, str]
     balanced_accuracy: float = np.nan
     weight_stats: pd.DataFrame = field(default_factory=pd.DataFrame)
+    topology: Topology | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if self.weight_stats.empty:

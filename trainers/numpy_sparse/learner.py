@@ -14,6 +14,8 @@ from trainers.initialization import dropout_generator
 from trainers.numpy_sparse.flat import Float
 from trainers.numpy_sparse.network import SparseNetwork
 from trainers.numpy_sparse.samples import gather_samples
+from trainers.rewiring.carried import Carried
+from trainers.rewiring.rewirer import Rewirer
 from trainers.stopping import diverged
 
 
@@ -31,6 +33,8 @@ class SparseLearner:
         Samples to predict the labels of.
     network
         Network to go on with; a new one by default.
+    rewirer
+        What changes the edges while training; nothing by default.
     """
 
     def __init__(
@@ -41,12 +45,14 @@ class SparseLearner:
         labels: npt.NDArray[Any],
         x_test: npt.NDArray[np.float32] | None = None,
         network: SparseNetwork | None = None,
+        rewirer: Rewirer | None = None,
     ) -> None:
         self._config, self._labels = config, labels
         self._samples = gather_samples(x)
         self._test = None if x_test is None else gather_samples(x_test)
         self._tests = np.arange(0 if x_test is None else len(x_test))
         self.network = network or SparseNetwork(topology, config, skip_inputs=self._samples.sparse)
+        self._rewirer = rewirer
 
     def train_epoch(self, epoch: int, order: npt.NDArray[np.int64], rate: float) -> tuple[float, float]:
         """See `trainers.course.Learner`.
@@ -56,14 +62,38 @@ class SparseLearner:
         TrainingDivergedError
             When the loss or a weight becomes NaN or infinite; the message names the layer too.
         """
+        if self._rewirer is not None:
+            loss, accuracy = self._rewirer.train_epoch(self, epoch, order, rate)
+        else:
+            loss, accuracy = self.train_part(order, rate, dropout_generator(epoch, self._config))
         network = self.network
-        loss, accuracy = network.train_epoch(
-            self._samples, self._labels, order, rate, dropout_generator(epoch, self._config)
-        )
         if not (np.isfinite(loss) and network.is_finite()):
             layer = f"{network.first_broken_layer()} of {len(network.topology)}"
             raise diverged(loss, epoch, self._config, f"a number that is not finite was first seen in layer {layer}; ")
         return loss, accuracy
+
+    def train_part(
+        self, order: npt.NDArray[np.int64], rate: float, generator: np.random.Generator
+    ) -> tuple[float, float]:
+        """See `trainers.rewiring.rewirer.RewirableLearner`."""
+        return self.network.train_epoch(self._samples, self._labels, order, rate, generator)
+
+    @property
+    def topology(self) -> Topology:
+        """The edges that the network has now."""
+        return self.network.topology
+
+    def weights(self) -> Sequence[Float]:
+        """See `trainers.rewiring.rewirer.RewirableLearner`."""
+        return self.network.weights()
+
+    def biases(self) -> Sequence[Float]:
+        """See `trainers.rewiring.rewirer.RewirableLearner`."""
+        return self.network.biases()
+
+    def rewire(self, carried: Sequence[Carried]) -> None:
+        """See `trainers.rewiring.rewirer.RewirableLearner`."""
+        self.network.rewire(carried)
 
     def evaluate(self, samples: npt.NDArray[np.int64]) -> tuple[float, float]:
         """See `trainers.course.Learner`."""

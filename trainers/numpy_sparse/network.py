@@ -18,6 +18,7 @@ from trainers.numpy_sparse import epochs, neurons
 from trainers.numpy_sparse.flat import Float, Rule, Setting, State, Work, aligned_rows, flatten
 from trainers.numpy_sparse.samples import Samples, read_only
 from trainers.numpy_sparse.team import Team
+from trainers.rewiring.carried import Carried
 
 _ACTIVATIONS = {
     "sigmoid": neurons.SIGMOID,
@@ -58,7 +59,7 @@ class SparseNetwork:
         biases: Sequence[Float] = (),
         threads: int | None = None,
     ) -> None:
-        self.topology, self.config = topology, config
+        self.topology, self.config, self._skip_inputs = topology, config, skip_inputs
         self._dtype = dtype = np.dtype(config.dtype)
         self.flat, self._positions = flatten(topology, dtype.itemsize, skip_inputs)
         self._first_edges = np.cumsum([0, *(graph.n_edges for graph in topology)])
@@ -152,6 +153,22 @@ class SparseNetwork:
     def set_parameters(self, parameters: Sequence[Float]) -> None:
         """Return to an earlier copy."""
         self.state.weights[:], self.state.bias[:] = parameters
+
+    def rewire(self, carried: Sequence[Carried]) -> None:
+        """Go over to new edges, as many per layer: weights and the optimizer's memory move with those that stay.
+
+        All arrays are written in place, since threads share them; the cost is in proportion to the edges.
+        """
+        old = self._positions
+        self.topology = Topology(layer.graph for layer in carried)
+        self.flat, self._positions = flatten(self.topology, self._dtype.itemsize, self._skip_inputs)
+        for number, layer in enumerate(carried):
+            edges = self._edges(number)
+            for array in (self.state.weights, self.state.velocity, self.state.second):
+                if len(array):
+                    fresh = layer.fresh if array is self.state.weights else None
+                    values = layer.values(array[edges][old[number]], fresh)
+                    array[edges][self._positions[number]] = values
 
     def is_finite(self) -> bool:
         """Whether all weights and biases still are: a last step can break them after the last loss was taken."""

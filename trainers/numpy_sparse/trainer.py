@@ -8,8 +8,10 @@ from topograph.topology import Topology
 from trainers.config import TrainingConfig
 from trainers.course import run_course
 from trainers.datasets import Dataset
-from trainers.protocol import EVERYTHING, check_offered, check_topology
+from trainers.initialization import validation_split
+from trainers.protocol import REWIRED, check_offered, check_topology
 from trainers.result import TrainingResult
+from trainers.rewiring.rewirer import make_rewirer
 
 
 class NumpyTrainer:
@@ -27,13 +29,15 @@ class NumpyTrainer:
 
     def train(self, topology: Topology, dataset: Dataset, config: TrainingConfig) -> TrainingResult:
         """See `trainers.protocol.Trainer`; what diverged names the layer too."""
-        check_offered(self.name, config, EVERYTHING)
+        check_offered(self.name, config, REWIRED)
         check_topology(topology, dataset)
         started = time.perf_counter()
         from trainers.numpy_sparse.learner import SparseLearner  # imports numba: on first use
 
-        learner = SparseLearner(topology, config, dataset.x_train, dataset.y_train, dataset.x_test)
-        trained = run_course(learner, config, len(dataset.y_train), dataset.y_test)
+        samples = len(validation_split(len(dataset.y_train), config)[0])
+        rewirer = make_rewirer(config, topology, dataset.x_train, dataset.y_train, samples)
+        learner = SparseLearner(topology, config, dataset.x_train, dataset.y_train, dataset.x_test, rewirer=rewirer)
+        trained = run_course(learner, config, len(dataset.y_train), dataset.y_test, rewirer)
         return trained.to_result(
             self.name,
             topology,
@@ -44,4 +48,5 @@ class NumpyTrainer:
             seconds=time.perf_counter() - started,
             device="cpu",
             packages=("numpy", "scipy", "numba"),
+            final=learner.topology,
         )

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from topograph.graph import BipartiteGraph
 from topograph.packages import require
+from trainers.rewiring.carried import Carried
 
 torch: Any = require("torch", "torch")
 
@@ -42,6 +43,10 @@ class StackedLayer(Protocol):
 
     def keep(self, kept: Any, values: Any, chosen: npt.NDArray[np.bool_]) -> None:
         """Copy the values of the networks that are chosen into ``kept``."""
+        ...
+
+    def rewire(self, number: int, carried: Carried, memory: Sequence[Any]) -> None:
+        """Give a network new edges; ``memory`` are arrays laid out as ``weights`` in which new edges begin at 0."""
         ...
 
 
@@ -91,6 +96,23 @@ class MaskedLayer:
         """Copy the values of the networks that are chosen into ``kept``."""
         for number in np.flatnonzero(chosen):
             kept[number].copy_(values[number])
+
+    def rewire(self, number: int, carried: Carried, memory: Sequence[Any]) -> None:
+        """Give a network new edges; ``memory`` are arrays laid out as ``weights`` in which new edges begin at 0."""
+        before, after = self._edges[number], carried.graph.edges()
+        if self._mask is None or not (carried.source < 0).any():
+            return
+        if len(self._mask) < len(self._edges):  # one mask for all, as long as all have the same edges
+            self._mask = self._mask.expand(len(self._edges), -1, -1).clone()
+        with torch.no_grad():
+            for array in (self.weights, *memory):
+                values = array[number].cpu().numpy()[before[:, 0], before[:, 1]]
+                moved = np.zeros(carried.graph.shape, values.dtype)
+                fresh = carried.fresh if array is self.weights else None
+                moved[after[:, 0], after[:, 1]] = carried.values(values, fresh)
+                array[number].copy_(torch.from_numpy(moved))
+            self._mask[number].copy_(torch.from_numpy(carried.graph.to_mask()))
+        self._edges[number] = after
 
 
 class SparseLayer:
@@ -142,6 +164,10 @@ class SparseLayer:
         for number in np.flatnonzero(chosen):
             part = slice(int(self._ends[number]), int(self._ends[number + 1]))
             kept[part].copy_(values[part])
+
+    def rewire(self, number: int, carried: Carried, memory: Sequence[Any]) -> None:
+        """Not offered: the trainer refuses it before."""
+        raise NotImplementedError
 
 
 def _csr(index: tuple[Any, Any], values: Any, shape: tuple[int, int]) -> Any:

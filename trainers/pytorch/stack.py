@@ -13,6 +13,7 @@ from topograph.topology import Topology
 from trainers.config import LEAK, TrainingConfig
 from trainers.initialization import initial_weights
 from trainers.pytorch.layers import MaskedLayer, SparseLayer, StackedLayer
+from trainers.rewiring.carried import Carried
 
 torch: Any = require("torch", "torch")
 
@@ -160,6 +161,12 @@ class Stack:
         with torch.no_grad():
             for p, copy in zip((*(layer.weights for layer in self.layers), *self.biases), kept, strict=True):
                 p.copy_(copy)
+
+    def rewire(self, number: int, carried: Sequence[Carried]) -> None:
+        """Give network number ``number`` new edges; those that stay keep weight and memory, new ones begin without."""
+        for layer, change in zip(self.layers, carried, strict=True):
+            memory = [value for value in self._optimizer.state[layer.weights].values() if value.dim()]
+            layer.rewire(number, change, memory)
 
     def weights(self) -> list[list[npt.NDArray[np.floating[Any]]]]:
         """The weights of each network's layers, in the order of ``graph.edges()``."""

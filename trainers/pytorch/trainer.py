@@ -15,7 +15,7 @@ from topograph.errors import InvalidParameterError, MissingDependencyError, Trai
 from topograph.topology import Topology
 from trainers.config import TrainingConfig
 from trainers.datasets import Dataset
-from trainers.protocol import EVERYTHING, check_offered, check_stack, check_topology
+from trainers.protocol import EVERYTHING, REWIRED, check_offered, check_stack, check_topology
 from trainers.result import TrainingResult
 
 MODES = ("masked", "sparse")
@@ -74,7 +74,7 @@ class PyTorchTrainer:
         """See `trainers.protocol.MultiTrainer`. As many networks go together as the device's memory takes."""
         check_stack(topologies, configs)
         for topology, config in zip(topologies, configs, strict=True):
-            check_offered(self.name, config, EVERYTHING)
+            check_offered(self.name, config, REWIRED if self.mode == "masked" else EVERYTHING)
             check_topology(topology, dataset)
         if not topologies:
             return []
@@ -108,6 +108,7 @@ class PyTorchTrainer:
                 seconds=seconds,
                 device=_describe(device),
                 packages=("numpy", "torch"),
+                final=None if (rewirer := course.rewirers[number]) is None else rewirer.topology,
             )
             for number, one in enumerate(trained)
         ]

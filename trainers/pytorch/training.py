@@ -16,6 +16,7 @@ from trainers.course import Progress, Trained
 from trainers.datasets import Dataset
 from trainers.initialization import batch_order, dropout_generator, dropout_mask, validation_split
 from trainers.pytorch.stack import Stack
+from trainers.rewiring.rewirer import make_rewirer
 from trainers.schedule import learning_rate_at
 
 torch: Any = require("torch", "torch")
@@ -61,6 +62,10 @@ class StackCourse:
         splits = [validation_split(len(self._train), config) for config in configs]
         self._learning = np.stack([learning for learning, _ in splits])
         self._watched = np.stack([watched for _, watched in splits])
+        self.rewirers = [
+            make_rewirer(config, topology, dataset.x_train, dataset.y_train, self._learning.shape[1])
+            for topology, config in zip(topologies, configs, strict=True)
+        ]
 
     def run(self) -> list[Trained | TrainingError]:
         """Train for all epochs; return the course of each network, or the error that ended it."""
@@ -82,6 +87,8 @@ class StackCourse:
             for number in networks:
                 if progress[number].going:
                     each = {name: float(value[number]) for name, value in values.items()}
+                    if (rewirer := self.rewirers[number]) is not None:
+                        each |= rewirer.record()
                     improved[number] = progress[number].record(epoch, each)
             if config.patience:
                 self.stack.keep(best, improved)
@@ -103,15 +110,31 @@ class StackCourse:
         self.stack.set_rate(learning_rate_at(epoch, self.config))
         loss = torch.zeros(len(self.configs), dtype=torch.float64, device=device)
         correct = torch.zeros(len(self.configs), dtype=torch.int64, device=device)
-        for begin in range(0, order.shape[1], size):
+        samples, steps = 0, -(-order.shape[1] // size)
+        for step, begin in enumerate(range(0, order.shape[1], size)):
+            if self._rewired(epoch * steps + step, step, order[:, begin : begin + size]):
+                continue
             x, targets, labels = self._train.rows(order[:, begin : begin + size])
             with torch.no_grad():
                 losses, y = self._learn(x, targets, self._factors(generators, x.shape[1]))
                 loss += losses
                 correct += (y.argmax(2) == labels).sum(1)
             self.stack.step()
-        samples = order.shape[1]
+            samples += x.shape[1]
         return {"loss": loss.cpu().numpy() / samples, "train_accuracy": correct.cpu().numpy() / samples}
+
+    def _rewired(self, step: int, step_of_epoch: int, batch: Any) -> bool:
+        """Change the edges of all networks where it is due; return whether this takes the place of the step."""
+        first = self.rewirers[0]
+        if first is None or not first.schedule.is_due(step):
+            return False
+        weights, biases, numbers = self.stack.weights(), self.stack.each_bias(), batch.cpu().numpy()
+        for number, rewirer in enumerate(self.rewirers):
+            assert rewirer is not None
+            chosen = numbers[number if len(numbers) > 1 else 0]
+            if all(np.isfinite(values).all() for values in weights[number]):  # else it has diverged, and ends
+                self.stack.rewire(number, rewirer.change(step, weights[number], biases[number], chosen))
+        return first.spends(step_of_epoch)
 
     def _order(self, epoch: int) -> npt.NDArray[np.int64]:
         """Which samples each network visits, ``(networks, samples)``; one row for all where all have one seed."""

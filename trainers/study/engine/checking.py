@@ -49,11 +49,14 @@ def check_result(
             f"the trainer {trainer!r} returned an object of type {type(result).__name__}, not a TrainingResult"
         )
     weights = [_canonical(layer) for layer in result.weights]
+    moved = list(_of_topology(result.topology, topology, config))
+    final = topology if moved or result.topology is None else result.topology
     problems = [
         *_of_identity(result, config),
         *_of_numbers(result, dataset, config),
         *_of_history(result.history, config),
-        *_of_weights(weights, result.biases, topology),
+        *moved,
+        *_of_weights(weights, result.biases, final),
     ]
     if not problems:
         problems += _of_statistics(result, weights)
@@ -103,6 +106,21 @@ def _of_history(history: Any, config: TrainingConfig) -> Iterator[str]:
             yield f"history[{name!r}] holds something that is not a finite number"
         elif "accuracy" in name and not all(0 <= value <= 1 for value in values):
             yield f"history[{name!r}] holds {min(values):g} to {max(values):g}, but an accuracy is in [0, 1]"
+
+
+def _of_topology(final: Any, topology: Topology, config: TrainingConfig) -> Iterator[str]:
+    """The edges at the end: those of the beginning, or, where they may change, as many in every layer."""
+    if config.rewiring == "none":
+        if final is not None and final != topology:
+            yield "its topology is not the one that was to be trained, and rewiring='none'"
+    elif not isinstance(final, Topology):
+        yield f"rewiring={config.rewiring!r}, but its topology is of type {type(final).__name__}"
+    elif final.sizes != topology.sizes:
+        yield f"its topology is {final.architecture}, but {topology.architecture} was to be trained"
+    else:
+        for number, (after, before) in enumerate(zip(final, topology, strict=True), start=1):
+            if after.n_edges != before.n_edges:
+                yield f"layer {number} ends with {after.n_edges} edges, but began with {before.n_edges}"
 
 
 def _of_weights(weights: Sequence[Any], biases: Sequence[Any], topology: Topology) -> Iterator[str]:

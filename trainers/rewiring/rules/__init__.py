@@ -1,0 +1,1 @@
+"""One rewiring rule per file, found by being there: the entry point ``topograph`` of ``topograph.rewirings``."""

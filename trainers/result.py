@@ -39,8 +39,8 @@ class TrainingResult:
         ``l1_<metric>``, …, ``network_<metric>`` for each of ``config.rewire_metrics``. Shorter than the epochs asked
         for when training stopped early.
     weights
-        One sparse array per layer, inputs × outputs, with exactly the edges of the final topology stored (a weight that
-        happens to be 0 is stored as 0).
+        One sparse array per layer, inputs × outputs, with exactly the topology's edges stored (a weight that
+        happens to be 0 is stored as 0); where edges change while training, those of the last one.
     biases
         One array per layer, shape ``(n_right,)``; zeros without biases.
     seconds

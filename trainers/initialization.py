@@ -68,7 +68,8 @@ def fresh_weights(
 
     Their fans are those of the layer's edges before the change, at least 1.
     """
-    fan_in, fan_out = float(graph.n_left), float(graph.n_right)
+    fan_in: Any = float(graph.n_left)
+    fan_out: Any = float(graph.n_right)
     if config.fans == "degrees":
         inputs, outputs = np.divmod(pairs, graph.n_right)
         fan_in = np.maximum(graph.right_degrees[outputs], 1).astype(float)

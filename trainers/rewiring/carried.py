@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -68,7 +69,7 @@ def carry(state: LayerState, change: Change, name: str) -> Carried:
         raise ConformanceError(f"{name}: {len(grown)} edges come, but their weights are {weights!r:.80}")
     inputs, outputs = np.divmod(numbers, graph.n_right)
     indptr = np.concatenate([[0], np.cumsum(np.bincount(inputs, minlength=graph.n_left))])
-    indices = outputs.astype(graph.indices.dtype)
+    indices: Any = outputs.astype(graph.indices.dtype)
     source = np.concatenate([kept, np.full(len(grown), -1)])[order]
     fresh = np.concatenate([np.zeros(len(kept), state.weights.dtype), weights.astype(state.weights.dtype)])[order]
     labels = graph.left_labels, graph.right_labels

@@ -26,7 +26,10 @@ from trainers.rewiring.schedule import RewiringSchedule
 class RewirableLearner(Protocol):
     """What `Rewirer` asks of a backend that trains one network."""
 
-    topology: Topology
+    @property
+    def topology(self) -> Topology:
+        """The edges that the network has now."""
+        ...
 
     def train_part(self, order: Integers, rate: float, generator: np.random.Generator) -> tuple[float, float]:
         """Train on these samples, batch after batch: mean loss and share that is right, as they ran."""

@@ -212,11 +212,7 @@ def advance_together(
     n, m = pattern.shape
     table = np.array([_row(operator, state) for operator, state in runs])
     width = 2 if len(runs) == 1 else 4 if len(runs) == 2 else 8
-    # a place that no run takes is read as well
-    space = (np.zeros if 2 * len(runs) < width else np.empty)(width * (max(n, m) + n + m) + 8)
-    source = (
-        -(-passes.addresses(space, space, space, space)[0] // 64) * 64
-    )  # the entries of a node lie in one line of the cache
+    source = runs[0][1].work_space(width * (max(n, m) + n + m))
     totals = source + 8 * width * max(n, m)
     parts = parts or split_rows(pattern)
     if parts is None:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from topograph.spectral.lanczos.passes import addresses
 from topograph.spectral.pattern import Vector
 
+_LINE = 8  # numbers in a line of the cache
 _LEAST = 3  # rows: the vectors of the last step, of this one and of the next
 
 
@@ -49,6 +50,7 @@ class LanczosState:
         self.betas[0] = norm
         self.steps = 0
         self._addresses: tuple[int, ...] | None = None
+        self._space, self._space_begins = np.empty(0), 0
 
     @property
     def size(self) -> int:
@@ -102,3 +104,13 @@ class LanczosState:
         if self._addresses is None:
             self._addresses = addresses(self.basis[0, 0], self.known, self.alphas, self.betas)
         return self._addresses
+
+    def work_space(self, length: int) -> int:
+        """Address of work space for a number of numbers, at a line of the cache; kept as long as the number is the same.
+
+        It begins as zeros: a pass reads the places of runs that are not there as well.
+        """
+        if self._space.size != length + _LINE:
+            self._space = space = np.zeros(length + _LINE)
+            self._space_begins = -(-addresses(space, space, space, space)[0] // (8 * _LINE)) * 8 * _LINE
+        return self._space_begins

@@ -106,7 +106,7 @@ class LanczosState:
         return self._addresses
 
     def work_space(self, length: int) -> int:
-        """Address of work space for a number of numbers, at a line of the cache; kept as long as the number is the same.
+        """Address of work space for ``length`` numbers, at a line of the cache; kept while the length is the same.
 
         It begins as zeros: a pass reads the places of runs that are not there as well.
         """

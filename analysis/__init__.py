@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from analysis.comparison import ModelComparison, compare
     from analysis.correlation import correlate
     from analysis.correlation_difference import CorrelationDifference, compare_correlations
+    from analysis.drifting import drift
     from analysis.effects import Effect, effect
     from analysis.experiments import Experiment, experiment
     from analysis.frame import describe_columns, load_frame
@@ -34,6 +35,7 @@ _HOMES = {
     "correlate": "correlation",
     "correlate_per_cell": "cell_correlation",
     "describe_columns": "frame",
+    "drift": "drifting",
     "effect": "effects",
     "experiment": "experiments",
     "fit": "regression",
@@ -59,6 +61,7 @@ __all__ = [
     "correlate",
     "correlate_per_cell",
     "describe_columns",
+    "drift",
     "effect",
     "experiment",
     "fit",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +14,7 @@ import pandas as pd
 import scipy.sparse as sp
 
 from topograph.display import html_table
+from topograph.graph import BipartiteGraph
 from topograph.topology import Topology
 from trainers.config import TrainingConfig
 
@@ -54,7 +57,7 @@ class TrainingResult:
         it is not known. Trainers report it.
     topology
         The edges at the end of the training: those that it began with, unless they changed on the way
-        (``config.rewiring``); None where it is not known, as in a result from a record.
+        (``config.rewiring``); None where it is not known, as in a result from a record of fixed edges.
     weight_stats
         Smallest, largest, mean and standard deviation of the weights, one row per layer (the paper's figure 6);
         computed from the weights where not given. NaN for a layer without edges.
@@ -96,6 +99,10 @@ class TrainingResult:
         return self.correct / self.total
 
     @property
+    def _is_rewired(self) -> bool:
+        return self.config.rewiring != "none" and self.topology is not None
+
+    @property
     def _epochs(self) -> int:
         return len(self.history.get("loss", ())) or self.config.epochs
 
@@ -129,6 +136,7 @@ class TrainingResult:
             "seconds": float(self.seconds),
             "device": self.device,
             "versions": dict(self.versions),
+            **({"topology": _packed(self.topology)} if self._is_rewired else {}),
             **(full if weights else {}),
         }
 
@@ -157,6 +165,7 @@ class TrainingResult:
             versions=dict(record["versions"]),
             balanced_accuracy=np.nan if balanced is None else balanced,
             weight_stats=stats,
+            topology=_unpacked(record["topology"]) if "topology" in record else None,
         )
 
     def __repr__(self) -> str:
@@ -192,6 +201,30 @@ def sparse_weights(topology: Topology, values: Sequence[npt.NDArray[np.floating[
         sp.csr_array((values, graph.indices, graph.indptr), shape=graph.shape)
         for graph, values in zip(topology, values, strict=True)
     )
+
+
+def _packed(topology: Topology | None) -> list[dict[str, Any]]:
+    """The edges of each layer as text: index arrays of 32 or 64 bits, compressed."""
+    assert topology is not None
+    return [
+        {
+            "shape": list(graph.shape),
+            "dtype": graph.indices.dtype.str,
+            "edges": base64.b64encode(
+                zlib.compress(graph.indptr.astype(graph.indices.dtype).tobytes() + graph.indices.tobytes())
+            ).decode(),
+        }
+        for graph in topology
+    ]
+
+
+def _unpacked(layers: Sequence[Mapping[str, Any]]) -> Topology:
+    graphs = []
+    for layer in layers:
+        (n, m), numbers = layer["shape"], zlib.decompress(base64.b64decode(layer["edges"]))
+        arrays = np.frombuffer(numbers, dtype=layer["dtype"])
+        graphs.append(BipartiteGraph(n, m, arrays[: n + 1], arrays[n + 1 :]))
+    return Topology(graphs)
 
 
 def balanced_accuracy(predicted: npt.NDArray[np.integer[Any]], labels: npt.NDArray[np.integer[Any]]) -> float:

@@ -35,9 +35,17 @@ def describe_columns(frame: pd.DataFrame | None = None) -> pd.DataFrame:
         names = [str(column) for column in frame.columns]
     rows = {}
     for name in names:
-        layer, rest = split_name(name)
+        last = name.startswith("final_")  # of the topology that a rewired network ended with
+        layer, rest = split_name(name.removeprefix("final_"))
         part = "whole network" if layer == "network" else f"layer {layer[1:]}" if layer else "run"
-        meaning = KEY_WORDS.get(name) or _setting_words(name) or DERIVED_WORDS.get(name) or catalogue.get(rest)
+        meaning = (
+            KEY_WORDS.get(name.removeprefix("final_"))
+            or _setting_words(name)
+            or DERIVED_WORDS.get(name)
+            or catalogue.get(rest)
+        )
+        if last and meaning:
+            meaning = f"{meaning}: of the edges that a rewired network ended with"
         rows[name] = {"part": part, "meaning": meaning or "a column of the user's, kept as it is"}
     return pd.DataFrame.from_dict(rows, orient="index")
 

@@ -24,6 +24,10 @@ def from_store(source: Store | PublishedStudy) -> pd.DataFrame:
     settings = _settings(done["settings"])
     frame = with_derived(pd.concat([done[list(KEYS)], settings, values], axis=1))
     frame = pd.concat([frame, source.weight_statistics().dropna(axis="columns", how="all")], axis=1)
+    final = source.final_metrics() if isinstance(source, Store) else pd.DataFrame()
+    if not final.empty:
+        columns = final.reindex(done["run_id"]).reset_index(drop=True).add_prefix("final_")
+        frame = pd.concat([frame, columns.dropna(axis="columns", how="all")], axis=1)
     frame.attrs["reasons"] = reasons
     frame.attrs["settings"] = list(settings.columns)
     frame.attrs["unmeasured"] = dict(source.unmeasured())

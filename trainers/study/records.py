@@ -31,6 +31,8 @@ class Job:
         Data set, trainer and settings; None when there is only something to measure.
     seed
         Seed of the training.
+    last_metrics
+        Names of the metrics to compute for the topology that a rewired network ends with.
     keep_weights
         Whether the trained weights are returned.
     trainer
@@ -43,6 +45,7 @@ class Job:
     metrics: tuple[str, ...] = ()
     condition: Condition | None = None
     seed: int = 0
+    last_metrics: tuple[str, ...] = ()
     keep_weights: bool = False
     trainer: bytes = b""
 

@@ -184,6 +184,7 @@ class Agenda:
                 ticket.job,
                 topology_id=self._writer.topologies.get(ticket.recipe, ""),
                 metrics=missing,
+                last_metrics=self._metrics if ticket.trains else (),
                 keep_weights=self._keep_weights and ticket.trains,
                 trainer=self._sent(ticket.job),
             ),

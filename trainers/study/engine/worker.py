@@ -131,6 +131,8 @@ def _with_training(job: Job, made: JobResult, outcome: TrainingResult | BaseExce
     if not isinstance(outcome, BaseException):
         try:
             record = outcome.to_record()
+            if outcome.config.rewiring != "none":
+                record["final"] = _final(outcome, job.last_metrics)
             json.dumps(record)
             weights = pack_weights(outcome) if job.keep_weights else None
             return replace(made, record=record, weights=weights)
@@ -140,6 +142,25 @@ def _with_training(job: Job, made: JobResult, outcome: TrainingResult | BaseExce
             outcome = error
     failed = _failed(outcome)
     return replace(made, reason=failed.reason, traceback=failed.traceback)
+
+
+def _final(outcome: TrainingResult, metrics: Sequence[str]) -> dict[str, Any]:
+    """The content hash of the edges that a network ended with, and their metrics, or the reason why there are none."""
+    assert outcome.topology is not None
+    found: dict[str, Any] = {"topology_id": outcome.topology.content_hash[:20], "metrics": {}}
+    if metrics:
+        try:
+            measured = profile(outcome.topology, metrics)
+        except BaseException as error:  # a metric that cannot be computed costs no training
+            if is_interrupt(error):
+                raise
+            return found | {"unmeasured": writable(describe_error(error))}
+        found["metrics"] = {
+            f"{layer}_{name}": value
+            for (layer, name), value in zip(measured.names, measured.values, strict=True)
+            if np.isfinite(value)
+        }
+    return found
 
 
 def _failed(error: BaseException) -> JobResult:

@@ -89,6 +89,8 @@ def plan_runs(spec: StudySpec, data: Mapping[str, DataFacts] | None = None) -> I
         for topology_seed, seed in point.seeds:
             if topology_seed not in keys:
                 recipe = replace(point.recipe, seed=topology_seed)
+                if recipe.pruned is not None:
+                    recipe = replace(recipe, pruned=replace(recipe.pruned, data_hash=facts.content_hash))
                 keys[topology_seed] = recipe, _digest(json.dumps(recipe.to_record(), sort_keys=True))
             recipe, key = keys[topology_seed]
             run_id = _digest(f"{key} {seed} {shared}")

@@ -10,12 +10,12 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from topograph.checks import check_integer
-from topograph.constructions import get_construction
 from topograph.errors import UnknownNameError, UnsupportedSettingError
 from trainers.config import TrainingConfig
 from trainers.datasets import available_datasets
 from trainers.registry import available_trainers, get_trainer
 from trainers.study.spec.faults import Path, SpecFault, at, check_keys
+from trainers.study.spec.makers import is_pruner, options_of, takes_real_degrees
 from trainers.study.spec.recipe import Options
 from trainers.study.spec.values import MAX_VALUES, expand, unique
 from trainers.study.spec.variants import Variant
@@ -32,8 +32,9 @@ SINGULAR = {
     "density": "densities",
     "topology_seed": "topology_seeds",
     "training_seed": "training_seeds",
+    "rewiring": "rewirings",
 }
-AXES = tuple(SINGULAR.values())
+AXES = tuple(name for name in SINGULAR.values() if name != "rewirings")
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ class Wanted:
             )
         if self.kind == "densities":
             values = tuple(share * size for share, size in zip(values, sizes[1:], strict=True))
-            if not get_construction(construction).real_degree:
+            if not takes_real_degrees(construction):
                 values = tuple(max(1, round(degree)) for degree in values)
         return tuple(int(degree) if degree == int(degree) else degree for degree in values)
 
@@ -174,12 +175,12 @@ def _constructions(value: Any) -> list[Choice]:
     found = []
     for entry in [value] if isinstance(value, Mapping) else expand(value):
         if isinstance(entry, str):
-            get_construction(entry)
+            is_pruner(entry)  # or else a construction
             found.append(Choice(entry))
             continue
         if not isinstance(entry, Mapping) or not isinstance(entry.get("name"), str):
             raise SpecFault(f"must be names or tables {{ name = …, option = … }}, but got {entry!r}")
-        known = get_construction(entry["name"]).options
+        known = options_of(entry["name"])
         options = {key: expand(option) for key, option in entry.items() if key != "name"}
         check_keys(options, known, kind=f"option of {entry['name']}")
         if math.prod(map(len, options.values())) > MAX_VALUES:

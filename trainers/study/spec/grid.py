@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import json
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
-from topograph.constructions import get_construction
 from topograph.errors import UnknownNameError
 from trainers.config import TrainingConfig
 from trainers.study.spec.axes import (
@@ -24,6 +24,8 @@ from trainers.study.spec.axes import (
     read_settings,
 )
 from trainers.study.spec.faults import Path, SpecFault, at, check_keys
+from trainers.study.spec.makers import is_drawn, is_pruner, settings_that_matter, takes_real_degrees
+from trainers.study.spec.pruned import Pruned
 from trainers.study.spec.recipe import Recipe
 from trainers.study.spec.values import unique
 from trainers.study.spec.variants import PLAIN
@@ -81,7 +83,7 @@ class Grid:
         if not isinstance(content, Mapping):
             raise SpecFault("must be a table that lists what to combine", path)
         content = in_plural(content, path)
-        check_keys(content, (*AXES, "training", "zip"), path)
+        check_keys(content, (*AXES, "rewirings", "training", "zip"), path)
         for needed in ("architectures", "constructions"):
             if needed not in content:
                 raise SpecFault(f"needs {needed}", path)
@@ -93,7 +95,13 @@ class Grid:
         filled |= dict.fromkeys(SEEDS, 0) | content
         axes = {axis: read_axis(axis, filled[axis], (*path, axis)) for axis in AXES if axis in filled}
         own = content.get("training", {})
-        axes |= read_settings(training, ("training",)) | read_settings(own, (*path, "training"))
+        if "rewirings" in content:
+            if isinstance(own, Mapping) and "rewiring" in own:
+                raise SpecFault("rewiring is given twice: as rewirings, and under training", (*path, "rewirings"))
+            rewirings = read_settings({"rewiring": content["rewirings"]}, (*path, "rewirings"))
+        else:
+            rewirings = {}
+        axes |= read_settings(training, ("training",)) | read_settings(own, (*path, "training")) | rewirings
         return cls(axes, _zips(content.get("zip", []), axes, (*path, "zip")), path)
 
     @property
@@ -137,7 +145,7 @@ class Grid:
         variant = PLAIN if dense else choice["variants"]
         degrees = None if dense or wanted is None else self._degrees(construction.name, sizes, wanted)
         recipe = Recipe(construction.name, sizes, degrees, 0, variant, construction.options)
-        drawn = variant.random or get_construction(construction.name).random
+        drawn = variant.random or is_drawn(construction.name)
         seeds = [
             (topology_seed if drawn else 0, training_seed)
             for topology_seed, training_seed in itertools.product(
@@ -153,6 +161,9 @@ class Grid:
             return None
         with at(("training",)):
             config = _config(tuple((name, choice[name]) for name in SETTINGS if name in choice))
+        if is_pruner(construction.name):
+            settings = json.dumps(settings_that_matter(construction.name, config), sort_keys=True)
+            recipe = replace(recipe, pruned=Pruned(choice["datasets"], settings))
         return Point(recipe, choice["datasets"], choice["trainers"], config, unique(seeds))
 
     def _degrees(self, construction: str, sizes: tuple[int, ...], wanted: Wanted) -> tuple[float, ...]:
@@ -160,7 +171,7 @@ class Grid:
         key = (*self.path, wanted.kind)
         with at(key):
             degrees = wanted.degrees(construction, sizes)
-        real = get_construction(construction).real_degree
+        real = takes_real_degrees(construction)
         for degree, width in zip(degrees, sizes[1:], strict=True):
             if not 0 < degree <= width or (degree != int(degree) and not real):
                 raise SpecFault(
@@ -176,6 +187,11 @@ def _config(settings: tuple[tuple[str, Any], ...]) -> TrainingConfig:
     return TrainingConfig.from_record(dict(settings))
 
 
+def _axis(name: str) -> str:
+    """The name of an axis in this grid; rewirings are a training setting."""
+    return "rewiring" if name in ("rewiring", "rewirings") else SINGULAR.get(name, name)
+
+
 def _zips(value: Any, axes: Mapping[str, tuple[Any, ...]], path: Path) -> tuple[tuple[str, ...], ...]:
     groups = value if isinstance(value, list) and all(isinstance(entry, list) for entry in value) else [value]
     seen: set[str] = set()
@@ -183,7 +199,7 @@ def _zips(value: Any, axes: Mapping[str, tuple[Any, ...]], path: Path) -> tuple[
     for group in groups:
         if not isinstance(group, list) or len(group) < 2:
             raise SpecFault('must name at least two axes to zip, such as ["architectures", "degrees"]', path)
-        names = tuple(SINGULAR.get(str(name), str(name)) for name in group)
+        names = tuple(_axis(str(name)) for name in group)
         for name in names:
             if name not in axes:
                 raise SpecFault(str(UnknownNameError.among("axis of this grid", name, axes)), path)

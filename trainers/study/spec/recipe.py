@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from topograph.topology import Topology
+from trainers.study.spec.pruned import Pruned, make_pruned
 from trainers.study.spec.variants import PLAIN, Variant
 
 Options = tuple[tuple[str, Any], ...]
@@ -19,7 +20,7 @@ class Recipe:
     Parameters
     ----------
     construction
-        Name of the construction of every layer.
+        Name of the construction of every layer, or of a pruner.
     sizes
         Numbers of neurons of each group.
     degrees
@@ -30,6 +31,8 @@ class Recipe:
         Change of the finished topology.
     options
         Options of the construction: names and values, in order of their names.
+    pruned
+        Data and settings that a pruner's choice depends on; None for constructions.
 
     Examples
     --------
@@ -46,9 +49,14 @@ class Recipe:
     seed: int
     variant: Variant = PLAIN
     options: Options = ()
+    pruned: Pruned | None = None
 
     def build(self) -> Topology:
         """Make the topology."""
+        if self.pruned is not None:
+            degrees, options = self.degrees or self.sizes[1:], dict(self.options)
+            chosen = make_pruned(self.construction, self.sizes, degrees, self.seed, options, self.pruned)
+            return self.variant.apply(chosen, self.seed)
         plain = Topology.build(self.construction, self.sizes, self.degrees, seed=self.seed, **dict(self.options))
         return self.variant.apply(plain, self.seed)
 
@@ -83,6 +91,7 @@ class Recipe:
             "degrees": None if self.degrees is None else list(self.degrees),
             "variant": asdict(self.variant),
             "seed": self.seed,
+            **({} if self.pruned is None else {"pruned": asdict(self.pruned)}),
         }
 
     @classmethod
@@ -95,4 +104,5 @@ class Recipe:
             record["seed"],
             Variant(**record["variant"]),
             tuple(sorted(record["options"].items())),
+            Pruned(**record["pruned"]) if "pruned" in record else None,
         )

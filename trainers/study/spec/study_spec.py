@@ -38,11 +38,13 @@ class StudySpec:
     ``trainers``                         registered names, or ``"module:Class"`` for one in a module
     ``architectures``                    numbers of neurons, such as ``[[784, 300, 10], [784, 100, 10]]``
     ``constructions``                    names, or ``{ name = "watts_strogatz", beta = [0.1, 0.5] }`` with options;
-                                         ``dense`` has no degree and is taken once per architecture
+                                         ``dense`` has no degree and is taken once per architecture; or pruners,
+                                         such as ``{ name = "snip", rounds = 20 }``, with ``scope`` and ``allocation``
     ``variants``                         see `trainers.study.spec.variants.Variant`; ``dense`` is taken plain only
     ``degrees``                          outputs of each input: one number for all layers, or a list with one per layer
     ``densities``                        instead or in addition: the share of edges, likewise
     ``topology_seeds, training_seeds``   at each point: one topology per seed, and one training of each per seed
+    ``rewirings``                        rules by which edges change while training; the setting ``rewiring``
     ``training``                         settings of this grid only
     ``zip``                              axes that are zipped instead of crossed
     ===================================  =====================================================================

@@ -9,23 +9,28 @@ from typing import Any
 import numpy as np
 
 from topograph.checks import check_integer
+from topograph.constructions import construct
 from topograph.errors import SpecError, TopographError, UnknownNameError
 from topograph.graph import BipartiteGraph
 from topograph.topology import Topology
 
-_KINDS = ("plain", "null", "relabelled")
+_KINDS = ("plain", "null", "relabelled", "shuffled_layers")
+_ALIASES = {"rewired": "null"}
 
 
 @dataclass(frozen=True)
 class Variant:
     """A change of a topology that keeps what it should not change.
 
-    ================  =============================================================================================
-    ``"plain"``       as it was built
-    ``"null"``        every degree kept, edges otherwise at random (`topograph.design.rewire`)
-    ``"relabelled"``  the same graph, its inputs renumbered at random: same spectrum, another alignment with the data
-    ``"rewired"``     every degree kept, a metric of each sparse layer brought to ``target``
-    ================  =============================================================================================
+    =====================  ========================================================================================
+    ``"plain"``            as it was built
+    ``"null"``             every degree kept, edges otherwise at random (`topograph.design.rewire`)
+    ``"shuffled_layers"``  as many edges in each layer, drawn anew: the random-ticket control of a pruned network
+    ``"relabelled"``       the same graph, its inputs renumbered at random: same spectrum, another alignment with data
+    ``"rewired"``          every degree kept, a metric of each sparse layer brought to ``target``
+    =====================  ========================================================================================
+
+    In a specification the name ``"rewired"`` alone means ``"null"``.
 
     Parameters
     ----------
@@ -58,6 +63,7 @@ class Variant:
         SpecError
         """
         if isinstance(entry, str):
+            entry = _ALIASES.get(entry, entry)
             if entry not in _KINDS:
                 raise SpecError(f"{UnknownNameError.among('variant', entry, _KINDS)}, or {{ rewire = 'max' }}")
             return cls(entry)
@@ -100,6 +106,13 @@ class Variant:
             from topograph.design import relabel
 
             return Topology([relabel(topology[0], side="left", seed=generators[0]), *topology[1:]])
+        if self.kind == "shuffled_layers":
+            return Topology(
+                graph
+                if graph.density == 1 or graph.n_edges == 0
+                else construct("erdos_renyi", *graph.shape, edges=graph.n_edges, seed=generator)
+                for graph, generator in zip(topology, generators, strict=True)
+            )
         return Topology(
             graph if graph.density == 1 else self._rewired(graph, generator)
             for graph, generator in zip(topology, generators, strict=True)

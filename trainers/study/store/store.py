@@ -19,7 +19,7 @@ import pandas as pd
 from topograph.errors import StoreError, UnknownNameError
 from topograph.topology import Topology
 from trainers.config import TrainingConfig
-from trainers.result import sparse_weights
+from trainers.result import TrainingResult, sparse_weights
 from trainers.study.spec import Recipe
 from trainers.study.store.access import check_path, damage_said, read, readable, written
 from trainers.study.store.schema import is_empty
@@ -226,6 +226,43 @@ class Store:
             )
         return topology
 
+    def final_topology(self, run_id: str) -> Topology:
+        """The topology that a run ended with: another than the first where edges change while training.
+
+        Raises
+        ------
+        UnknownNameError, StoreError
+            When there is no such run, or it has not finished.
+        """
+        settings, record = self._one(
+            run_id, "settings, record", "runs JOIN conditions USING (condition) LEFT JOIN records USING (run)"
+        )
+        if json.loads(settings).get("rewiring", "none") == "none":
+            return self.topology(run_id)
+        if record is None:
+            raise StoreError(f"{self.path}: run {run_id} has not finished, so its last topology is not known")
+        with damage_said(self.path):
+            final = TrainingResult.from_record(json.loads(record)).topology
+        assert final is not None
+        return final
+
+    def final_metrics(self) -> pd.DataFrame:
+        """Metrics of the topologies that rewired networks ended with: one row per run, indexed by ``run_id``.
+
+        Columns ``topology_id`` and ``l1_<metric>``, …, ``network_<metric>``.
+        """
+        query = (
+            "SELECT run_id, record FROM runs JOIN conditions USING (condition) JOIN records USING (run) "
+            "WHERE status = 'done' AND settings LIKE '%\"rewiring\"%' ORDER BY run"
+        )
+        rows = {}
+        with damage_said(self.path), read(self._file) as connection:
+            for run_id, text in connection.execute(query):
+                final = json.loads(text).get("final", {})
+                if final:
+                    rows[run_id] = {"topology_id": final["topology_id"], **final["metrics"]}
+        return pd.DataFrame.from_dict(rows, orient="index").rename_axis("run_id")
+
     def weights(self, run_id: str) -> tuple[tuple[Any, ...], tuple[npt.NDArray[np.floating[Any]], ...]]:
         """The trained weights of a run, one sparse array per layer, and its biases.
 
@@ -240,7 +277,7 @@ class Store:
                 f"{self.path}: the weights of run {run_id} were not kept; study run --keep-weights keeps those of the "
                 "runs it trains"
             )
-        topology = self.topology(run_id)
+        topology = self.final_topology(run_id)
         with damage_said(self.path):
             with np.load(io.BytesIO(packed), allow_pickle=False) as archive:
                 values = [archive[f"weights_{layer}"] for layer in range(1, len(topology) + 1)]

@@ -106,3 +106,22 @@ def test_a_study_keeps_no_impossible_result(tmp_path):
     assert "its config has seed=1002" in reasons[2]
     assert "edges of the topology" in reasons[3]
     assert set(runs.loc[runs["status"] == "done", "seed"]) == {0}
+
+
+def test_edges_may_change_only_where_rewiring_was_asked_for_and_as_many_per_layer():
+    rewired = CONFIG.replace(rewiring="set")
+    last = tg.Topology.build("random_regular", [64, 12, 10], [3, 4], seed=1)
+    fewer = tg.Topology.build("random_regular", [64, 12, 10], [3, 3], seed=1)
+    result = replace(toy_result(last, rewired), topology=last)
+    data = load_dataset("digits")
+    assert check_result("mine", result, TOPOLOGY, data, rewired) is result
+    for wrong, words in (
+        (replace(result, topology=None), "its topology is of type NoneType"),
+        (replace(toy_result(fewer, rewired), topology=fewer), "layer 2 ends with 36 edges, but began with 48"),
+        (replace(result, topology=last[:1]), "its topology is 64-12"),
+        (replace(toy_result(TOPOLOGY, rewired), topology=last), "weights of layer 1 are not stored at exactly"),
+    ):
+        with pytest.raises(ConformanceError, match=words):
+            check_result("mine", wrong, TOPOLOGY, data, rewired)
+    with pytest.raises(ConformanceError, match="rewiring='none'"):
+        check(replace(toy_result(last, CONFIG), topology=last))

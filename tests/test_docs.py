@@ -21,21 +21,24 @@ PAGES = sorted((ROOT / "docs").glob("*.md"))
 RUN_BY_ANOTHER_TEST = ("plugin", "extending")
 
 
-# dask-jobqueue's local jobs are processes that it does not wait for
-UNRAISABLE = {"slurm": [pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")]}
+MARKS = {
+    # dask-jobqueue's local jobs are processes that it does not wait for
+    "slurm": [pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")],
+    "four_loops": [pytest.mark.filterwarnings("ignore")],  # Lightning and transformers warn of much that is not ours
+}
 
 
 @pytest.mark.parametrize(
     "page",
     [
-        pytest.param(page, marks=UNRAISABLE.get(page.stem, ()), id=page.stem)
+        pytest.param(page, marks=MARKS.get(page.stem, ()), id=page.stem)
         for page in PAGES
         if page.stem not in RUN_BY_ANOTHER_TEST
     ],
 )
 def test_page(page, tmp_path, monkeypatch):
     text = page.read_text(encoding="utf-8")
-    for package in ("torch", "keras", "dask_jobqueue", "submitit"):
+    for package in ("torch", "keras", "dask_jobqueue", "submitit", "lightning", "transformers"):
         used = re.search(
             rf"^(?:import {package}|from {package}|from trainers\.(?:py)?{package})\b", text, flags=re.MULTILINE
         )

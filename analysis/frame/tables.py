@@ -33,6 +33,7 @@ def from_table(table: pd.DataFrame, columns: Mapping[str, str], outcome: str = "
         )
     for column in frame.columns:
         frame[column] = as_text(frame[column]) if column in TEXT_KEYS else as_numbers(frame[column])
+    frame = frame.copy()  # in one piece again: pandas warns of columns that were set one by one
     frame[outcome] = _outcome(frame[outcome])
     _check_shares(frame)
     numbers = [f"row {i}" for i in range(len(frame))]
@@ -45,7 +46,7 @@ def from_table(table: pd.DataFrame, columns: Mapping[str, str], outcome: str = "
             frame[column] = pd.Series(value, index=frame.index, dtype=object if value is None else None)
         elif column in _UNKNOWN:
             frame[column] = frame[column].where(frame[column].notna(), "unknown")
-    frame = frame[[*KEYS, *(column for column in frame.columns if column not in KEYS)]]
+    frame = frame[[*KEYS, *(column for column in frame.columns if column not in KEYS)]].copy()
     frame.attrs = dict(table.attrs) | {"outcome": outcome}
     return with_derived(without_infinities(frame))
 

@@ -62,25 +62,24 @@ def _transformers() -> Any:
 
         def __init__(self, tracker: Tracker) -> None:
             self.tracker = tracker
-            self._numbers: dict[str, float] = {}
 
         def on_step_end(self, *_: Any, **__: Any) -> None:
             """Note the masks that were trained."""
             self.tracker.trained()
 
-        def on_evaluate(self, args: Any, state: Any, control: Any, metrics: Any = None, **_: Any) -> None:
-            """Note the masks that were evaluated."""
-            self.tracker.evaluated()
-            self._numbers |= _numbers(metrics or {})
-
-        def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
-            """Remember what the trainer logs."""
-            self._numbers |= _numbers(logs or {})
-
         def on_epoch_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
             """Look at the masks."""
             if state.is_world_process_zero:
-                self.tracker.update(round(state.epoch or 0), **self._numbers)
+                self.tracker.update(round(state.epoch or 0))
+
+        def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
+            """Note what the trainer logs at the end of an epoch, which comes after it."""
+            if state.is_world_process_zero and state.epoch == round(state.epoch or 0):
+                self.tracker.note(round(state.epoch), **_numbers(logs or {}))
+
+        def on_evaluate(self, *_: Any, **__: Any) -> None:
+            """Note the masks that were evaluated; what the evaluation found is logged."""
+            self.tracker.evaluated()
 
     return TransformersTracking
 

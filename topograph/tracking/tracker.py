@@ -130,7 +130,7 @@ class Tracker:
         self._calls += 1
         if (self._calls - 1) % self.every:
             return
-        numbers = {name: check_real(name, value, low=float("-inf")) for name, value in values.items()}
+        numbers = _checked(values)
         now = self._snapshot()
         if self._layers and set(now) != set(self._layers):
             added, gone = sorted(set(now) - set(self._layers)), sorted(set(self._layers) - set(now))
@@ -148,6 +148,20 @@ class Tracker:
             self._measure(changed)
         self._write(step, numbers)
         self._ring(step)
+
+    def note(self, step: int, **values: float) -> None:
+        """Add numbers to an update that was written down: what a loop knows only later, such as an evaluation.
+
+        Parameters
+        ----------
+        step
+            That of the last update; numbers for another step are dropped.
+        **values
+            As for `update`.
+        """
+        numbers = _checked(values)
+        if self._rows and step == self._rows[-1][0] and numbers:
+            self._keep([(step, NETWORK, name, value) for name, value in numbers.items()])
 
     def trained(self) -> None:
         """Note that an optimizer took a step with the masks as they are: `audit` compares evaluations with it.
@@ -252,6 +266,10 @@ class Tracker:
             rows += [(step, name, metric, float(value)) for metric, value in values.items()]
         whole = self._network | network_values(self._layers.values()) | dict(numbers)
         rows += [(step, NETWORK, metric, float(value)) for metric, value in whole.items()]
+        self._keep(rows)
+
+    def _keep(self, rows: list[Row]) -> None:
+        step = rows[0][0]
         self._rows += rows
         if self._journal is not None:
             self._journal.append(rows)
@@ -288,3 +306,7 @@ class Tracker:
 
     def __repr__(self) -> str:
         return f"Tracker({len(self._layers) or 'not yet any'} layers, {len({row[0] for row in self._rows})} updates)"
+
+
+def _checked(values: Mapping[str, float]) -> dict[str, float]:
+    return {name: check_real(name, value, low=float("-inf")) for name, value in values.items()}

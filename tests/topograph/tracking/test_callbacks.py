@@ -100,14 +100,13 @@ def test_hugging_face(tmp_path):
         use_cpu=True,
         disable_tqdm=True,
     )
-    transformers.Trainer(
-        model=Classifier(),
-        args=arguments,
-        train_dataset=data,
-        eval_dataset=data,
-        callbacks=[tracker.callback("transformers")],
-    ).train()
+    watch = tracker.callback("transformers")
+    trainer = transformers.Trainer(Classifier(), arguments, None, data, data, callbacks=[watch])
+    trainer.train()
     check(tracker, model, masks, [1, 2], "loss", "eval_loss")
+    for log in trainer.state.log_history:  # each number stands beside the epoch it belongs to
+        for name in {"loss", "eval_loss"} & set(log):
+            assert tracker.wide(name).at[round(log["epoch"]), "network"] == pytest.approx(log[name])
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation")

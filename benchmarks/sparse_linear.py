@@ -47,12 +47,12 @@ def step(layer, x, delta):
 def least_times(layers, x, delta, threads, seconds):
     """Least seconds of a step of each layer, taking turns for about so many seconds."""
     clock = time.process_time if threads == 1 else time.perf_counter
-    for layer in layers:
-        step(layer, x, delta)
     times = [[] for _ in layers]
     ends = time.perf_counter() + seconds
-    while len(times[0]) < 4 or time.perf_counter() < ends:
+    while min(map(len, times)) < 2 or time.perf_counter() < ends:
         for layer, seen in zip(layers, times, strict=True):
+            if len(seen) > 1 and min(seen) > seconds / 2:  # no need to see that again
+                continue
             for _ in range(2):  # the first finds another layer's arrays in cache
                 began = clock()
                 step(layer, x, delta)

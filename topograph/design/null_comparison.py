@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from topograph.checks import Seed, check_integer, check_real
 from topograph.design.nulls import Draw, get_null
@@ -21,6 +20,9 @@ from topograph.metrics.measuring import by_source, network_records
 from topograph.metrics.metric import Metric
 from topograph.metrics.registry import select_metrics
 from topograph.topology import Topology
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _CONSTANT = "is the same for every null graph"
 
@@ -166,6 +168,8 @@ def _null_records(
 def _table(
     observed: list[Record], nulls: dict[tuple[str, str], list[tuple[float, float]]], level: float
 ) -> pd.DataFrame:
+    import pandas as pd
+
     rows = {}
     for layer, metric, value, residual, reason in observed:
         pairs = np.array(nulls.get((layer, metric), []), dtype=float).reshape(-1, 2)

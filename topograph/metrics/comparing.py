@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Unpack
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any, Unpack
 
 from topograph.errors import InvalidMaskError, TopologyMismatchError
 from topograph.graph import BipartiteGraph
@@ -16,6 +14,9 @@ from topograph.masks.options import Reading, ReadingOptions
 from topograph.metrics.measuring import LONG_COLUMNS, wide_table
 from topograph.metrics.registry import select_comparisons
 from topograph.topology import Topology
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def compare_masks(
@@ -61,6 +62,8 @@ def compare_masks(
     layer
     graph      1.0    0.667
     """
+    import pandas as pd
+
     chosen = select_comparisons(metrics)
     reading = Reading.of(options)
     one, other = _read(first, reading), _read(second, reading)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
-import pandas as pd
 import scipy.sparse as sp
 from tqdm import tqdm
 
@@ -22,6 +21,9 @@ from topograph.metrics.chunks import Item, Record, measure_stream
 from topograph.metrics.metric import Metric, Value
 from topograph.metrics.registry import select_metrics
 from topograph.topology import Topology
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 LONG_COLUMNS = ("layer", "metric", "value", "residual", "reason")
 
@@ -111,6 +113,8 @@ def by_source(source: Any, table_of: Callable[[Any], pd.DataFrame]) -> pd.DataFr
 
     A mapping of mere matrices or graphs is one source: a set of masks.
     """
+    import pandas as pd
+
     if not _holds_sources(source):
         return table_of(source)
     tables = {name: table_of(one) for name, one in source.items()}
@@ -151,6 +155,8 @@ def _measure(
     workers: int | None,
 ) -> pd.DataFrame:
     """The table of one source."""
+    import pandas as pd
+
     with_weights = any(metric.needs == "weights" for metric in chosen)
     records: list[Record] = []
     left_out: dict[str, str] = {}
@@ -217,6 +223,8 @@ def network_records(topology: Topology, metrics: Sequence[Metric]) -> list[Recor
 
 def wide_table(records: list[Record], names: list[str], integers: Iterable[str] = ()) -> pd.DataFrame:
     """One row per layer; the records hold each layer's metrics in the order of ``names``."""
+    import pandas as pd
+
     layers = [record[0] for record in records[:: len(names)]]
     values = np.array([record[2] for record in records], dtype=float).reshape(len(layers), len(names))
     table = pd.DataFrame(values, index=pd.Index(layers, name="layer"), columns=names)

@@ -7,13 +7,14 @@ points, ours first, and of the sequence: that of ours is `topograph.metrics.them
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from topograph.errors import InvalidParameterError, UnknownNameError
 from topograph.metrics.metric import Metric
 from topograph.plugins import named_plugins
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 GROUP = "topograph.metrics"
 
@@ -123,6 +124,8 @@ def describe_comparisons() -> pd.DataFrame:
 
 
 def _catalogue(metrics: Iterable[Metric], index: str) -> pd.DataFrame:
+    import pandas as pd
+
     rows: list[dict[str, Any]] = [
         {
             index: m.name,

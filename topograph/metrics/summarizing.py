@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Unpack
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any, Unpack
 
 from topograph.masks.options import ReadingOptions
 from topograph.metrics.measuring import measure
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _COUNTS = ("n_left", "n_right", "n_edges", "isolated_left", "isolated_right", "n_components")
 _COLUMNS = (*_COUNTS[:3], "density", *_COUNTS[3:], "algebraic_connectivity", "normalized_gap")

@@ -49,6 +49,27 @@ def sparse_product(x: Any, values: Any, bias: Any, pattern: tuple[Any, ...], n_o
     return torch.ops.topograph.sparse_product(x, values, bias, *pattern, n_outputs)
 
 
+def sparse_gradients(
+    delta: Any, x: Any, values: Any, pattern: tuple[Any, ...], of_inputs: bool, of_values: bool
+) -> tuple[Any, Any]:
+    """The gradients at the samples, ``delta @ Wᵀ``, and of the values; an empty tensor for one that is not wanted.
+
+    Parameters
+    ----------
+    delta
+        The gradient at the result of `sparse_product`.
+    x, values, pattern
+        As there.
+    of_inputs, of_values
+        Which of the two gradients to compute.
+    """
+    direct: Any = _gradients_on_processor
+    eager = _is_eager(x, values) and not torch.is_grad_enabled()
+    call = direct if eager else torch.ops.topograph.sparse_gradients
+    both: tuple[Any, Any] = call(delta, x, values, *pattern, of_inputs, of_values)
+    return both
+
+
 def _is_eager(x: Any, values: Any) -> bool:
     """Whether these are plain tensors on a processor that nobody traces.
 

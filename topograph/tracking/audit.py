@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from topograph.masks.live import Mask, ModelKind, kind_of
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 COLUMNS = ("check", "layer", "verdict", "detail")
 Finding = tuple[str, str, str, str]
@@ -46,6 +48,8 @@ class Audit:
 
     def table(self, optimizer: Any = None) -> pd.DataFrame:
         """All findings."""
+        import pandas as pd
+
         optimizer = self._optimizer if optimizer is None else optimizer
         findings = [*self._exactness(), *self._memory(optimizer), *self._evaluated()]
         return pd.DataFrame(findings, columns=list(COLUMNS))

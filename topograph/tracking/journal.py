@@ -8,12 +8,13 @@ import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Protocol
-
-import pandas as pd
+from typing import TYPE_CHECKING, Protocol
 
 from topograph.errors import InvalidParameterError, StoreError
 from topograph.files import whole
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 COLUMNS = ("step", "layer", "metric", "value")
 Row = tuple[int, str, str, float]
@@ -88,6 +89,8 @@ class ParquetJournal:
 
     def append(self, rows: Sequence[Row]) -> None:
         """Write the rows of one step as one more part."""
+        import pandas as pd
+
         self.folder.mkdir(parents=True, exist_ok=True)
         parts = self._parts()
         number = parts[-1][1] + 1 if parts else 0
@@ -97,12 +100,16 @@ class ParquetJournal:
 
     def table(self) -> pd.DataFrame:
         """All rows."""
+        import pandas as pd
+
         tables = [pd.read_parquet(self._path(*part)) for part in self._parts()]
         if not tables:
             raise StoreError(f"{self.folder} holds no part that a tracker wrote")
         return tidy(pd.concat(tables, ignore_index=True))
 
     def _join(self, parts: Sequence[tuple[int, int]]) -> None:
+        import pandas as pd
+
         tables = [pd.read_parquet(self._path(*part)) for part in parts]
         first, last = parts[0][0], parts[-1][1]
         self._write(first, last, pd.concat(tables, ignore_index=True))
@@ -154,6 +161,8 @@ class SqliteJournal:
 
     def table(self) -> pd.DataFrame:
         """All rows."""
+        import pandas as pd
+
         try:
             with closing(sqlite3.connect(self.path, timeout=60)) as database:
                 rows = database.execute("SELECT step, layer, metric, value FROM tracking ORDER BY rowid").fetchall()

@@ -5,9 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from topograph.checks import check_integer, check_real
 from topograph.errors import InvalidMaskError, InvalidParameterError
@@ -22,6 +20,9 @@ from topograph.tracking.changes import LayerHistory, network_values
 from topograph.tracking.journal import COLUMNS, Row, open_journal, tidy
 from topograph.tracking.logging import logger
 from topograph.tracking.snapshot import LayerBits, take_snapshot
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 NETWORK = "network"
 
@@ -183,6 +184,8 @@ class Tracker:
         Metrics are those asked for and, for every layer and the network, `topograph.tracking.changes.CHANGES`. The
         layer ``"network"`` stands for all layers together.
         """
+        import pandas as pd
+
         return tidy(pd.DataFrame(self._rows, columns=list(COLUMNS)))
 
     def wide(self, metric: str) -> pd.DataFrame:

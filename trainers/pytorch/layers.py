@@ -1,4 +1,4 @@
-"""One layer of many networks: as a stack of dense arrays under masks, or as one sparse block-diagonal array.
+"""One layer of many networks: dense arrays under masks, or the edges of all in one block-diagonal graph or array.
 
 Values of neurons are ``(networks, samples, neurons)`` in both. Only the trainer imports this module, when it trains.
 """
@@ -14,6 +14,8 @@ import numpy.typing as npt
 
 from topograph.graph import BipartiteGraph
 from topograph.packages import require
+from topograph.torch.operators import sparse_gradients, sparse_product
+from topograph.torch.pattern import walk_order
 from trainers.rewiring.carried import Carried
 
 torch: Any = require("torch", "torch")
@@ -29,12 +31,11 @@ class StackedLayer(Protocol):
         """Z = x w + b."""
         ...
 
-    def backward(self, x: Any, delta: Any) -> None:
-        """Write the gradient xᵀ δ on the edges, 0 elsewhere, into ``gradient``."""
-        ...
+    def backward(self, x: Any, delta: Any, further: bool) -> Any:
+        """Write the gradient xᵀ δ on the edges, 0 elsewhere, into ``gradient``.
 
-    def back(self, delta: Any) -> Any:
-        """The gradient at the inputs, δ wᵀ."""
+        Returns the gradient at the inputs, δ wᵀ, where it goes further back; else None.
+        """
         ...
 
     def of_each(self, values: Any) -> list[npt.NDArray[np.floating[Any]]]:
@@ -77,15 +78,12 @@ class MaskedLayer:
         """Z = x w + b."""
         return torch.baddbmm(bias[:, None], x, self.weights)
 
-    def backward(self, x: Any, delta: Any) -> None:
-        """Write the gradient xᵀ δ of the edges; 0 elsewhere."""
+    def backward(self, x: Any, delta: Any, further: bool) -> Any:
+        """See `StackedLayer`."""
         torch.bmm(x.transpose(1, 2), delta, out=self.gradient)
         if self._mask is not None:
             self.gradient.mul_(self._mask)
-
-    def back(self, delta: Any) -> Any:
-        """The gradient at the inputs, δ wᵀ."""
-        return torch.bmm(delta, self.weights.transpose(1, 2))
+        return torch.bmm(delta, self.weights.transpose(1, 2)) if further else None
 
     def of_each(self, values: Any) -> list[npt.NDArray[np.floating[Any]]]:
         """Values laid out as ``weights`` for each network, in the order of ``graph.edges()``."""
@@ -115,45 +113,15 @@ class MaskedLayer:
         self._edges[number] = after
 
 
-class SparseLayer:
-    """The edges of all networks in one block-diagonal array in CSR, by inputs and by outputs."""
+class _Edges:
+    """The edges of all networks, one network's after another's."""
 
     def __init__(self, graphs: Sequence[BipartiteGraph], values: Sequence[npt.NDArray[Any]], device: Any) -> None:
-        (self._n, self._m), networks = graphs[0].shape, len(graphs)
-        self._shape = (networks * self._n, networks * self._m)
+        self._n, self._m = graphs[0].shape
+        self._shape = (len(graphs) * self._n, len(graphs) * self._m)
         self._ends = np.cumsum([0, *(graph.n_edges for graph in graphs)])
-        edges = np.concatenate([g.edges() + (number * self._n, number * self._m) for number, g in enumerate(graphs)])
-        by_output = np.argsort(edges[:, 1], kind="stable")
-        kind = torch.int32 if max(self._shape, default=0) < 2**31 and len(edges) < 2**31 else torch.int64
-
-        def index(array: npt.NDArray[Any]) -> Any:
-            return torch.from_numpy(np.ascontiguousarray(array)).to(device, kind)
-
-        self._by_input = index(_starts(edges[:, 0], self._shape[0])), index(edges[:, 1])
-        self._by_output = index(_starts(edges[:, 1], self._shape[1])), index(edges[by_output, 0])
-        self._turn = torch.from_numpy(by_output).to(device)
         self.weights = torch.from_numpy(np.concatenate(values)).to(device)
         self.gradient = torch.zeros_like(self.weights)
-        with warnings.catch_warnings():  # PyTorch says once that CSR is in beta
-            warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta")
-            _csr(self._by_input, self.weights, self._shape)
-
-    def forward(self, x: Any, bias: Any) -> Any:
-        """Z = x w + b."""
-        turned = _csr(self._by_output, self.weights[self._turn], self._shape[::-1])
-        return (turned @ _columns(x, len(bias))).view(len(bias), self._m, -1).transpose(1, 2) + bias[:, None]
-
-    def backward(self, x: Any, delta: Any) -> None:
-        """Write the gradient xᵀ δ of the edges; 0 elsewhere."""
-        pattern = _csr(self._by_input, self.gradient, self._shape)
-        columns = _columns(x, len(delta))
-        product = torch.sparse.sampled_addmm(pattern, columns, _columns(delta, len(delta)).T, beta=0.0)
-        self.gradient.copy_(product.values())
-
-    def back(self, delta: Any) -> Any:
-        """The gradient at the inputs, δ wᵀ."""
-        array = _csr(self._by_input, self.weights, self._shape)
-        return (array @ _columns(delta, len(delta))).view(len(delta), self._n, -1).transpose(1, 2)
 
     def of_each(self, values: Any) -> list[npt.NDArray[np.floating[Any]]]:
         """Values laid out as ``weights`` for each network, in the order of ``graph.edges()``."""
@@ -170,8 +138,71 @@ class SparseLayer:
         raise NotImplementedError
 
 
+class SparseLayer(_Edges):
+    """One block-diagonal graph, walked by the kernels of `topograph.torch`; for a processor."""
+
+    def __init__(self, graphs: Sequence[BipartiteGraph], values: Sequence[npt.NDArray[Any]], device: Any) -> None:
+        super().__init__(graphs, values, device)
+        starts = np.concatenate([graph.indptr[:-1] + end for graph, end in zip(graphs, self._ends, strict=False)])
+        indices = np.concatenate([graph.indices + number * self._m for number, graph in enumerate(graphs)])
+        order = walk_order(BipartiteGraph(*self._shape, np.append(starts, self._ends[-1]), indices))
+        self._pattern = tuple(torch.from_numpy(np.array(array)) for array in order)
+
+    def forward(self, x: Any, bias: Any) -> Any:
+        """Z = x w + b."""
+        product = sparse_product(_beside(x), self.weights, bias.reshape(-1), self._pattern, self._shape[1])
+        return product.view(len(product), len(bias), self._m).transpose(0, 1)
+
+    def backward(self, x: Any, delta: Any, further: bool) -> Any:
+        """See `StackedLayer`."""
+        back, gradient = sparse_gradients(_beside(delta), _beside(x), self.weights, self._pattern, further, True)
+        self.gradient.copy_(gradient)
+        return back.view(len(back), len(delta), self._n).transpose(0, 1) if further else None
+
+
+class CsrLayer(_Edges):
+    """One block-diagonal array in CSR, by inputs and by outputs; for any device."""
+
+    def __init__(self, graphs: Sequence[BipartiteGraph], values: Sequence[npt.NDArray[Any]], device: Any) -> None:
+        super().__init__(graphs, values, device)
+        edges = np.concatenate([g.edges() + (number * self._n, number * self._m) for number, g in enumerate(graphs)])
+        by_output = np.argsort(edges[:, 1], kind="stable")
+        kind = torch.int32 if max(self._shape, default=0) < 2**31 and len(edges) < 2**31 else torch.int64
+
+        def index(array: npt.NDArray[Any]) -> Any:
+            return torch.from_numpy(np.ascontiguousarray(array)).to(device, kind)
+
+        self._by_input = index(_starts(edges[:, 0], self._shape[0])), index(edges[:, 1])
+        self._by_output = index(_starts(edges[:, 1], self._shape[1])), index(edges[by_output, 0])
+        self._turn = torch.from_numpy(by_output).to(device)
+        with warnings.catch_warnings():  # PyTorch says once that CSR is in beta
+            warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta")
+            _csr(self._by_input, self.weights, self._shape)
+
+    def forward(self, x: Any, bias: Any) -> Any:
+        """Z = x w + b."""
+        turned = _csr(self._by_output, self.weights[self._turn], self._shape[::-1])
+        return (turned @ _columns(x, len(bias))).view(len(bias), self._m, -1).transpose(1, 2) + bias[:, None]
+
+    def backward(self, x: Any, delta: Any, further: bool) -> Any:
+        """See `StackedLayer`."""
+        pattern = _csr(self._by_input, self.gradient, self._shape)
+        columns = _columns(x, len(delta))
+        product = torch.sparse.sampled_addmm(pattern, columns, _columns(delta, len(delta)).T, beta=0.0)
+        self.gradient.copy_(product.values())
+        if not further:
+            return None
+        array = _csr(self._by_input, self.weights, self._shape)
+        return (array @ _columns(delta, len(delta))).view(len(delta), self._n, -1).transpose(1, 2)
+
+
 def _csr(index: tuple[Any, Any], values: Any, shape: tuple[int, int]) -> Any:
     return torch.sparse_csr_tensor(*index, values, shape, check_invariants=False)
+
+
+def _beside(values: Any) -> Any:
+    """All networks' neurons beside each other, a row per sample."""
+    return values.transpose(0, 1).reshape(values.shape[1], -1)
 
 
 def _columns(values: Any, networks: int) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from topograph.packages import require
 from topograph.topology import Topology
 from trainers.config import LEAK, TrainingConfig
 from trainers.initialization import initial_weights
-from trainers.pytorch.layers import MaskedLayer, SparseLayer, StackedLayer
+from trainers.pytorch.layers import CsrLayer, MaskedLayer, SparseLayer, StackedLayer
 from trainers.rewiring.carried import Carried
 
 torch: Any = require("torch", "torch")
@@ -30,7 +30,7 @@ class Stack:
     device
         Device of all arrays.
     sparse
-        Whether layers are sparse arrays instead of dense ones under masks.
+        Whether layers hold their edges only, instead of dense arrays under masks.
     """
 
     def __init__(
@@ -38,7 +38,8 @@ class Stack:
     ) -> None:
         self.config, self._networks = configs[0], len(topologies)
         drawn = [initial_weights(topology, config) for topology, config in zip(topologies, configs, strict=True)]
-        kind = SparseLayer if sparse else MaskedLayer
+        sparsely = SparseLayer if torch.device(device).type == "cpu" else CsrLayer
+        kind: Callable[..., StackedLayer] = sparsely if sparse else MaskedLayer
         self.layers: list[StackedLayer] = [
             kind([topology[number] for topology in topologies], [values[number] for values in drawn], device)
             for number in range(len(topologies[0]))
@@ -104,12 +105,12 @@ class Stack:
         if config.loss == "mse":  # with cross-entropy the activation's derivative cancels against the loss's
             delta = _differentiate(self._activation(depth - 1), delta, y)
         for number in reversed(range(depth)):
-            self.layers[number].backward(inputs[number], delta)
+            back = self.layers[number].backward(inputs[number], delta, number > 0)
             torch.sum(delta, 1, out=self._bias_gradients[number])
             if number:
-                delta, factor = self.layers[number].back(delta), factors[number]
+                factor = factors[number]
                 delta = _differentiate(
-                    self._activation(number - 1), delta if factor is None else delta * factor, outputs[number - 1]
+                    self._activation(number - 1), back if factor is None else back * factor, outputs[number - 1]
                 )
         return self.losses(y, target, difference), y
 

@@ -30,8 +30,8 @@ class PyTorchTrainer:
     Parameters
     ----------
     mode
-        ``"masked"``: dense arrays that are 0 wherever there is no edge. ``"sparse"``: arrays in CSR, whose cost
-        is in proportion to the edges; worth it on a processor below a density of a tenth or so.
+        ``"masked"``: dense arrays that are 0 wherever there is no edge. ``"sparse"``: the edges only, with a cost in
+        proportion to them: on a processor by the kernels of `topograph.torch.SparseLinear`, elsewhere by arrays in CSR.
     device
         Such as ``"cpu"`` or ``"cuda:1"``; by default the first GPU that there is, else the processor.
     together
@@ -60,6 +60,8 @@ class PyTorchTrainer:
         self.device = device
         self.together = None if together is None else check_integer("together", together, low=1)
         self.name = "pytorch" if mode == "masked" else "pytorch_sparse"
+        if mode == "sparse":
+            self.version = "2"  # of its numbers: since then they are sums of our kernels, not of CSR products
 
     def train(self, topology: Topology, dataset: Dataset, config: TrainingConfig) -> TrainingResult:
         """See `trainers.protocol.Trainer`."""
@@ -107,7 +109,7 @@ class PyTorchTrainer:
                 biases=biases[number],
                 seconds=seconds,
                 device=_describe(device),
-                packages=("numpy", "torch"),
+                packages=("numpy", "torch", *(["numba"] if self.mode == "sparse" else [])),
                 final=None if (rewirer := course.rewirers[number]) is None else rewirer.topology,
             )
             for number, one in enumerate(trained)

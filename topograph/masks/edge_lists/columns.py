@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from topograph.errors import InvalidMaskError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _SIDED = {
     "input": ("input", "inputs", "left", "row", "rows", "presynaptic", "pre"),

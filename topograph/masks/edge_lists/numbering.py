@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from topograph.errors import InvalidMaskError
 from topograph.labels import Labels, number_names
 from topograph.limits import check_nodes
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Numbers = npt.NDArray[np.int64]
 _SAY = "say which in a first line such as '# 784 x 300, numbered from 1'"

@@ -9,12 +9,13 @@ import io
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
-
-import pandas as pd
+from typing import TYPE_CHECKING, TextIO
 
 from topograph.errors import InvalidMaskError
 from topograph.masks.edge_lists.columns import is_known
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # for texts with single blanks only, so that no two repetitions compete for a run of blanks
 _SIZES = re.compile(r"# ?(?P<left>\d{1,10})(?: ?[x×,] ?| )(?P<right>\d{1,10})(?:$|[,;]? ?numbered)")
@@ -180,6 +181,8 @@ def _numbered_header(rows: list[list[str]], first: list[str], rest: str, text: s
 
 
 def _parse(text: str, separator: str, width: int | None) -> pd.DataFrame:
+    import pandas as pd
+
     if not text.strip():
         return pd.DataFrame({0: [], 1: []}, dtype="int64")
     table: pd.DataFrame = pd.read_csv(
@@ -199,6 +202,8 @@ def _parse(text: str, separator: str, width: int | None) -> pd.DataFrame:
 
 def _cleaned(column: pd.Series) -> pd.Series:
     """Numbers where all are numbers but for a remark behind them; texts without blanks around them."""
+    import pandas as pd
+
     if column.dtype.kind in "biuf":
         return column
     texts = column.astype(str).str.strip()

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 import scipy.sparse as sp
 
 from topograph.errors import InvalidMaskError
@@ -19,6 +18,9 @@ from topograph.masks.edge_lists.reading import EdgeTable, read_table
 from topograph.masks.formats.format import Format
 from topograph.masks.layout import keras_layout
 from topograph.masks.source import Entry, Source
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @contextmanager

@@ -104,3 +104,10 @@ def test_the_version_is_said_once():
     declared = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
     assert tg.__version__ == declared
     assert f"## {declared}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("package", ["pandas", "scipy.sparse.linalg"])
+def test_the_core_imports_what_is_slow_to_import_on_first_use(package):
+    code = f"import sys, topograph; print({package!r} in sys.modules)"
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert printed.strip() == "False"

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
-from scipy.sparse import csgraph
 
 from topograph.caching import cache_of
 from topograph.checks import check_choice
@@ -352,6 +351,8 @@ class BipartiteGraph:
     def component_labels(self) -> npt.NDArray[np.int64]:
         """The connected component of each node, inputs first, shape ``(n_nodes,)``, numbered from 0."""
         if not self.has_component_labels:
+            from scipy.sparse import csgraph  # it brings all of SciPy's linear algebra
+
             _, labels = csgraph.connected_components(_bipartite_adjacency(self), directed=False)
             cache_of(self)["component_labels"] = _frozen(labels, np.int64)
         cached: npt.NDArray[np.int64] = cache_of(self)["component_labels"]

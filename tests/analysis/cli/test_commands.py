@@ -134,7 +134,7 @@ def test_wrong_usage_exits_2_and_ctrl_c_130(monkeypatch, capsys):
     def stop(*arguments, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("topograph.measure", stop)
+    monkeypatch.setattr(tg, "measure", stop)
     assert main(["measure", "x.npy"]) == 130
     assert "What was finished is kept" in capsys.readouterr().err
 

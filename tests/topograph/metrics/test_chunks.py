@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 import topograph as tg
-from topograph import plugins
+from topograph import plugins, spectral
 from topograph.errors import InvalidParameterError, PluginError, UnknownNameError
-from topograph.metrics import registry
+from topograph.metrics import chunks, registry
 from topograph.spectral import compute_spectra, compute_spectrum
 
 STUDIED = ["sizes", "degrees", "structure", "spectral", "ramanujan"]  # what a study computes unless told otherwise
@@ -27,7 +27,7 @@ def test_the_spectrum_is_computed_once(monkeypatch):
         calls.append(options.get("quantities"))
         return compute_spectrum(graph, **options)
 
-    monkeypatch.setattr("topograph.spectral.compute_spectrum", counting)
+    monkeypatch.setattr(spectral, "compute_spectrum", counting)
     tg.measure(tg.construct("random_edge", 40, 30, density=0.2))
     assert calls == [None]
 
@@ -39,7 +39,7 @@ def test_tiny_graphs_are_solved_together(monkeypatch):
         together.append(len(graphs))
         return compute_spectra(graphs, **options)
 
-    monkeypatch.setattr("topograph.metrics.chunks.compute_spectra", watching)
+    monkeypatch.setattr(chunks, "compute_spectra", watching)
     masks = small_masks(40)
     table = tg.measure(masks)
     assert together == [40]
@@ -50,8 +50,8 @@ def test_tiny_graphs_are_solved_together(monkeypatch):
 
 
 def test_no_spectrum_is_computed_for_what_needs_none(monkeypatch):
-    monkeypatch.setattr("topograph.metrics.chunks.compute_spectra", None)
-    monkeypatch.setattr("topograph.spectral.compute_spectrum", None)
+    monkeypatch.setattr(chunks, "compute_spectra", None)
+    monkeypatch.setattr(spectral, "compute_spectrum", None)
     assert len(tg.measure(small_masks(3), ["sizes", "degrees", "structure", "ramanujan_bound"])) == 3
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import topograph as tg
+from topograph.metrics import product as product_module
 
 
 def networks():
@@ -76,7 +77,7 @@ def test_product_without_the_dense_matrix(monkeypatch, compute):
     topology = tg.Topology.build("random_regular", [120, 90, 70], [9, 9], seed=2)
     names = ("product_sigma1", "product_sigma2")
     dense = [compute(name, topology) for name in names]
-    monkeypatch.setattr("topograph.metrics.product._DENSE", 8)
+    monkeypatch.setattr(product_module, "_DENSE", 8)
     for turned in (topology, tg.Topology([graph.T for graph in reversed(topology)])):
         again = tg.Topology(turned.graphs)
         for name, value in zip(names, dense, strict=True):

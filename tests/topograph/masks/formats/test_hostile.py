@@ -12,6 +12,7 @@ import scipy.sparse as sp
 import topograph as tg
 from tests.topograph.masks.fuzz import attempt
 from tests.topograph.masks.seeds import place, seeds
+from topograph import limits
 from topograph.errors import InvalidMaskError
 
 MASK = np.eye(4, dtype=np.float32)
@@ -177,7 +178,7 @@ def test_hdf5_reaches_no_other_file(tmp_path):
 @pytest.fixture
 def small(monkeypatch):
     """Bombs of a size that a test can light."""
-    monkeypatch.setattr("topograph.limits.SMALL", 8 << 20)
+    monkeypatch.setattr(limits, "SMALL", 8 << 20)
 
 
 @pytest.mark.usefixtures("small")

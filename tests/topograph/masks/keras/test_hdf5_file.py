@@ -10,7 +10,7 @@ import pytest
 
 import topograph as tg
 from topograph.errors import InvalidMaskError
-from topograph.masks.keras import hdf5_child
+from topograph.masks.keras import hdf5_child, hdf5_file
 from topograph.masks.keras.hdf5_file import Hdf5File
 
 h5py = pytest.importorskip("h5py", reason="h5py is not installed")
@@ -65,7 +65,7 @@ def test_a_library_that_never_ends_is_ended(tmp_path, monkeypatch):
     child = tmp_path / "child.py"
     source = Path(hdf5_child.__file__).read_text()
     child.write_text(source.replace("listing = Listing(file, size)", "while True: pass"))
-    monkeypatch.setattr("topograph.masks.keras.hdf5_file.CHILD", child)
+    monkeypatch.setattr(hdf5_file, "CHILD", child)
     with h5py.File(tmp_path / "m.h5", "w") as file:
         file["w"] = np.eye(3)
     with pytest.raises(InvalidMaskError, match=r"m\.h5: the HDF5 library failed on this file \(it took too long\)"):
@@ -76,7 +76,7 @@ def test_a_library_that_dies_is_an_error_that_names_the_file(tmp_path, monkeypat
     child = tmp_path / "child.py"
     source = Path(hdf5_child.__file__).read_text()
     child.write_text(source.replace("listing = Listing(file, size)", "os.abort()"))
-    monkeypatch.setattr("topograph.masks.keras.hdf5_file.CHILD", child)
+    monkeypatch.setattr(hdf5_file, "CHILD", child)
     with h5py.File(tmp_path / "m.h5", "w") as file:
         file["w"] = np.eye(3)
     with pytest.raises(InvalidMaskError, match=r"m\.h5: the HDF5 library failed .*ended with code"):

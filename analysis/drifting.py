@@ -47,7 +47,7 @@ def drift(frame: pd.DataFrame, metric: str, *, by: str = "rewiring", level: floa
     ...     "l1_gap": [0.2, 0.2, 0.3, 0.4], "final_l1_gap": [0.3, 0.4, 0.4, 0.6],
     ... })
     >>> row = drift(table, "l1_gap").loc["set"]
-    >>> round(row["change"], 3), int(row["n_topologies"]), int(row["n_runs"])
+    >>> round(float(row["change"]), 3), int(row["n_topologies"]), int(row["n_runs"])
     (0.15, 3, 4)
     """
     last = f"final_{metric}"

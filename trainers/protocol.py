@@ -26,6 +26,9 @@ class Trainer(Protocol):
     * Initial weights and batch order come from `trainers.initialization`, so that backends can be compared step by
       step; dropout too, unless ``config.dropout_draws`` is ``"backend"``. The step size of each epoch is
       `trainers.schedule.learning_rate_at`.
+    * Where it offers ``rewiring``, `trainers.rewiring.rewirer.Rewirer` says which edges go and come and when: edges
+      that stay keep weight and velocity, new ones begin with theirs and velocity 0, and no evaluation sees edges that
+      were not trained with.
     * Neither the topology, the data set nor NumPy's global random state is changed.
     * A setting that it does not offer is refused by name, with `UnsupportedSettingError`, and a topology that does not
       fit with `TopologyMismatchError`, before any sample is read: call `check_offered` and `check_topology` first.

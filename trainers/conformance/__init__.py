@@ -8,6 +8,16 @@ the trainer 'numpy' keeps the contract: 2 checks
 """
 
 from trainers.conformance.kit import CHECKS, check_trainer
+from trainers.conformance.pruning import check_pruner
 from trainers.conformance.report import ConformanceReport, Failure, Finding
+from trainers.conformance.rewiring import check_rewiring
 
-__all__ = ["CHECKS", "ConformanceReport", "Failure", "Finding", "check_trainer"]
+__all__ = [
+    "CHECKS",
+    "ConformanceReport",
+    "Failure",
+    "Finding",
+    "check_pruner",
+    "check_rewiring",
+    "check_trainer",
+]

@@ -17,6 +17,7 @@ from trainers.conformance import (
     many,
     masks,
     results,
+    rewiring,
     settings,
     side_effects,
     sizes,
@@ -80,6 +81,7 @@ CHECKS = {
     "drawn_sizes": Check(sizes.drawn_sizes, "Trainer", "so that backends can be compared step by step"),
     "divergence": Check(divergence.divergence, "Trainer", "raises `TrainingDivergedError` at the end of that epoch"),
     "learns_digits": Check(learning.learns_digits, "Trainer", "Trains a network on a fixed topology."),
+    "rewiring": Check(rewiring.rewiring, "Trainer", "edges that stay keep weight and velocity"),
     "train_many": Check(many.train_many, "MultiTrainer", "what ``train`` returns, equal within rounding"),
 }
 """Name → check, in the order in which they run."""

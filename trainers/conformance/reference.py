@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,6 +14,8 @@ from topograph.topology import Topology
 from trainers.config import TrainingConfig
 from trainers.datasets import Dataset
 from trainers.initialization import batch_order, dropout_generator, dropout_mask, initial_weights, validation_split
+from trainers.rewiring.carried import Carried
+from trainers.rewiring.rewirer import Rewirer, make_rewirer
 from trainers.schedule import learning_rate_at
 from trainers.stopping import EarlyStopping
 
@@ -121,6 +124,49 @@ class DenseMasked:
         return self.config.activation if layer < len(self.weights) - 1 else self.config.output_activation
 
 
+class DenseRewired:
+    """A dense masked network as a rewirer's learner: what is dropped or new loses weight and memory."""
+
+    def __init__(self, network: DenseMasked, topology: Topology, x: Array, labels: Array, rewirer: Rewirer) -> None:
+        self.network, self.topology, self.rewirer = network, topology, rewirer
+        self._x, self._labels, self._ties = x, labels, [0.0, 0.0]
+
+    def walk(self, epoch: int, order: Array, rate: float) -> tuple[float, float, float]:
+        """One pass with the changes that are due: mean loss, accuracy and share of ties, as they ran."""
+        self._ties = [0.0, 0.0]
+        loss, accuracy = self.rewirer.train_epoch(self, epoch, order, rate)
+        return loss, accuracy, self._ties[0] / max(self._ties[1], 1)
+
+    def train_part(self, order: Array, rate: float, generator: np.random.Generator) -> tuple[float, float]:
+        """See `trainers.rewiring.rewirer.RewirableLearner`."""
+        loss, accuracy, tied = self.network.walk(self._x, self._labels, order, rate, generator)
+        self._ties = [self._ties[0] + tied * len(order), self._ties[1] + len(order)]
+        return loss, accuracy
+
+    def weights(self) -> list[Array]:
+        """See `trainers.rewiring.rewirer.RewirableLearner`."""
+        return [w[tuple(g.edges().T)] for w, g in zip(self.network.weights, self.topology, strict=True)]
+
+    def biases(self) -> list[Array]:
+        """See `trainers.rewiring.rewirer.RewirableLearner`."""
+        return self.network.biases
+
+    def rewire(self, carried: Sequence[Carried]) -> None:
+        """See `trainers.rewiring.rewirer.RewirableLearner`."""
+        self.topology = Topology(layer.graph for layer in carried)
+        for number, layer in enumerate(carried):
+            new = np.zeros(layer.graph.shape, bool)
+            edges, is_new = layer.graph.edges(), layer.source < 0
+            new[tuple(edges[is_new].T)] = True
+            fresh = np.zeros(layer.graph.shape, self.network.weights[number].dtype)
+            fresh[tuple(edges[is_new].T)] = layer.fresh[is_new]
+            mask = layer.graph.to_mask(self.network.config.dtype)
+            self.network.masks[number] = mask
+            self.network.weights[number] = np.where(new, fresh, self.network.weights[number] * mask)
+            for memory in self.network.memory[number]:
+                memory[new | (mask == 0)] = 0
+
+
 class Course(NamedTuple):
     """What any trainer's history is compared with.
 
@@ -163,15 +209,23 @@ def train_reference(topology: Topology, dataset: Dataset, config: TrainingConfig
     ties: dict[str, list[float]] = defaultdict(list)
     best = [*network.weights, *network.biases]
     x, labels = dataset.x_train, dataset.y_train
+    rewirer = make_rewirer(config, topology, x, labels, len(learning))
+    rewired = None if rewirer is None else DenseRewired(network, topology, x, labels, rewirer)
     for epoch in range(config.epochs):
         order = learning[batch_order(len(learning), epoch, config)]
         rate, generator = learning_rate_at(epoch, config), dropout_generator(epoch, config)
-        loss, *accuracy = network.walk(x, labels, order, rate, generator)
+        if rewired is None:
+            loss, *accuracy = network.walk(x, labels, order, rate, generator)
+        else:
+            loss, *accuracy = rewired.walk(epoch, order, rate)
         accuracies = {
             "train_accuracy": accuracy,
             "test_accuracy": score(network.predict(dataset.x_test), dataset.y_test),
         }
         history["loss"].append(loss)
+        if rewirer is not None:
+            for name, value in rewirer.record().items():
+                history[name].append(value)
         if len(watched):
             accuracies["validation_accuracy"] = score(network.predict(x[watched]), labels[watched])
             history["validation_loss"].append(network.loss(x[watched], labels[watched])[0])

@@ -11,14 +11,14 @@ samples are drawn: uniform, half of them 0.
 from __future__ import annotations
 
 import argparse
+import os
 import time
 
-from timing import best, use_one_core
-
-use_one_core()
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import torch
+from timing import best, use_one_core
 
 import topograph as tg
 from topograph.errors import DatasetNotFoundError
@@ -92,6 +92,7 @@ def main():
     parser.add_argument("--samples", type=int, default=4000)
     parser.add_argument("--large", action="store_true", help="3072-4000-1000-4000-10 too")
     arguments = parser.parse_args()
+    use_one_core()
     torch.set_num_threads(1)
     data = images(arguments.samples)
     print(f"{data.name}, {arguments.samples} samples, torch {torch.__version__}, NumPy {np.__version__}")

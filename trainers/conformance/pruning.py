@@ -60,9 +60,14 @@ def check_pruner(pruner: str | Pruner) -> tuple[str, ...]:
     return tuple(checks)
 
 
+def _global_state() -> Array:
+    state: Any = np.random.get_state()  # noqa: NPY002
+    return np.array(state[1])
+
+
 def _masks(pruner: Pruner, data: Dataset, edges: int, seed: int = 0, **options: Any) -> list[Array]:
     dense = Topology.build("dense", _SIZES)
-    given = {"per_class": _FEW} if "per_class" in pruner.options else {}
+    given: dict[str, Any] = {"per_class": _FEW} if "per_class" in pruner.options else {}
     scope = "global" if "global" in pruner.scopes else None
     masks = prune(pruner, dense, data, edges=edges, seed=seed, config=_CONFIG, scope=scope, **given, **options)
     return [graph.to_mask() for graph in masks.values()]
@@ -81,9 +86,9 @@ def _seed(pruner: Pruner, data: Dataset) -> Iterator[str]:
 
 
 def _untouched(pruner: Pruner, data: Dataset) -> Iterator[str]:
-    before = np.random.get_state()[1].copy()  # type: ignore[index, union-attr]  # noqa: NPY002
+    before = _global_state()
     _masks(pruner, data, 40)
-    if not np.array_equal(before, np.random.get_state()[1]):  # type: ignore[index]  # noqa: NPY002
+    if not np.array_equal(before, _global_state()):
         yield "NumPy's global random state was changed"
 
 
@@ -164,7 +169,8 @@ def _synflow(pruner: Pruner, data: Dataset) -> Iterator[str]:
 
 def _phew(pruner: Pruner, data: Dataset) -> Iterator[str]:
     masks = _masks(pruner, data, 12)
-    reached, leads = [np.ones(_SIZES[0], bool)], [np.ones(_SIZES[-1], bool)]
+    reached: list[Any] = [np.ones(_SIZES[0], bool)]
+    leads: list[Any] = [np.ones(_SIZES[-1], bool)]
     for mask in masks:
         reached.append((mask & reached[-1][:, None]).any(axis=0))
     for mask in reversed(masks):

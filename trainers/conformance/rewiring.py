@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -70,6 +71,11 @@ def check_rewiring(rule: str | RewiringRule) -> tuple[str, ...]:
     return "count", "edges", "weights", "seed", "untouched"
 
 
+def _global_state() -> Any:
+    state: Any = np.random.get_state()  # noqa: NPY002
+    return np.array(state[1])
+
+
 def _faults(rule: RewiringRule, graph: BipartiteGraph, seed: int) -> Iterator[tuple[str, str]]:
     rng = np.random.default_rng(seed)
     weights = rng.normal(size=graph.n_edges)
@@ -83,12 +89,12 @@ def _faults(rule: RewiringRule, graph: BipartiteGraph, seed: int) -> Iterator[tu
             lambda: read, lambda pairs: generator.normal(size=len(pairs)),
         )  # fmt: skip
 
-    before, drawn = weights.copy(), np.random.get_state()[1].copy()  # type: ignore[index, union-attr]  # noqa: NPY002
+    before, drawn = weights.copy(), _global_state()
     answer, again = rule.change(state()), rule.change(state())
     if not np.array_equal(before, weights):
         yield "untouched", "the weights of the layer were changed"
         weights[:] = before
-    if not np.array_equal(drawn, np.random.get_state()[1]):  # type: ignore[index]  # noqa: NPY002
+    if not np.array_equal(drawn, _global_state()):
         yield "untouched", "NumPy's global random state was changed"
     if not (
         np.array_equal(answer.dropped, again.dropped)

@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from analysis.effects import Effect, effect
     from analysis.experiments import Experiment, experiment
     from analysis.frame import describe_columns, load_frame
+    from analysis.planning import Plan, plan
     from analysis.prediction import Prediction, predict_unseen
+    from analysis.reanalysis import Reanalysis, reanalyse
+    from analysis.recipes import describe_recipes
     from analysis.recording import record
     from analysis.regression import Fit, fit
     from analysis.reporting.writing import Report, report
@@ -28,19 +31,24 @@ _HOMES = {
     "Effect": "effects",
     "Experiment": "experiments",
     "Fit": "regression",
+    "Plan": "planning",
     "Prediction": "prediction",
+    "Reanalysis": "reanalysis",
     "Report": "reporting.writing",
     "compare": "comparison",
     "compare_correlations": "correlation_difference",
     "correlate": "correlation",
     "correlate_per_cell": "cell_correlation",
     "describe_columns": "frame",
+    "describe_recipes": "recipes",
     "drift": "drifting",
     "effect": "effects",
     "experiment": "experiments",
     "fit": "regression",
     "load_frame": "frame",
+    "plan": "planning",
     "predict_unseen": "prediction",
+    "reanalyse": "reanalysis",
     "record": "recording",
     "report": "reporting.writing",
     "verdict": "words",
@@ -54,19 +62,24 @@ __all__ = [
     "Experiment",
     "Fit",
     "ModelComparison",
+    "Plan",
     "Prediction",
+    "Reanalysis",
     "Report",
     "compare",
     "compare_correlations",
     "correlate",
     "correlate_per_cell",
     "describe_columns",
+    "describe_recipes",
     "drift",
     "effect",
     "experiment",
     "fit",
     "load_frame",
+    "plan",
     "predict_unseen",
+    "reanalyse",
     "record",
     "report",
     "verdict",

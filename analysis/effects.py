@@ -103,7 +103,7 @@ class Effect:
         start = (
             f"{self._fixed()}, one standard deviation of {self.metric} {verb} {number(self.change)} "
             f"{self.unit.of(self.outcome)} ({100 * self.confidence:g} % CI {number(self.low)} … {number(self.high)}), "
-            f"{self.per_cell:.3g} topologies per cell: "
+            f"{f'{self.per_cell:.3g} topologies per cell' if self.held else f'{self.n_clusters} topologies'}: "
         )
         notes = f" ({'; '.join(self.notes)}.)" if self.notes else ""
         if self.is_clear:

@@ -74,8 +74,8 @@ class _Words:
 
         self.short = {
             "within_cell": "within cells",
-            "partial": "by regression",
-            "within_cell_partial": "within cells and by regression",
+            "partial": "by regression alone",
+            "within_cell_partial": "within cells with controls",
         }
 
     def why_nothing(self) -> str:
@@ -112,7 +112,8 @@ def _headline(by_metric: dict[str, pd.DataFrame], ways: Sequence[str], words: _W
         (("within_cell", "within_cell_partial"), "the controls still vary within cells"),
         (
             (way, "partial"),
-            f"regression compares cells too, and takes the bend of {words.outcome} for a link",
+            "regression compares different cells too, and may take their levels, or the bend of "
+            f"{words.outcome}, for a link",
         ),
     ):
         apart = [name for name, rows in computed.items() if set(pair) <= set(ways) and _disagree(rows, pair)]
@@ -149,6 +150,8 @@ def _judgement(rows: pd.DataFrame, way: str) -> str:
         return "no judgement without an interval"
     if not is_clear(rows, way):
         return "not distinguishable from zero"
+    if not is_clear(rows, _RAW):
+        return "a link appears, which is not distinguishable from zero raw"
     same = (rows.loc[way, "estimate"] > 0) == (rows.loc[_RAW, "estimate"] > 0)
     return "a link remains" if same else "a link of the opposite sign remains"
 

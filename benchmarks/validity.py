@@ -201,6 +201,30 @@ def detection(studies: int, clusters: int, runs: int) -> None:
     print(f"{100 * np.mean(claims):.1f} % of {studies} studies; 80 % are promised")
 
 
+def planned(studies: int) -> None:
+    """Print how often studies that `analysis.plan` planned from a large pilot find their effect."""
+    for scenario, points, trainings in (("plain", 1.0, 1), ("plain", 0.3, 3), ("plain", 0.6, None), ("heavy", 0.5, 2)):
+        pilot = simulate(0.0, 3000, 3, 10**7, scenario).to_frame()
+        plan = analysis.plan(pilot, "metric", points=points, trainings=trainings)
+        claims = []
+        for seed in range(studies):
+            rng = np.random.default_rng(3 * 10**7 + seed)
+            cells = np.arange(plan.topologies) % plan.cells
+            own = rng.normal(size=plan.topologies)
+            noise = (
+                rng.standard_t(3, plan.topologies) / np.sqrt(3) if scenario == "heavy" else rng.normal(size=own.size)
+            )
+            rows = np.repeat(np.arange(plan.topologies), plan.trainings)
+            outcome = (points / 100 * own + 0.01 * noise + 0.02 * cells)[rows] + rng.normal(scale=0.005, size=rows.size)
+            slopes = CellSlopes(own[rows], outcome, np.zeros((rows.size, 0)), cells[rows], rows)
+            claims.append(abs(slopes.whole) > stats.t.ppf(0.975, slopes.freedom) * slopes.error)
+        print(
+            f"planned for {points} points, {scenario}: {plan.topologies} topologies in {plan.cells} cells × "
+            f"{plan.trainings} trainings find it in {100 * np.mean(claims):.1f} % of {studies} studies; asked for: 80 %",
+            flush=True,
+        )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--studies", type=int, default=2000)
@@ -210,7 +234,11 @@ def main() -> None:
     parser.add_argument("--slow-every", type=int, default=20, help="studies per mixed and naive model")
     parser.add_argument("--minutes", type=float, default=math.inf, help="end after this many, with what there is")
     parser.add_argument("--scenario", choices=[*SCENARIOS, "all"], default="all")
+    parser.add_argument("--planned", action="store_true", help="only count how often planned studies find their effect")
     options = parser.parse_args()
+    if options.planned:
+        planned(options.studies)
+        return
     end = time.monotonic() + 60 * options.minutes
     scenarios = SCENARIOS if options.scenario == "all" else (options.scenario,)
     found: dict[tuple[str, float], dict[str, list[tuple[bool, bool]]]] = {}
@@ -232,6 +260,7 @@ def main() -> None:
         print(f"\n{scenario}: {options.clusters} topologies × {options.runs} trainings, effect {effect:g}")
         print(table.T.round(1).to_string(), flush=True)
     if options.scenario in ("plain", "all"):
+        planned(options.studies)
         detection(max(1, len(next(iter(found.values()))["partial (correlate)"]) // 5), options.clusters, options.runs)
 
 

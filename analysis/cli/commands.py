@@ -160,3 +160,20 @@ def report(options: argparse.Namespace) -> None:
         "correlations": result.correlations,
     }
     say(options, "\n".join(lines), plain(record))
+
+
+def reanalyse(options: argparse.Namespace) -> None:
+    """``topograph reanalyse``."""
+    import analysis
+
+    found = analysis.reanalyse(options.name, options.file, resamples=options.resamples)
+    record = {
+        "recipe": found.recipe.name,
+        "source": found.recipe.source,
+        "rows": found.n,
+        "verdicts": found.verdicts,
+        "effects": {metric: str(effect) for metric, effect in found.effects.items()},
+        "correlations": found.correlations,
+        "per_cell": None if found.per_cell is None else found.per_cell.means.reset_index(),
+    }
+    say(options, str(found), plain(record))

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import topograph as tg
-from analysis.cli import commands
+from analysis.cli import commands, planning
 from analysis.cli.arguments import numbers, whole_numbers, words
 from analysis.cli.study import add_study_commands
+from analysis.recipes import RECIPES
 
 _SHELLS = ("bash", "zsh", "tcsh")
 _EXIT = """exit status:
@@ -137,6 +138,47 @@ def make_parser() -> Parser:
     sub.add_argument(
         "--columns", action="append", default=[], metavar="THEIRS=OURS", help="a column of a table, renamed; repeatable"
     )
+    add_format(sub)
+
+    sub = command(
+        "plan",
+        planning.plan,
+        "Plan a study from a pilot",
+        "topograph plan digits.sqlite --metric l1_normalized_gap --points 0.2",
+    )
+    sub.description = (
+        "Say how many topologies, cells and trainings a study needs to see an effect, and what it costs. The pilot is\n"
+        "a store or a table; of a specification a small part is run; without any, a small pilot on the digits."
+    )
+    _files(sub.add_argument("source", nargs="?", type=Path, help="a store, a table or a .toml (default: run a pilot)"))
+    sub.add_argument("--metric", default="l1_normalized_gap", help=_default())
+    sub.add_argument(
+        "--points", type=float, default=0.2, help="change per standard deviation of the metric " + _default()
+    )
+    sub.add_argument("--power", type=float, default=0.8, help="share of studies that are to see it " + _default())
+    sub.add_argument("--outcome", default="test_accuracy", help=_default())
+    sub.add_argument("--control", type=words, default=(), help="columns held fixed by regression")
+    sub.add_argument("--cells", type=words, help="columns equal among compared runs (default: degrees and sizes)")
+    sub.add_argument("--n-cells", type=int, help="cells of the planned study (default: as many as the pilot has)")
+    sub.add_argument("--trainings", type=int, help="trainings of each topology (default: the cheapest)")
+    sub.add_argument(
+        "--topology-hours", type=float, default=0.0, help="hours that making a topology costs " + _default()
+    )
+    sub.add_argument(
+        "--columns", action="append", default=[], metavar="THEIRS=OURS", help="a column of a table, renamed; repeatable"
+    )
+    add_format(sub)
+
+    sub = command(
+        "reanalyse",
+        commands.reanalyse,
+        "Analyse a table that somebody published",
+        "topograph reanalyse graph2nn graph2nn_mlp_cifar10.csv.gz",
+    )
+    sub.description = "Say what a published table, which you have, tells about accuracy beyond density, by a recipe."
+    sub.add_argument("name", metavar="NAME", help=", ".join(recipe.name for recipe in RECIPES))
+    _files(sub.add_argument("file", type=Path, metavar="FILE", help="the table"))
+    sub.add_argument("--resamples", type=int, default=1000, help="bootstrap draws per correlation " + _default())
     add_format(sub)
 
     sub = command(

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -20,6 +23,15 @@ STUDY = {
     "training": {"epochs": 3, "learning_rate": 0.05, "loss": "cross_entropy", "activation": "tanh",
                  "output_activation": "softmax"},
 }  # fmt: skip
+
+
+def published(name: str) -> Path:
+    """A table that others published: in TOPOGRAPH_PUBLISHED, or the folder ``published`` of TOPOGRAPH_DATA; or skip."""
+    folder = os.environ.get("TOPOGRAPH_PUBLISHED") or os.path.join(os.environ.get("TOPOGRAPH_DATA", ""), "published")
+    path = Path(folder) / name
+    if not path.is_file():
+        pytest.skip(f"neither TOPOGRAPH_PUBLISHED nor TOPOGRAPH_DATA/published holds {name}")
+    return path
 
 
 @pytest.fixture(scope="session")

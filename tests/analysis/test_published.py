@@ -1,26 +1,15 @@
-"""Tables that other people published, where they are at hand: TOPOGRAPH_PUBLISHED names their folder."""
+"""Tables that other people published, where they are at hand: in the folder ``published`` of TOPOGRAPH_DATA, say."""
 
 from __future__ import annotations
-
-import os
-from pathlib import Path
 
 import pandas as pd
 import pytest
 from scipy import stats
 
 import analysis
+from tests.analysis.conftest import published
 
-FOLDER = os.environ.get("TOPOGRAPH_PUBLISHED")
-pytestmark = pytest.mark.skipif(FOLDER is None, reason="TOPOGRAPH_PUBLISHED does not name a folder of published tables")
 CELLS = ["model", "dataset", "sparsity"]
-
-
-def published(name):
-    path = Path(FOLDER) / name
-    if not path.is_file():
-        pytest.skip(f"{name} is not in TOPOGRAPH_PUBLISHED")
-    return path
 
 
 def test_sixty_cells_of_pruned_networks():

@@ -181,3 +181,100 @@ def core_numbers(indptr: Any, indices: Any) -> Any:
                 starts[degrees[u]] += 1
                 degrees[u] -= 1
     return degrees
+
+
+@compiled
+def percolate(indptr: Any, indices: Any, order: Any) -> Any:
+    """Nodes of the largest component after the first 0, 1, … nodes of the order are gone: they return from the last."""
+    n = order.size
+    parent = np.arange(n)
+    size = np.ones(n, np.int64)
+    present = np.zeros(n, np.bool_)
+    sizes = np.zeros(n + 1, np.int64)
+    largest = np.int64(0)
+    for step in range(n - 1, -1, -1):
+        node = order[step]
+        present[node] = True
+        root = node
+        largest = max(largest, np.int64(1))
+        for e in range(np.int64(indptr[node]), np.int64(indptr[node + 1])):
+            other = np.int64(indices[e])
+            if not present[other]:
+                continue
+            while parent[other] != other:
+                parent[other] = parent[parent[other]]
+                other = parent[other]
+            while parent[root] != root:
+                root = parent[root]
+            if other != root:
+                if size[other] > size[root]:
+                    root, other = other, root
+                parent[other] = root
+                size[root] += size[other]
+                largest = max(largest, size[root])
+        sizes[step] = largest
+    return sizes
+
+
+@compiled
+def bicore_product(indptr: Any, indices: Any, col_indptr: Any, col_indices: Any) -> Any:
+    """The largest α·β of which there is an (α, β)-core: every input has α edges in it, and every output β."""
+    n, m = indptr.size - 1, col_indptr.size - 1
+    most = np.int64(0)
+    for i in range(n):
+        most = max(most, np.int64(indptr[i + 1]) - np.int64(indptr[i]))
+    best = np.int64(0)
+    left, right = np.empty(n, np.int64), np.empty(m, np.int64)
+    here, there = np.empty(n, np.bool_), np.empty(m, np.bool_)
+    stack = np.empty(n + m, np.int64)
+    for alpha in range(1, most + 1):
+        remaining = np.int64(0)
+        for i in range(n):
+            left[i] = np.int64(indptr[i + 1]) - np.int64(indptr[i])
+            here[i] = True
+        for j in range(m):
+            right[j] = np.int64(col_indptr[j + 1]) - np.int64(col_indptr[j])
+            there[j] = True
+            remaining += 1
+        beta = np.int64(0)
+        top = 0
+        for i in range(n):
+            if left[i] < alpha:
+                here[i] = False
+                stack[top] = i
+                top += 1
+        while True:
+            while top > 0:
+                top -= 1
+                node = stack[top]
+                if node < n:
+                    for e in range(np.int64(indptr[node]), np.int64(indptr[node + 1])):
+                        j = np.int64(indices[e])
+                        if there[j]:
+                            right[j] -= 1
+                            if right[j] < beta:
+                                there[j] = False
+                                remaining -= 1
+                                stack[top] = n + j
+                                top += 1
+                else:
+                    for e in range(np.int64(col_indptr[node - n]), np.int64(col_indptr[node - n + 1])):
+                        i = np.int64(col_indices[e])
+                        if here[i]:
+                            left[i] -= 1
+                            if left[i] < alpha:
+                                here[i] = False
+                                stack[top] = i
+                                top += 1
+            if remaining == 0:
+                break
+            if beta > 0:
+                best = max(best, alpha * beta)
+            beta += 1
+            for j in range(m):
+                if there[j] and right[j] < beta:
+                    there[j] = False
+                    remaining -= 1
+                    stack[top] = n + j
+                    top += 1
+    return best

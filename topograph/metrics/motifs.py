@@ -42,7 +42,8 @@ def _three_paths(graph: BipartiteGraph) -> int:
     return int(left @ (graph.right_degrees - 1)[graph.indices])
 
 
-def _robins_alexander(graph: BipartiteGraph) -> Value:
+def robins_alexander(graph: BipartiteGraph) -> Value:
+    """Share of the paths of three edges that are part of a 4-cycle."""
     paths = _three_paths(graph)
     if not paths:
         return Value.undefined("there is no path of three edges that a 4-cycle could close")
@@ -70,7 +71,7 @@ METRICS = (
     ),
     _motif(
         "clustering_robins_alexander",
-        _robins_alexander,
+        robins_alexander,
         summary="share of the paths of three edges that a fourth closes to a 4-cycle",
         formula=r"4 C_4 / L_3",
         high=1,

@@ -49,7 +49,8 @@ def _diameter(graph: BipartiteGraph) -> Value:
     return Value(_all_pairs(graph).counts.size - 1)
 
 
-def _mean_path(graph: BipartiteGraph) -> Value:
+def mean_path_length(graph: BipartiteGraph) -> Value:
+    """Mean distance of two nodes of the giant component."""
     if not graph.n_edges:
         return Value.undefined("the graph has no edges")
     counts = _all_pairs(graph).counts
@@ -61,7 +62,7 @@ def _mean_path_sampled(graph: BipartiteGraph) -> Value:
         return Value.undefined("the graph has no edges")
     part = giant(graph)
     if part.n_nodes <= _SAMPLE:
-        return _mean_path(graph)
+        return mean_path_length(graph)
     sources = np.random.default_rng(0).choice(part.n_nodes, _SAMPLE, replace=False)
     means = _search(part, np.sort(sources)).means
     left = 1 - _SAMPLE / part.n_nodes  # the share of the nodes that were not drawn
@@ -82,7 +83,7 @@ METRICS = (
     ),
     _path(
         "mean_path_length",
-        _mean_path,
+        mean_path_length,
         summary="mean shortest path over all pairs of the component with the most edges",
         formula=r"\frac{1}{|C| (|C| - 1)} \sum_{u \ne v \in C} d(u, v)",
         reference=_WATTS,

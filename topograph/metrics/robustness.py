@@ -9,10 +9,11 @@ import numpy as np
 
 from topograph.caching import computed_once
 from topograph.graph import BipartiteGraph
-from topograph.metrics.adjacency import adjacency, as_igraph
+from topograph.metrics.adjacency import adjacency, as_igraph, by_columns
 from topograph.metrics.metric import Metric, Value
 
 _SEIDMAN = "Seidman (1983), Network structure and minimum degree"
+_LIU = "Liu, Yuan, Lin, Qin, Zhang & Zhou (2019), Efficient (α, β)-core computation: an index-based approach"
 _TARJAN = "Tarjan (1974), A note on finding the bridges of a graph"
 _HOPCROFT = "Hopcroft & Tarjan (1973), Efficient algorithms for graph manipulation"
 
@@ -25,6 +26,12 @@ def _cores(graph: BipartiteGraph) -> tuple[int, float]:
     numbers = core_numbers(*adjacency(graph))
     largest = int(numbers.max())
     return largest, float(np.count_nonzero(numbers == largest)) / graph.n_nodes
+
+
+def _bicore(graph: BipartiteGraph) -> Value:
+    from topograph.metrics.kernels import bicore_product
+
+    return Value(int(bicore_product(graph.indptr, graph.indices, *by_columns(graph))))
 
 
 _robustness = partial(Metric, low=0, group="robustness", network=True, fast=False)
@@ -47,6 +54,23 @@ METRICS = (
         formula=r"|C_{k_{\max}}| / (n + m)",
         high=1,
         reference=_SEIDMAN,
+    ),
+    Metric(
+        "bicore_product",
+        _bicore,
+        summary=(
+            "largest α·β of which there is an (α, β)-core: a part in which every input has at least α edges and every "
+            "output at least β"
+        ),
+        formula=r"\max \{\alpha \beta : C_{\alpha, \beta} \ne \emptyset\}",
+        low=0,
+        high=math.inf,
+        group="robustness",
+        reference=_LIU,
+        integer=True,
+        direction="higher",
+        cost="E times the largest degree of an input",
+        fast=False,
     ),
     _robustness(
         "n_bridges",

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from topograph.metrics import (
+    alignment,
     communities,
     comparisons,
+    conformity,
     degrees,
     expansion,
     imdb,
     motifs,
+    nestedness,
     network,
     paths,
+    percolation,
     ramanujan,
+    rich_club,
     robustness,
     sizes,
+    small_world,
     spectral,
     structure,
+    weight_spectra,
     weighted,
 )
 
@@ -28,11 +35,18 @@ THEMES = (
     imdb,
     expansion,
     weighted,
+    weight_spectra,
     paths,
     motifs,
+    small_world,
     robustness,
+    percolation,
+    rich_club,
+    nestedness,
     communities,
+    conformity,
     network,
+    alignment,
     comparisons,
 )
 METRICS = tuple(metric for theme in THEMES for metric in theme.METRICS)

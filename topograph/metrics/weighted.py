@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import scipy.sparse as sp
 
 from topograph.graph import BipartiteGraph
 from topograph.metrics.metric import Metric, Value
@@ -51,9 +52,11 @@ class WeightedGraph:
     weights: Any
 
     def __post_init__(self) -> None:
+        signs = _signs(self.graph, self.weights)
         graph, values = weighted_edges(self.graph, self.weights)
         magnitudes: npt.NDArray[np.float64] = np.ones(graph.n_edges) if values is None else values
         magnitudes.flags.writeable = False
+        object.__setattr__(self, "_signs", signs[signs != 0])
         object.__setattr__(self, "graph", graph)
         object.__setattr__(self, "weights", magnitudes)
 
@@ -63,10 +66,29 @@ class WeightedGraph:
         return cls(BipartiteGraph.from_mask(matrix), matrix)
 
     @cached_property
+    def singular_values(self) -> npt.NDArray[np.float64]:
+        """The singular values of W, with its signs, from the largest; computed densely, once."""
+        matrix = np.zeros(self.graph.shape)
+        edges = self.graph.edges()
+        matrix[edges[:, 0], edges[:, 1]] = self.weights * self._signs  # type: ignore[attr-defined]
+        return np.asarray(np.linalg.svd(matrix, compute_uv=False))
+
+    @cached_property
     def spectrum(self) -> Spectrum:
         """The spectral quantities of ``|W|``, computed once."""
         wanted = ("algebraic_connectivity", "sigma1", "sigma2", "adjacency_gap", "normalized_gap")
         return compute_spectrum(self.graph, quantities=wanted, weights=self.weights, on_failure="nan")
+
+
+def _signs(graph: BipartiteGraph, weights: Any) -> npt.NDArray[np.float64]:
+    """The sign of the weight on each edge; what does not fit the graph is left to `weighted_edges` to refuse."""
+    if getattr(weights, "shape", None) == graph.shape or np.shape(weights) == graph.shape:
+        edges = graph.edges()
+        matrix = sp.csr_array(weights) if sp.issparse(weights) else np.asarray(weights)
+        weights = matrix[edges[:, 0], edges[:, 1]]
+    elif sp.issparse(weights) or np.ndim(weights) == 2:
+        return np.ones(0)
+    return np.asarray(np.sign(np.asarray(weights, dtype=np.float64).ravel()))
 
 
 def _read(quantity: str) -> Callable[[WeightedGraph], Value]:

@@ -249,22 +249,22 @@ def bicore_product(indptr: Any, indices: Any, col_indptr: Any, col_indices: Any)
                 node = stack[top]
                 if node < n:
                     for e in range(np.int64(indptr[node]), np.int64(indptr[node + 1])):
-                        j = np.int64(indices[e])
-                        if there[j]:
-                            right[j] -= 1
-                            if right[j] < beta:
-                                there[j] = False
+                        column = np.int64(indices[e])
+                        if there[column]:
+                            right[column] -= 1
+                            if right[column] < beta:
+                                there[column] = False
                                 remaining -= 1
-                                stack[top] = n + j
+                                stack[top] = n + column
                                 top += 1
                 else:
                     for e in range(np.int64(col_indptr[node - n]), np.int64(col_indptr[node - n + 1])):
-                        i = np.int64(col_indices[e])
-                        if here[i]:
-                            left[i] -= 1
-                            if left[i] < alpha:
-                                here[i] = False
-                                stack[top] = i
+                        row = np.int64(col_indices[e])
+                        if here[row]:
+                            left[row] -= 1
+                            if left[row] < alpha:
+                                here[row] = False
+                                stack[top] = row
                                 top += 1
             if remaining == 0:
                 break

@@ -220,7 +220,7 @@ def planned(studies: int) -> None:
             claims.append(abs(slopes.whole) > stats.t.ppf(0.975, slopes.freedom) * slopes.error)
         print(
             f"planned for {points} points, {scenario}: {plan.topologies} topologies in {plan.cells} cells × "
-            f"{plan.trainings} trainings find it in {100 * np.mean(claims):.1f} % of {studies} studies; asked for: 80 %",
+            f"{plan.trainings} trainings find it in {100 * np.mean(claims):.1f} % of {studies} studies; asked for: 80",
             flush=True,
         )
 

@@ -108,6 +108,25 @@ def check_at_most_one(**given: Any) -> None:
         raise InvalidParameterError(f"give one of {', '.join(names)} and {last}, but got {', '.join(said)}")
 
 
+def check_density(density: Any, sparsity: Any = None) -> float | None:
+    """The share of edges in (0, 1] that a density says, or a sparsity, which is 1 − density; None when neither does.
+
+    Examples
+    --------
+    >>> check_density(0.1), check_density(None, 0.9), check_density(None)
+    (0.1, 0.1, None)
+    >>> check_density(0.1, 0.9)
+    Traceback (most recent call last):
+    ...
+    topograph.errors.InvalidParameterError: give one of density and sparsity, but got density=0.1, sparsity=0.9
+    """
+    check_at_most_one(density=density, sparsity=sparsity)
+    if sparsity is not None:
+        # 1 − 0.9 is not quite 0.1, but what is meant is
+        return round(1 - check_real("sparsity", sparsity, low=0, high=1, include_high=False), 15)
+    return None if density is None else check_real("density", density, low=0, high=1, include_low=False)
+
+
 def check_flag(name: str, value: Any) -> bool:
     """Accept a boolean, and nothing that merely looks like one."""
     if not isinstance(value, (bool, np.bool_)):

@@ -15,7 +15,7 @@ from typing import Any, overload
 import numpy as np
 import numpy.typing as npt
 
-from topograph.checks import Seed, check_at_most_one, check_generator, check_integer, check_real
+from topograph.checks import Seed, check_at_most_one, check_density, check_generator, check_integer
 from topograph.constructions import Construction, allocate_edges, construct, get_construction
 from topograph.display import html_table
 from topograph.errors import InvalidMaskError, InvalidParameterError, TopologyMismatchError
@@ -83,6 +83,7 @@ class Topology(Sequence[BipartiteGraph]):
         densities: Sequence[float] | float | None = None,
         edges: int | None = None,
         density: float | None = None,
+        sparsity: float | None = None,
         allocation: str = "uniform",
         seed: Seed = 0,
         **options: Any,
@@ -99,8 +100,9 @@ class Topology(Sequence[BipartiteGraph]):
             Outputs of each input: one for each layer, or one number for all.
         densities
             Instead of degrees: the share of edges wanted, for each layer or for all.
-        edges, density
-            Instead of these: the edges of the whole network, or their share of all possible ones, met exactly.
+        edges, density, sparsity
+            Instead of these: the edges of the whole network, or their share of all possible ones, met exactly;
+            ``sparsity`` is 1 − ``density``.
         allocation
             How the layers share ``edges`` or ``density``: ``"uniform"``, ``"er"``, ``"erk"``, ``"balanced"`` or
             ``"degree"``, see `topograph.constructions.allocate_edges`.
@@ -137,13 +139,13 @@ class Topology(Sequence[BipartiteGraph]):
                 raise InvalidParameterError(
                     f"sizes {sizes} make {pairs} layers, but {what} has {len(values)}: {values}"
                 )
-        check_at_most_one(degrees=degrees, densities=densities, edges=edges, density=density)
+        check_at_most_one(degrees=degrees, densities=densities, edges=edges, density=density, sparsity=sparsity)
+        density = check_density(density, sparsity)
         counts: list[int | None] = [None] * pairs
         if edges is not None or density is not None:
             shapes = list(itertools.pairwise(sizes))
             if density is not None:
-                share = check_real("density", density, low=0, high=1, include_low=False)
-                edges = max(pairs, round(share * sum(n * m for n, m in shapes)))
+                edges = max(pairs, round(density * sum(n * m for n, m in shapes)))
             counts = list(allocate_edges(shapes, check_integer("edges", edges, low=1), allocation))
         generators = check_generator(seed).spawn(pairs)
         return cls(

@@ -64,6 +64,7 @@ def build(options: argparse.Namespace) -> None:
         densities=one_or_each(options.densities),
         edges=options.edges,
         density=options.density,
+        sparsity=options.sparsity,
         allocation=options.allocation,
         seed=options.seed,
         **dict(setting(text) for text in options.set),
@@ -110,7 +111,7 @@ def measure(options: argparse.Namespace) -> None:
 
 def _reading(options: argparse.Namespace) -> dict[str, Any]:
     """What was said about how to read the file; what was not is left to its defaults."""
-    names = ("threshold", "density", "scope", "unfold", "include", "exclude", "orientation")
+    names = ("threshold", "density", "sparsity", "scope", "unfold", "include", "exclude", "orientation")
     said = {name: getattr(options, name) for name in names} | {"geometry": options.image_size}
     return {name: value for name, value in said.items() if value is not None}
 

@@ -70,6 +70,7 @@ def make_parser() -> Parser:
     reading = sub.add_argument_group("edges and layers")
     reading.add_argument("--threshold", type=float, help="a weight of magnitude above this (default: not zero)")
     reading.add_argument("--density", type=float, help="the largest magnitudes, this share of the weights")
+    reading.add_argument("--sparsity", type=float, help="instead of the density: 1 - density")
     reading.add_argument("--scope", choices=["layer", "global"], help="share of each layer, or of all (default: layer)")
     reading.add_argument("--unfold", choices=["kernel", "channel", "unrolled"], help="convolutions (default: kernel)")
     reading.add_argument(
@@ -100,6 +101,7 @@ def make_parser() -> Parser:
     many.add_argument("--densities", type=numbers, help="share of the possible edges, likewise")
     many.add_argument("--edges", type=int, help="edges of the whole network, met exactly")
     many.add_argument("--density", type=float, help="share of the possible edges of the whole network, met exactly")
+    many.add_argument("--sparsity", type=float, help="instead of the density: 1 - density")
     many.add_argument(
         "--allocation", default="uniform", help="how layers share the edges of the network (default: %(default)s)"
     )

@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import topograph as tg
 from topograph.checks import check_flag, check_integer, check_real
 from topograph.errors import InvalidParameterError
 
@@ -35,3 +36,23 @@ def test_a_flag_is_a_flag():
     assert check_flag("f", np.True_) is True
     with pytest.raises(InvalidParameterError, match="f must be true or false, but got f=1"):
         check_flag("f", 1)
+
+
+def test_a_sparsity_is_taken_wherever_a_density_is():
+    assert tg.construct("erdos_renyi", 30, 20, sparsity=0.9, seed=1) == tg.construct(
+        "erdos_renyi", 30, 20, density=0.1, seed=1
+    )
+    sparse = tg.Topology.build("random_regular", [30, 20, 10], sparsity=0.9, allocation="er")
+    assert sparse == tg.Topology.build("random_regular", [30, 20, 10], density=0.1, allocation="er")
+    weights = np.random.default_rng(0).normal(size=(30, 20))
+    assert tg.load(weights, sparsity=0.9)["graph"] == tg.load(weights, density=0.1)["graph"]
+    assert tg.measure(weights, ["n_edges"], sparsity=0.9).at["graph", "n_edges"] == 60
+    for call in (
+        lambda **given: tg.construct("erdos_renyi", 30, 20, **given),
+        lambda **given: tg.Topology.build("erdos_renyi", [30, 20], **given),
+        lambda **given: tg.load(weights, **given),
+    ):
+        with pytest.raises(InvalidParameterError, match=r"give one of .*density.* but got .*sparsity=0\.9"):
+            call(density=0.1, sparsity=0.9)
+        with pytest.raises(InvalidParameterError, match=r"sparsity must be a number in \[0, 1\), but got sparsity=1"):
+            call(sparsity=1)

@@ -14,7 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from topograph.checks import Seed, check_at_most_one, check_choice, check_generator, check_integer, check_real
+from topograph.checks import (
+    Seed,
+    check_at_most_one,
+    check_choice,
+    check_density,
+    check_generator,
+    check_integer,
+    check_real,
+)
 from topograph.constructions.guarantees import Guarantee
 from topograph.constructions.rows import mix_rows
 from topograph.errors import InvalidParameterError, UnknownNameError
@@ -268,6 +276,7 @@ def construct(
     *,
     degree: float | None = None,
     density: float | None = None,
+    sparsity: float | None = None,
     edges: int | None = None,
     seed: Seed = 0,
     **options: Any,
@@ -286,6 +295,8 @@ def construct(
     density
         Instead of the degree: the share of edges wanted, in (0, 1]. The degree is density · n_right, rounded
         to a whole number of at least 1 where the construction needs one; the graph's own ``density`` is exact.
+    sparsity
+        Instead of the density: 1 − density, in [0, 1).
     edges
         Instead of the degree: the exact number of edges. Where the construction needs a whole degree, some
         inputs, evenly spread, get one edge more than the others.
@@ -309,12 +320,13 @@ def construct(
     """
     rule = get_construction(name)
     n_right = check_integer("n_right", n_right, low=1)
-    check_at_most_one(degree=degree, density=density, edges=edges)
+    check_at_most_one(degree=degree, density=density, sparsity=sparsity, edges=edges)
+    density = check_density(density, sparsity)
     generator = check_generator(seed)
     if edges is not None:
         return rule.build_edges(n_left, n_right, edges, generator, **options)
     if density is not None:
-        degree = check_real("density", density, low=0, high=1, include_low=False) * n_right
+        degree = density * n_right
         if rule.sized_by == "rows":
             degree = max(1, round(degree))
     return rule.build(n_left, n_right, degree, generator, **options)

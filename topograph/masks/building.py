@@ -8,7 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from topograph.checks import Seed, check_at_most_one, check_choice, check_generator, check_integer, check_real
+from topograph.checks import (
+    Seed,
+    check_at_most_one,
+    check_choice,
+    check_density,
+    check_generator,
+    check_integer,
+    check_real,
+)
 from topograph.constructions import Construction, construct, get_construction
 from topograph.constructions.allocation import ALLOCATIONS, share_edges
 from topograph.constructions.rows import near_equal
@@ -74,8 +82,7 @@ def build_masks(
     if density is sparsity is edges is densities is None and "degree" not in options and needy:
         raise InvalidParameterError(f"{needy} needs one of density=, sparsity=, edges= and densities=")
     dense = _dense_layers(keep_dense, layers)
-    if sparsity is not None:
-        density = 1 - check_real("sparsity", sparsity, low=0, high=1, include_high=False)
+    density = check_density(density, sparsity)
     wanted: dict[str, int | float | None]
     if density is not None or edges is not None:
         wanted = dict(allocate(layers, edges=edges, density=density, allocation=allocation, dense=dense))
@@ -97,6 +104,7 @@ def allocate(
     *,
     edges: int | None = None,
     density: float | None = None,
+    sparsity: float | None = None,
     allocation: Allocation = "uniform",
     dense: Iterable[str] = (),
 ) -> dict[str, int]:
@@ -106,8 +114,8 @@ def allocate(
     ----------
     layers
         See `maskable_layers`.
-    edges, density
-        Of all the layers together, those kept dense among them.
+    edges, density, sparsity
+        Of all the layers together, those kept dense among them; ``sparsity`` is 1 − ``density``.
     allocation
         ``"uniform"``, ``"er"``, ``"erk"``, ``"balanced"``, ``"degree"``, or a function of a `MaskableLayer` that gives
         a positive weight: the edges of a layer are in proportion to it. A convolution counts as its tensor: for
@@ -128,11 +136,12 @@ def allocate(
     """
     if not callable(allocation):
         check_choice("allocation", allocation, ALLOCATIONS)
+    check_at_most_one(edges=edges, density=density, sparsity=sparsity)
+    density = check_density(density, sparsity)
     rooms = {layer.name: layer.room for layer in layers}
     total = sum(rooms.values())
     if density is not None:
-        share = check_real("density", density, low=0, high=1, include_low=False)
-        edges = round(share * total)
+        edges = round(density * total)
         given = f"density={density:g} is {edges} of {total} edges"
     else:
         edges = check_integer("edges", edges, low=1)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, TypedDict
 
-from topograph.checks import check_choice, check_real
+from topograph.checks import check_choice, check_density, check_real
 from topograph.errors import InvalidParameterError
 from topograph.masks.geometry import Geometry
 from topograph.masks.layout import IN_OUT, OUT_IN
@@ -20,6 +20,7 @@ class ReadingOptions(TypedDict, total=False):
 
     threshold: float | None
     density: float | None
+    sparsity: float | None
     scope: str
     unfold: str
     include: str | Iterable[str] | None
@@ -39,6 +40,8 @@ class Reading:
     density
         Instead: the edges are the largest magnitudes, exactly this share of each layer's weights, in (0, 1]. Of equal
         magnitudes the first (inputs first, then outputs) count; a zero is never an edge.
+    sparsity
+        Instead of the density: 1 − density, in [0, 1).
     scope
         ``"layer"`` (default), or ``"global"``: the share ``density`` of all layers' weights together.
     unfold
@@ -68,16 +71,17 @@ class Reading:
     exclude: Any = None
     orientation: str | None = None
     geometry: Any = None
+    sparsity: float | None = None
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "density", check_density(self.density, self.sparsity))
+        object.__setattr__(self, "sparsity", None)  # it has been said as a density
         if self.threshold is not None:
             if self.density is not None:
                 raise InvalidParameterError(
                     f"pass threshold or density, not both, but got threshold={self.threshold}, density={self.density}"
                 )
             object.__setattr__(self, "threshold", check_real("threshold", self.threshold, low=0))
-        if self.density is not None:
-            object.__setattr__(self, "density", check_real("density", self.density, low=0, high=1, include_low=False))
         check_choice("scope", self.scope, ["layer", "global"])
         if self.scope == "global" and self.density is None:
             raise InvalidParameterError("scope='global' says how density is counted; pass density= too")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from topograph.checks import check_at_most_one, check_integer, check_real
+from topograph.checks import check_at_most_one, check_density, check_integer
 from topograph.errors import InvalidParameterError
 from topograph.masks.building import Allocation, allocate
 from trainers.pruning.edges import Keep, Scores, keep_largest, keep_largest_of_all
@@ -96,10 +96,8 @@ def make_budget(
     """
     check_at_most_one(density=density, sparsity=sparsity, edges=edges)
     possible, there = sum(layer.possible for layer in layers), tuple(layer.n_candidates for layer in layers)
-    if sparsity is not None:
-        density = 1 - check_real("sparsity", sparsity, low=0, high=1, include_high=False)
+    density = check_density(density, sparsity)
     if density is not None:
-        density = check_real("density", density, low=0, high=1, include_low=False)
         edges, asked = round(density * possible), f"density={density:g} of {possible} possible edges"
     elif edges is not None:
         edges, asked = check_integer("edges", edges, low=0), f"edges={edges}"

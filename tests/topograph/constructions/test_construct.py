@@ -162,7 +162,7 @@ def test_millions_of_edges_without_a_dense_array():
         ({"degree": True}, "whole number"),
         ({"density": 1.5}, "density"),
         ({"density": float("nan")}, "density"),
-        ({"degree": 2, "density": 0.1}, "give one of degree, density and edges"),
+        ({"degree": 2, "density": 0.1}, "give one of degree, density, sparsity and edges"),
         ({}, "needs degree"),
         ({"degree": 2, "seed": -1}, "seed"),
         ({"degree": 2, "seed": "x"}, "seed"),

@@ -206,7 +206,7 @@ def test_unknown_option(name):
 @pytest.mark.parametrize(
     ("given", "says"),
     [
-        ({"degree": 2, "edges": 3}, "give one of degree, density and edges, but got"),
+        ({"degree": 2, "edges": 3}, "give one of degree, density, sparsity and edges, but got"),
         ({}, "needs degree="),
         ({"edges": 65}, "1 to 64"),
         ({"edges": 0}, "1 to 64"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +32,20 @@ def cluster_draws(clusters: npt.NDArray[np.int64], resamples: int, seed: int) ->
     seed
         Seed of the draws.
     """
+    if resamples * len(clusters) <= _BLOCK:
+        yield _one_block(np.asarray(clusters, dtype=np.int64).tobytes(), resamples, seed)
+    else:
+        yield from _blocks(clusters, resamples, seed)
+
+
+@lru_cache(maxsize=4)  # the metrics of a study are missing in the same rows, mostly: their draws are the same
+def _one_block(clusters: bytes, resamples: int, seed: int) -> Matrix:
+    (weights,) = _blocks(np.frombuffer(clusters, dtype=np.int64), resamples, seed)
+    weights.setflags(write=False)
+    return weights
+
+
+def _blocks(clusters: npt.NDArray[np.int64], resamples: int, seed: int) -> Iterator[Matrix]:
     generator = np.random.default_rng(seed)
     _, member = np.unique(clusters, return_inverse=True)
     count = int(member.max()) + 1
@@ -38,7 +53,7 @@ def cluster_draws(clusters: npt.NDArray[np.int64], resamples: int, seed: int) ->
     for start in range(0, resamples, block):
         draws = min(block, resamples - start)
         times = generator.multinomial(count, np.full(count, 1 / count), size=draws)
-        yield times[:, member].astype(float)
+        yield times.astype(float)[:, member]
 
 
 def draw_statistic(statistic: Statistic, clusters: npt.NDArray[np.int64], resamples: int, seed: int) -> Vector:

@@ -11,6 +11,7 @@ from analysis.bootstrap import Matrix, Vector
 
 _ROUNDING = 1e-12  # variances below this, of columns standardised to 1, are rounding
 _BLOCK = 4_000_000
+_DENSE = 200_000  # entries up to which the indicators of cells are multiplied as a dense matrix
 
 Codes = npt.NDArray[np.int64]
 
@@ -60,9 +61,20 @@ class Deviations:
         size = float(np.sqrt(np.square(rest).mean()))
         return (rest / size, size) if size > 1e-6 else (np.zeros_like(rest), 0.0)
 
-    def _by_cell(self, column: Vector) -> sp.csr_array:
-        """Shape ``(n, cells)``: each value in the column of its cell."""
-        return sp.csr_array((column, (np.arange(len(column)), self.codes)))
+    def _sums_by_cell(self, weights: Matrix, columns: Matrix) -> Matrix:
+        """Shape ``(k, draws, cells)``: the weighted sum of each of the k columns in each cell."""
+        n, size = columns.shape
+        cells = int(self.codes.max()) + 1
+        rows = np.arange(n)
+        if n * size * cells <= _DENSE:
+            spread = np.zeros((n, size, cells))
+            spread[rows, :, self.codes] = columns
+            sums = weights @ spread.reshape(n, size * cells)
+        else:
+            places = self.codes[:, None] + cells * np.arange(size)
+            matrix = sp.csr_array((columns.ravel(), (np.repeat(rows, size), places.ravel())), (n, size * cells))
+            sums = (matrix.T @ weights.T).T
+        return np.moveaxis(sums.reshape(len(weights), size, cells), 1, 0)
 
     def correlation(self, weights: Matrix) -> Vector:
         """Pearson's correlation of what cells and controls leave, for each row of weights.
@@ -73,16 +85,16 @@ class Deviations:
             Shape ``(draws, n)``.
         """
         columns = np.column_stack([self.controls, self.y, self.x])
-        counts = np.maximum(weights @ self._by_cell(np.ones(len(self.codes))), 1e-300)
-        sums = [weights @ self._by_cell(column) for column in columns.T]
+        counts, *sums = self._sums_by_cell(weights, np.column_stack([np.ones(len(columns)), columns]))
+        counts = np.maximum(counts, 1e-300)
         total = weights.sum(axis=1)
         size = columns.shape[1]
+        upper = np.triu_indices(size)
+        products = weights @ (columns[:, upper[0]] * columns[:, upper[1]])
         moments = np.empty((len(weights), size, size))
-        for i in range(size):
-            for j in range(i, size):
-                product = weights @ (columns[:, i] * columns[:, j])
-                moments[:, i, j] = (product - (sums[i] * sums[j] / counts).sum(axis=1)) / total
-                moments[:, j, i] = moments[:, i, j]
+        for place, (i, j) in enumerate(zip(*upper, strict=True)):
+            moments[:, i, j] = (products[:, place] - (sums[i] * sums[j] / counts).sum(axis=1)) / total
+            moments[:, j, i] = moments[:, i, j]
         q = self.rank
         cross = moments[:, :q, q:]
         rest = moments[:, q:, q:]

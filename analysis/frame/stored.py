@@ -6,6 +6,7 @@ import json
 
 import pandas as pd
 
+from analysis.frame.attributes import Shared
 from analysis.frame.derived import with_derived
 from analysis.frame.names import KEYS
 from topograph.errors import InsufficientDataError
@@ -28,10 +29,10 @@ def from_store(source: Store | PublishedStudy) -> pd.DataFrame:
     if not final.empty:
         columns = final.reindex(done["run_id"]).reset_index(drop=True).add_prefix("final_")
         frame = pd.concat([frame, columns.dropna(axis="columns", how="all")], axis=1)
-    frame.attrs["reasons"] = reasons
+    frame.attrs["reasons"] = Shared(reasons)
     frame.attrs["settings"] = list(settings.columns)
-    frame.attrs["unmeasured"] = dict(source.unmeasured())
-    frame.attrs["meta"] = source.meta()
+    frame.attrs["unmeasured"] = Shared(source.unmeasured())
+    frame.attrs["meta"] = Shared(source.meta())
     return frame
 
 

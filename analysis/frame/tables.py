@@ -8,6 +8,7 @@ from difflib import get_close_matches
 import numpy as np
 import pandas as pd
 
+from analysis.frame.attributes import Shared
 from analysis.frame.derived import with_derived
 from analysis.frame.names import KEYS, TEXT_KEYS, split_name
 from analysis.frame.reading import as_numbers, as_text
@@ -62,7 +63,7 @@ def without_infinities(frame: pd.DataFrame) -> pd.DataFrame:
         if infinite.any():
             numbers[column] = frame[column].where(~infinite)
             reasons[str(column)] = [*reasons.get(str(column), []), f"infinite in {int(infinite.sum())} rows"]
-    attributes = dict(frame.attrs) | ({"reasons": reasons} if reasons else {})
+    attributes = dict(frame.attrs) | ({"reasons": Shared(reasons)} if reasons else {})
     frame = frame.assign(**numbers)
     frame.attrs = attributes
     return frame

@@ -9,7 +9,9 @@ from keyword import iskeyword
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from analysis.cells import NO_CELLS, cell_codes
 from analysis.columns import OUTCOME, Columns, find_columns
@@ -102,6 +104,17 @@ def find(
     cells: Sequence[str] | None = None,
 ) -> Findings:
     """Compute everything that a report shows; a note says what could not be computed."""
+    with threadpool_limits(1, "blas"):  # products of small matrices, which several threads only slow down
+        return _find(frame, metrics, outcome, control, cells)
+
+
+def _find(
+    frame: pd.DataFrame,
+    metrics: Sequence[str] | None,
+    outcome: str | None,
+    control: Sequence[str] | None,
+    cells: Sequence[str] | None,
+) -> Findings:
     notes: list[str] = []
     frame = as_frame(frame, outcome)
     columns = find_columns(frame, outcome=outcome, controls=control, cells=cells, metrics=metrics)
@@ -188,15 +201,19 @@ def default_metrics(frame: pd.DataFrame, columns: Columns, notes: list[str]) -> 
     roles = {columns.outcome, *columns.controls, *(columns.cells or ())}
     candidates += [column for column in other_metric_columns(frame) if column not in roles]
     chosen: list[str] = []
+    outcomes, taken = _Directions(), _Directions()
+    outcomes.add(frame[columns.outcome])
     for column in candidates:
-        values = frame[column].dropna().astype(float)
-        if len(values) < len(frame) / 2 or is_constant(values):
+        values = frame[column]
+        known = values.dropna().astype(float)
+        if len(known) < len(frame) / 2 or is_constant(known):
             continue
-        if _is_linear(frame[columns.outcome], frame[column]):
+        if outcomes.has(values):
             notes.append(f"{column} is {columns.outcome} in another unit, and is not taken for a metric.")
         # where a study has connected graphs only, several metrics are the same column; others are one number in two
         # units, as a ratio and 1 minus it
-        elif not any(_is_linear(frame[other], frame[column]) for other in chosen):
+        elif not taken.has(values):
+            taken.add(values)
             chosen.append(column)
     return chosen
 
@@ -218,14 +235,32 @@ def _loose_controls(frame: pd.DataFrame, columns: Columns) -> tuple[str, ...]:
     return tuple(loose)
 
 
-def _is_linear(first: pd.Series, second: pd.Series) -> bool:
-    """Whether two columns that vary are defined for the same runs, and one is a linear function of the other."""
-    if not first.isna().equals(second.isna()):
-        return False
-    values = [(column.dropna() - column.dropna().mean()).to_numpy(dtype=float) for column in (first, second)]
-    scaled = [column / max(float(np.abs(column).max()), 1e-300) for column in values]
-    sizes = np.linalg.norm(scaled[0]) * np.linalg.norm(scaled[1])
-    return bool(sizes > 0 and abs(scaled[0] @ scaled[1]) > (1 - 1e-10) * sizes)
+class _Directions:
+    """Columns as unit vectors, by the rows in which they are defined: linear functions of each other are one."""
+
+    def __init__(self) -> None:
+        self._known: dict[bytes, list[npt.NDArray[np.float64]]] = {}
+
+    def add(self, column: pd.Series) -> None:
+        """Remember a column."""
+        rows, direction = _direction(column)
+        self._known.setdefault(rows, []).append(direction)
+
+    def has(self, column: pd.Series) -> bool:
+        """Whether a column is a linear function of one that was added, and both vary."""
+        rows, direction = _direction(column)
+        known = self._known.get(rows, [])
+        return bool(len(known) and (np.abs(np.stack(known) @ direction) > 1 - 1e-10).any())
+
+
+def _direction(column: pd.Series) -> tuple[bytes, npt.NDArray[np.float64]]:
+    """The rows in which a column is defined, and its deviations from the mean there, with length 1 (0 for none)."""
+    values = column.to_numpy(dtype=float, na_value=np.nan)
+    rows = ~np.isnan(values)
+    values = values[rows]
+    rest = values - values.mean() if len(values) else values
+    rest = rest / max(float(np.abs(rest).max(initial=0.0)), 1e-300)
+    return rows.tobytes(), rest / max(float(np.linalg.norm(rest)), 1e-300)
 
 
 def _with_controls(frame: pd.DataFrame, columns: Columns, *, squared: bool) -> tuple[pd.DataFrame, Columns]:

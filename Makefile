@@ -46,7 +46,7 @@ clean:
 
 $(VENV)/study.stamp: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) -e .
+	$(PIP) -e '.[report]'
 	touch $@
 
 # the frameworks too, so that no test is skipped for want of one, and the plug-in of the examples

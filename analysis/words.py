@@ -12,8 +12,8 @@ from analysis.effects import effect
 from analysis.naming import listed
 from topograph.errors import InsufficientDataError
 
-_RAW = "pearson"
-_HELD = ("within_cell_partial", "within_cell", "partial")
+RAW = "pearson"
+HELD = ("within_cell_partial", "within_cell", "partial")
 
 
 def verdicts(table: pd.DataFrame, held: str | None = None, confidence: float = 0.95) -> list[str]:
@@ -47,7 +47,7 @@ def verdicts(table: pd.DataFrame, held: str | None = None, confidence: float = 0
     distinguishable from zero.
     """
     by_metric = {str(name): rows.set_index("method") for name, rows in table.groupby("metric", sort=False)}
-    ways = [method for method in _HELD if method in set(table["method"])]
+    ways = [method for method in HELD if method in set(table["method"])]
     words = _Words(table, ways, held, confidence)
     sentences = (_sentence(name, rows, ways, words) for name, rows in by_metric.items())
     return [_headline(by_metric, ways, words), *sentences]
@@ -85,8 +85,8 @@ class _Words:
 
 
 def _headline(by_metric: dict[str, pd.DataFrame], ways: Sequence[str], words: _Words) -> str:
-    known = {name: rows for name, rows in by_metric.items() if _defined(rows, _RAW)}
-    total, raw = len(known), sum(is_clear(rows, _RAW) for rows in known.values())
+    known = {name: rows for name, rows in by_metric.items() if _defined(rows, RAW)}
+    total, raw = len(known), sum(is_clear(rows, RAW) for rows in known.values())
     headline = (
         f"Raw, {raw} of {total} metrics have a correlation with {words.outcome} whose "
         f"{words.level} interval leaves zero out"
@@ -130,10 +130,10 @@ _CORRECTIONS = {"Benjamini-Hochberg": "p_bh", "Holm": "p_holm"}
 
 
 def _sentence(name: str, rows: pd.DataFrame, ways: Sequence[str], words: _Words) -> str:
-    if not _defined(rows, _RAW):
-        reason = words.reasons.get(name) or words.reasons.get(f"{name} ({_RAW})")
+    if not _defined(rows, RAW):
+        reason = words.reasons.get(name) or words.reasons.get(f"{name} ({RAW})")
         return f"{name}: cannot be correlated: {reason or 'it does not vary, or is mostly undefined'}."
-    text = f"{name}: raw r = {_number(rows, _RAW, f'{words.level} CI ')}"
+    text = f"{name}: raw r = {_number(rows, RAW, f'{words.level} CI ')}"
     if not ways:
         return f"{text}; with {words.held} held fixed: not computed, because {words.why_nothing()}."
     defined = [way for way in ways if _defined(rows, way)]
@@ -150,9 +150,9 @@ def _judgement(rows: pd.DataFrame, way: str) -> str:
         return "no judgement without an interval"
     if not is_clear(rows, way):
         return "not distinguishable from zero"
-    if not is_clear(rows, _RAW):
+    if not is_clear(rows, RAW):
         return "a link appears, which is not distinguishable from zero raw"
-    same = (rows.loc[way, "estimate"] > 0) == (rows.loc[_RAW, "estimate"] > 0)
+    same = (rows.loc[way, "estimate"] > 0) == (rows.loc[RAW, "estimate"] > 0)
     return "a link remains" if same else "a link of the opposite sign remains"
 
 

@@ -148,14 +148,16 @@ def report(options: argparse.Namespace) -> None:
             outcome=options.outcome,
             control=options.control,
             cells=options.cells,
+            figures=options.figures,
         )
-    lines = [str(result)]
-    lines += [f"\n{experiment}" for experiment in result.experiments[:1]]
-    if result.comparison is not None:
-        lines.append(f"\nDensity only against density and connectivity:\n{result.comparison!r}")
-    lines.append(f"\nReport: {result.path.resolve()}")
+    lines = [str(result), f"Report: {result.path.resolve()}"]
+    if result.figures:
+        lines.append(f"Figures and tables: {len(result.figures)} files in {options.figures.resolve()}")
     record = {
         "report": result.path.resolve(),
+        "answer": result.answer.sentences,
+        "clearest": result.answer.clearest,
+        "figures": [path.resolve() for path in result.figures],
         "effects": result.effects,
         "verdicts": result.verdicts,
         "correlations": result.correlations,

@@ -133,6 +133,14 @@ def make_parser() -> Parser:
     )
     _files(sub.add_argument("store", type=Path, help="a store from: topograph study run, or a table"))
     _files(sub.add_argument("--out", type=Path, help="the HTML file to write (default: beside the store)"))
+    _files(
+        sub.add_argument(
+            "--figures",
+            type=Path,
+            metavar="DIR",
+            help="write each figure there as SVG, PNG and PDF, and each table as CSV and LaTeX",
+        )
+    )
     sub.add_argument("--metrics", type=words, help="columns such as l1_normalized_gap (default: all that vary)")
     sub.add_argument("--outcome", help="column to be explained (default: test_accuracy)")
     sub.add_argument("--control", type=words, help="columns held fixed by regression (default: log densities)")

@@ -13,7 +13,7 @@ from analysis.regression import Fit
 
 __all__ = ["coefficient_forest", "correlation_forest"]
 
-_METHOD_WORDS = {
+METHOD_WORDS = {
     "pearson": "raw",
     "spearman": "raw, ranks",
     "partial": "density held fixed by regression",
@@ -53,7 +53,7 @@ def correlation_forest(
             capsize=2,
             markersize=5,
             linewidth=1.2,
-            label=_METHOD_WORDS.get(method, method),
+            label=METHOD_WORDS.get(method, method),
         )
     ax.axvline(0, color="0.6", linewidth=1)
     ax.set_yticks(range(len(names)), [label(name) for name in names])

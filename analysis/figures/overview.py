@@ -15,7 +15,7 @@ from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.spatial.distance import squareform
 
 from analysis.figures.registry import figure
-from analysis.figures.style import construction_order, escaped, label, legend_beside, palette
+from analysis.figures.style import MOST_SHAPES, construction_order, escaped, label, legend_beside, palette
 from analysis.frame import layer_degrees
 from analysis.guards import is_constant
 from analysis.prediction import Prediction
@@ -56,7 +56,8 @@ def accuracy_by_construction(
     # points beside each other at random, the same in every report
     heights = frame["construction"].map({name: place for place, name in enumerate(names)}).to_numpy(dtype=float)
     heights += np.random.default_rng(0).uniform(-0.25, 0.25, size=len(frame))
-    ax.plot(frame[outcome], heights, "o", color="0.2", markersize=2, alpha=0.5, markeredgewidth=0)
+    ax.plot(frame[outcome], heights, "o", color="0.2", markersize=2, alpha=0.5, markeredgewidth=0,
+            rasterized=len(frame) > MOST_SHAPES)  # fmt: skip
     ax.set_xlabel(label(outcome) + ("" if highest_degree is None else f" (first degree up to {highest_degree:g})"))
     ax.set_ylabel("")
     sns.despine(ax=ax)
@@ -156,7 +157,8 @@ def predicted_against_seen(prediction: Prediction, ax: Axes, *, which: str) -> N
     if which not in table.columns:
         raise UnknownNameError.among("prediction", which, [c for c in table.columns if "/" in c])
     seen, predicted = table[prediction.outcome], table[which]
-    ax.plot(seen, predicted, "o", color=sns.color_palette("colorblind")[0], markersize=3.5, alpha=0.5)
+    ax.plot(seen, predicted, "o", color=sns.color_palette("colorblind")[0], markersize=3.5, alpha=0.5,
+            rasterized=len(table) > MOST_SHAPES)  # fmt: skip
     ends = [min(seen.min(), predicted.min()), max(seen.max(), predicted.max())]
     ax.plot(ends, ends, color="0.4", linewidth=1)
     column, learner, features = which.split("/", 2)

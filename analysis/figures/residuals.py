@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from scipy import stats
 
 from analysis.figures.registry import figure
-from analysis.figures.style import label
+from analysis.figures.style import MOST_SHAPES, label
 from analysis.regression import Fit
 
 __all__ = ["residual_quantiles", "residuals_against_fitted"]
@@ -29,7 +29,7 @@ def residuals_against_fitted(fit: Fit, ax: Axes) -> None:
     """
     fitted, rest = _residuals(fit)
     first, second = sns.color_palette("colorblind")[:2]
-    ax.plot(fitted, rest, "o", color=first, markersize=3.5, alpha=0.5)
+    ax.plot(fitted, rest, "o", color=first, markersize=3.5, alpha=0.5, rasterized=len(rest) > MOST_SHAPES)
     tenths = pd.qcut(fitted, 10, labels=False, duplicates="drop")
     medians = pd.DataFrame({"fitted": fitted, "rest": rest}).groupby(tenths).median()
     ax.plot(medians["fitted"], medians["rest"], color=second, linewidth=1.8)
@@ -51,7 +51,8 @@ def residual_quantiles(fit: Fit, ax: Axes) -> None:
     _, rest = _residuals(fit)
     values = np.sort((rest - rest.mean()) / rest.std(ddof=1))
     expected = stats.norm.ppf((np.arange(values.size) + 0.5) / values.size)
-    ax.plot(expected, values, "o", color=sns.color_palette("colorblind")[0], markersize=3.5, alpha=0.6)
+    first = sns.color_palette("colorblind")[0]
+    ax.plot(expected, values, "o", color=first, markersize=3.5, alpha=0.6, rasterized=len(values) > MOST_SHAPES)
     ends = np.array([expected[0], expected[-1]])
     ax.plot(ends, ends, color="0.4", linewidth=1)
     ax.set_xlabel("quantile of the normal distribution")

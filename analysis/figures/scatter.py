@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 
 from analysis.cells import cell_codes, check_cells
 from analysis.figures.registry import figure
-from analysis.figures.style import construction_order, label, legend_beside, markers, palette
+from analysis.figures.style import MOST_SHAPES, construction_order, label, legend_beside, markers, palette
 from analysis.scaling import Standardised
 
 __all__ = ["accuracy_against_metric", "partial_regression", "within_cell_scatter"]
@@ -115,6 +115,7 @@ def _points(frame: pd.DataFrame, ax: Axes, x: str, y: str) -> None:
         s=28,
         alpha=0.75,
         linewidth=0.3,
+        rasterized=len(frame) > MOST_SHAPES,
         ax=ax,
     )
     legend_beside(ax)

@@ -8,10 +8,11 @@ from typing import Any
 import seaborn as sns
 from matplotlib.axes import Axes
 
-from analysis.frame.names import split_name
+from analysis.frame.names import column_words
 
 # told apart by marker as well as by colour, so that neither colour vision nor a colour printer is needed
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "h")
+MOST_SHAPES = 200  # points that are drawn as shapes; more become an image in the figure, which stays small
 _FIRST = (
     "random_edge",
     "random_rotating",
@@ -46,9 +47,7 @@ def label(column: str) -> str:
 
     A dollar stays a dollar: it is escaped, so that matplotlib does not take what follows for a formula.
     """
-    layer, rest = split_name(column)
-    words = escaped(rest.replace("_", " "))
-    return f"{words}, whole network" if layer == "network" else f"{words}, layer {layer[1:]}" if layer else words
+    return escaped(column_words(column))
 
 
 def escaped(value: object) -> str:

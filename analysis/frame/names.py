@@ -55,6 +55,19 @@ def split_name(column: object) -> tuple[str, str]:
     return (prefix, rest) if prefix == "network" or is_layer(prefix) else ("", str(column))
 
 
+def column_words(column: object) -> str:
+    """A column name as words.
+
+    Examples
+    --------
+    >>> column_words("l1_normalized_gap"), column_words("network_density"), column_words("test_accuracy")
+    ('normalized gap, layer 1', 'density, whole network', 'test accuracy')
+    """
+    layer, rest = split_name(column)
+    words = rest.replace("_", " ")
+    return f"{words}, whole network" if layer == "network" else f"{words}, layer {layer[1:]}" if layer else words
+
+
 def is_layer(prefix: str) -> bool:
     """Whether a prefix names a layer, as ``l1`` does."""
     return prefix[:1] == "l" and prefix[1:].isdigit()

@@ -7,14 +7,22 @@ import html
 import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from functools import cached_property
+from typing import Any, Protocol
 
 import pandas as pd
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from analysis.reporting.downloads import csv, file_name, latex, link, links
 from topograph.errors import InsufficientDataError
+
+_METADATA: dict[str, dict[str, Any]] = {
+    "svg": {"Date": None},
+    "pdf": {"CreationDate": None},
+    "png": {},
+}
 
 
 class Block(Protocol):
@@ -45,7 +53,7 @@ class Code:
 
     def html(self) -> str:
         """The text as HTML."""
-        return f"<pre>{html.escape(self.text)}</pre>"
+        return f"<pre tabindex='0'>{html.escape(self.text)}</pre>"
 
 
 @dataclass(frozen=True)
@@ -70,38 +78,94 @@ class Items:
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """A table of numbers."""
+    """A table of numbers, which can be saved as CSV and LaTeX."""
 
     table: pd.DataFrame
+    title: str
 
     def html(self) -> str:
         """The table as HTML."""
-        return f"<div class='scroll'>{self.table.to_html(float_format='{:.4g}'.format, border=0)}</div>"
+        name = file_name(self.title)
+        saved = [
+            link("CSV", f"{name}.csv", "text/csv;charset=utf-8", csv(self.table).encode("utf-8", "backslashreplace")),
+            link("LaTeX", f"{name}.tex", "text/plain;charset=utf-8", latex(self.table).encode("utf-8", "replace")),
+        ]
+        table = self.table.to_html(float_format="{:.4g}".format, border=0, na_rep="–")
+        label = html.escape(self.title, quote=True)
+        return (
+            f"<div class='scroll' tabindex='0' role='region' aria-label='{label}'>{table}</div>"
+            f"{links(saved, self.title)}"
+        )
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure as an image inside the page, with its caption as its alternative text."""
+    """A figure as an image inside the page, with its caption as its alternative text.
+
+    Parameters
+    ----------
+    draw
+        ``draw(ax)``.
+    caption
+        Sentence below the figure.
+    height, width
+        Size in inches.
+    name
+        Name of the files that it can be saved as.
+    """
 
     draw: Callable[[Axes], object]
     caption: str
     height: float = 4.2
     width: float = 8.6
+    name: str = ""
+
+    @property
+    def file(self) -> str:
+        """The name of its files, without an ending."""
+        return file_name(self.name or self.caption)
 
     def html(self) -> str:
         """The figure as HTML."""
-        with rc_context({"svg.hashsalt": "topograph"}):  # the same bytes each time
-            return self._drawn()
-
-    def _drawn(self) -> str:
-        figure = Figure(figsize=(self.width, self.height), layout="constrained")
         text = html.escape(self.caption, quote=True)
         try:
-            self.draw(figure.subplots())
+            drawn = self.drawn("svg", "pdf")
         except InsufficientDataError as error:
             return f"<p>Not drawn: {text} The reason: {html.escape(str(error))}.</p>"
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="svg", metadata={"Date": None})
-        data = base64.b64encode(buffer.getvalue()).decode()
-        image = f"<img alt='{text}' src='data:image/svg+xml;base64,{data}'>"
-        return f"<figure>{image}<figcaption>{text}</figcaption></figure>"
+        data = base64.b64encode(drawn["svg"]).decode()
+        image = f"<img alt='{text}' src='data:image/svg+xml;base64,{data}' data-name='{self.file}'>"
+        buttons = (
+            "<button type='button' data-save='svg'>SVG</button> <button type='button' data-save='png'>PNG</button>"
+        )
+        saved = links([buttons, link("PDF", f"{self.file}.pdf", "application/pdf", drawn["pdf"])], self.caption)
+        return f"<figure><div class='frame' tabindex='0'>{image}</div><figcaption>{text}</figcaption>{saved}</figure>"
+
+    def drawn(self, *formats: str) -> dict[str, bytes]:
+        """The figure in each format, the same bytes each time.
+
+        Raises
+        ------
+        InsufficientDataError
+            When there is nothing to draw.
+        """
+        with rc_context({"svg.hashsalt": f"topograph-{self.file}", "svg.fonttype": "none"}):
+            figure = self._figure
+            images = {}
+            for form in formats:
+                buffer = io.BytesIO()
+                figure.savefig(
+                    buffer,
+                    format=form,
+                    dpi=160 if form == "png" else 72,
+                    metadata=_METADATA[form],
+                    transparent=form != "png",
+                )
+                figure.set_layout_engine("none")  # laid out once; the others are the same
+                images[form] = buffer.getvalue()
+        return images
+
+    @cached_property
+    def _figure(self) -> Figure:
+        figure = Figure(figsize=(self.width, self.height), layout="constrained")
+        self.draw(figure.subplots())
+        return figure

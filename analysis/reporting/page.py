@@ -1,51 +1,107 @@
-"""A list of sections as an HTML page that needs nothing else: no file, no network, no script."""
+"""Sections as an HTML page that needs nothing else: no file and no network, and no script to be read."""
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import html
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
 
+from analysis.reporting.blocks import Block
+from analysis.reporting.downloads import file_name
+from analysis.reporting.explorer import Explorer, has_renderer, renderer
 from analysis.reporting.findings import Findings
 from analysis.reporting.sections import Section
 
-_STYLE = """
-:root { color-scheme: light; }
-body { font: 16px/1.5 system-ui, sans-serif; color: #1b1f23; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
-h1 { font-size: 1.7rem; line-height: 1.2; } h2 { margin-top: 2.2rem; border-bottom: 1px solid #d5dae0; }
-figure { margin: 1.2rem 0; } figure img { max-width: 100%; height: auto; }
-figcaption { color: #57606a; font-size: .9rem; } .scroll { overflow-x: auto; }
-table { border-collapse: collapse; font-size: .85rem; font-variant-numeric: tabular-nums; }
-th, td { padding: .25rem .6rem; border-bottom: 1px solid #e4e8ec; text-align: right; white-space: nowrap; }
-th:first-child, td:first-child { text-align: left; } thead th { border-bottom: 2px solid #8c959f; }
-.first { background: #f1f6fb; border-left: 4px solid #0173b2; padding: .2rem 1rem; font-size: 1.05rem; }
-code, pre { font-size: .85rem; } pre { background: #f6f8fa; padding: .8rem; overflow-x: auto; }
-@media print { body { max-width: none; margin: 0; } figure, table { break-inside: avoid; } }
-"""
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """A section with its blocks.
+
+    Parameters
+    ----------
+    section
+        The section.
+    caption
+        Paragraph below its heading.
+    blocks
+        What it shows.
+    """
+
+    section: Section
+    caption: str
+    blocks: Sequence[Block]
+
+    @property
+    def anchor(self) -> str:
+        """Where links lead to."""
+        return file_name(self.section.title)
 
 
-def render(findings: Findings, sections: Sequence[Section]) -> str:
+def parts(findings: Findings, sections: Iterable[Section]) -> list[Part]:
+    """The sections that apply, with their blocks."""
+    return [
+        Part(
+            section,
+            section.caption(findings) if callable(section.caption) else section.caption,
+            list(section.draw(findings)),
+        )
+        for section in sections
+        if section.applies(findings)
+    ]
+
+
+def render(findings: Findings, shown: Sequence[Part], first: Block) -> str:
     """The page of a report.
+
+    A policy in the page lets the browser run its own scripts only, by their digests, and fetch nothing at all.
 
     Parameters
     ----------
     findings
         Everything that was computed.
-    sections
-        Sections in the order of the page; those that do not apply are left out.
+    shown
+        The sections, in the order of the page.
+    first
+        The picture below the answer.
     """
     title = html.escape(findings.title)
-    question = findings.spec.get("question") or "Does the graph explain the accuracy beyond its density?"
-    first = "".join(f"<p>{html.escape(line)}</p>" for line in findings.answer)
-    parts = [f"<h1>{title}</h1>", f"<p>{html.escape(str(question))}</p>", f"<div class='first'>{first}</div>"]
-    for section in sections:
-        if section.applies(findings):
-            parts.append(f"<h2>{html.escape(section.title)}</h2>")
-            caption = section.caption(findings) if callable(section.caption) else section.caption
-            parts += [f"<p>{html.escape(caption)}</p>"] if caption else []
-            parts += [block.html() for block in section.draw(findings)]
-    body = "\n".join(parts)
+    question = html.escape(str(findings.question))
+    answer = "".join(f"<p>{html.escape(line)}</p>" for line in findings.answer.sentences)
+    contents = "".join(f"<li><a href='#{part.anchor}'>{html.escape(part.section.title)}</a></li>" for part in shown)
+    body = "\n".join(map(_section, shown))
+    scripts = [_resource("page.js")]
+    if has_renderer() and any(isinstance(block, Explorer) for part in shown for block in part.blocks):
+        scripts.insert(0, renderer())
+    allowed = " ".join(f"'sha256-{_digest(script)}'" for script in scripts)
+    policy = (
+        f"default-src 'none'; img-src data: blob:; style-src 'unsafe-inline'; script-src {allowed}; base-uri 'none'; "
+        "form-action 'none'"
+    )
     return (
         f"<!doctype html><html lang='en'><head><meta charset='utf-8'><title>{title}</title>"
-        f"<meta name='viewport' content='width=device-width, initial-scale=1'><style>{_STYLE}</style></head>"
-        f"<body>{body}</body></html>\n"
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
+        f"<meta name='viewport' content='width=device-width, initial-scale=1'><style>{_resource('page.css')}</style>"
+        f"</head><body><main><header><h1>{title}</h1><p class='question'>{question}</p></header>"
+        f"<div class='first'>{answer}</div>{first.html()}<nav aria-label='Contents'><ol>{contents}</ol></nav>"
+        f"{body}</main>{''.join(f'<script>{script}</script>' for script in scripts)}</body></html>\n"
     )
+
+
+def _section(part: Part) -> str:
+    caption = f"<p class='caption'>{html.escape(part.caption)}</p>" if part.caption else ""
+    blocks = "\n".join(block.html() for block in part.blocks)
+    return (
+        f"<section id='{part.anchor}'><details{' open' * part.section.is_open}>"
+        f"<summary><h2>{html.escape(part.section.title)}</h2></summary>{caption}{blocks}</details></section>"
+    )
+
+
+def _resource(name: str) -> str:
+    return files("analysis.reporting").joinpath(name).read_text(encoding="utf-8")
+
+
+def _digest(script: str) -> str:
+    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -20,6 +20,7 @@ from analysis.reporting.findings import Findings
 Subjects = Callable[[Findings], tuple[str, ...]]
 ONCE = ("",)
 NEVER: tuple[str, ...] = ()
+_MOST_METRICS = 1  # drawn by themselves; the explorer shows any
 
 
 def _outcome(findings: Findings) -> str:
@@ -37,6 +38,8 @@ class Entry:
 
     Parameters
     ----------
+    name
+        Name of its files.
     subjects
         Metrics, settings or regressions that it is drawn for; `ONCE` or `NEVER` where it has no subject.
     draw
@@ -47,20 +50,22 @@ class Entry:
         Height of the figure, in inches.
     """
 
+    name: str
     subjects: Subjects
     draw: Callable[[Findings, str, Axes], object]
     caption: Callable[[Findings, str], str]
     height: Callable[[Findings, str], float] = _default_height
 
 
-def draw_all(findings: Findings) -> Iterator[Picture]:
-    """The pictures of all entries."""
-    for entry in ENTRIES:
+def draw_all(findings: Findings, entries: Sequence[Entry] | None = None) -> Iterator[Picture]:
+    """The pictures of all entries, `ENTRIES` by default."""
+    for entry in ENTRIES if entries is None else entries:
         for subject in entry.subjects(findings):
             yield Picture(
                 partial(entry.draw, findings, subject),
                 entry.caption(findings, subject),
                 height=entry.height(findings, subject),
+                name=f"{entry.name} {subject}",
             )
 
 
@@ -104,11 +109,13 @@ def _varying_settings(findings: Findings) -> tuple[str, ...]:
 
 ENTRIES: tuple[Entry, ...] = (
     Entry(
+        "by construction",
         _several_constructions,
         lambda f, _, ax: figures.accuracy_by_construction(f.frame, ax, outcome=f.columns.outcome),
         lambda f, _: f"{_outcome(f)} of each construction, over all its degrees.",
     ),
     Entry(
+        "by degree",
         lambda f: _several_constructions(f) if _has_degrees(f) else NEVER,
         lambda f, _, ax: figures.accuracy_by_degree(f.frame, ax, outcome=f.columns.outcome),
         lambda f, _: (
@@ -117,11 +124,13 @@ ENTRIES: tuple[Entry, ...] = (
         ),
     ),
     Entry(
+        "over two degrees",
         _degrees_of_two_layers,
         lambda f, _, ax: figures.accuracy_over_degrees(_of_usual_depth(f), ax, outcome=f.columns.outcome),
         _over_degrees_caption,
     ),
     Entry(
+        "by setting",
         _varying_settings,
         lambda f, setting, ax: figures.accuracy_by_setting(f.frame, ax, setting=setting, outcome=f.columns.outcome),
         lambda f, setting: (
@@ -130,17 +139,14 @@ ENTRIES: tuple[Entry, ...] = (
         ),
     ),
     Entry(
-        lambda f: f.columns.connectivity if _has_degrees(f) else NEVER,
-        lambda f, metric, ax: figures.metric_by_degree(f.frame, ax, metric=metric),
-        lambda f, metric: f"{label(metric)} of each construction against degree.",
-    ),
-    Entry(
-        lambda f: f.columns.connectivity,
+        "against metric",
+        lambda f: f.columns.connectivity[:_MOST_METRICS],
         lambda f, metric, ax: figures.accuracy_against_metric(f.frame, ax, metric=metric, outcome=f.columns.outcome),
         lambda f, metric: f"{_outcome(f)} against {label(metric)}, as it is: nothing is held fixed.",
     ),
     Entry(
-        lambda f: tuple(f.effects) if f.columns.cells is not None else NEVER,
+        "within cells",
+        lambda f: f.columns.connectivity[:_MOST_METRICS] if f.columns.cells is not None else NEVER,
         lambda f, metric, ax: figures.within_cell_scatter(
             f.frame, ax, metric=metric, outcome=f.columns.outcome, cells=f.columns.cells
         ),
@@ -149,17 +155,12 @@ ENTRIES: tuple[Entry, ...] = (
             f"deviations of {label(f.columns.outcome)} and {label(metric)} from their cell's mean."
         ),
     ),
+)
+"""The figures of the section of figures, in their order; a new figure is one entry more."""
+
+COEFFICIENTS: tuple[Entry, ...] = (
     Entry(
-        lambda f: f.columns.connectivity if f.columns.controls else NEVER,
-        lambda f, metric, ax: figures.partial_regression(
-            f.frame, ax, metric=metric, control=f.columns.controls, outcome=f.columns.outcome
-        ),
-        lambda f, metric: (
-            f"The same with {listed(f.columns.controls)} held fixed by regression: what is left of "
-            f"{label(f.columns.outcome)} against what is left of {label(metric)}."
-        ),
-    ),
-    Entry(
+        "coefficients",
         lambda f: tuple(f.fits),
         lambda f, name, ax: figures.coefficient_forest(
             f.fits[name], ax, unit=label(f.columns.outcome) if f.fits[name].model == "ols" else "log odds"
@@ -168,4 +169,4 @@ ENTRIES: tuple[Entry, ...] = (
         lambda f, name: max(2.5, 0.38 * len(f.fits[name].coefficients) + 1),
     ),
 )
-"""Every figure of the report in its order; a new figure is one entry more."""
+"""The figures of the regressions."""

@@ -11,12 +11,19 @@ import pandas as pd
 
 from analysis import figures
 from analysis.cells import held_columns
-from analysis.figures.style import label
-from analysis.frame.names import name_words
+from analysis.columns import Columns
+from analysis.figures.coefficients import METHOD_WORDS
+from analysis.frame.names import column_words, name_words
 from analysis.naming import listed
+from analysis.reporting.answer import N_CLEAREST, held_way
 from analysis.reporting.blocks import Block, Code, Items, Paragraph, Picture, Table
+from analysis.reporting.explorer import Explorer
 from analysis.reporting.findings import Findings
-from analysis.reporting.pictures import draw_all
+from analysis.reporting.forest import Forest, Row
+from analysis.reporting.methods import citation, methods, versions
+from analysis.reporting.pictures import COEFFICIENTS, draw_all
+from analysis.reporting.slopes import cell_slopes
+from analysis.units import outcome_unit
 
 
 def _always(findings: Findings) -> bool:
@@ -35,6 +42,8 @@ class Section:
         ``draw(findings)``: the blocks of the section.
     applies
         ``applies(findings)``: whether the section is shown.
+    is_open
+        Whether the section is open at first.
     caption
         Paragraph below the heading; text, or a function of the findings.
     """
@@ -43,6 +52,7 @@ class Section:
     draw: Callable[[Findings], Iterable[Block]]
     applies: Callable[[Findings], bool] = _always
     caption: str | Callable[[Findings], str] = ""
+    is_open: bool = False
 
 
 def _answer_caption(findings: Findings) -> str:
@@ -51,10 +61,12 @@ def _answer_caption(findings: Findings) -> str:
     if columns.cells is None:
         within = f"“Within cells” was not computed: {not_computed['within_cell']}."
     else:
-        held = listed(held_columns(findings.frame, columns.cells))
+        held = listed([column_words(name) for name in held_columns(findings.frame, columns.cells)])
         within = f"“Within cells” compares only networks of equal {held}." if held else "All networks are one cell."
     if columns.controls:
-        regression = f"“By regression” takes out what is linear in {listed(columns.controls)}."
+        regression = (
+            f"“By regression” takes out what is linear in {listed([column_words(c) for c in columns.controls])}."
+        )
     else:
         regression = f"“By regression” was not computed: {not_computed['partial']}."
     density = findings.frame.attrs.get("density_from")
@@ -68,25 +80,73 @@ def _answer_caption(findings: Findings) -> str:
     )
 
 
-def _answer(findings: Findings) -> Iterator[Block]:
-    yield Items(findings.verdicts[1:])
-    used = set(findings.correlations["method"])
-    ways = [way for way in ("partial", "within_cell", "within_cell_partial") if way in used]
-    held = f", raw and with density held fixed in {len(ways)} way{'s' * (len(ways) > 1)}" if ways else ", raw"
-    yield Picture(
-        partial(figures.correlation_forest, findings.correlations, methods=("pearson", *ways)),
-        f"Correlation of {label(findings.columns.outcome)} with each metric{held}.",
-        height=max(3.0, 0.46 * findings.correlations["metric"].nunique() + 1),
+def first_picture(findings: Findings) -> Block:
+    """The picture below the answer: the clearest metrics and those that the study is about, raw and held fixed."""
+    names = list(dict.fromkeys([*findings.answer.order[:N_CLEAREST], *findings.columns.connectivity[:2]]))
+    table, held = findings.correlations, findings.answer.held
+    rows = table[table["metric"].isin(names)].sort_values("metric", key=lambda column: column.map(names.index))
+    way = held_way(table)
+    about = ", and those that the study is about" if len(names) > N_CLEAREST else ""
+    return Picture(
+        partial(figures.correlation_forest, rows, methods=tuple(filter(None, ("pearson", way)))),
+        f"The {min(N_CLEAREST, len(names))} metrics whose link with {column_words(findings.columns.outcome)} is "
+        f"clearest{about}: correlations, raw and with {held} held fixed, with 95 % intervals.",
+        height=0.36 * len(names) + 1.1,
+        width=7.0,
+        name="answer",
     )
 
 
+def _forest(findings: Findings) -> Iterator[Block]:
+    table, columns = findings.correlations, findings.columns
+    unit = outcome_unit(findings.frame, columns.outcome)
+    held = held_columns(findings.frame, columns.cells) if columns.cells is not None else ()
+    sentences = dict(zip(table["metric"].unique(), findings.verdicts[1:], strict=True))
+    by_metric = {name: rows.set_index("method") for name, rows in table.groupby("metric", sort=False)}
+    rows = [
+        Row(
+            name,
+            {
+                str(method): (row["estimate"], row["low"], row["high"], int(row["n_clusters"]))
+                for method, row in by_metric[name].iterrows()
+            },
+            sentences[name],
+            pd.DataFrame()
+            if columns.cells is None
+            else cell_slopes(
+                _numbers(findings.frame, name, columns), name, columns.outcome, columns.cells, held, unit.scale
+            ),
+        )
+        for name in findings.answer.order
+    ]
+    yield Forest(rows, "pearson", held_way(table), findings.answer.held, unit.of(column_words(columns.outcome)))
+
+
+def _numbers(frame: pd.DataFrame, metric: str, columns: Columns) -> pd.DataFrame:
+    """The columns that slopes need, and no others, so that taking rows is quick."""
+    return frame[list(dict.fromkeys(["topology_id", metric, columns.outcome, *(columns.cells or ())]))]
+
+
+def _explorer(findings: Findings) -> Iterator[Block]:
+    columns, frame = findings.columns, findings.frame
+    outcomes = [columns.outcome]
+    outcomes += [
+        name for name in ("test_accuracy", "train_accuracy") if name not in outcomes and frame[name].notna().any()
+    ]
+    first = [name for name in findings.answer.order if name in columns.connectivity]
+    metrics = list(dict.fromkeys([*first, *findings.answer.order]))
+    cells = held_columns(frame, columns.cells) if columns.cells is not None else ()
+    yield Explorer(frame, metrics, outcomes, columns.cells, listed([column_words(name) for name in cells]))
+
+
 def _outcome(findings: Findings) -> str:
-    words = label(findings.columns.outcome)
+    words = column_words(findings.columns.outcome)
     return words[:1].upper() + words[1:]
 
 
 def _correlations(findings: Findings) -> Iterator[Block]:
-    yield Table(findings.correlations.set_index("metric"))
+    table = findings.correlations.set_index("metric")
+    yield Table(table.assign(method=table["method"].map(METHOD_WORDS).fillna(table["method"])), "Correlations")
     yield Items.of_reasons("Left out", findings.correlations.attrs.get("reasons", {}))
 
 
@@ -104,10 +164,11 @@ def _prediction(findings: Findings) -> Iterator[Block]:
     assert findings.prediction is not None
     table = findings.prediction.table
     held_out, learner, features = table.loc[0, ["held_out", "learner", "features"]]
-    yield Table(table.set_index(["held_out", "learner", "features"]))
+    yield Table(table.set_index(["held_out", "learner", "features"]), "Predictions")
     yield Picture(
         partial(figures.predicted_against_seen, findings.prediction, which=f"{held_out}/{learner}/{features}"),
         f"{_outcome(findings)} predicted from {features} alone, each {held_out} while it was held out.",
+        name="predicted",
     )
 
 
@@ -118,40 +179,55 @@ def _experiments(findings: Findings) -> Iterator[Block]:
 
 def _comparison(findings: Findings) -> Iterator[Block]:
     assert findings.comparison is not None
-    yield Table(findings.comparison.table())
+    yield Table(findings.comparison.table(), "Models")
     yield Paragraph(
         f"Added: {', '.join(findings.comparison.added)}. Wald test of the added terms, cluster-robust: "
         f"p = {findings.comparison.wald_p_value:.3g}."
     )
     if len(findings.comparison.folds):
         yield Paragraph("The last column is the error on constructions left out of the fitting, one after the other:")
-        yield Table(findings.comparison.folds)
+        yield Table(findings.comparison.folds, "Models by construction left out")
     else:
         yield Paragraph("There is one construction only, so none could be left out of the fitting and predicted.")
 
 
 def _regressions(findings: Findings) -> Iterator[Block]:
+    forests = dict(zip(findings.fits, draw_all(findings, COEFFICIENTS), strict=True))
     for name, model in findings.fits.items():
         yield Paragraph(
             f"{model.formula}: {model.n} runs in {model.n_clusters} clusters, R² {model.r_squared:.3f}, "
             f"{model.dropped} rows left out.",
             label=f"{name}.",
         )
-        yield Table(model.coefficients)
+        yield forests[name]
+        yield Table(model.coefficients, f"Regression {name}")
         yield from (Paragraph(f"Note: {note}.") for note in model.notes)
-        if model.model == "ols":  # a missing term, unequal spread or long tails would show here
+    last = [name for name, model in findings.fits.items() if model.model == "ols"][-1:]
+    for name in last:  # a missing term, unequal spread or long tails would show here
+        model = findings.fits[name]
+        if model.n:
             yield Picture(
                 partial(figures.residuals_against_fitted, model),
                 f"{name}: what was seen less what was fitted; a bend means a term is missing.",
+                name="residuals",
                 width=6.0,
                 height=3.2,
             )
             yield Picture(
                 partial(figures.residual_quantiles, model),
                 f"{name}: the same, against a normal distribution.",
+                name="residual quantiles",
                 width=6.0,
                 height=3.2,
             )
+
+
+def _methods(findings: Findings) -> Iterator[Block]:
+    yield Paragraph(methods(findings))
+    yield Paragraph("Versions:")
+    yield Code(versions(findings))
+    yield Paragraph("How to cite:")
+    yield Code(citation())
 
 
 def _design(findings: Findings) -> Iterator[Block]:
@@ -164,11 +240,12 @@ def _design(findings: Findings) -> Iterator[Block]:
                 "topologies": grouped["topology_id"].nunique(),
                 "degrees": grouped["degrees"].nunique(),
                 "architectures": grouped["architecture"].nunique(),
-                f"mean {label(outcome)}": grouped[outcome].mean(),
+                f"mean {column_words(outcome)}": grouped[outcome].mean(),
                 "lowest": grouped[outcome].min(),
                 "highest": grouped[outcome].max(),
             }
-        )
+        ),
+        "Design",
     )
     yield Paragraph("Constructions that make the same edges at some degree share one run, listed under the first.")
     without = {f"{count} topologies": reason for reason, count in frame.attrs.get("unmeasured", {}).items()}
@@ -186,19 +263,21 @@ def _undefined(frame: pd.DataFrame) -> dict[str, str]:
 
 
 SECTIONS: tuple[Section, ...] = (
-    Section("The answer, metric by metric", _answer, caption=_answer_caption),
-    Section("Figures", draw_all),
+    Section("Every metric", _forest, caption=_answer_caption, is_open=True),
+    Section("Explorer", _explorer, is_open=True),
+    Section("Figures", draw_all, is_open=True),
+    Section("The experiment", _experiments, lambda f: bool(f.experiments), is_open=True),
     Section("Correlations", _correlations, caption="From analysis.correlate(frame, outcome, metrics, control=…)."),
     Section(
         "Predicting what was never seen", _prediction, lambda f: f.prediction is not None, caption=_prediction_caption
     ),
-    Section("The experiment", _experiments, lambda f: bool(f.experiments)),
     Section("Density only, or density and connectivity", _comparison, lambda f: f.comparison is not None),
     Section("Regressions", _regressions, lambda f: bool(f.fits)),
-    Section("Not computed", lambda f: map(Paragraph, f.notes), lambda f: bool(f.notes)),
     Section("The design", _design),
+    Section("Not computed", lambda f: map(Paragraph, f.notes), lambda f: bool(f.notes)),
+    Section("Methods, versions and citation", _methods, is_open=True),
     Section(
-        "Specification and versions",
+        "Specification",
         lambda f: [Code(json.dumps(f.meta, indent=1, ensure_ascii=False))],
         lambda f: bool(f.meta),
     ),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import html
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,9 +15,13 @@ from analysis.comparison import ModelComparison
 from analysis.experiments import Experiment
 from analysis.prediction import Prediction
 from analysis.regression import Fit
+from analysis.reporting.answer import Answer
+from analysis.reporting.blocks import Block, Picture, Table
+from analysis.reporting.downloads import csv, file_name, latex
 from analysis.reporting.findings import find
-from analysis.reporting.page import render
-from analysis.reporting.sections import SECTIONS
+from analysis.reporting.page import parts, render
+from analysis.reporting.sections import SECTIONS, first_picture
+from topograph.errors import InsufficientDataError
 from topograph.files import check_output, whole
 
 
@@ -42,6 +47,12 @@ class Report:
         Predictions of held-out constructions, architectures and degrees; None where there is too little.
     experiments
         One per measure of connectivity, for studies with rewired or relabelled masks.
+    title
+        Its title, and the question that the study asks.
+    answer
+        What it says in short: three sentences and the five clearest metrics.
+    figures
+        The files of the figures, where a folder was given for them.
     """
 
     path: Path
@@ -51,13 +62,16 @@ class Report:
     comparison: ModelComparison | None
     effects: dict[str, str]
     prediction: Prediction | None
-    experiments: tuple[Experiment, ...] = ()
+    experiments: tuple[Experiment, ...]
+    title: str
+    answer: Answer
+    figures: tuple[Path, ...] = ()
 
     def __repr__(self) -> str:
         return f"Report({self.path}, {len(self.verdicts) - 1} metrics)"
 
     def __str__(self) -> str:
-        return "\n".join([*self.effects.values(), "", *self.verdicts])
+        return "\n".join([self.title, *self.answer.lines()])
 
     def _repr_html_(self) -> str:
         """The whole page, in a frame of its own."""
@@ -73,6 +87,7 @@ def report(
     outcome: str | None = None,
     control: Sequence[str] | None = None,
     cells: Sequence[str] | None = None,
+    figures: str | os.PathLike[str] | None = None,
 ) -> Report:
     """Analyse a study and write the report.
 
@@ -93,6 +108,8 @@ def report(
     cells
         Columns that together name a cell; by default data set, trainer, architecture, degrees and the training settings
         that vary.
+    figures
+        A folder for each figure as SVG, PNG and PDF, and each table as CSV and LaTeX; none are written by default.
 
     Raises
     ------
@@ -103,10 +120,13 @@ def report(
     """
     path = check_output(path)
     findings = find(frame, metrics=metrics, outcome=outcome, control=control, cells=cells)
-    page = render(findings, SECTIONS)
+    first = first_picture(findings)
+    shown = parts(findings, SECTIONS)
+    page = render(findings, shown, first)
     path.parent.mkdir(parents=True, exist_ok=True)
     with whole(path) as file:
         file.write(page.encode("utf-8", "backslashreplace"))
+    blocks = [first, *(block for part in shown for block in part.blocks)]
     return Report(
         path=path,
         verdicts=findings.verdicts,
@@ -116,4 +136,33 @@ def report(
         effects=findings.effects,
         prediction=findings.prediction,
         experiments=findings.experiments,
+        title=f"{findings.title}: {findings.question}",
+        answer=findings.answer,
+        figures=() if figures is None else tuple(_save(blocks, Path(figures))),
     )
+
+
+def _save(blocks: Sequence[Block], folder: Path) -> Iterator[Path]:
+    """Write each figure and table that was made into a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    number = 0
+    for block in blocks:
+        contents: dict[str, bytes] = {}
+        if isinstance(block, Picture):
+            with suppress(InsufficientDataError):  # the page says why it is not drawn
+                contents = block.drawn("svg", "png", "pdf")
+            name = block.file
+        elif isinstance(block, Table):
+            contents = {
+                "csv": csv(block.table).encode("utf-8", "backslashreplace"),
+                "tex": latex(block.table).encode("utf-8", "replace"),
+            }
+            name = file_name(block.title)
+        if not contents:
+            continue
+        number += 1
+        for ending, content in contents.items():
+            path = folder / f"{number:02d}-{name}.{ending}"
+            with whole(path) as file:
+                file.write(content)
+            yield path

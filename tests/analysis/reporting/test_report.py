@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import html
 import re
 import sqlite3
 from html.parser import HTMLParser
@@ -11,6 +12,10 @@ import pytest
 import analysis
 from analysis.columns import density_columns
 from tests.analysis.conftest import STUDY, simulated
+from analysis.reporting import explorer, page
+from analysis.reporting.explorer import Explorer
+from analysis.reporting.findings import n_resamples
+from analysis.reporting.slopes import cell_slopes
 from topograph.errors import InsufficientDataError
 from trainers.study import measure_study, run_study
 
@@ -18,7 +23,8 @@ from trainers.study import measure_study, run_study
 class Checker(HTMLParser):
     """Collects what a page would fetch, and that every tag is closed."""
 
-    VOID = {"meta", "img", "br", "hr", "link", "input"}  # noqa: RUF012
+    VOID = {"meta", "img", "br", "hr", "link", "input", "path"}  # noqa: RUF012
+    CLOSED_BY_THE_NEXT = {"th", "td", "tr"}  # noqa: RUF012
 
     def __init__(self) -> None:
         super().__init__()
@@ -29,11 +35,11 @@ class Checker(HTMLParser):
     def handle_starttag(self, tag, attrs):
         self.tags.append(tag)
         self.sources += [value for name, value in attrs if name in ("src", "href")]
-        if tag not in self.VOID:
+        if tag not in self.VOID | self.CLOSED_BY_THE_NEXT:
             self.open.append(tag)
 
     def handle_endtag(self, tag):
-        assert self.open.pop() == tag
+        assert tag in self.VOID | self.CLOSED_BY_THE_NEXT or self.open.pop() == tag
 
 
 @pytest.fixture(scope="module")
@@ -47,18 +53,21 @@ def test_the_page_is_whole_and_needs_nothing_else(made):
     checker = Checker()
     checker.feed(text)
     assert checker.open == []
-    assert "script" not in checker.tags
-    assert all(source.startswith("data:image/svg+xml;base64,") for source in checker.sources)
-    assert len(checker.sources) >= 8
+    assert all(source.startswith(("data:", "#")) for source in checker.sources)
+    assert sum(source.startswith("data:image/svg+xml;base64,") for source in checker.sources) >= 8
+    assert sum(source.startswith("data:application/pdf;base64,") for source in checker.sources) >= 8
+    assert sum(source.startswith("data:text/csv") for source in checker.sources) >= 5
+    anchors = {source[1:] for source in checker.sources if source.startswith("#")}
+    assert anchors == set(re.findall(r"<section id='([^']+)'", text))
     assert all('alt="' in tag or "alt='" in tag for tag in re.findall(r"<img [^>]*", text))
 
 
 def test_it_answers_first_and_escapes_what_users_write(made):
     text = made.path.read_text(encoding="utf-8")
     assert "Is &lt;this&gt; &amp; that escaped?" in text
-    assert text.index("with density held fixed") < text.index("<figure>")
+    assert 1 <= len(made.answer.sentences) <= 3
+    assert all(text.index(html.escape(sentence)) < text.index("<figure>") for sentence in made.answer.sentences)
     assert made.verdicts[0].startswith("Raw, ")
-    assert str(made).endswith("\n".join(made.verdicts))
     assert "points of test accuracy" in made.effects["l1_normalized_gap"]
     assert text.index("points of test accuracy") < text.index("<figure>")
     assert made._repr_html_().startswith("<iframe")
@@ -174,3 +183,82 @@ def test_a_report_that_fails_leaves_the_earlier_one(tmp_path):
         analysis.report(simulated(0.02).head(3), path)
     assert path.read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == ["r.html"]
+
+
+def test_what_is_printed_fits_a_terminal(made):
+    for width in (60, 80, 100):
+        lines = made.answer.lines(width)
+        assert len(lines) <= 16
+        assert max(map(len, lines)) <= max(width, 86)
+    assert str(made).splitlines()[0] == "Study shared: Is <this> & that escaped?"
+
+
+def test_the_clearest_comes_first_and_is_the_one_that_survives(tmp_path):
+    rng = np.random.default_rng(0)
+    frame = simulated(0.02)
+    noise = {f"noise_{i}": rng.normal(size=frame["topology_id"].nunique())[frame["topology_seed"]] for i in range(8)}
+    found = analysis.report(frame.assign(**noise), tmp_path / "r.html")
+    assert found.answer.order[0] == "l1_normalized_gap"
+    assert found.answer.clearest.loc[0, "survives"] == "Holm"
+    assert len(found.answer.clearest) == 5
+    table = found.correlations[found.correlations["method"] == "within_cell"].set_index("metric")
+    assert list(found.answer.order)[:3] == list(table.sort_values("p_value").index[:3])
+
+
+def test_slopes_in_cells_are_those_of_least_squares():
+    frame = simulated(0.02)
+    cells = ["degrees"]
+    table = cell_slopes(frame, "l1_normalized_gap", "test_accuracy", cells, cells, 100.0).set_index("cell")
+    rest = frame["l1_normalized_gap"] - frame.groupby("degrees")["l1_normalized_gap"].transform("mean")
+    sd = float(np.sqrt((rest**2).mean()))
+    for degrees, rows in frame.groupby("degrees"):
+        slope, _ = np.polyfit(rows["l1_normalized_gap"], rows["test_accuracy"], 1)
+        found = table.loc[f"degrees {degrees}"]
+        assert found["slope"] == pytest.approx(100 * slope * sd)
+        assert found["topologies"] == rows["topology_id"].nunique()
+
+
+def test_figures_and_tables_are_saved_in_a_folder(tmp_path):
+    folder = tmp_path / "figures"
+    found = analysis.report(simulated(0.02, clusters=30), tmp_path / "r.html", figures=folder)
+    assert set(found.figures) == set(folder.iterdir())
+    starts = {".svg": b"<?xml", ".png": b"\x89PNG", ".pdf": b"%PDF", ".tex": b"\\begin{tabular}", ".csv": b""}
+    assert {path.suffix for path in found.figures} == set(starts)
+    for path in found.figures:
+        assert path.read_bytes().startswith(starts[path.suffix])
+    stem = next(path for path in found.figures if path.name.endswith("-correlations.csv"))
+    table = pd.read_csv(stem, index_col=0)
+    assert table["estimate"].tolist() == pytest.approx(found.correlations["estimate"].tolist(), abs=0)
+
+
+def test_the_explorer_draws_whole_topologies_where_there_are_many(monkeypatch):
+    frame = simulated(0.02)
+    chart = Explorer(frame, ["l1_normalized_gap"], ["test_accuracy"], ["degrees"], "degrees")
+    spec, shown = chart.spec()
+    assert shown == len(spec["datasets"]["runs"]) == len(frame)
+    assert len(spec["datasets"]["topologies"]) == frame["topology_id"].nunique()
+    for point, (_, run) in zip(spec["datasets"]["runs"], frame.iterrows(), strict=True):
+        assert spec["datasets"]["topologies"][point["t"]]["x"] == [pytest.approx(run["l1_normalized_gap"], rel=1e-4)]
+        assert point["y"][0] == pytest.approx(run["test_accuracy"], rel=1e-4)
+    monkeypatch.setattr(explorer, "_MOST_RUNS", 60)
+    fewer, shown = chart.spec()
+    counts = pd.Series([point["t"] for point in fewer["datasets"]["runs"]]).value_counts()
+    assert shown == 60
+    assert set(counts) == {3}
+    if explorer.has_renderer():
+        assert "Shown are 60 of 180 networks" in chart.html()
+
+
+def test_without_its_renderer_the_page_says_which_extra_brings_the_explorer(tmp_path, monkeypatch):
+    monkeypatch.setattr(explorer, "has_renderer", lambda: False)
+    monkeypatch.setattr(page, "has_renderer", lambda: False)
+    analysis.report(simulated(0.02, clusters=30), tmp_path / "r.html")
+    text = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert "pip install &#x27;topograph[report]&#x27;" in text or "pip install 'topograph[report]'" in text
+    assert "explorer-spec" not in re.sub(r"<script>.*?</script>", "", text, flags=re.DOTALL)
+
+
+@pytest.mark.parametrize("runs", [100, 4000, 20_000, 10**6])
+def test_large_studies_have_fewer_draws_but_never_fewer_than_200(runs):
+    assert 200 <= n_resamples(runs) <= 1000
+    assert n_resamples(runs) == 1000 or runs > 4000

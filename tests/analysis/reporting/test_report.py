@@ -11,11 +11,11 @@ import pytest
 
 import analysis
 from analysis.columns import density_columns
-from tests.analysis.conftest import STUDY, simulated
 from analysis.reporting import explorer, page
 from analysis.reporting.explorer import Explorer
 from analysis.reporting.findings import n_resamples
 from analysis.reporting.slopes import cell_slopes
+from tests.analysis.conftest import STUDY, simulated
 from topograph.errors import InsufficientDataError
 from trainers.study import measure_study, run_study
 

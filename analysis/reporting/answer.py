@@ -158,7 +158,7 @@ def _first(by_metric: dict[str, pd.DataFrame], name: str, way: str | None) -> st
 
 
 def _about(effects: Sequence[Effect], outcome: str) -> str:
-    parts = []
+    parts: list[str] = []
     for effect in effects[:2]:
         number = effect.unit.formatter(effect.change, effect.low, effect.high, effect.detectable)
         seen = "" if effect.is_clear else f"; {number(effect.detectable).lstrip('+')} could have been seen"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -155,8 +155,8 @@ def _mark(kind: str, y: int, estimate: float, low: float, high: float) -> str:
     return f"{line}<path class='{kind} point' d='M{100 * estimate:.1f} {y}h.01'/>"
 
 
-def _choice(name: str, title: str, values: Sequence[str] | object) -> str:
-    different = list(dict.fromkeys(values))  # type: ignore[call-overload]
+def _choice(name: str, title: str, values: Iterable[str]) -> str:
+    different = list(dict.fromkeys(values))
     options = "".join(f"<option value='{_safe(value)}'>{html.escape(value)}</option>" for value in different)
     return f"<label>{title} <select data-filter='{name}'><option value=''>all</option>{options}</select></label>"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import fcntl
 import json
 import os
 import shutil
@@ -34,22 +35,19 @@ class Browser:
         read_ours, write_theirs = os.pipe()
         read_theirs, write_ours = os.pipe()
         assert PROGRAM is not None
-
-        def as_three_and_four() -> None:  # the numbers that the protocol wants, whatever numbers the pipes have
-            first, second = os.dup(read_theirs), os.dup(write_theirs)
-            os.dup2(first, 3)
-            os.dup2(second, 4)
-
+        # the protocol wants 3 and 4: from numbers that are neither, a shell puts the pipes there
+        theirs = [fcntl.fcntl(number, fcntl.F_DUPFD, 10) for number in (read_theirs, write_theirs)]
+        start = f'exec "$@" 3<&{theirs[0]} 4>&{theirs[1]}'
         self._process = subprocess.Popen(
-            [PROGRAM, *_FLAGS, f"--user-data-dir={self._profile}", "about:blank"],
+            ["bash", "-c", start, "bash", PROGRAM, *_FLAGS, f"--user-data-dir={self._profile}", "about:blank"],
+            stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            close_fds=False,
-            preexec_fn=as_three_and_four,
+            pass_fds=theirs,
             start_new_session=True,
         )
-        os.close(read_theirs)
-        os.close(write_theirs)
+        for number in (read_theirs, write_theirs, *theirs):
+            os.close(number)
         self._in, self._out, self._rest = os.fdopen(read_ours, "rb", 0), os.fdopen(write_ours, "wb", 0), b""
         self._number, self._session, self.events = 0, "", []
         targets = self.send("Target.getTargets")["targetInfos"]

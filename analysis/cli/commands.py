@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import os
+import shutil
+import sys
 from typing import Any
 
 import pandas as pd
@@ -11,8 +14,9 @@ import topograph as tg
 from analysis.cli.arguments import one_or_each, setting
 from analysis.cli.printing import (
     columns,
-    metrics_across_layers,
+    layers_down,
     plain,
+    printable,
     printable_table,
     say,
     unwritable_said,
@@ -83,8 +87,11 @@ def measure(options: argparse.Namespace) -> None:
     if options.out is not None:
         check_output(options.out, options.files)  # before the work, and again when it is written
     tables = []
+    left_out: dict[str, str] = {}
     for file in options.files:
         table = tg.measure(file, options.metrics, long=options.long, **_reading(options))
+        start = f"{file}:" if len(options.files) > 1 else ""
+        left_out |= {printable(start + name): printable(why) for name, why in table.attrs["left_out"].items()}
         table = table if options.long else table.reset_index()
         table.insert(0, "file", str(file))
         tables.append(table)
@@ -101,12 +108,24 @@ def measure(options: argparse.Namespace) -> None:
     elif options.format == "json":
         text = table.to_json(orient="records", indent=1) + "\n"
     else:
-        text = str(table.to_string(index=False, na_rep="")) + "\n" if options.long else metrics_across_layers(table)
+        text = (
+            str(table.to_string(index=False, na_rep="")) + "\n"
+            if options.long
+            else _for_people(table, left_out, options)
+        )
     if options.out is None:
         print(text, end="")
     else:
         with writing(options.out, options.files) as file:
             file.write(text.encode("utf-8", "backslashreplace"))
+
+
+def _for_people(table: pd.DataFrame, left_out: dict[str, str], options: argparse.Namespace) -> str:
+    """The table as wide as the terminal, in colour only there."""
+    in_terminal = options.out is None and sys.stdout.isatty()
+    width = shutil.get_terminal_size((100, 24)).columns
+    colour = in_terminal and not os.environ.get("NO_COLOR")
+    return layers_down(table, left_out, list_left_out=options.left_out, width=width, colour=colour)
 
 
 def _reading(options: argparse.Namespace) -> dict[str, Any]:

@@ -63,10 +63,11 @@ def make_parser() -> Parser:
     )
     sub.description = (
         "Compute graph metrics of the masks in files: NumPy, SciPy, MatrixMarket, edge lists, safetensors, PyTorch,\n"
-        "Keras, ONNX. One row per layer, one column per metric; undefined values have a reason."
+        "Keras, ONNX. One row per layer, one column per metric; undefined values have a reason, and what is not a\n"
+        "mask is counted."
     )
     _files(sub.add_argument("files", nargs="+", type=Path, metavar="FILE", help="files, or folders of shards"))
-    sub.add_argument("--metrics", type=words, help="metrics or groups, such as spectral,density (default: fast)")
+    sub.add_argument("--metrics", type=words, help="metrics or groups, such as spectral,density (default: short)")
     reading = sub.add_argument_group("edges and layers")
     reading.add_argument("--threshold", type=float, help="a weight of magnitude above this (default: not zero)")
     reading.add_argument("--density", type=float, help="the largest magnitudes, this share of the weights")
@@ -85,6 +86,7 @@ def make_parser() -> Parser:
     )
     output = sub.add_argument_group("output")
     output.add_argument("--format", choices=["table", "csv", "json", "parquet"], default="table", help=_default())
+    output.add_argument("--left-out", action="store_true", help="list what is not a mask, each with the reason")
     output.add_argument("--long", action="store_true", help="one row per metric, with residuals and reasons")
     _files(output.add_argument("--out", type=Path, help="this file instead of the terminal (needed for parquet)"))
 

@@ -114,21 +114,88 @@ def columns(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     return "\n".join("  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip() for line in lines)
 
 
-def metrics_across_layers(table: pd.DataFrame) -> str:
-    """A table of metrics for the terminal: metrics down, layers across, reasons below."""
+def layers_down(table: pd.DataFrame, left_out: Mapping[str, str], *, list_left_out: bool = False, width: int = 100,
+                colour: bool = False) -> str:  # fmt: skip
+    """A table of metrics for the terminal: one row per layer, columns beside each other as far as the width goes.
+
+    Parameters
+    ----------
+    table
+        With the columns ``file``, ``layer`` and ``reason`` beside the metrics.
+    left_out
+        What is not a mask, with the reason.
+    list_left_out
+        Whether to list it, rather than to count it.
+    width
+        Columns of the terminal.
+    colour
+        Whether names are bold.
+    """
     several = table["file"].nunique() > 1
     names = [f"{file}:{layer}" if several else layer for file, layer in zip(table["file"], table["layer"], strict=True)]
     values = table.drop(columns=["file", "layer", "reason", "read_as"], errors="ignore")
-    cells = {name: [_number(v) for v in values.iloc[i]] for i, name in enumerate(names)}
-    text: str = pd.DataFrame(cells, index=values.columns).to_string() + "\n"
-    for name, reason in zip(names, table["reason"], strict=True):
-        if reason:
-            text += f"{name}: undefined: {reason}\n"
-    for name, read_as in zip(names, table.get("read_as", [""] * len(names)), strict=True):
-        if isinstance(read_as, str) and read_as:
-            text += f"{name}: read as {read_as}\n"
-    return text
+    cells = [[_number(value) for value in values[column]] for column in values.columns]
+    blocks = _blocks(_shortened(names, max(12, width // 3)), list(map(str, values.columns)), cells, width)
+    lines = [line for block in blocks for line in (*_painted(block, colour), "")]
+    lines += _same_words("undefined", names, table["reason"])
+    lines += _same_words("read as", names, table.get("read_as", pd.Series([""] * len(names))))
+    if list_left_out:
+        lines += [f"left out: {name}: {reason}" for name, reason in left_out.items()]
+    elif left_out:
+        lines.append(f"{len(left_out)} arrays are not masks ({_examples(list(left_out))}); --left-out lists them")
+    return "\n".join(lines).rstrip("\n") + "\n"
 
 
-def _number(value: float) -> str:
-    return "–" if pd.isna(value) else f"{value:.0f}" if float(value).is_integer() else f"{value:.6g}"
+def _blocks(names: list[str], heads: list[str], cells: list[list[str]], width: int) -> Iterator[list[str]]:
+    """The columns in blocks that fit the width, each with the names at its left; words of a heading are stacked."""
+    first = max(map(len, [*names, "layer"]))
+    words = [head.split("_") for head in heads]
+    widths = [max(map(len, [*head, *column])) for head, column in zip(words, cells, strict=True)]
+    start = 0
+    while start < len(heads):
+        end, used = start, first
+        while end < len(heads) and (end == start or used + 2 + widths[end] <= width):
+            used += 2 + widths[end]
+            end += 1
+        chosen = range(start, end)
+        deep = max(len(words[i]) for i in chosen)
+        stacked = {i: [""] * (deep - len(words[i])) + words[i] for i in chosen}
+        block = []
+        for depth in range(deep):
+            name = "layer" if depth == deep - 1 else ""
+            block.append(name.ljust(first) + "".join("  " + stacked[i][depth].rjust(widths[i]) for i in chosen))
+        for row, name in enumerate(names):
+            block.append(name.ljust(first) + "".join("  " + cells[i][row].rjust(widths[i]) for i in chosen))
+        yield [line.rstrip() for line in (*block[:deep], "-" * used, *block[deep:])]
+        start = end
+
+
+def _painted(block: list[str], colour: bool) -> list[str]:
+    """The block with its headings in bold."""
+    if not colour:
+        return block
+    rule = next(i for i, line in enumerate(block) if set(line) == {"-"})
+    return [f"\x1b[1m{line}\x1b[0m" if i < rule else line for i, line in enumerate(block)]
+
+
+def _same_words(what: str, names: Sequence[str], words: Iterable[object]) -> list[str]:
+    """One line for all layers of which the same is said."""
+    by_words: dict[str, list[str]] = {}
+    for name, word in zip(names, words, strict=True):
+        if isinstance(word, str) and word:
+            by_words.setdefault(word, []).append(name)
+    return [f"{what}: {word} ({_examples(layers)})" for word, layers in by_words.items()]
+
+
+def _examples(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+def _shortened(names: list[str], width: int) -> list[str]:
+    """Names that are too long for their column, without their middle."""
+    half = (width - 1) // 2
+    return [name if len(name) <= width else f"{name[:half]}…{name[-half:]}" for name in names]
+
+
+def _number(value: Any) -> str:
+    return "–" if pd.isna(value) else f"{value:.0f}" if float(value).is_integer() else f"{value:.4g}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import os
+import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -71,7 +72,10 @@ class Report:
         return f"Report({self.path}, {len(self.verdicts) - 1} metrics)"
 
     def __str__(self) -> str:
-        return "\n".join([self.title, *self.answer.lines()])
+        lines = [self.title, *self.answer.lines()]
+        for experiment in self.experiments[:1]:
+            lines += ["", *textwrap.wrap(str(experiment).splitlines()[0], 100)]
+        return "\n".join(lines)
 
     def _repr_html_(self) -> str:
         """The whole page, in a frame of its own."""

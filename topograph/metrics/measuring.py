@@ -53,9 +53,10 @@ def measure(
         to such sources is measured one by one.
     metrics
         Names of metrics or of groups: a theme (``"degrees"``, ``"spectral"``, ``"paths"``, …; see ``topograph list
-        metrics``), ``"all"``, or ``"fast"``, the default: sizes, degrees, components, spectral gaps and Ramanujan
-        measures, at most linear in the edges beyond the spectrum. More expensive metrics, those of weights, and those
-        of the paths through a whole network (``"network"``) are computed when they are asked for.
+        metrics``), ``"short"``, the default: sizes, density, mean degrees, isolated neurons, components, λ2, the
+        normalised gap and the Ramanujan ratio; ``"fast"``: all of degrees, components, spectral gaps and Ramanujan
+        measures, at most linear in the edges beyond the spectrum; or ``"all"``. More expensive metrics, those of
+        weights, and those of the paths through a whole network (``"network"``) are computed when they are asked for.
     long
         A tidy table instead: one row per layer and metric, with the value's residual (or error) and reason;
         ``attrs["conventions"]`` has the definition of each metric.
@@ -73,11 +74,11 @@ def measure(
     -------
     pandas.DataFrame
         One row per layer and, for a topology, a row ``"network"`` for all its neurons as one graph and for the metrics
-        of a chain. One column per metric, and ``reason``: why a value is NaN, empty when none is. Anything in the
-        source that is not a mask has a row too, with the reason. From a file or a model there is also ``read_as``: the
-        orientation, unfolding and edge rule of each layer; the tidy table has the same as ``attrs["read_as"]``.
-        ``attrs["left_out"]`` maps what is not a mask to the reason. For a
-        mapping of sources the rows have a first level ``source``.
+        of a chain. One column per metric, counts as whole numbers (``<NA>`` where there is none), and ``reason``: why a
+        value is undefined, empty when none is. From a file or a model there is also ``read_as``: the orientation,
+        unfolding and edge rule of each layer; the tidy table has the same as ``attrs["read_as"]``. What is not a mask
+        has no row: ``attrs["left_out"]`` maps it to the reason, so that nothing is skipped in silence. For a mapping of
+        sources the rows have a first level ``source``.
 
     Raises
     ------
@@ -102,7 +103,7 @@ def measure(
 
         return compare_with_null(source, metrics, null=null, workers=workers, **options)
     reading = Reading.of(options)
-    chosen = select_metrics(metrics)
+    chosen = select_metrics("short" if metrics is None else metrics)
     if workers is not None:
         workers = check_integer("workers", workers, low=1)
     return by_source(source, lambda one: _measure(one, reading, chosen, long, progress, workers))
@@ -189,8 +190,6 @@ def _measure(
             raise nothing_read(opened.label, left_out)
     if chain and len(chain) == total:
         records += network_records(Topology(chain), chosen)
-    for name, why in left_out.items():
-        records += [(name, metric.name, np.nan, np.nan, f"left out: {why}") for metric in chosen]
     if long:
         table = pd.DataFrame(records, columns=list(LONG_COLUMNS))
         table.attrs["read_as"], table.attrs["left_out"] = read_as, left_out
@@ -228,7 +227,7 @@ def wide_table(records: list[Record], names: list[str], integers: Iterable[str] 
     layers = [record[0] for record in records[:: len(names)]]
     values = np.array([record[2] for record in records], dtype=float).reshape(len(layers), len(names))
     table = pd.DataFrame(values, index=pd.Index(layers, name="layer"), columns=names)
-    table = table.astype({name: "int64" for name in integers if table[name].notna().all()})
+    table = table.astype({name: "int64" if table[name].notna().all() else "Int64" for name in integers})
     table["reason"] = [_reasons(records[start : start + len(names)]) for start in range(0, len(records), len(names))]
     return table
 

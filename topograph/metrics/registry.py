@@ -51,15 +51,32 @@ def get_metric(name: str) -> Metric:
     try:
         return _metrics()[name]
     except KeyError:
-        groups = dict.fromkeys(["all", "fast", *(metric.group for metric in _metrics().values())])
+        groups = dict.fromkeys(["all", "fast", "short", *(metric.group for metric in _metrics().values())])
         raise UnknownNameError.among("metric", name, [*_metrics(), *groups]) from None
+
+
+SHORT = (
+    "n_left",
+    "n_right",
+    "n_edges",
+    "density",
+    "left_degree_mean",
+    "right_degree_mean",
+    "isolated_left",
+    "isolated_right",
+    "n_components",
+    "algebraic_connectivity",
+    "normalized_gap",
+    "ramanujan_ratio",
+)
+"""The group ``"short"``, which `measure` computes by default: the columns that answer most questions."""
 
 
 def select_metrics(names: str | Iterable[str] | None) -> list[Metric]:
     """Metrics by name or by group, in the order asked for, each once; the group ``"fast"`` for None.
 
-    A group is a theme (`Metric.group`), ``"fast"`` (whatever is at most linear in the edges beyond the shared spectrum)
-    or ``"all"``.
+    A group is a theme (`Metric.group`), ``"short"`` (a handful), ``"fast"`` (whatever is at most linear in the edges
+    beyond the shared spectrum) or ``"all"``.
 
     Examples
     --------
@@ -71,7 +88,14 @@ def select_metrics(names: str | Iterable[str] | None) -> list[Metric]:
         names = "fast"
     chosen: dict[str, Metric] = {}
     for name in [names] if isinstance(names, str) else names:
-        group = [m for m in everything.values() if name == "all" or m.group == name or (name == "fast" and m.is_fast)]
+        group = [
+            m
+            for m in everything.values()
+            if name == "all"
+            or m.group == name
+            or (name == "fast" and m.is_fast)
+            or (name == "short" and m.name in SHORT)
+        ]
         for metric in group or [get_metric(name)]:
             chosen[metric.name] = metric
     if not chosen:

@@ -42,7 +42,6 @@ def summary(source: Any, **options: Unpack[ReadingOptions]) -> pd.DataFrame:
     graph       2        3        4             1           0.293
     """
     table = measure(source, _COLUMNS, **options)
-    is_left_out = table["reason"].str.startswith("left out: ")
-    short = table.loc[~is_left_out, list(_COLUMNS)].astype(dict.fromkeys(_COUNTS, "Int64"))
+    short = table[list(_COLUMNS)].astype(dict.fromkeys(_COUNTS, "Int64"))
     short.attrs = dict(table.attrs)
     return short

@@ -45,7 +45,7 @@ def test_build_measure_and_train(tmp_path, capsys):
     assert tg.Topology.load(path) == tg.Topology.build("fibonacci_rotating", [64, 30, 10], [8, 10])
     assert main(["measure", str(path)]) == 0
     out = capsys.readouterr().out
-    assert "algebraic_connectivity" in out
+    assert "connectivity" in out
     assert "network" in out
     assert main(["train", str(path), "--set", "epochs=1", "--set", "loss=mse"]) == 0
     assert "test accuracy" in capsys.readouterr().out
@@ -60,7 +60,7 @@ def test_measure_formats(tmp_path, capsys):
     table = pd.read_csv(pd.io.common.StringIO(capsys.readouterr().out))
     assert table["n_edges"].tolist() == [3]
     assert main(["measure", str(file), str(file), "--format", "json", "--long"]) == 0
-    assert len(json.loads(capsys.readouterr().out)) == 2 * len(select_metrics("fast"))
+    assert len(json.loads(capsys.readouterr().out)) == 2 * len(select_metrics("short"))
     out = tmp_path / "table.parquet"
     assert main(["measure", str(file), "--format", "parquet", "--out", str(out)]) == 0
     assert pd.read_parquet(out)["n_edges"].tolist() == [3]
@@ -68,6 +68,23 @@ def test_measure_formats(tmp_path, capsys):
     assert "--out" in capsys.readouterr().err
     assert main(["measure", str(file), "--out", str(tmp_path / "table.txt")]) == 0
     assert "undefined" in (tmp_path / "table.txt").read_text()  # a matching has a Ramanujan bound of 0
+
+
+def test_the_terminal_has_a_row_per_layer_that_fits_and_counts_what_is_left_out(tmp_path, capsys, monkeypatch):
+    file = tmp_path / "model.npz"
+    layers = {f"blocks.{i}.a_layer_with_a_very_long_name.weight": np.eye(6) for i in range(4)}
+    np.savez(file, **layers, **{f"norm.{i}": np.ones(3) for i in range(5)})
+    for width in (70, 100, 160):
+        monkeypatch.setenv("COLUMNS", str(width))
+        assert main(["measure", str(file), "--metrics", "fast"]) == 0
+        out = capsys.readouterr().out
+        tables = out.partition("\nundefined:")[0].splitlines()
+        assert max(map(len, tables)) <= width
+        assert sum(line.startswith("blocks.0") for line in tables) >= 2 if width < 160 else 1
+        assert "\x1b" not in out
+    assert "5 arrays are not masks (norm.0, norm.1, norm.2 and 2 more); --left-out lists them" in out
+    assert main(["measure", str(file), "--left-out"]) == 0
+    assert "left out: norm.4: has 1 dimension" in capsys.readouterr().out
 
 
 def test_a_study_from_spec_to_report(tmp_path, capsys):
@@ -82,7 +99,8 @@ def test_a_study_from_spec_to_report(tmp_path, capsys):
     assert "18 done, 0 pending, 0 failed" in capsys.readouterr().out
     assert main(["report", str(store), "--out", str(page)]) == 0
     out = capsys.readouterr().out
-    assert "with density held fixed" in out
+    assert "go with test accuracy" in out
+    assert len(out.splitlines()) <= 20
     assert out.strip().endswith(f"Report: {page}")
     assert page.stat().st_size > 10_000
 

@@ -15,7 +15,7 @@ import topograph as tg
 from tests.toys import TOYS
 from topograph.errors import InvalidMaskError, UnknownNameError
 from topograph.metrics import WeightedGraph, describe_metrics, get_metric
-from topograph.metrics.registry import select_metrics
+from topograph.metrics.registry import SHORT, select_metrics
 
 ALL = tg.available_metrics()
 FAST = [metric.name for metric in select_metrics("fast")]
@@ -82,7 +82,7 @@ def test_measure_takes_anything(tmp_path):
         tmp_path / "mask.npy",
         str(tmp_path / "sparse.npz"),
     ):
-        table = tg.measure(source)
+        table = tg.measure(source, "fast")
         assert table["n_edges"].iloc[0] == 4
         assert table["algebraic_connectivity"].iloc[0] == pytest.approx(2 - 2 * math.cos(math.pi / 5))
         from_file = isinstance(source, (str, os.PathLike))  # which also says how it was read
@@ -91,7 +91,7 @@ def test_measure_takes_anything(tmp_path):
 
 def test_a_topology_has_a_row_a_layer_and_one_for_the_network():
     topology = tg.Topology.build("random_regular", [20, 12, 5], [4, 5], seed=1)
-    table = tg.measure(topology)
+    table = tg.measure(topology, "fast")
     assert list(table.index) == ["l1", "l2", "network"]
     assert table.loc["network", "n_edges"] == topology.n_edges
     assert table.loc["network", "density"] == topology.density
@@ -122,6 +122,29 @@ def test_whole_numbers_stay_whole():
     table = tg.measure([[1, 0], [1, 1]])
     assert pd.api.types.is_integer_dtype(table["n_edges"])
     assert pd.api.types.is_float_dtype(table["density"])
+
+
+def test_whole_numbers_stay_whole_where_a_network_has_none():
+    table = tg.measure(tg.Topology.build("random_regular", [6, 5, 3], degrees=2))
+    assert table["n_left"].dtype == "Int64"
+    assert table.loc["network", "n_left"] is pd.NA
+    assert table.loc["l1", "n_left"] == 6
+
+
+def test_by_default_a_handful_of_columns_answers():
+    table = tg.measure([[1, 0], [1, 1]])
+    assert tuple(table.columns) == (*SHORT, "reason")
+    assert set(SHORT) <= set(ALL)
+    assert len(tg.measure([[1, 0], [1, 1]], "fast").columns) > 3 * len(SHORT)
+
+
+def test_what_is_not_a_mask_has_no_row_and_a_reason_in_the_attributes():
+    table = tg.measure({"fc": np.eye(3), "bias": np.ones(3), "norm": np.ones(4)})
+    assert table.index.tolist() == ["fc"]
+    assert set(table.attrs["left_out"]) == {"bias", "norm"}
+    tidy = tg.measure({"fc": np.eye(3), "bias": np.ones(3)}, ["n_edges"], long=True)
+    assert set(tidy["layer"]) == {"fc"}
+    assert set(tidy.attrs["left_out"]) == {"bias"}
 
 
 def test_the_catalogue_documents_every_metric():

@@ -34,7 +34,7 @@ def test_samples_are_read(samples):
         assert masks
         assert all(graph.n_edges for graph in masks.values())
         table = tg.measure(path, ["n_edges"])
-        assert set(table.index) - {"network"} == {*masks, *masks.left_out}
+        assert {*table.index, *table.attrs["left_out"]} - {"network"} == {*masks, *masks.left_out}
 
 
 def test_an_empty_file_is_refused_by_its_name(samples, tmp_path):

@@ -78,9 +78,10 @@ class Report:
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        """The whole page, in a frame of its own."""
-        page = html.escape(self.path.read_text(encoding="utf-8"), quote=True)
-        return f"<iframe srcdoc='{page}' style='width:100%;height:40rem;border:1px solid #d5dae0'></iframe>"
+        """The answer, and where the page is: the page itself is too large for a notebook to keep."""
+        sentences = "".join(f"<p>{html.escape(sentence)}</p>" for sentence in (self.title, *self.answer.sentences))
+        table = self.answer.clearest.to_html(index=False, border=0)
+        return f"<div>{sentences}{table}<p>The page: <code>{html.escape(str(self.path))}</code></p></div>"
 
 
 def report(

@@ -70,7 +70,10 @@ def test_it_answers_first_and_escapes_what_users_write(made):
     assert made.verdicts[0].startswith("Raw, ")
     assert "points of test accuracy" in made.effects["l1_normalized_gap"]
     assert text.index("points of test accuracy") < text.index("<figure>")
-    assert made._repr_html_().startswith("<iframe")
+    shown = made._repr_html_()
+    assert len(shown) < 5000
+    assert "Is &lt;this&gt; &amp; that escaped?" in shown
+    assert str(made.path) in shown
 
 
 def test_what_it_found_is_also_there_to_use(made):

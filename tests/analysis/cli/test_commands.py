@@ -261,4 +261,6 @@ def test_a_report_on_anybodys_table(tmp_path, capsys):
     table.to_csv(tmp_path / "t.csv", index=False)
     options = ["--outcome", "bleu", "--cells", "model", "--metrics", "gap", "--control", "model"]
     assert main(["report", str(tmp_path / "t.csv"), *options]) == 0
-    assert "With model held fixed, one standard deviation of gap goes with +" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "with model held fixed, 1 of 1 do" in out
+    assert "Per standard deviation within cells, gap goes with +" in out

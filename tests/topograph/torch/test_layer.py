@@ -116,6 +116,14 @@ def test_a_compiled_model_takes_the_same_steps():
         assert torch.equal(first, second)
 
 
+def test_an_exported_model_takes_batches_of_any_size():
+    model = sequence(GRAPHS["irregular"], tg.construct("erdos_renyi", 41, 5, density=0.5, seed=0))
+    dynamic = {"input": {0: torch.export.Dim("batch", min=2)}}
+    program = torch.export.export(model, (torch.randn(5, 67),), dynamic_shapes=dynamic)
+    x = torch.randn(9, 67)
+    assert torch.equal(program.module()(x), model(x))
+
+
 def test_the_number_of_threads_does_not_change_a_bit():
     layer = tg.torch.SparseLinear(GRAPHS["many blocks"])
     x, delta = torch.randn(64, 1700, requires_grad=True), torch.randn(64, 1601)

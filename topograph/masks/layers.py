@@ -14,7 +14,7 @@ import scipy.sparse as sp
 from topograph.errors import InvalidMaskError, InvalidParameterError
 from topograph.graph import BipartiteGraph
 from topograph.masks.edge_rule import NON_ZERO, EdgeRule, check_numbers, largest
-from topograph.masks.layout import OUT_IN, Layout, layout_of
+from topograph.masks.layout import OUT_IN, Layout, expert_layout, layout_of
 from topograph.masks.options import Reading
 from topograph.masks.source import Entry, Source, faults_of
 from topograph.masks.unfold import block_graph, check_sides, over_taps, unrolled_graph
@@ -131,7 +131,12 @@ def _layout(entry: Entry, values: Any, reading: Reading) -> Layout:
     layout = entry.layout or layout_of(OUT_IN, values.ndim)
     geometry = reading.geometry_of(entry.name)
     if reading.orientation is not None and not layout.part:
-        layout = layout_of(reading.orientation, values.ndim, layout.geometry)
+        experts = bool(layout.batch) and values.ndim == 3
+        layout = (
+            expert_layout(reading.orientation)
+            if experts
+            else layout_of(reading.orientation, values.ndim, layout.geometry)
+        )
     if layout.taps and geometry is not None:
         known = layout.geometry.updated(geometry) if layout.geometry is not None else geometry
         layout = replace(layout, geometry=known).grouped(geometry.groups)

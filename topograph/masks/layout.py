@@ -133,6 +133,13 @@ def einsum_layout(equation: Any, shape: tuple[int, ...]) -> Layout:
     return Layout(f"einsum {equation}", tuple(axes["inputs"]), tuple(axes["outputs"]), batch=tuple(axes["batch"]))
 
 
+def expert_layout(orientation: str) -> Layout:
+    """Stacked matrices of experts: each of them is a layer of its own, on the diagonal of the graph."""
+    outputs, inputs = (1, 2) if orientation == OUT_IN else (2, 1)
+    words = "experts × outputs × inputs" if orientation == OUT_IN else "experts × inputs × outputs"
+    return Layout(words, (inputs,), (outputs,), batch=(0,))
+
+
 def layout_of(orientation: str, ndim: int, geometry: Geometry | None = None) -> Layout:
     """The layout of a tensor of which only the orientation is known."""
     return torch_layout(ndim, geometry) if orientation == OUT_IN else keras_layout(ndim, geometry)

@@ -64,10 +64,35 @@ def test_erk_counts_the_sides_of_the_tensor(torch):
     np.testing.assert_allclose(list(counts.values()), 1000 * sides / sides.sum(), atol=1)
 
 
-def test_experts_are_layers_of_their_own():
-    layers, _ = maskable_layers({"experts.kernel": np.ones((3, 4, 6, 5)), "dense.kernel": np.ones((6, 5))})
-    assert layers[0].room == 360
-    assert layers[1].room == 30
+@pytest.mark.parametrize("transposed", [None, False, True])
+def test_experts_are_layers_of_their_own(torch, transposed):
+    class TinyExperts(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.hidden_size = 6
+            up, down = ((3, 6, 10), (3, 10, 6)) if transposed else ((3, 10, 6), (3, 6, 10))
+            self.gate_up_proj = torch.nn.Parameter(torch.randn(up))
+            self.down_proj = torch.nn.Parameter(torch.randn(down))
+            self.gate_up_proj_bias = torch.nn.Parameter(torch.zeros(3, 10))
+            if transposed is not None:
+                self.is_transposed = transposed
+
+    model = torch.nn.ModuleDict({"experts": TinyExperts(), "head": torch.nn.Linear(6, 4)})
+    masks = tg.MaskSet.build(model, "random_regular", edges=100, allocation="er", seed=0)
+    assert {name: graph.shape for name, graph in masks.items()} == {
+        "experts.gate_up_proj": (18, 30),
+        "experts.down_proj": (30, 18),
+        "head.weight": (6, 4),
+    }
+    assert [graph.n_edges for graph in masks.values()] == [45, 45, 10]  # 3 · (6 + 10) twice, and 6 + 4, of 106
+    masks.apply_to(model)
+    assert dict(tg.load(model)) == dict(masks)
+    edges = masks["experts.down_proj"].edges()
+    assert (edges[:, 0] // 10 == edges[:, 1] // 6).all()  # none between two experts
+    kept = np.asarray(model["experts"].down_proj.detach()) != 0
+    stored = kept if transposed else kept.transpose(0, 2, 1)
+    assert stored.sum(axis=(1, 2)).tolist() == [15, 15, 15]
+    assert masks["experts.down_proj"].to_mask()[:10, :6].tolist() == stored[0].tolist()
 
 
 @pytest.mark.parametrize("construction", ["erdos_renyi", "biregular_random", "fibonacci_rotating", "sobol"])

@@ -9,7 +9,7 @@ from operator import attrgetter
 from typing import Any
 
 from topograph.masks.geometry import Geometry
-from topograph.masks.layout import keras_layout, torch_layout
+from topograph.masks.layout import IN_OUT, OUT_IN, expert_layout, keras_layout, torch_layout
 from topograph.masks.live import ModelKind, root_packages
 from topograph.masks.source import Entry, Source
 from topograph.masks.state_dicts import state_entries
@@ -115,7 +115,21 @@ def _describe(owner: Any, weight: str, shape: tuple[int, ...]) -> Parts:
             return rule(owner, weight, shape)
     if type(owner).__name__ == "Conv1D" and hasattr(owner, "nf") and weight == "weight":
         return [("", keras_layout(2, words="inputs × outputs (Conv1D of transformers)"))]
+    if "Experts" in type(owner).__name__ and len(shape) == 3:
+        return [("", expert_layout(_experts_orientation(owner, weight, shape)))]
     return None
+
+
+def _experts_orientation(owner: Any, weight: str, shape: tuple[int, ...]) -> str:
+    """What the module says, or how wide it says that the network around it is; else PyTorch's own."""
+    said = getattr(owner, "is_transposed", None)
+    if isinstance(said, bool):
+        return IN_OUT if said else OUT_IN
+    width = getattr(owner, "hidden_size", getattr(owner, "hidden_dim", None))
+    if width in shape[1:] and shape[1] != shape[2]:
+        leaves = "down" in weight or weight.startswith("w2")  # back to the width of the network
+        return OUT_IN if (shape[1] == width) == leaves else IN_OUT
+    return OUT_IN
 
 
 def _linear(owner: Any, weight: str, shape: tuple[int, ...]) -> Parts:

@@ -195,6 +195,8 @@ def effect(
         raise UnknownNameError.among("column", groups, map(str, frame.columns))
     check_real("confidence", confidence, low=0, high=1, include_low=False, include_high=False)
     check_real("power", power, low=0, high=1, include_low=False, include_high=False)
+    if controls and set(controls) == {metric}:
+        raise InsufficientDataError(f"{metric} is the only control: with itself held fixed nothing of it is left")
     controls = [name for name in dict.fromkeys(controls) if name not in (metric, outcome)]
     data = complete_rows(frame, [outcome, metric], groups, also=controls)
     found = compared(data, cells, outcome, groups)
@@ -215,6 +217,10 @@ def effect(
     x, y, *held = (rows[column].to_numpy(dtype=float) for column in (metric, outcome, *controls))
     slopes = CellSlopes(x, y, np.column_stack(held) if held else np.zeros((len(x), 0)), codes, clusters)
     names = pd.unique(rows[groups])
+    if slopes.sd == 0:
+        raise InsufficientDataError(
+            f"with {listed(controls)} held fixed within cells nothing of {metric} is left to vary"
+        )
     if slopes.undetermined.any():
         alone = names[int(np.argmax(slopes.undetermined))]
         raise InsufficientDataError(

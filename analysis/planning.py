@@ -27,6 +27,7 @@ from trainers.study.spec import StudySpec
 Vector = npt.NDArray[np.float64]
 _TRAININGS = (1, 2, 3, 5, 10)
 _DRAWS = 1000
+_LEVER = 0.5  # share of the metric's variation, in one topology, from which it is said
 
 
 @dataclass(frozen=True, eq=False)
@@ -215,6 +216,8 @@ def plan(
     if trainings is not None:
         check_integer("trainings", trainings, low=1)
     cells = check_cells(frame, cells)
+    if controls and set(controls) == {metric}:
+        raise InsufficientDataError(f"{metric} is the only control: with itself held fixed nothing of it is left")
     controls = [name for name in dict.fromkeys(controls) if name not in (metric, outcome)]
     found = compared(complete_rows(frame, [outcome, metric], groups, also=controls), cells, outcome, groups)
     unit = outcome_unit(frame, outcome)
@@ -251,6 +254,11 @@ def plan(
     tail = (1 - confidence) / 2
     low, high = np.quantile(draws, [tail, 1 - tail])
     notes = list(found.notes)
+    if noise.lever > _LEVER:
+        notes.append(
+            f"One topology alone holds {100 * noise.lever:.0f} % of the variation of {metric} in the pilot: a study of "
+            "other topologies may need more or fewer."
+        )
     if not noise.splits:
         notes.append("No topology was trained twice, so what more trainings of each would save cannot be told.")
     elif noise.between == 0:
@@ -286,7 +294,8 @@ class _Noise:
     """What a pilot knows of the noise: per topology and cell, and per training.
 
     ``mean_square`` is the variance of the means of a topology in a cell beyond the metric, on ``freedom`` degrees;
-    ``within`` that of trainings, on ``within_freedom``; ``share`` the mean of 1 / trainings.
+    ``within`` that of trainings, on ``within_freedom``; ``share`` the mean of 1 / trainings; ``lever`` the
+    largest share of the metric's variation that one topology holds.
     """
 
     cells: int
@@ -297,6 +306,7 @@ class _Noise:
     within_square: float
     within_freedom: int
     share: float
+    lever: float
 
     @property
     def splits(self) -> bool:
@@ -374,6 +384,7 @@ def _noise(
         within_square=float(deviations @ deviations) / within_freedom if within_freedom else math.nan,
         within_freedom=within_freedom,
         share=float((1 / times).mean()),
+        lever=float(np.square(x).max()) / variation,
     )
 
 

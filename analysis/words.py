@@ -66,8 +66,13 @@ class _Words:
         control = table.attrs.get("control", [])
         holds = table.attrs.get("holds_density", {"within_cell": True, "partial": True})
         used = [way for way in ("within_cell", "partial") if any(name.startswith(way) for name in ways)]
-        density = not used or any(holds[way] for way in used)
+        density = not used or all(holds[way] for way in used)
         self.held = held or ("density" if density else listed([*cells, *control]) or "nothing")
+        columns = {"within_cell": [*cells], "partial": [*control], "within_cell_partial": [*cells, *control]}
+        holds = {**holds, "within_cell_partial": any(holds.values())}
+        self.held_by = {
+            way: held or ("density" if holds[way] or not names else listed(names)) for way, names in columns.items()
+        }
         within = f"within cells of equal {listed(cells)}" if cells else "within cells"
         regression = f"by regression on {listed(control)}" if 0 < len(control) < 3 else "by regression"
         self.way = {"within_cell": within, "partial": regression, "within_cell_partial": f"{within}, and {regression}"}
@@ -97,7 +102,7 @@ def _headline(by_metric: dict[str, pd.DataFrame], ways: Sequence[str], words: _W
     way = ways[0]
     computed = {name: rows for name, rows in known.items() if _defined(rows, way)}
     clear = [rows for rows in computed.values() if is_clear(rows, way)]
-    headline += f"; with {words.held} held fixed ({words.way[way]}), {len(clear)} of {len(computed)}"
+    headline += f"; with {words.held_by[way]} held fixed ({words.way[way]}), {len(clear)} of {len(computed)}"
     if len(computed) > 1 and clear and all("p_bh" in rows for rows in clear):
         level = 1 - words.confidence
         survive = {name: sum(rows.loc[way, p] < level for rows in clear) for name, p in _CORRECTIONS.items()}
@@ -142,7 +147,9 @@ def _sentence(name: str, rows: pd.DataFrame, ways: Sequence[str], words: _Words)
         return f"{text}; with {words.held} held fixed: not computed, because {reason}."
     numbers = ", ".join(f"{_number(rows, way)} {words.way[way]}" for way in defined)
     apart = "; the ways disagree" if _disagree(rows, defined) else ""
-    return f"{text}; with {words.held} held fixed {numbers}: {_judgement(rows, defined[0])}{apart}."
+    held = {words.held_by[way] for way in defined}
+    fixed = f"with {held.pop()} held fixed " if len(held) == 1 else ""  # else each way says what it holds fixed
+    return f"{text}; {fixed}{numbers}: {_judgement(rows, defined[0])}{apart}."
 
 
 def _judgement(rows: pd.DataFrame, way: str) -> str:

@@ -127,6 +127,12 @@ def test_cells_without_learning_take_no_part_in_a_plan():
     assert "1 cell (60 runs) in which the outcome has one value left out" in str(found)
 
 
+def test_a_topology_that_decides_alone_is_said():
+    frame = pilot(clusters=40)
+    frame.loc[frame["topology_id"] == 3, "gap"] = 500.0
+    assert "One topology alone holds" in str(analysis.plan(frame, "gap", points=0.5, cells=["degrees"]))
+
+
 def test_what_cannot_be_planned_is_refused_with_the_reason():
     with pytest.raises(InsufficientDataError, match="leave 0 degrees of freedom"):
         analysis.plan(pilot(clusters=5), "gap", cells=["degrees"])

@@ -229,3 +229,25 @@ def test_runs_of_unknown_cell_are_not_compared_with_each_other():
     found = effect(frame, "l1_normalized_gap")
     assert found.n == len(frame) - 9
     assert "9 runs of unknown cell left out" in str(found)
+
+
+def test_a_control_that_leaves_nothing_is_said():
+    """Once ``control="gap"`` was passed over, and a multiple of the metric said that one topology decides alone."""
+    frame = simulated(0.01).assign(double=lambda rows: 2 * rows["l1_normalized_gap"] + 1)
+    alone = verdict(frame, "l1_normalized_gap", control="l1_normalized_gap")
+    assert "is the only control: with itself held fixed nothing of it is left" in alone
+    double = verdict(frame, "l1_normalized_gap", control="double")
+    assert "with double held fixed within cells nothing of l1_normalized_gap is left to vary" in double
+
+
+def test_cells_that_hold_no_density_are_not_said_to():
+    """Once "with density held fixed (within cells of equal model)", since the control of another way was a sparsity."""
+    frame = simulated(0.01).assign(model=lambda rows: rows["construction"])
+    table = correlate(
+        frame, "test_accuracy", "l1_normalized_gap", cells=["model"], control="l1_log_density", resamples=100
+    )
+    headline, sentence = verdicts(table)
+    assert "with model held fixed (within cells of equal model)" in headline
+    assert "with density held fixed" not in sentence
+    assert "within cells of equal model, " in sentence
+    assert "by regression on l1_log_density" in sentence

@@ -10,6 +10,7 @@ import pytest
 import trainers
 from tests.trainers.conformance.honest import ADAM_ONLY, PAPER_ONLY, HonestTrainer, ManyTrainer
 from tests.trainers.conformance.mutants import MUTANTS
+from tests.trainers.conformance.test_rewiring_and_pruning import VelocitySurvivesADrop
 from topograph.errors import ConformanceError, UnknownNameError, UnsupportedSettingError
 from trainers.conformance import CHECKS, check_trainer
 from trainers.conformance.reference import DenseMasked
@@ -259,6 +260,7 @@ def without(name):
 
 
 BROKEN = [
+    (VelocitySurvivesADrop, "rewiring"),
     (network(RevivingNetwork), "unseen_inputs"),
     (network(MaskedOnceAnEpoch), "unseen_inputs"),
     (network(MaskedOnceAnEpoch), "batch_order"),

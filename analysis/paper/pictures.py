@@ -107,8 +107,7 @@ def arms(results: PaperResults) -> Figure | None:
         below, above = (rows["estimate"] - rows["low"]).fillna(0), (rows["high"] - rows["estimate"]).fillna(0)
         ax.errorbar(100 * rows["share"], rows["estimate"], yerr=[below, above], marker=marker, capsize=3, label=arm)
     ax.axhline(0, color="0.6", linewidth=0.8)
-    ax.set_xscale("log")
-    ax.set_xlabel("density of the first layer in %")
+    _densities_below(ax)
     ax.set_ylabel("accuracy less that of the dense network, in points")
     ax.legend(title="arm", frameon=False)
     return figure
@@ -153,8 +152,17 @@ def _lines(networks: pd.DataFrame, ax: Axes, *, legend: bool) -> None:
             continue
         means = rows.groupby("share")["accuracy"].mean()
         ax.plot(100 * means.index, means, color=colours[construction], marker=signs[construction], label=construction)
-    ax.set_xscale("log")
-    ax.set_xlabel("density of the first layer in %")
+    _densities_below(ax)
     ax.set_ylabel("test accuracy in %")
     if legend:
         legend_beside(ax)
+
+
+def _densities_below(ax: Axes) -> None:
+    ax.set_xscale("log")
+    shown = ax.get_xlim()
+    ax.set_xticks([1, 2, 3, 5, 10, 20, 30, 50, 75, 100])
+    ax.set_xlim(shown)
+    ax.minorticks_off()
+    ax.xaxis.set_major_formatter("{x:g}")
+    ax.set_xlabel("density of the first layer in %")

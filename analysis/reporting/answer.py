@@ -16,7 +16,7 @@ from analysis.naming import listed
 from analysis.words import HELD, RAW, is_clear
 
 N_CLEAREST = 5
-_WIDEST, _NARROWEST = 110, 60
+_WIDEST, _NARROWEST = 110, 80
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +42,7 @@ class Answer:
     held: str
 
     def lines(self, width: int | None = None) -> list[str]:
-        """The sentences and the table as lines for a terminal, no more than 16.
+        """The sentences and the table as lines for a terminal, no more than 18.
 
         Parameters
         ----------

@@ -107,6 +107,7 @@ class Explorer:
     def spec(self) -> tuple[dict[str, Any], int]:
         """The chart in Vega-Lite, and how many networks it shows. Names are data in it, never expressions."""
         rows = self._sampled()
+        rows = rows.reindex(columns=rows.columns.union([*_SHOWN, "seed"], sort=False))
         topologies, place = self._topologies(rows)
         colours = [name for name in _SHOWN if rows[name].nunique() > 1] or ["construction"]
         colours = [name for name in colours if rows[name].nunique() <= 40] or colours[:1]

@@ -35,8 +35,9 @@ def words_and_numbers(cell):
     return re.sub(r"\s+", " ", _NUMBER.sub("#", text)), [float(number) for number in _NUMBER.findall(text)]
 
 
-def test_there_are_notebooks():
-    assert len(NOTEBOOKS) == 6
+def test_notebooks_are_numbered_in_order():
+    assert NOTEBOOKS
+    assert [int(path.stem.partition("_")[0]) for path in NOTEBOOKS] == list(range(1, len(NOTEBOOKS) + 1))
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

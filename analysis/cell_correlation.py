@@ -112,6 +112,7 @@ def correlate_per_cell(
 
     Examples
     --------
+    >>> import numpy as np
     >>> rng = np.random.default_rng(0)
     >>> frame = pd.DataFrame({"size": np.repeat([1, 2, 3], 20), "gap": rng.normal(size=60), "topology_id": range(60)})
     >>> frame["y"] = frame["size"] + frame["gap"] + rng.normal(size=60)

@@ -147,7 +147,7 @@ class Sandbox:
         self._process.kill()
         self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout, self._errors):
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError, ValueError):  # ValueError: another thread is closing it, too
                 pipe.close()  # type: ignore[union-attr]
 
     def _send(self, message: Any) -> None:

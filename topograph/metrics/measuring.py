@@ -130,7 +130,7 @@ def by_source(source: Any, table_of: Callable[[Any], pd.DataFrame]) -> pd.DataFr
 
 
 def _holds_sources(source: Any) -> bool:
-    if not isinstance(source, Mapping) or isinstance(source, MaskSet) or not source:
+    if not isinstance(source, Mapping) or isinstance(source, MaskSet) or sp.issparse(source):  # SciPy's dok is a dict
         return False
     several = [_is_source(value) for value in source.values()]
     return any(several) and all(

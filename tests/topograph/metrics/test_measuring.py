@@ -89,6 +89,15 @@ def test_measure_takes_anything(tmp_path):
         assert list(table.columns) == [*FAST, "reason", *(["read_as"] if from_file else [])]
 
 
+@pytest.mark.parametrize("layout", ["bsr", "coo", "csc", "csr", "dia", "dok", "lil"])
+@pytest.mark.parametrize("kind", [sp.coo_array, sp.coo_matrix])
+def test_every_layout_of_scipy_is_one_mask_alone_and_in_a_mapping(layout, kind):
+    mask = np.eye(4, 6)
+    matrix = kind(mask).asformat(layout)
+    for source in (matrix, {"one": matrix}, {"one": matrix, "two": matrix}):
+        assert set(tg.measure(source, ["n_edges"])["n_edges"].iloc[:1]) == {4}
+
+
 def test_a_topology_has_a_row_a_layer_and_one_for_the_network():
     topology = tg.Topology.build("random_regular", [20, 12, 5], [4, 5], seed=1)
     table = tg.measure(topology, "fast")

@@ -13,12 +13,18 @@ from topograph.topology import Topology
 from trainers.config import TrainingConfig
 from trainers.course import Floats, Learner
 from trainers.datasets import Dataset
+from trainers.protocol import EVERYTHING, check_offered
 from trainers.pruning.edges import Keep, Scores
 from trainers.pruning.network import ChainNetwork, PrunableNetwork, on_candidates
 
 MakeLearner = Callable[[Sequence[Keep], "Sequence[Floats] | None"], "RewindableLearner"]
 CHAIN_TRAINERS = ("numpy", "pytorch")
 """Trainers that go on from given weights, for chains."""
+_OF_MODULES = {
+    name: values
+    for name, values in EVERYTHING.items()
+    if name not in ("bias", "dropout_input", "dropout_hidden", "dropout_draws")
+}
 
 
 class RewindableLearner(Learner, Protocol):
@@ -39,10 +45,11 @@ def make_learners(network: PrunableNetwork, dataset: Dataset, config: TrainingCo
     Raises
     ------
     UnsupportedSettingError
-        For a trainer that cannot go on from given weights.
+        For a trainer that cannot go on from given weights, and for settings that it then does not offer.
     """
     if isinstance(network, ChainNetwork) and trainer == "numpy":
         chain = network
+        check_offered("numpy, for pruning", config, EVERYTHING)
 
         def sparse(keep: Sequence[Keep], state: Sequence[Floats] | None) -> RewindableLearner:
             return _SparseChain(chain, keep, state, dataset, config)
@@ -53,6 +60,8 @@ def make_learners(network: PrunableNetwork, dataset: Dataset, config: TrainingCo
             f"the trainer {trainer!r} does not go on from given weights, which rewinding needs (offered: "
             f"{', '.join(map(repr, CHAIN_TRAINERS))})"
         )
+
+    check_offered("pytorch, for pruning", config, _OF_MODULES)
 
     def dense(keep: Sequence[Keep], state: Sequence[Floats] | None) -> RewindableLearner:
         from trainers.pruning.module_learner import ModuleLearner

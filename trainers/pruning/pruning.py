@@ -70,7 +70,8 @@ def prune(
         Seed of all draws: samples, walks, and equal scores at the border, of which as many as are needed are drawn.
     config
         For a topology: initial weights, activations and loss. Train what was pruned with the same settings and
-        ``initial_draws="dense"``, and its weights are those that it was chosen by. For methods that train: how.
+        ``initial_draws="dense"``, and its weights are those that it was chosen by. For methods that train: how. A
+        model's activations, initial weights, biases and dropout are its own, and its loss is ``loss``.
     trainer
         For a topology and methods that train: ``"numpy"`` or ``"pytorch"``.
     loss

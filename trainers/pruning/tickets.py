@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from topograph.checks import check_integer, check_real
-from topograph.errors import InvalidParameterError, TrainingDivergedError
+from topograph.errors import InvalidParameterError, TrainingDivergedError, UnsupportedSettingError
 from topograph.masks.maskset import MaskSet
 from trainers.config import TrainingConfig
 from trainers.datasets import Dataset
@@ -61,6 +61,8 @@ def iterate(task: PruningTask, make_learner: MakeLearner, dataset: Dataset, conf
 
     Raises
     ------
+    UnsupportedSettingError
+        For settings with patience.
     TrainingDivergedError
         When the loss of a round is not finite.
     """
@@ -80,6 +82,10 @@ def _rounds(
     task: PruningTask, make_learner: MakeLearner, dataset: Dataset, config: TrainingConfig, number: int | None = None
 ) -> Iterator[Round]:
     """The first rounds, or all of them and one more, which trains the final mask."""
+    if config.patience:
+        raise UnsupportedSettingError(
+            f"iterative pruning trains every round to its end: patience={config.patience} is not offered; give 0"
+        )
     step = check_integer("rewind_to", task.options["rewind_to"], low=0)
     learning, _ = validation_split(len(dataset.y_train), config)
     end = math.ceil(len(learning) / config.batch_size) * config.epochs

@@ -110,7 +110,7 @@ def read_options(rule: RewiringRule, text: str) -> dict[str, Any]:
         try:
             if not equals:
                 raise ValueError
-            options[name] = {"true": True, "false": False}[value.lower()] if default in (True, False) else float(value)
+            options[name] = {"true": True, "false": False}[value.lower()] if isinstance(default, bool) else float(value)
         except (ValueError, KeyError):
             kind = "true or false" if isinstance(default, bool) else "a number"
             raise InvalidParameterError(

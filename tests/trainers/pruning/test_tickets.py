@@ -119,3 +119,15 @@ def test_what_cannot_be_rewound_is_refused(few):
         find_tickets(TOPOLOGY, few, density=0.5, config=CONFIG, rewind_to=24)
     with pytest.raises(UnsupportedSettingError, match="'pytorch_sparse' does not go on from given weights"):
         find_tickets(TOPOLOGY, few, density=0.5, config=CONFIG, trainer="pytorch_sparse")
+    with pytest.raises(UnsupportedSettingError, match="patience=1 is not offered"):
+        find_tickets(TOPOLOGY, few, density=0.5, config=CONFIG.replace(patience=1, validation=0.2))
+    for trainer, settings in (
+        ("numpy", {"rewiring": "set"}),
+        ("pytorch", {"rewiring": "set"}),
+        ("pytorch", {"bias": False}),
+        ("pytorch", {"dropout_hidden": 0.5}),
+        ("pytorch", {"dropout_input": 0.2}),
+    ):
+        (name,) = settings
+        with pytest.raises(UnsupportedSettingError, match=f"'{trainer}, for pruning' does not offer {name}="):
+            find_tickets(TOPOLOGY, few, density=0.5, config=CONFIG.replace(**settings), trainer=trainer)

@@ -18,6 +18,7 @@ from trainers.conformance.reference import DenseMasked
 from trainers.initialization import batch_order, dropout_generator
 from trainers.rewiring import available_rewirings, get_rewiring
 from trainers.rewiring.rewirer import Rewirer
+from trainers.rewiring.rule import read_options
 from trainers.schedule import learning_rate_at
 
 SETTINGS = {
@@ -392,3 +393,11 @@ def test_a_rule_with_an_impossible_answer_is_named():
         with pytest.raises(ConformanceError, match="the rewiring 'r'"):
             carry(state, bad, "the rewiring 'r', in layer 1")
     assert get_rewiring("rigl").spends_batch
+
+
+@pytest.mark.parametrize("name", available_rewirings())
+def test_every_option_of_every_rule_can_be_set(name):
+    rule = get_rewiring(name)
+    for option, default in rule.options.items():
+        wanted = not default if isinstance(default, bool) else 0.25
+        assert read_options(rule, f"{option}={str(wanted).lower()}") == {**rule.options, option: wanted}

@@ -124,6 +124,6 @@ def test_bad_input_is_refused(tmp_path):
         pass
     with pytest.raises(StoreError, match="of another kind, such as the store of a study"):
         analysis.record(tmp_path / "study.sqlite", masks, test_accuracy=0.9)
-    (tmp_path / "text.sqlite").write_text("hello, this is no database at all")
+    (tmp_path / "text.sqlite").write_text("hello, this is not a database")
     with pytest.raises(StoreError, match="cannot record a run"):
         analysis.record(tmp_path / "text.sqlite", masks, test_accuracy=0.9)

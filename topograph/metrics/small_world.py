@@ -53,6 +53,8 @@ def _sigma(graph: BipartiteGraph) -> Value:
     clustering, length, null_clustering, null_length = _against_nulls(graph)
     if clustering.reason:
         return clustering
+    if math.isnan(null_clustering):
+        return Value.undefined("a rewired graph has no path of three edges to compare with")
     if not null_clustering:
         return Value.undefined("rewired graphs have no 4-cycles to compare with")
     return Value((clustering.value / null_clustering) / (length.value / null_length))

@@ -92,7 +92,7 @@ def make_budget(
     Raises
     ------
     InvalidParameterError
-        When there would be less than one edge per layer, or more than there are.
+        When there would be fewer edges than layers, or more than there are.
     """
     check_at_most_one(density=density, sparsity=sparsity, edges=edges)
     possible, there = sum(layer.possible for layer in layers), tuple(layer.n_candidates for layer in layers)

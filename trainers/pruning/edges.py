@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from topograph.errors import TrainingError
+from trainers.selecting import smallest
 
 Scores = npt.NDArray[np.floating[Any]]
 """One number per possible edge of a layer, flat."""
@@ -48,17 +49,7 @@ def keep_largest(scores: Scores, candidates: Keep, edges: int, generator: np.ran
             "smaller weights, scaled inputs or a model in float64"
         )
     keep = np.zeros(len(scores), dtype=bool)
-    if edges >= len(among):
-        keep[among] = True
-        return keep
-    if edges <= 0:
-        return keep
-    border = np.partition(values, len(values) - edges)[len(values) - edges]
-    above, tied = among[values > border], among[values == border]
-    missing = edges - len(above)
-    chosen = tied if len(tied) == missing else generator.choice(tied, missing, replace=False, shuffle=False)
-    keep[above] = True
-    keep[chosen] = True
+    keep[among[smallest(-values, edges, generator)]] = True
     return keep
 
 

@@ -14,6 +14,7 @@ from trainers.course import Floats
 from trainers.datasets import Dataset
 from trainers.pruning.differentiable import DifferentiableNetwork
 from trainers.pruning.edges import Keep, Scores
+from trainers.pytorch.optimizer import make_optimizer, set_rate
 
 torch: Any = require("torch", "torch")
 
@@ -50,21 +51,12 @@ class ModuleLearner:
             self.set_parameters(state)
         self._masks = list(zip(network.tensors, network.kept, strict=True))
         parameters = list(self._module.parameters())
-        groups = [
-            {"params": [p for p in parameters if p.dim() > 1], "weight_decay": config.weight_decay},
-            {"params": [p for p in parameters if p.dim() <= 1], "weight_decay": 0.0},
-        ]
-        groups = [group for group in groups if group["params"]]
-        if config.optimizer == "adam":
-            betas = (config.momentum, 0.999)
-            self._optimizer = torch.optim.Adam(groups, config.learning_rate, betas, eps=1e-8)
-        else:
-            ahead = config.nesterov and config.momentum > 0
-            self._optimizer = torch.optim.SGD(groups, config.learning_rate, config.momentum, nesterov=ahead)
+        matrices, vectors = ([p for p in parameters if (p.dim() > 1) is wide] for wide in (True, False))
+        self._optimizer = make_optimizer(config, matrices, vectors, fused=None)
 
     def train_epoch(self, epoch: int, order: npt.NDArray[np.int64], rate: float) -> tuple[float, float]:
         """See `trainers.course.Learner`."""
-        self._set_rate(rate)
+        set_rate(self._optimizer, rate)
         self._module.train()
         summed, correct, size = 0.0, 0, self._config.batch_size
         with torch.random.fork_rng(), torch.enable_grad():
@@ -128,12 +120,3 @@ class ModuleLearner:
 
     def _batch(self, numbers: npt.NDArray[np.int64]) -> tuple[Any, Any]:
         return self._network.batch(self._dataset.x_train[numbers], self._dataset.y_train[numbers])
-
-    def _set_rate(self, rate: float) -> None:
-        """PyTorch's velocity is a sum of gradients, the contract's one of steps: a new rate rescales it."""
-        for group in self._optimizer.param_groups:
-            for parameter in group["params"]:
-                velocity = self._optimizer.state[parameter].get("momentum_buffer")
-                if velocity is not None and group["lr"] != rate:
-                    velocity.mul_(group["lr"] / rate)
-            group["lr"] = rate

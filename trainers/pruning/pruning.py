@@ -59,7 +59,7 @@ def prune(
         Training samples, for methods that read them.
     density, sparsity, edges
         One of them: the share of the possible edges of the pruned layers that stays, the share that goes, or the number
-        that stays. At least one per layer.
+        that stays. At least as many edges as layers.
     scope
         ``"global"``: scores of all layers are compared; ``"layer"``: those within each. By default what the method's
         paper does.
@@ -92,7 +92,7 @@ def prune(
     Raises
     ------
     InvalidParameterError
-        For a budget of less than one edge per layer or more than there are, and for what is not a network.
+        For a budget of fewer edges than layers or more than there are, and for what is not a network.
     UnknownNameError
         For a method or an option that does not exist.
     UnsupportedSettingError

@@ -13,6 +13,7 @@ from topograph.topology import Topology
 from trainers.config import LEAK, TrainingConfig
 from trainers.initialization import initial_weights
 from trainers.pytorch.layers import CsrLayer, MaskedLayer, SparseLayer, StackedLayer
+from trainers.pytorch.optimizer import make_optimizer, set_rate
 from trainers.rewiring.carried import Carried
 
 torch: Any = require("torch", "torch")
@@ -51,35 +52,18 @@ class Stack:
         self._optimizer = self._make_optimizer()
 
     def _make_optimizer(self) -> Any:
-        config = self.config
-        groups: list[dict[str, Any]] = [
-            {"params": [layer.weights for layer in self.layers], "weight_decay": config.weight_decay}
-        ]
-        gradients = [layer.gradient for layer in self.layers]
-        if config.bias:
-            groups.append({"params": self.biases, "weight_decay": 0.0})
-            gradients += self._bias_gradients
-        for parameter, gradient in zip((p for group in groups for p in group["params"]), gradients, strict=True):
+        weights = [layer.weights for layer in self.layers]
+        biases = self.biases if self.config.bias else []
+        gradients = [layer.gradient for layer in self.layers] + (self._bias_gradients if self.config.bias else [])
+        for parameter, gradient in zip(weights + biases, gradients, strict=True):
             parameter.requires_grad_()
             parameter.grad = gradient
         fused = self.biases[0].device.type in ("cpu", "cuda")
-        if config.optimizer == "adam":
-            betas = (config.momentum, 0.999)
-            return torch.optim.Adam(groups, config.learning_rate, betas, eps=1e-8, fused=fused)
-        ahead = config.nesterov and config.momentum > 0
-        return torch.optim.SGD(groups, config.learning_rate, config.momentum, nesterov=ahead, fused=fused)
+        return make_optimizer(self.config, weights, biases, fused)
 
     def set_rate(self, rate: float) -> None:
-        """Set the step size.
-
-        PyTorch's velocity is a sum of gradients, the contract's a sum of steps: v = −η b. So a new η rescales b.
-        """
-        for group in self._optimizer.param_groups:
-            for parameter in group["params"]:
-                velocity = self._optimizer.state[parameter].get("momentum_buffer")
-                if velocity is not None and group["lr"] != rate:
-                    velocity.mul_(group["lr"] / rate)
-            group["lr"] = rate
+        """Set the step size."""
+        set_rate(self._optimizer, rate)
 
     def gradients(self, x: Any, target: Any, factors: Sequence[Any]) -> tuple[Any, Any]:
         """Gradients of the mean losses of a batch; returns the sums of the losses and the outputs.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from trainers.rewiring.layer import Floats, Integers, LayerState, smallest
+from trainers.rewiring.layer import Floats, Integers, LayerState
+from trainers.selecting import smallest
 
 
 def draw_empty(state: LayerState, dropped: Integers, again: bool = True) -> Integers:

@@ -99,26 +99,6 @@ def edge_numbers(graph: BipartiteGraph) -> Integers:
     return inputs * graph.n_right + graph.indices
 
 
-def smallest(values: Floats, count: int, generator: np.random.Generator) -> Integers:
-    """Positions of the ``count`` smallest values; equal ones at the border are drawn. Linear in time.
-
-    Examples
-    --------
-    >>> smallest(np.array([3.0, 1.0, 2.0]), 2, np.random.default_rng(0)).tolist()
-    [1, 2]
-    """
-    if count >= len(values):
-        return np.arange(len(values))
-    if count <= 0:
-        return np.arange(0)
-    border = np.partition(values, count - 1)[count - 1]
-    below, tied = np.flatnonzero(values < border), np.flatnonzero(values == border)
-    missing = count - len(below)
-    if len(tied) > missing:
-        tied = generator.choice(tied, missing, replace=False, shuffle=False)
-    return np.sort(np.concatenate([below, tied]))
-
-
 def settled(state: LayerState, dropped: Integers, grown: Integers) -> Change:
     """A change to new edges of weight 0; an edge that would go and come back at once stays as it is."""
     back = np.isin(state.pairs[dropped], grown)

@@ -6,8 +6,9 @@ import numpy as np
 
 from topograph.graph import BipartiteGraph
 from trainers.rewiring.growing import best_empty
-from trainers.rewiring.layer import Change, LayerState, settled, smallest
+from trainers.rewiring.layer import Change, LayerState, settled
 from trainers.rewiring.rule import RewiringRule
+from trainers.selecting import smallest
 
 
 def change(state: LayerState) -> Change:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from trainers.rewiring.growing import best_empty
-from trainers.rewiring.layer import Change, LayerState, settled, smallest
+from trainers.rewiring.layer import Change, LayerState, settled
 from trainers.rewiring.rule import RewiringRule
+from trainers.selecting import smallest
 
 
 def change(state: LayerState) -> Change:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from trainers.rewiring.growing import draw_empty
-from trainers.rewiring.layer import Change, Integers, LayerState, smallest
+from trainers.rewiring.layer import Change, Integers, LayerState
 from trainers.rewiring.rule import RewiringRule
+from trainers.selecting import smallest
 
 
 def change(state: LayerState) -> Change:

@@ -6,8 +6,9 @@ import numpy as np
 
 from topograph.checks import check_real
 from topograph.errors import TopologyMismatchError
-from trainers.rewiring.layer import Change, Integers, LayerState, settled, smallest
+from trainers.rewiring.layer import Change, Integers, LayerState, settled
 from trainers.rewiring.rule import RewiringRule
+from trainers.selecting import smallest
 
 
 def change(state: LayerState) -> Change:

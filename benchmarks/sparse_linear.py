@@ -1,11 +1,12 @@
-"""A sparse linear layer in PyTorch on a processor: `SparseLinear` against `nn.Linear` and PyTorch's CSR arrays.
+"""A sparse linear layer in PyTorch: `SparseLinear` against `nn.Linear` and PyTorch's CSR arrays.
 
 Forward and backward, gradients of weights, bias and inputs included; samples are float32. The layers take turns in one
-process, and the least time of each counts. On one thread this is processor time; on more it is time on the clock, which
-a loaded machine makes long for all. Ratios above 1 say how many times as fast `SparseLinear` is.
+process, and the least time of each counts. On one thread this is processor time; on more, and on a GPU, it is time on the
+clock, which a loaded machine makes long for all. Ratios above 1 say how many times as fast `SparseLinear` is.
 
     python benchmarks/sparse_linear.py                       # the table
     python benchmarks/sparse_linear.py --threads 2 --quick
+    python benchmarks/sparse_linear.py --device cuda
     python benchmarks/sparse_linear.py --chart docs/_static/sparse_linear.svg
 """
 
@@ -42,11 +43,13 @@ def step(layer, x, delta):
         parameter.grad = None
     x.grad = None
     layer(x).backward(delta)
+    if x.device.type == "cuda":
+        torch.cuda.synchronize()
 
 
 def least_times(layers, x, delta, threads, seconds):
     """Least seconds of a step of each layer, taking turns for about so many seconds."""
-    clock = time.process_time if threads == 1 else time.perf_counter
+    clock = time.process_time if threads == 1 and x.device.type == "cpu" else time.perf_counter
     times = [[] for _ in layers]
     ends = time.perf_counter() + seconds
     while min(map(len, times)) < 2 or time.perf_counter() < ends:
@@ -60,13 +63,13 @@ def least_times(layers, x, delta, threads, seconds):
     return [min(seen) for seen in times]
 
 
-def measure(size, density, batch, threads, seconds):
+def measure(size, density, batch, threads, seconds, device):
     """Milliseconds of SparseLinear, nn.Linear and CSR."""
     graph = tg.construct("erdos_renyi", *size, density=density, seed=0)
-    sparse = tg.torch.SparseLinear(graph)
-    layers = [sparse, torch.nn.Linear(*size), Csr(sparse)]
-    x = torch.randn(batch, size[0], requires_grad=True)
-    delta = torch.randn(batch, size[1])
+    sparse = tg.torch.SparseLinear(graph, device=device)
+    layers = [sparse, torch.nn.Linear(*size, device=device), Csr(sparse)]
+    x = torch.randn(batch, size[0], device=device, requires_grad=True)
+    delta = torch.randn(batch, size[1], device=device)
     return [1e3 * one for one in least_times(layers, x, delta, threads, seconds)]
 
 
@@ -93,6 +96,7 @@ def draw(rows, path, threads):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--device", default="cpu", help="such as cuda")
     parser.add_argument("--seconds", type=float, default=1.0, help="per row")
     parser.add_argument("--quick", action="store_true", help="1024 × 1024 at three densities")
     parser.add_argument("--chart", help="file for the chart")
@@ -100,14 +104,17 @@ def main():
     warnings.filterwarnings("ignore", "Sparse CSR tensor support")
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
-    print(f"torch {torch.__version__}, {torch.backends.cpu.get_cpu_capability()}, threads: {options.threads}")
+    where = f"{torch.backends.cpu.get_cpu_capability()}, threads: {options.threads}"
+    if options.device != "cpu":
+        where = torch.cuda.get_device_name(options.device)
+    print(f"torch {torch.__version__}, {where}")
     columns = ("ours ms", "dense ms", "CSR ms", "dense/ours", "CSR/ours")
     print(f"{'layer':>12} {'density':>8} {'batch':>6}", *(f"{name:>10}" for name in columns))
     rows = []
     for size in SIZES[:1] if options.quick else SIZES:
         for batch in BATCHES:
             for density in (0.05, 0.1, 0.2) if options.quick else DENSITIES:
-                times = measure(size, density, batch, options.threads, options.seconds)
+                times = measure(size, density, batch, options.threads, options.seconds, options.device)
                 rows.append((size, density, batch, times))
                 ours, dense, csr = times
                 shown = [f"{one:>10.2f}" for one in times] + [f"{dense / ours:>10.1f}", f"{csr / ours:>10.1f}"]

@@ -1,8 +1,8 @@
 """A sparse linear layer in PyTorch: `SparseLinear` against `nn.Linear` and PyTorch's CSR arrays.
 
 Forward and backward, gradients of weights, bias and inputs included; samples are float32. The layers take turns in one
-process, and the least time of each counts. On one thread this is processor time; on more, and on a GPU, it is time on the
-clock, which a loaded machine makes long for all. Ratios above 1 say how many times as fast `SparseLinear` is.
+process, and the least time of each counts. On one thread this is processor time; on more, and on a GPU, it is time on
+the clock, which a loaded machine makes long for all. Ratios above 1 say how many times as fast `SparseLinear` is.
 
     python benchmarks/sparse_linear.py                       # the table
     python benchmarks/sparse_linear.py --threads 2 --quick

@@ -140,8 +140,8 @@ def _product_on_device(
     x: Any, values: Any, bias: Any, starts: Any, inputs: Any, positions: Any, cuts: Any, outputs: Any, n_outputs: int
 ) -> Any:
     rows = _rows(x, torch.promote_types(x.dtype, values.dtype))
-    way = peers.choose(rows, values, cuts, outputs, n_outputs)
-    y = way.multiply(rows, values.to(rows.dtype), cuts, outputs, n_outputs)
+    places = peers.find_places(cuts, outputs, n_outputs)
+    y = peers.choose(rows, values, places).multiply(rows, values.to(rows.dtype), places)
     y = y if bias is None else y + bias
     return y.to(x.dtype).view(*x.shape[:-1], n_outputs)
 
@@ -152,10 +152,10 @@ def _gradients_on_device(
 ) -> tuple[Any, Any]:  # fmt: skip
     kind = torch.promote_types(x.dtype, values.dtype)
     rows, deltas = _rows(x, kind), _rows(delta, kind)
-    way = peers.choose(rows, values, cuts, outputs, deltas.shape[1])
-    weights = values.to(kind)
-    x_gradient = way.back(deltas, weights, cuts, outputs) if of_inputs else deltas[:0, :0]
-    gradient = way.differentiate(rows, deltas, cuts, outputs) if of_values else weights[:0]
+    places = peers.find_places(cuts, outputs, deltas.shape[1])
+    way, weights = peers.choose(rows, values, places), values.to(kind)
+    x_gradient = way.back(deltas, weights, places) if of_inputs else deltas[:0, :0]
+    gradient = way.differentiate(rows, deltas, places) if of_values else weights[:0]
     return _shaped(x_gradient, x, of_inputs), gradient.to(values.dtype)
 
 

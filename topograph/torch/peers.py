@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 import warnings
+from functools import cached_property
 from typing import Any, Protocol
 
 from topograph.packages import require
@@ -16,18 +17,55 @@ torch: Any = require("torch", "torch")
 _REPEATS = 3
 
 
-class Way(Protocol):
-    """One way to compute the products of a sparse layer; ``cuts`` and ``outputs`` are those of a `WalkOrder`."""
+class Places:
+    """Where the edges of a layer lie in PyTorch's own arrays, on the device; made once per pattern, when asked for.
 
-    def multiply(self, x: Any, values: Any, cuts: Any, outputs: Any, n_outputs: int) -> Any:
+    Parameters
+    ----------
+    cuts, outputs
+        Those of a `topograph.torch.pattern.WalkOrder`.
+    n_outputs
+        Number of outputs.
+    """
+
+    def __init__(self, cuts: Any, outputs: Any, n_outputs: int) -> None:
+        self.shape = (cuts.shape[1], n_outputs)
+        self.outputs = outputs
+        self.starts = torch.cat([cuts[0], cuts[-1:, -1]]).to(outputs.dtype)
+        self._counts = cuts[-1] - cuts[0]
+
+    @cached_property
+    def inputs(self) -> Any:
+        """The edges' inputs."""
+        inputs = torch.arange(self.shape[0], device=self.outputs.device)
+        return torch.repeat_interleave(inputs, self._counts, output_size=len(self.outputs))
+
+    @cached_property
+    def flat(self) -> Any:
+        """The edges' numbers in a dense array of inputs × outputs."""
+        return self.inputs * self.shape[1] + self.outputs
+
+    @cached_property
+    def by_output(self) -> tuple[Any, Any, Any]:
+        """Order of the edges by outputs, where each output's begin there, and their inputs."""
+        order = torch.argsort(self.outputs, stable=True)
+        counts = torch.bincount(self.outputs, minlength=self.shape[1])
+        starts = torch.cat([counts.new_zeros(1), counts.cumsum(0)]).to(self.outputs.dtype)
+        return order, starts, self.inputs[order].to(self.outputs.dtype)
+
+
+class Way(Protocol):
+    """One way to compute the products of a sparse layer."""
+
+    def multiply(self, x: Any, values: Any, places: Places) -> Any:
         """``x @ W``."""
         ...
 
-    def back(self, delta: Any, values: Any, cuts: Any, outputs: Any) -> Any:
+    def back(self, delta: Any, values: Any, places: Places) -> Any:
         """``delta @ Wᵀ``."""
         ...
 
-    def differentiate(self, x: Any, delta: Any, cuts: Any, outputs: Any) -> Any:
+    def differentiate(self, x: Any, delta: Any, places: Places) -> Any:
         """The edges' entries of ``xᵀ @ delta``."""
         ...
 
@@ -35,57 +73,63 @@ class Way(Protocol):
 class Dense:
     """A dense array that is 0 wherever there is no edge."""
 
-    def multiply(self, x: Any, values: Any, cuts: Any, outputs: Any, n_outputs: int) -> Any:
+    def multiply(self, x: Any, values: Any, places: Places) -> Any:
         """``x @ W``."""
-        return x @ _dense(values, cuts, outputs, n_outputs)
+        return x @ _dense(values, places)
 
-    def back(self, delta: Any, values: Any, cuts: Any, outputs: Any) -> Any:
+    def back(self, delta: Any, values: Any, places: Places) -> Any:
         """``delta @ Wᵀ``."""
-        return delta @ _dense(values, cuts, outputs, delta.shape[1]).T
+        return delta @ _dense(values, places).T
 
-    def differentiate(self, x: Any, delta: Any, cuts: Any, outputs: Any) -> Any:
+    def differentiate(self, x: Any, delta: Any, places: Places) -> Any:
         """The edges' entries of ``xᵀ @ delta``."""
-        return (x.T @ delta)[_owners(cuts, outputs), outputs]
+        return (x.T @ delta).take(places.flat)
 
 
 class Compressed:
     """An array in CSR, by inputs."""
 
-    def multiply(self, x: Any, values: Any, cuts: Any, outputs: Any, n_outputs: int) -> Any:
+    def multiply(self, x: Any, values: Any, places: Places) -> Any:
         """``x @ W``, as W's transpose times x's."""
-        order = torch.argsort(outputs, stable=True)
-        counts = torch.bincount(outputs, minlength=n_outputs)
-        starts = torch.cat([counts.new_zeros(1), counts.cumsum(0)]).to(outputs.dtype)
-        inputs = _owners(cuts, outputs)[order].to(outputs.dtype)
-        return (_csr(starts, inputs, values[order], (n_outputs, cuts.shape[1])) @ x.T.contiguous()).T
+        order, starts, inputs = places.by_output
+        return (_csr(starts, inputs, values[order], places.shape[::-1]) @ x.T.contiguous()).T
 
-    def back(self, delta: Any, values: Any, cuts: Any, outputs: Any) -> Any:
+    def back(self, delta: Any, values: Any, places: Places) -> Any:
         """``delta @ Wᵀ``."""
-        array = _csr(_starts(cuts, outputs), outputs, values, (cuts.shape[1], delta.shape[1]))
-        return (array @ delta.T.contiguous()).T
+        return (_csr(places.starts, places.outputs, values, places.shape) @ delta.T.contiguous()).T
 
-    def differentiate(self, x: Any, delta: Any, cuts: Any, outputs: Any) -> Any:
+    def differentiate(self, x: Any, delta: Any, places: Places) -> Any:
         """The edges' entries of ``xᵀ @ delta``."""
-        pattern = _csr(_starts(cuts, outputs), outputs, x.new_zeros(len(outputs)), (cuts.shape[1], delta.shape[1]))
+        pattern = _csr(places.starts, places.outputs, x.new_zeros(len(places.outputs)), places.shape)
         return torch.sparse.sampled_addmm(pattern, x.T.contiguous(), delta, beta=0.0).values()
 
 
 WAYS: tuple[Way, ...] = (Dense(), Compressed())
 _chosen: dict[tuple[Any, ...], Way] = {}
+_places: Any = torch.utils.weak.WeakIdKeyDictionary()
 
 
-def choose(x: Any, values: Any, cuts: Any, outputs: Any, n_outputs: int) -> Way:
+def find_places(cuts: Any, outputs: Any, n_outputs: int) -> Places:
+    """The places of a pattern's edges, remembered as long as its tensors live and nobody writes into them."""
+    version, remembered = (cuts._version, outputs._version), _places.get(outputs)
+    if remembered is not None and remembered[0] == version:
+        found: Places = remembered[1]
+        return found
+    places = Places(cuts, outputs, n_outputs)
+    _places[outputs] = version, places
+    return places
+
+
+def choose(x: Any, values: Any, places: Places) -> Way:
     """The faster way on this device for layers and batches of about this size; timed once per case."""
-    case = (
-        str(x.device), x.dtype, cuts.shape[1], n_outputs, len(values).bit_length(), len(x).bit_length()
-    )  # fmt: skip
+    case = str(x.device), x.dtype, places.shape, len(values).bit_length(), len(x).bit_length()
     if case not in _chosen:
-        times = [_time(way, x, values.to(x.dtype), cuts, outputs, n_outputs) for way in WAYS]
+        times = [_time(way, x, values.to(x.dtype), places) for way in WAYS]
         _chosen[case] = WAYS[times.index(min(times))]
     return _chosen[case]
 
 
-def _time(way: Way, x: Any, values: Any, cuts: Any, outputs: Any, n_outputs: int) -> float:
+def _time(way: Way, x: Any, values: Any, places: Places) -> float:
     """Least seconds of a product and its gradients; infinity where the device does not offer them."""
     times = []
     with torch.no_grad(), warnings.catch_warnings():
@@ -94,9 +138,9 @@ def _time(way: Way, x: Any, values: Any, cuts: Any, outputs: Any, n_outputs: int
             _wait(x.device)
             began = time.perf_counter()
             try:
-                delta = way.multiply(x, values, cuts, outputs, n_outputs)
-                way.back(delta, values, cuts, outputs)
-                way.differentiate(x, delta, cuts, outputs)
+                delta = way.multiply(x, values, places)
+                way.back(delta, values, places)
+                way.differentiate(x, delta, places)
             except (RuntimeError, NotImplementedError):
                 return float("inf")
             _wait(x.device)
@@ -109,19 +153,9 @@ def _wait(device: Any) -> None:
         getattr(torch, device.type).synchronize()
 
 
-def _starts(cuts: Any, outputs: Any) -> Any:
-    return torch.cat([cuts[0], cuts[-1:, -1]]).to(outputs.dtype)
-
-
-def _owners(cuts: Any, outputs: Any) -> Any:
-    """The edges' inputs."""
-    inputs = torch.arange(cuts.shape[1], device=cuts.device)
-    return torch.repeat_interleave(inputs, cuts[-1] - cuts[0], output_size=len(outputs))
-
-
-def _dense(values: Any, cuts: Any, outputs: Any, n_outputs: int) -> Any:
-    array = values.new_zeros((cuts.shape[1], n_outputs))
-    array[_owners(cuts, outputs), outputs] = values
+def _dense(values: Any, places: Places) -> Any:
+    array = values.new_zeros(places.shape)
+    array.view(-1).scatter_(0, places.flat, values)
     return array
 
 

@@ -17,15 +17,15 @@ def layer():
 
 @pytest.mark.parametrize("number", [0, 1])
 def test_every_way_gives_the_same_products(layer, number):
-    from topograph.torch.peers import WAYS
+    from topograph.torch.peers import WAYS, find_places
 
     x, delta = torch.randn(40, 67, dtype=torch.float64), torch.randn(40, 41, dtype=torch.float64)
     weight, (rows, columns) = layer.weight.detach().T.numpy(), layer.graph.edges().T
-    way, pattern = WAYS[number], (layer.cuts, layer.indices)
-    np.testing.assert_allclose(way.multiply(x, layer.values.detach(), *pattern, 41), x.numpy() @ weight, rtol=1e-10)
-    np.testing.assert_allclose(way.back(delta, layer.values.detach(), *pattern), delta.numpy() @ weight.T, rtol=1e-9)
+    way, places = WAYS[number], find_places(layer.cuts, layer.indices, 41)
+    np.testing.assert_allclose(way.multiply(x, layer.values.detach(), places), x.numpy() @ weight, rtol=1e-10)
+    np.testing.assert_allclose(way.back(delta, layer.values.detach(), places), delta.numpy() @ weight.T, rtol=1e-9)
     expected = (x.numpy().T @ delta.numpy())[rows, columns]
-    np.testing.assert_allclose(way.differentiate(x, delta, *pattern), expected, rtol=1e-9)
+    np.testing.assert_allclose(way.differentiate(x, delta, places), expected, rtol=1e-9)
 
 
 def test_the_operators_of_other_devices_agree_with_the_kernels(layer):
@@ -57,7 +57,8 @@ def test_the_choice_is_the_faster_way_and_made_once(layer, monkeypatch):
     monkeypatch.setattr(peers, "_time", time)
     for _ in range(2):
         x = torch.randn(40, 67, dtype=torch.float64)
-        assert peers.choose(x, layer.values, layer.cuts, layer.indices, 41) is peers.WAYS[1]
+        places = peers.find_places(layer.cuts, layer.indices, 41)
+        assert peers.choose(x, layer.values, places) is peers.WAYS[1]
     assert timed == list(peers.WAYS)
 
 
@@ -69,6 +70,20 @@ def test_a_way_that_a_device_does_not_offer_is_not_chosen(layer):
             raise NotImplementedError
 
     x = torch.randn(40, 67, dtype=torch.float64)
-    pattern = layer.values.detach(), layer.cuts, layer.indices, 41
+    pattern = layer.values.detach(), peers.find_places(layer.cuts, layer.indices, 41)
     assert peers._time(Missing(), x, *pattern) == float("inf")
     assert 0 < peers._time(peers.WAYS[0], x, *pattern) < float("inf")
+
+
+def test_places_are_made_once_per_pattern_and_again_for_another(layer):
+    from topograph.torch import peers
+
+    first = peers.find_places(layer.cuts, layer.indices, 41)
+    assert peers.find_places(layer.cuts, layer.indices, 41) is first
+    cuts, outputs = layer.cuts.clone(), layer.indices.clone()
+    before = peers.find_places(cuts, outputs, 41)
+    assert before is not first
+    outputs[:] = outputs.flip(0)  # as when a state dict is loaded into the tensors that are there
+    after = peers.find_places(cuts, outputs, 41)
+    assert after is not before
+    assert torch.equal(after.flat % 41, outputs.long())

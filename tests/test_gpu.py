@@ -65,7 +65,7 @@ def test_many_networks_train_as_one_by_one(mode, data):
 @pytest.mark.parametrize("batch", [1, 7, 64])
 def test_a_sparse_layer_computes_what_a_dense_one_does(way, batch, monkeypatch):
     if way is not None:
-        monkeypatch.setattr(peers, "choose", lambda *_: way)
+        monkeypatch.setattr(peers, "_choose", lambda *_: way)
     graph = tg.construct("erdos_renyi", 300, 200, density=0.05, seed=0)
     layer = tg.torch.SparseLinear(graph, device="cuda", dtype=torch.float64)
     weight = torch.zeros(300, 200, dtype=torch.float64)

@@ -141,7 +141,7 @@ def _product_on_device(
 ) -> Any:
     rows = _rows(x, torch.promote_types(x.dtype, values.dtype))
     places = peers.find_places(cuts, outputs, n_outputs)
-    y = peers.choose(rows, values, places).multiply(rows, values.to(rows.dtype), places)
+    y = peers.multiply(rows, values.to(rows.dtype), places)
     y = y if bias is None else y + bias
     return y.to(x.dtype).view(*x.shape[:-1], n_outputs)
 
@@ -153,9 +153,9 @@ def _gradients_on_device(
     kind = torch.promote_types(x.dtype, values.dtype)
     rows, deltas = _rows(x, kind), _rows(delta, kind)
     places = peers.find_places(cuts, outputs, deltas.shape[1])
-    way, weights = peers.choose(rows, values, places), values.to(kind)
-    x_gradient = way.back(deltas, weights, places) if of_inputs else deltas[:0, :0]
-    gradient = way.differentiate(rows, deltas, places) if of_values else weights[:0]
+    weights = values.to(kind)
+    x_gradient = peers.back(deltas, weights, places) if of_inputs else deltas[:0, :0]
+    gradient = peers.differentiate(rows, deltas, places) if of_values else weights[:0]
     return _shaped(x_gradient, x, of_inputs), gradient.to(values.dtype)
 
 

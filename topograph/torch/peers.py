@@ -1,12 +1,14 @@
 """What PyTorch itself has for a sparse layer, on any device: a dense product, or one with a CSR array.
 
-Which of the two is faster depends on the device, the density and the batch, so `choose` times both once per case.
+Which of the two is faster depends on the device, the operation, the density and the batch, so both are timed once per
+case.
 """
 
 from __future__ import annotations
 
 import time
 import warnings
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -120,30 +122,44 @@ def find_places(cuts: Any, outputs: Any, n_outputs: int) -> Places:
     return places
 
 
-def choose(x: Any, values: Any, places: Places) -> Way:
-    """The faster way on this device for layers and batches of about this size; timed once per case."""
-    case = str(x.device), x.dtype, places.shape, len(values).bit_length(), len(x).bit_length()
+def multiply(x: Any, values: Any, places: Places) -> Any:
+    """``x @ W``, the faster way on this device."""
+    return _choose("multiply", x, values, places).multiply(x, values, places)
+
+
+def back(delta: Any, values: Any, places: Places) -> Any:
+    """``delta @ Wᵀ``, the faster way on this device."""
+    return _choose("back", delta, values, places).back(delta, values, places)
+
+
+def differentiate(x: Any, delta: Any, places: Places) -> Any:
+    """The edges' entries of ``xᵀ @ delta``, the faster way on this device."""
+    return _choose("differentiate", x, delta, places).differentiate(x, delta, places)
+
+
+def _choose(operation: str, first: Any, second: Any, places: Places) -> Way:
+    """The faster way of an operation for layers and batches of about this size; timed once per case."""
+    edges, batch = len(places.outputs).bit_length(), len(first).bit_length()
+    case = operation, str(first.device), first.dtype, places.shape, edges, batch
     if case not in _chosen:
-        times = [_time(way, x, values.to(x.dtype), places) for way in WAYS]
+        times = [_time(getattr(way, operation), first, second, places) for way in WAYS]
         _chosen[case] = WAYS[times.index(min(times))]
     return _chosen[case]
 
 
-def _time(way: Way, x: Any, values: Any, places: Places) -> float:
-    """Least seconds of a product and its gradients; infinity where the device does not offer them."""
+def _time(operation: Callable[[Any, Any, Places], Any], first: Any, second: Any, places: Places) -> float:
+    """Least seconds of an operation; infinity where the device does not offer it."""
     times = []
     with torch.no_grad(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta")
         for _ in range(_REPEATS):
-            _wait(x.device)
+            _wait(first.device)
             began = time.perf_counter()
             try:
-                delta = way.multiply(x, values, places)
-                way.back(delta, values, places)
-                way.differentiate(x, delta, places)
+                operation(first, second, places)
             except (RuntimeError, NotImplementedError):
                 return float("inf")
-            _wait(x.device)
+            _wait(first.device)
             times.append(time.perf_counter() - began)
     return min(times)
 

@@ -44,35 +44,39 @@ def test_the_operators_of_other_devices_agree_with_the_kernels(layer):
                 torch.testing.assert_close(first, second)
 
 
-def test_the_choice_is_the_faster_way_and_made_once(layer, monkeypatch):
+def test_the_choice_is_the_faster_way_of_each_operation_and_made_once(layer, monkeypatch):
     from topograph.torch import peers
 
     monkeypatch.setattr(peers, "_chosen", {})
-    timed = []
+    dense, compressed = peers.WAYS
+    slow, timed = {dense.multiply, dense.back, compressed.differentiate}, []
 
-    def time(way, *rest):
-        timed.append(way)
-        return {peers.WAYS[0]: 2.0, peers.WAYS[1]: 1.0}[way]
+    def time(operation, *rest):
+        timed.append(operation)
+        return 2.0 if operation in slow else 1.0
 
     monkeypatch.setattr(peers, "_time", time)
+    x, delta = torch.randn(40, 67, dtype=torch.float64), torch.randn(40, 41, dtype=torch.float64)
+    places = peers.find_places(layer.cuts, layer.indices, 41)
     for _ in range(2):
-        x = torch.randn(40, 67, dtype=torch.float64)
-        places = peers.find_places(layer.cuts, layer.indices, 41)
-        assert peers.choose(x, layer.values, places) is peers.WAYS[1]
-    assert timed == list(peers.WAYS)
+        peers.multiply(x, layer.values.detach(), places)
+        peers.back(delta, layer.values.detach(), places)
+        peers.differentiate(x, delta, places)
+    assert {case[0]: way for case, way in peers._chosen.items()} == {
+        "multiply": compressed, "back": compressed, "differentiate": dense
+    }  # fmt: skip
+    assert len(timed) == 6
 
 
 def test_a_way_that_a_device_does_not_offer_is_not_chosen(layer):
     from topograph.torch import peers
 
-    class Missing(peers.Dense):
-        def back(self, *rest):
-            raise NotImplementedError
+    def missing(*rest):
+        raise NotImplementedError
 
-    x = torch.randn(40, 67, dtype=torch.float64)
-    pattern = layer.values.detach(), peers.find_places(layer.cuts, layer.indices, 41)
-    assert peers._time(Missing(), x, *pattern) == float("inf")
-    assert 0 < peers._time(peers.WAYS[0], x, *pattern) < float("inf")
+    x, places = torch.randn(40, 67, dtype=torch.float64), peers.find_places(layer.cuts, layer.indices, 41)
+    assert peers._time(missing, x, layer.values.detach(), places) == float("inf")
+    assert 0 < peers._time(peers.WAYS[0].multiply, x, layer.values.detach(), places) < float("inf")
 
 
 def test_places_are_made_once_per_pattern_and_again_for_another(layer):

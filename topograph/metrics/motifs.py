@@ -6,11 +6,14 @@ import math
 from functools import partial
 
 import numpy as np
+import numpy.typing as npt
 
 from topograph.caching import computed_once
 from topograph.graph import BipartiteGraph
 from topograph.metrics.adjacency import by_columns
 from topograph.metrics.metric import Metric, Value
+
+Overlaps = npt.NDArray[np.float64]
 
 _ROBINS = "Robins & Alexander (2004), Small worlds among interlocking directors"
 _LATAPY = "Latapy, Magnien & Del Vecchio (2008), Basic notions for the analysis of large two-mode networks"
@@ -27,13 +30,13 @@ def _butterflies(graph: BipartiteGraph) -> int:
     return _walk(rows, columns)[0]
 
 
-def _walk(rows: tuple[np.ndarray, np.ndarray], columns: tuple[np.ndarray, np.ndarray]) -> tuple[int, float]:
-    """The number of 4-cycles, and the mean over the rows of their mean overlap."""
+def _walk(rows: tuple[np.ndarray, np.ndarray], columns: tuple[np.ndarray, np.ndarray]) -> tuple[int, Overlaps]:
+    """The number of 4-cycles, and of each row the mean overlap."""
     from topograph.metrics.kernels import common_neighbours
 
     overlaps = np.zeros(rows[0].size - 1)
     butterflies = common_neighbours(*rows, *columns, overlaps)
-    return int(butterflies), float(overlaps.mean())
+    return int(butterflies), overlaps
 
 
 def _three_paths(graph: BipartiteGraph) -> int:
@@ -50,9 +53,21 @@ def robins_alexander(graph: BipartiteGraph) -> Value:
     return Value(4 * _butterflies(graph) / paths)
 
 
-def _latapy(graph: BipartiteGraph) -> Value:
+def mean_overlaps(graph: BipartiteGraph) -> Overlaps:
+    """Of each node, inputs first, the mean overlap with the nodes two steps away; 0 where there are none.
+
+    Examples
+    --------
+    >>> mean_overlaps(BipartiteGraph.from_mask([[1, 1, 0], [0, 1, 1]])).round(3).tolist()
+    [0.333, 0.333, 0.5, 0.5, 0.5]
+    """
     rows, columns = (graph.indptr, graph.indices), by_columns(graph)
-    left, right = _walk(rows, columns)[1], _walk(columns, rows)[1]
+    return np.concatenate([_walk(rows, columns)[1], _walk(columns, rows)[1]])
+
+
+def _latapy(graph: BipartiteGraph) -> Value:
+    overlaps = mean_overlaps(graph)
+    left, right = float(overlaps[: graph.n_left].mean()), float(overlaps[graph.n_left :].mean())
     return Value((left * graph.n_left + right * graph.n_right) / graph.n_nodes)
 
 

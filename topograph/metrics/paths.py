@@ -43,6 +43,17 @@ def _all_pairs(graph: BipartiteGraph) -> _Distances:
     return _search(part, np.arange(part.n_nodes))
 
 
+def count_distances(graph: BipartiteGraph) -> npt.NDArray[np.int64]:
+    """How many ordered pairs of different nodes lie at each distance from 0 on; pairs without a path are not counted.
+
+    Examples
+    --------
+    >>> count_distances(BipartiteGraph.from_mask([[1, 1, 0], [0, 0, 1]])).tolist()
+    [0, 6, 2]
+    """
+    return _search(graph, np.arange(graph.n_nodes)).counts
+
+
 def _diameter(graph: BipartiteGraph) -> Value:
     if not graph.n_edges:
         return Value.undefined("the graph has no edges")

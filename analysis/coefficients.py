@@ -1,4 +1,4 @@
-"""Correlation coefficients for each row of weights, so that a bootstrap is one product of matrices."""
+"""Correlation coefficients for each row of weights, so that leaving clusters out is one product of matrices."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pandas as pd
 import scipy.sparse as sp
 
-from analysis.bootstrap import Matrix, Vector
+from analysis.leaving_out import Matrix, Vector
 
 _ROUNDING = 1e-12  # variances below this, of columns standardised to 1, are rounding
 _BLOCK = 4_000_000
@@ -62,7 +62,7 @@ class Deviations:
         return (rest / size, size) if size > 1e-6 else (np.zeros_like(rest), 0.0)
 
     def _sums_by_cell(self, weights: Matrix, columns: Matrix) -> Matrix:
-        """Shape ``(k, draws, cells)``: the weighted sum of each of the k columns in each cell."""
+        """Shape ``(k, sets, cells)``: the weighted sum of each of the k columns in each cell."""
         n, size = columns.shape
         cells = int(self.codes.max()) + 1
         rows = np.arange(n)
@@ -82,7 +82,7 @@ class Deviations:
         Parameters
         ----------
         weights
-            Shape ``(draws, n)``.
+            Shape ``(sets, n)``.
         """
         columns = np.column_stack([self.controls, self.y, self.x])
         counts, *sums = self._sums_by_cell(weights, np.column_stack([np.ones(len(columns)), columns]))
@@ -124,7 +124,7 @@ def unit_deviations(values: Vector, codes: Codes) -> Vector:
 
 
 def spearman(y: Vector, x: Vector, weights: Matrix) -> Vector:
-    """Pearson's correlation of the ranks within each draw; ties share their middle rank."""
+    """Pearson's correlation of the ranks, for each row of weights; ties share their middle rank."""
     total = weights.sum(axis=1, keepdims=True)
     ranks = []
     for values in (y, x):
@@ -139,7 +139,7 @@ def spearman(y: Vector, x: Vector, weights: Matrix) -> Vector:
 
 
 def kendall(y: Vector, x: Vector, weights: Matrix) -> Vector:
-    """Kendall's τ-b within each draw; copies of a row are tied pairs."""
+    """Kendall's τ-b for each row of weights; copies of a row are tied pairs."""
     sums = np.zeros((3, len(weights)))
     for columns in np.array_split(np.arange(len(y)), max(1, len(y) ** 2 // _BLOCK)):
         orders = [np.sign(values[:, None] - values[columns]) for values in (y, x)]

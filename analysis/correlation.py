@@ -11,13 +11,13 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import stats
 
-from analysis.bootstrap import Statistic, draw_statistic, fisher_interval, holm
 from analysis.cells import cell_families, check_cells, held_columns
 from analysis.coefficients import Deviations, kendall, spearman
 from analysis.frame.names import DENSITY_WORDS, name_words
 from analysis.guards import check_columns, complete_rows
+from analysis.leaving_out import Statistic, fisher_interval, holm, leave_each_out
 from analysis.within import Compared, compared
-from topograph.checks import check_integer, check_real
+from topograph.checks import check_real
 from topograph.errors import InsufficientDataError, InvalidParameterError, UnknownNameError
 
 METHODS = ("pearson", "spearman", "kendall", "partial", "within_cell", "within_cell_partial")
@@ -52,8 +52,6 @@ def correlate(
     groups: str = "topology_id",
     cells: Sequence[str] | None = None,
     confidence: float = 0.95,
-    resamples: int = 1000,
-    seed: int = 0,
 ) -> pd.DataFrame:
     """Correlate an outcome with metrics.
 
@@ -68,11 +66,11 @@ def correlate(
                              only when asked for
     =======================  ===========================================================================================
 
-    Runs on one topology are not independent, so whole topologies are drawn with replacement (cluster bootstrap). The
-    standard error s of z = artanh r over the draws gives the interval tanh(z ± t·s) and the p-value of r = 0. With G
-    clusters, t is from Student's distribution on f = G − 2 − controls degrees of freedom, and s is multiplied by
-    √(G/f), since the draws vary too little by that. Within cells f = G − 1 − F − controls, of the clusters that share
-    a cell with another: F is the number of families of cells, those with a cluster in common being one. Cells in which
+    Runs on one topology are not independent, so whole topologies are left out in turn (the jackknife). With G clusters
+    and z = artanh r, the error s of z has s² = (G − 1)/f · Σ (z without one − z)², and gives the interval tanh(z ± t·s)
+    and the p-value of r = 0; t is from Student's distribution on f = G − 2 − controls degrees of freedom. More than
+    1,000 clusters are left out in 1,000 groups. Within cells f = G − 1 − F − controls, of the clusters that share a
+    cell with another: F is the number of families of cells, those with a cluster in common being one. Cells in which
     the outcome has one value, as where nothing was learnt, are left out within cells.
 
     Parameters
@@ -95,10 +93,6 @@ def correlate(
         settings that vary.
     confidence
         Coverage of the intervals, in (0, 1).
-    resamples
-        Number of bootstrap draws, at least 100.
-    seed
-        Seed of the draws.
 
     Returns
     -------
@@ -119,7 +113,8 @@ def correlate(
 
     References
     ----------
-    Cameron, Gelbach & Miller (2008), Bootstrap-based improvements for inference with clustered errors.
+    Efron & Stein (1981), The jackknife estimate of variance; Cameron & Miller (2015), A practitioner's guide to
+    cluster-robust inference.
 
     Examples
     --------
@@ -135,7 +130,6 @@ def correlate(
     if groups not in frame.columns:
         raise UnknownNameError.among("column", groups, map(str, frame.columns))
     check_real("confidence", confidence, low=0, high=1, include_low=False, include_high=False)
-    resamples = check_integer("resamples", resamples, low=100)
     methods, used_cells, not_computed = read_methods(frame, methods, controls, cells)
     complete_rows(frame, [outcome], groups)
 
@@ -160,8 +154,8 @@ def correlate(
                 reasons[f"{name} ({method})"] = reason
                 rows.append(_row(name, method, 0 if sample is None else sample.n, 0))
                 continue
-            draws = draw_statistic(sample.statistic, sample.clusters, resamples, seed)
-            low, high, p_value = fisher_interval(estimate, draws, confidence, sample.n_clusters, sample.freedom)
+            without = leave_each_out(sample.statistic, sample.clusters)
+            low, high, p_value = fisher_interval(estimate, without, confidence, sample.n_clusters, sample.freedom)
             row = _row(name, method, sample.n, sample.n_clusters)
             rows.append(row | {"estimate": estimate, "low": low, "high": high, "p_value": p_value})
     table = _adjusted(pd.DataFrame(rows, columns=list(COLUMNS)))

@@ -1,4 +1,4 @@
-"""`compare_correlations`: whether one metric is correlated more with an outcome than another, on the same draws."""
+"""`compare_correlations`: whether one metric is correlated more with an outcome than another."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from analysis.bootstrap import draw_statistic, plain_interval
 from analysis.correlation import make_sample, read_methods
 from analysis.guards import check_columns, complete_rows
+from analysis.leaving_out import leave_each_out, plain_interval
 from analysis.within import compared
-from topograph.checks import check_integer, check_real
+from topograph.checks import check_real
 from topograph.errors import InsufficientDataError, UnknownNameError
 
 
@@ -85,13 +85,11 @@ def compare_correlations(
     groups: str = "topology_id",
     magnitudes: bool = False,
     confidence: float = 0.95,
-    resamples: int = 1000,
-    seed: int = 0,
 ) -> CorrelationDifference:
     """Estimate how much more one metric is correlated with an outcome than another.
 
-    Both correlations are computed from the runs where both metrics are known, and from the same draws of whole
-    clusters: two intervals that overlap say little about a difference, since the two rise and fall together.
+    Both correlations are computed from the runs where both metrics are known, with the same clusters left out
+    in turn: two intervals that overlap say little about a difference, since the two rise and fall together.
 
     Parameters
     ----------
@@ -107,8 +105,6 @@ def compare_correlations(
         Whether to compare magnitudes: which metric tells more, whatever its sign.
     confidence
         Coverage of the interval, in (0, 1).
-    resamples, seed
-        Number of draws and their seed.
 
     Raises
     ------
@@ -128,7 +124,6 @@ def compare_correlations(
     if groups not in frame.columns:
         raise UnknownNameError.among("column", groups, map(str, frame.columns))
     check_real("confidence", confidence, low=0, high=1, include_low=False, include_high=False)
-    resamples = check_integer("resamples", resamples, low=100)
     _, used_cells, _ = read_methods(frame, [method], controls, cells)
     data = complete_rows(frame, [outcome, first, second], groups, also=controls)
     within = compared(data, used_cells, outcome, groups) if method.startswith("within_cell") else None
@@ -140,8 +135,8 @@ def compare_correlations(
             raise InsufficientDataError(f"{name}: {reason}")
         samples.append(sample)
     estimates = [float(sample.statistic(np.ones((1, sample.n)))[0]) for sample in samples]
-    draws = [draw_statistic(sample.statistic, sample.clusters, resamples, seed) for sample in samples]
-    sizes = [np.array(estimates), *draws]
+    without = [leave_each_out(sample.statistic, sample.clusters) for sample in samples]
+    sizes = [np.array(estimates), *without]
     if magnitudes:
         sizes = [np.abs(values) for values in sizes]
     count, freedom = samples[0].n_clusters, min(sample.freedom for sample in samples)

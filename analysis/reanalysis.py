@@ -79,7 +79,7 @@ class Reanalysis:
         return "".join(f"<p>{html.escape(line)}</p>" for line in str(self).splitlines() if line)
 
 
-def reanalyse(name: str, path: str | os.PathLike[str] | pd.DataFrame, *, resamples: int = 1000) -> Reanalysis:
+def reanalyse(name: str, path: str | os.PathLike[str] | pd.DataFrame) -> Reanalysis:
     """Analyse a table that somebody published, by its recipe.
 
     Parameters
@@ -88,8 +88,6 @@ def reanalyse(name: str, path: str | os.PathLike[str] | pd.DataFrame, *, resampl
         Name of the recipe (see `analysis.describe_recipes`).
     path
         The table: a file of the reader's own, or a DataFrame.
-    resamples
-        Number of bootstrap draws per correlation.
 
     Raises
     ------
@@ -106,7 +104,7 @@ def reanalyse(name: str, path: str | os.PathLike[str] | pd.DataFrame, *, resampl
     >>> table = pd.DataFrame({"graph": range(200), "graph_sparsity": density, "C": rng.normal(size=200)})
     >>> table["L"] = 3 - density + 0.1 * rng.normal(size=200)
     >>> table["acc"] = 0.6 - 0.1 * density - 0.08 * table["L"] + 0.002 * rng.normal(size=200)
-    >>> found = reanalyse("graph2nn", table, resamples=200)
+    >>> found = reanalyse("graph2nn", table)
     >>> found.effects["L"].is_clear, found.effects["C"].is_clear
     (True, False)
     """
@@ -138,7 +136,6 @@ def reanalyse(name: str, path: str | os.PathLike[str] | pd.DataFrame, *, resampl
         control=recipe.control,
         cells=cells or None,
         methods=methods,
-        resamples=resamples,
     )
     effects: dict[str, Effect | str] = {}
     for metric in metrics:

@@ -30,10 +30,10 @@ import pandas as pd
 from scipy import stats
 
 import analysis
-from analysis.bootstrap import draw_statistic, fisher_interval, plain_interval
 from analysis.cell_means import mean_of_cells
 from analysis.cell_slopes import CellSlopes
 from analysis.coefficients import Deviations
+from analysis.leaving_out import fisher_interval, leave_each_out, plain_interval
 from analysis.models import MODELS, Problem
 from analysis.within import dead_cells
 
@@ -95,7 +95,7 @@ def simulate(effect: float, clusters: int, runs: int, seed: int, scenario: str =
     return Study(degrees[rows], rows, accuracy, log_density[rows], (2 * log_density + own)[rows], other)
 
 
-def analyse(study: Study, truth: float, scenario: str, resamples: int) -> Iterator[Judgement]:
+def analyse(study: Study, truth: float, scenario: str) -> Iterator[Judgement]:
     """Every analysis of one study.
 
     Correlations have no simple truth but 0, and are asked where there is no effect only.
@@ -123,20 +123,20 @@ def analyse(study: Study, truth: float, scenario: str, resamples: int) -> Iterat
         return
     zeros = np.zeros(len(alive.cells), dtype=np.int64)
     partial = Deviations(alive.accuracy, alive.metric, alive.log_density[:, None], zeros)
-    yield "partial (correlate)", *_correlation(partial, alive.clusters, 1, resamples)
+    yield "partial (correlate)", *_correlation(partial, alive.clusters, 1)
     families = len(np.unique(cells))
     first, second = (Deviations(left.accuracy, x, control, cells) for x in (left.metric, left.other))
     name = "within_cell_partial" if loose else "within_cell"
-    yield f"{name} (correlate)", *_correlation(first, left.clusters, families, resamples)
+    yield f"{name} (correlate)", *_correlation(first, left.clusters, families)
     for method in ("pearson", "spearman"):
         values = np.column_stack([left.accuracy, left.metric, control])
         mean = mean_of_cells(values, left.cells, left.clusters, method).summary
         yield f"mean of {method} over cells (correlate_per_cell)", mean["low"], mean["high"], mean["p_value"]
-    draws = [draw_statistic(columns.correlation, left.clusters, resamples, seed=0) for columns in (first, second)]
+    without = [leave_each_out(columns.correlation, left.clusters) for columns in (first, second)]
     whole = [columns.correlation(np.ones((1, len(cells))))[0] for columns in (first, second)]
     count = len(np.unique(left.clusters))
     freedom = count - families - 1 - first.rank
-    difference = plain_interval(whole[0] - whole[1], draws[0] - draws[1], CONFIDENCE, count, freedom)
+    difference = plain_interval(whole[0] - whole[1], without[0] - without[1], CONFIDENCE, count, freedom)
     yield f"difference of two {name} (compare_correlations)", *difference
 
 
@@ -179,13 +179,11 @@ def _fit(study: Study, columns: list[npt.NDArray[np.float64]]) -> tuple[float, f
     return float(estimate - reach), float(estimate + reach), float(p_value)
 
 
-def _correlation(
-    columns: Deviations, clusters: npt.NDArray[np.int64], families: int, resamples: int
-) -> tuple[float, float, float]:
+def _correlation(columns: Deviations, clusters: npt.NDArray[np.int64], families: int) -> tuple[float, float, float]:
     estimate = float(columns.correlation(np.ones((1, len(clusters))))[0])
     count = len(np.unique(clusters))
-    draws = draw_statistic(columns.correlation, clusters, resamples, seed=0)
-    return fisher_interval(estimate, draws, CONFIDENCE, count, count - families - 1 - columns.rank)
+    without = leave_each_out(columns.correlation, clusters)
+    return fisher_interval(estimate, without, CONFIDENCE, count, count - families - 1 - columns.rank)
 
 
 def detection(studies: int, clusters: int, runs: int) -> None:
@@ -230,7 +228,6 @@ def main() -> None:
     parser.add_argument("--studies", type=int, default=2000)
     parser.add_argument("--clusters", type=int, default=60)
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--resamples", type=int, default=500, help="bootstrap draws per correlation")
     parser.add_argument("--slow-every", type=int, default=20, help="studies per mixed and naive model")
     parser.add_argument("--minutes", type=float, default=math.inf, help="end after this many, with what there is")
     parser.add_argument("--scenario", choices=[*SCENARIOS, "all"], default="all")
@@ -249,7 +246,7 @@ def main() -> None:
             for effect in (0.0, EFFECT):
                 rows = found.setdefault((scenario, effect), {})
                 study = simulate(effect, options.clusters, options.runs, seed, scenario)
-                judged = list(analyse(study, effect, scenario, options.resamples))
+                judged = list(analyse(study, effect, scenario))
                 if seed % options.slow_every == 0:
                     judged += analyse_slowly(study, scenario)
                 for name, low, high, p_value in judged:

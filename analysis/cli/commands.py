@@ -188,7 +188,7 @@ def reanalyse(options: argparse.Namespace) -> None:
     """``topograph reanalyse``."""
     import analysis
 
-    found = analysis.reanalyse(options.name, options.file, resamples=options.resamples)
+    found = analysis.reanalyse(options.name, options.file)
     record = {
         "recipe": found.recipe.name,
         "source": found.recipe.source,

@@ -190,7 +190,6 @@ def make_parser() -> Parser:
     sub.description = "Say what a published table, which you have, tells about accuracy beyond density, by a recipe."
     sub.add_argument("name", metavar="NAME", help=", ".join(recipe.name for recipe in RECIPES))
     _files(sub.add_argument("file", type=Path, metavar="FILE", help="the table"))
-    sub.add_argument("--resamples", type=int, default=1000, help="bootstrap draws per correlation " + _default())
     add_format(sub)
 
     sub = command(

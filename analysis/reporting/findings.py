@@ -35,14 +35,6 @@ _MOST_TO_LEARN = 1500  # runs that predictions are learnt from
 _LOOSE = 0.01  # share of a control's variation within cells from which cells do not hold it fixed
 
 
-def n_resamples(runs: int) -> int:
-    """The number of bootstrap draws: 1000, and fewer for many runs, whose draws differ less.
-
-    With 200, the width of an interval is known to 5 %.
-    """
-    return int(min(1000, max(200, 4_000_000 // max(runs, 1))))
-
-
 @dataclass(frozen=True, eq=False)
 class Findings:
     """Everything that a report shows.
@@ -156,7 +148,6 @@ def _find(
         control=columns.controls,
         cells=columns.cells,
         methods=methods,
-        resamples=n_resamples(len(frame)),
     )
     not_computed: dict[str, str] = {}
     if not columns.controls:

@@ -7,7 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from analysis.cells import held_columns
 from analysis.frame.names import column_words
 from analysis.naming import listed
-from analysis.reporting.findings import Findings, n_resamples
+from analysis.reporting.findings import Findings
 from analysis.words import RAW
 
 _PACKAGES = ("topograph", "numpy", "scipy", "pandas", "statsmodels", "scikit-learn")
@@ -35,8 +35,8 @@ def methods(findings: Findings) -> str:
         by = listed([column_words(name) for name in columns.controls])
         sentences.append(f"As a second way, {by} were taken out by linear regression over all networks.")
     sentences.append(
-        f"95 % intervals and p-values are from {n_resamples(len(frame))} cluster-bootstrap draws of whole topologies "
-        "on Fisher's z scale (Cameron, Gelbach & Miller 2008); p-values were corrected for the number of metrics by "
+        "95 % intervals and p-values are from leaving out each topology in turn (the jackknife), on Fisher's z scale "
+        "(Efron & Stein 1981); p-values were corrected for the number of metrics by "
         "Holm's and by Benjamini and Hochberg's method, separately for each way."
     )
     if findings.effects and columns.cells is not None:

@@ -73,7 +73,7 @@ def conclusions(frame: pd.DataFrame, *, thorough: bool) -> Iterator[tuple[str, t
     yield "likelihood ratio", (), compared.likelihood_ratio, compared.likelihood_ratio_p_value
     yield "held out", (), compared.rmse("full") / compared.rmse("base"), float("nan")
     methods = ["pearson", "spearman", "kendall", "partial", "within_cell", "within_cell_partial"]
-    correlated = analysis.correlate(frame, "y", "x", control=["d", "z"], methods=methods, cells=["cell"], resamples=100)
+    correlated = analysis.correlate(frame, "y", "x", control=["d", "z"], methods=methods, cells=["cell"])
     for row in correlated.itertuples():
         yield row.method, ("y", "x"), row.estimate, row.p_value
     for control in ((), ("d",)):
@@ -82,7 +82,7 @@ def conclusions(frame: pd.DataFrame, *, thorough: bool) -> Iterator[tuple[str, t
         yield f"power, control={control}", (), found.detectable / (found.high - found.low), float("nan")
         cell = analysis.correlate_per_cell(frame, "y", "x", control=control, least=3, **within).means.loc["x"]
         yield f"per cell, control={control}", ("y", "x"), cell["mean"], cell["p_value"]
-    first = analysis.compare_correlations(frame, "y", "x", "z", magnitudes=True, resamples=100)
+    first = analysis.compare_correlations(frame, "y", "x", "z", magnitudes=True)
     yield "difference", (), first.difference, first.p_value
     predicted = analysis.predict_unseen(
         frame,

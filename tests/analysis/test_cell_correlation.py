@@ -52,7 +52,7 @@ def test_a_control_is_held_fixed_in_each_cell(frame):
 def test_partial_correlation_within_cells_matches_a_regression(frame):
     import statsmodels.formula.api as smf
 
-    options = {"control": ["loose"], "methods": ["within_cell_partial"], "resamples": 100}
+    options = {"control": ["loose"], "methods": ["within_cell_partial"]}
     row = correlate(frame, "test_accuracy", "l1_normalized_gap", **options).iloc[0]
     left = [smf.ols(f"{c} ~ loose + C(degrees)", frame).fit().resid for c in ("test_accuracy", "l1_normalized_gap")]
     assert row["estimate"] == pytest.approx(stats.pearsonr(*left).statistic)
@@ -82,12 +82,8 @@ def test_an_effect_with_a_control_matches_refitting(frame):
 @pytest.mark.parametrize("method", ["pearson", "spearman", "within_cell", "within_cell_partial"])
 def test_a_difference_is_that_of_the_two_correlations(frame, method):
     options = {"control": ["loose"]} if method.endswith("partial") else {}
-    found = compare_correlations(
-        frame, "test_accuracy", "l1_normalized_gap", "other", method=method, resamples=200, **options
-    )
-    table = correlate(
-        frame, "test_accuracy", ["l1_normalized_gap", "other"], methods=[method], resamples=100, **options
-    )
+    found = compare_correlations(frame, "test_accuracy", "l1_normalized_gap", "other", method=method, **options)
+    table = correlate(frame, "test_accuracy", ["l1_normalized_gap", "other"], methods=[method], **options)
     assert found.estimates == pytest.approx(table["estimate"].tolist())
     assert found.difference == pytest.approx(table["estimate"].iloc[0] - table["estimate"].iloc[1])
     assert found.low < found.difference < found.high
@@ -96,7 +92,7 @@ def test_a_difference_is_that_of_the_two_correlations(frame, method):
 
 def test_a_twin_differs_in_nothing(frame):
     found = compare_correlations(
-        frame.assign(twin=-3 * frame["other"]), "test_accuracy", "other", "twin", magnitudes=True, resamples=100
+        frame.assign(twin=-3 * frame["other"]), "test_accuracy", "other", "twin", magnitudes=True
     )
     assert found.difference == pytest.approx(0, abs=1e-12)
     assert not found.is_clear
@@ -110,7 +106,7 @@ def test_what_cannot_be_told_is_refused_in_words(frame):
     with pytest.raises(UnknownNameError, match="degrees"):
         correlate_per_cell(frame, "test_accuracy", "other", cells=["degree"])
     with pytest.raises(InsufficientDataError, match="does not vary"):
-        compare_correlations(frame, "test_accuracy", "l1_log_density", "other", method="within_cell", resamples=100)
+        compare_correlations(frame, "test_accuracy", "l1_log_density", "other", method="within_cell")
     mixed = correlate_per_cell(frame, "test_accuracy", ["other", "l1_log_density"])
     assert list(mixed.means.index) == ["other"]
     assert "no cell" in mixed.reasons["l1_log_density"]

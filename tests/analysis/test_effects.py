@@ -79,8 +79,7 @@ def test_a_setting_that_was_not_given_names_a_cell_too():
     assert found == expected
     assert found.n == len(frame)
     tables = [
-        correlate(rows, "test_accuracy", "l1_normalized_gap", methods=["within_cell"], resamples=100)
-        for rows in (without, frame)
+        correlate(rows, "test_accuracy", "l1_normalized_gap", methods=["within_cell"]) for rows in (without, frame)
     ]
     assert tables[0].equals(tables[1])
 
@@ -92,10 +91,7 @@ def test_more_settings_make_no_fewer_topologies():
     one, four = effect(frame, "l1_normalized_gap"), effect(many, "l1_normalized_gap")
     assert four.n_cells == 4 * one.n_cells
     assert (four.low, four.high, four.per_cell) == pytest.approx((one.low, one.high, one.per_cell))
-    tables = [
-        correlate(rows, "test_accuracy", "l1_normalized_gap", methods=["within_cell"], resamples=100)
-        for rows in (frame, many)
-    ]
+    tables = [correlate(rows, "test_accuracy", "l1_normalized_gap", methods=["within_cell"]) for rows in (frame, many)]
     columns = ["estimate", "low", "high", "p_value"]
     assert tables[1].loc[0, columns].tolist() == pytest.approx(tables[0].loc[0, columns].tolist(), rel=1e-6)
 
@@ -109,5 +105,5 @@ def test_settings_that_vary_are_held_fixed():
     frame["l1_normalized_gap"] += 2.0 * worse
     assert effect(frame, "l1_normalized_gap", cells=["degrees"]).is_clear
     assert not effect(frame, "l1_normalized_gap").is_clear
-    within = correlate(frame, "test_accuracy", "l1_normalized_gap", methods=["within_cell"], resamples=200).iloc[0]
+    within = correlate(frame, "test_accuracy", "l1_normalized_gap", methods=["within_cell"]).iloc[0]
     assert within["low"] < 0 < within["high"]

@@ -50,7 +50,7 @@ def test_ten_cells_of_pruned_networks():
     found = analysis.correlate_per_cell(frame, "acc", "sparsity_mean", **options)
     assert found.means.loc["sparsity_mean", "n_cells"] == 10
     assert found.means.loc["sparsity_mean", "mean_absolute"] == pytest.approx(0.873, abs=0.001)
-    raw = analysis.correlate(frame, "acc", "sparsity_mean", methods=["pearson"], resamples=100)
+    raw = analysis.correlate(frame, "acc", "sparsity_mean", methods=["pearson"])
     assert raw.loc[0, "estimate"] == pytest.approx(0.456, abs=0.001)
 
 
@@ -61,7 +61,7 @@ def test_path_length_is_simpsons_case():
     )
     mean = frame.groupby("topology_id", as_index=False)[["test_accuracy", "L", "graph_sparsity"]].mean()
     table = analysis.correlate(
-        mean, "test_accuracy", "L", control="graph_sparsity", methods=["pearson", "partial"], resamples=100
+        mean, "test_accuracy", "L", control="graph_sparsity", methods=["pearson", "partial"]
     ).set_index("method")
     assert table.loc["pearson", "estimate"] > 0
     assert table.loc["partial", "estimate"] < -0.2
@@ -75,7 +75,7 @@ def test_a_table_that_knows_its_sparsity_only(name, tmp_path):
     accuracy = next(c for c in pd.read_csv(path, nrows=0).columns if c.lower() == "accuracy")
     frame = analysis.load_frame(path, columns={accuracy: "test_accuracy"})
     assert "sparsity" in frame.attrs["density_from"].lower()
-    table = analysis.correlate(frame, "test_accuracy", "log_density", resamples=100)
+    table = analysis.correlate(frame, "test_accuracy", "log_density")
     assert "no degrees" in table.attrs["not_computed"]["within_cell"]
 
 

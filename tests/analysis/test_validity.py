@@ -25,7 +25,7 @@ def validity():
 @pytest.mark.parametrize("scenario", ["plain", "dead", "lone", "loose"])
 def test_the_short_ways_of_the_benchmark_are_the_public_functions(validity, scenario):
     study = validity.simulate(0.0, 40, 2, seed=5, scenario=scenario)
-    short = {name: numbers for name, *numbers in validity.analyse(study, 0.0, scenario, resamples=150)}
+    short = {name: numbers for name, *numbers in validity.analyse(study, 0.0, scenario)}
     frame = study.to_frame()
     alive = frame[frame["test_accuracy"] != validity.DEAD]
     loose = scenario == "loose"
@@ -41,17 +41,13 @@ def test_the_short_ways_of_the_benchmark_are_the_public_functions(validity, scen
         long["within cells (fit, absorb)"] = row[["low", "high", "p_value"]].tolist()
     method = "within_cell_partial" if loose else "within_cell"
     for name, rows in (("partial", alive), (method, frame)):
-        table = analysis.correlate(
-            rows, "test_accuracy", "metric", control="log_density", methods=[name], resamples=150
-        )
+        table = analysis.correlate(rows, "test_accuracy", "metric", control="log_density", methods=[name])
         long[f"{name} (correlate)"] = table.loc[0, ["low", "high", "p_value"]].tolist()
     for name in ("pearson", "spearman"):
         cells = analysis.correlate_per_cell(frame, "test_accuracy", "metric", control=control, method=name)
         row = cells.means.loc["metric", ["low", "high", "p_value"]]
         long[f"mean of {name} over cells (correlate_per_cell)"] = row.tolist()
-    apart = analysis.compare_correlations(
-        frame, "test_accuracy", "metric", "other", control=control, method=method, resamples=150
-    )
+    apart = analysis.compare_correlations(frame, "test_accuracy", "metric", "other", control=control, method=method)
     long[f"difference of two {method} (compare_correlations)"] = [apart.low, apart.high, apart.p_value]
     assert set(short) == set(long)
     for name, numbers in long.items():

@@ -21,7 +21,7 @@ def stranger(**columns):
 
 def test_nothing_is_said_to_be_held_fixed_that_was_not():
     frame = analysis.load_frame(stranger().drop(columns="sparsity"))
-    lines = verdicts(correlate(frame, "test_accuracy", "delta_r", resamples=100))
+    lines = verdicts(correlate(frame, "test_accuracy", "delta_r"))
     assert "density held fixed: not computed, because the table has no degrees" in lines[0]
     assert "0 of" not in lines[0]
     assert "nothing of it is left to vary" not in lines[1]
@@ -87,7 +87,7 @@ def test_cells_in_which_nothing_was_learnt_are_left_out_and_said():
     assert (both.change, both.low, both.detectable) == pytest.approx((alive.change, alive.low, alive.detectable))
     assert "1 cell (24 runs) in which the outcome has one value left out" in str(both)
     tables = [
-        correlate(f, "test_accuracy", "l1_normalized_gap", methods=["within_cell"], resamples=200).iloc[0]
+        correlate(f, "test_accuracy", "l1_normalized_gap", methods=["within_cell"]).iloc[0]
         for f in (frame, dead(frame))
     ]
     assert tables[1]["estimate"] == pytest.approx(tables[0]["estimate"])
@@ -111,7 +111,7 @@ def test_an_infinite_value_is_missing_with_a_reason():
     assert frame.attrs["reasons"]["delta_r"] == ["infinite in 5 rows"]
     assert frame["delta_r"].isna().sum() == 5
     for given in (frame, table.assign(degrees="4-10")):
-        found = correlate(given, "test_accuracy", "delta_r", methods=["pearson"], resamples=100)
+        found = correlate(given, "test_accuracy", "delta_r", methods=["pearson"])
         assert found.loc[0, "n"] == len(table) - 5
         assert found.attrs["reasons"] == {}
     assert analysis.effect(table, "delta_r", cells=["sparsity"]).n == len(table) - 5
@@ -127,7 +127,7 @@ def test_the_headline_counts_what_survives_the_correction():
     noise = pd.DataFrame(rng.normal(size=(60, 8)), columns=names).iloc[frame["topology_seed"]].reset_index(drop=True)
     table = correlate(
         pd.concat([frame, noise], axis=1), "test_accuracy", ["l1_normalized_gap", *names],
-        control="l1_log_density", resamples=200,
+        control="l1_log_density",
     )  # fmt: skip
     within = table[table["method"] == "within_cell"]
     clear = within[(within["low"] > 0) | (within["high"] < 0)]
@@ -143,7 +143,7 @@ def test_disagreement_between_the_ways_is_said():
     bend = (frame["l1_log_density"] + 3) ** 2
     frame["test_accuracy"] = 0.8 + 0.05 * bend + rng.normal(scale=0.002, size=len(frame))
     frame["bent"] = bend + 0.3 * rng.normal(size=60)[frame["topology_seed"]]
-    lines = verdicts(correlate(frame, "test_accuracy", "bent", control="l1_log_density", resamples=200))
+    lines = verdicts(correlate(frame, "test_accuracy", "bent", control="l1_log_density"))
     assert "For 1 of 1 metrics (bent) the results within cells and by regression alone disagree" in lines[0]
     assert lines[1].endswith("not distinguishable from zero; the ways disagree.")
 
@@ -188,7 +188,7 @@ def test_typos_and_impossible_shares_are_refused():
 def test_rows_within_cells_are_those_that_share_a_cell():
     frame = simulated(0.01, clusters=40, runs=1)
     frame["degrees"] = ["4-10"] * 8 + [f"{100 + i}-10" for i in range(32)]
-    row = correlate(frame, "test_accuracy", "l1_normalized_gap", methods=["within_cell"], resamples=200).iloc[0]
+    row = correlate(frame, "test_accuracy", "l1_normalized_gap", methods=["within_cell"]).iloc[0]
     assert (row["n"], row["n_clusters"]) == (8, 8)
 
 
@@ -203,7 +203,7 @@ def test_a_topology_that_decides_alone_is_said():
 
 
 def test_a_metric_is_not_its_own_control():
-    table = correlate(simulated(0.01), "test_accuracy", "l1_log_density", control=["l1_log_density"], resamples=100)
+    table = correlate(simulated(0.01), "test_accuracy", "l1_log_density", control=["l1_log_density"])
     row = table.set_index("method").loc["partial"]
     assert np.isnan(row["estimate"])
     assert "is the only control" in table.attrs["reasons"]["l1_log_density (partial)"]
@@ -243,9 +243,7 @@ def test_a_control_that_leaves_nothing_is_said():
 def test_cells_that_hold_no_density_are_not_said_to():
     """Once "with density held fixed (within cells of equal model)", since the control of another way was a sparsity."""
     frame = simulated(0.01).assign(model=lambda rows: rows["construction"])
-    table = correlate(
-        frame, "test_accuracy", "l1_normalized_gap", cells=["model"], control="l1_log_density", resamples=100
-    )
+    table = correlate(frame, "test_accuracy", "l1_normalized_gap", cells=["model"], control="l1_log_density")
     headline, sentence = verdicts(table)
     assert "with model held fixed (within cells of equal model)" in headline
     assert "with density held fixed" not in sentence

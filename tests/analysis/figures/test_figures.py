@@ -41,7 +41,7 @@ def material(frame, store):
     columns = ["l1_normalized_gap", "l2_normalized_gap"]
     return {
         "frame": frame.assign(dropout_hidden=np.where(frame["seed"] == 0, 0.2, 0.5)),
-        "table": analysis.correlate(frame, "test_accuracy", columns, control=["l1_log_density"], resamples=100),
+        "table": analysis.correlate(frame, "test_accuracy", columns, control=["l1_log_density"]),
         "fit": analysis.fit(frame, "test_accuracy ~ l1_log_density + C(construction)"),
         "prediction": analysis.predict_unseen(
             frame, {"density": ["l1_log_density"]}, held_out=["construction"], learners=["ridge"]

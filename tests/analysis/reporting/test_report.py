@@ -13,7 +13,6 @@ import analysis
 from analysis.columns import density_columns
 from analysis.reporting import explorer, page
 from analysis.reporting.explorer import Explorer
-from analysis.reporting.findings import n_resamples
 from analysis.reporting.slopes import cell_slopes
 from tests.analysis.conftest import STUDY, simulated
 from topograph.errors import InsufficientDataError
@@ -259,9 +258,3 @@ def test_without_its_renderer_the_page_says_which_extra_brings_the_explorer(tmp_
     text = (tmp_path / "r.html").read_text(encoding="utf-8")
     assert "pip install &#x27;topograph[report]&#x27;" in text or "pip install 'topograph[report]'" in text
     assert "explorer-spec" not in re.sub(r"<script>.*?</script>", "", text, flags=re.DOTALL)
-
-
-@pytest.mark.parametrize("runs", [100, 4000, 20_000, 10**6])
-def test_large_studies_have_fewer_draws_but_never_fewer_than_200(runs):
-    assert 200 <= n_resamples(runs) <= 1000
-    assert n_resamples(runs) == 1000 or runs > 4000

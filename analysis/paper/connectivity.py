@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.correlation import correlate
-from analysis.effects import effect
+from analysis.effects import Effect, effect
 from analysis.paper.constructions import name
 from analysis.paper.densities import percent
 from analysis.paper.intervals import signed
@@ -60,7 +60,10 @@ def rather_than_density(results: PaperResults) -> Judgement:
 
 
 def within_degrees(results: PaperResults, arm: str) -> Judgement:
-    """Accuracy against connectivity among networks of equal degrees, beside density alone."""
+    """Accuracy against connectivity among networks of equal degrees, beside density alone.
+
+    Correlation and slope must both be told from 0 for a verdict.
+    """
     networks = results.networks(arm)
     if networks["topology_id"].nunique() < _FEW:
         return not_run(f"{_FEW} topologies")
@@ -69,11 +72,11 @@ def within_degrees(results: PaperResults, arm: str) -> Judgement:
     words = [f"density alone: ρ {_correlation(density)}"]
     positive, negative = [], []
     for _, row in table.iterrows():
-        words.append(
-            f"{MEASURES[row['metric']]} with degrees held fixed: r {_correlation(row)}{_points(networks, row)}"
-        )
-        positive.append(row["low"] > 0)
-        negative.append(row["high"] < 0)
+        found = _effect(networks, row["metric"])
+        points = "" if found is None else f", {_points(found)}"
+        words.append(f"{MEASURES[row['metric']]} with degrees held fixed: r {_correlation(row)}{points}")
+        positive.append(row["low"] > 0 and (found is None or found.low > 0))
+        negative.append(row["high"] < 0 and (found is None or found.high < 0))
     if all(positive):
         verdict = HOLDS
     elif any(positive):
@@ -109,13 +112,16 @@ def _correlation(row: pd.Series) -> str:
     return f"{signed(row['estimate'])} ({signed(row['low'])} … {signed(row['high'])})"
 
 
-def _points(networks: pd.DataFrame, row: pd.Series) -> str:
-    """The same in accuracy points."""
+def _effect(networks: pd.DataFrame, metric: str) -> Effect | None:
+    """The same as a slope, where it can be told."""
     try:
-        found = effect(networks, row["metric"], cells=["degrees"])
+        return effect(networks, metric, cells=["degrees"])
     except InsufficientDataError:
-        return ""
+        return None
+
+
+def _points(found: Effect) -> str:
     return (
-        f", {signed(found.points)} points per standard deviation ({signed(found.low)} … {signed(found.high)}; "
+        f"{signed(found.points)} points per standard deviation ({signed(found.low)} … {signed(found.high)}; "
         f"{found.detectable:.2f} could have been seen)"
     )

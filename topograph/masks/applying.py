@@ -12,7 +12,7 @@ from topograph.errors import InvalidParameterError, TopologyMismatchError, Unkno
 from topograph.graph import BipartiteGraph
 from topograph.masks.live import Mask, available_models, kind_of
 from topograph.masks.loading import live_source
-from topograph.masks.maskable import layer_of
+from topograph.masks.maskable import MaskableLayer, layer_of
 from topograph.masks.source import Entry, Source
 
 
@@ -110,15 +110,24 @@ def tensor_masks(graphs: Mapping[str, BipartiteGraph], source: Source) -> dict[s
     ------
     UnknownNameError, TopologyMismatchError
     """
-    entries = {entry.name: entry for entry in source.entries if entry.read is not None}
     masks: dict[str, Mask] = {}
-    for name, graph in graphs.items():
-        layer = layer_of(entries[_full_name(name, entries)])
+    for name, layer in find_named_layers(graphs, source).items():
         mask = masks.get(layer.weight)
         if mask is None:
             mask = masks[layer.weight] = np.ones(layer.shape, dtype=bool)
-        layer.draw(graph, mask)
+        layer.draw(graphs[name], mask)
     return masks
+
+
+def find_named_layers(names: Iterable[str], source: Source) -> dict[str, MaskableLayer]:
+    """Name, as `apply_masks` takes it → the layer of a source.
+
+    Raises
+    ------
+    UnknownNameError
+    """
+    entries = {entry.name: entry for entry in source.entries if entry.read is not None}
+    return {name: layer_of(entries[_full_name(name, entries)]) for name in names}
 
 
 def match_layers(

@@ -13,7 +13,7 @@ from topograph.topology import Topology
 from trainers.conformance.reference import train_reference
 from trainers.conformance.session import Mismatch, Session, Task, make_data
 from trainers.rewiring.carried import carry
-from trainers.rewiring.layer import LayerState
+from trainers.rewiring.layer import FactoredGradient, LayerState
 from trainers.rewiring.rule import RewiringRule, get_rewiring, read_options
 
 _RULES = ("set", "rigl", "mest", "srigl", "cht")
@@ -79,7 +79,7 @@ def _global_state() -> Any:
 def _faults(rule: RewiringRule, graph: BipartiteGraph, seed: int) -> Iterator[tuple[str, str]]:
     rng = np.random.default_rng(seed)
     weights = rng.normal(size=graph.n_edges)
-    read = rng.normal(size=(5, graph.n_left)), rng.normal(size=(5, graph.n_right))
+    read = FactoredGradient(rng.normal(size=(5, graph.n_left)), rng.normal(size=(5, graph.n_right)))
     count = min(max(1, graph.n_edges // 3), graph.n_left * graph.n_right - graph.n_edges)
 
     def state() -> LayerState:

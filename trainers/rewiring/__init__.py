@@ -6,6 +6,15 @@
 """
 
 from trainers.rewiring.layer import Change, LayerState
+from trainers.rewiring.module_rewiring import ModuleRewiring
 from trainers.rewiring.rule import RewiringRule, available_rewirings, describe_rewirings, get_rewiring
 
-__all__ = ["Change", "LayerState", "RewiringRule", "available_rewirings", "describe_rewirings", "get_rewiring"]
+__all__ = [
+    "Change",
+    "LayerState",
+    "ModuleRewiring",
+    "RewiringRule",
+    "available_rewirings",
+    "describe_rewirings",
+    "get_rewiring",
+]

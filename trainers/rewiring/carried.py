@@ -64,6 +64,8 @@ def carry(state: LayerState, change: Change, name: str) -> Carried:
     numbers = numbers[order]
     if len(numbers) and (numbers[0] < 0 or numbers[-1] >= room or (numbers[1:] == numbers[:-1]).any()):
         raise ConformanceError(f"{name}: an edge comes that is there already, twice, or outside the layer")
+    if state.barred is not None and state.barred.ravel()[grown].any():
+        raise ConformanceError(f"{name}: an edge comes that joins two of the layer's {state.groups} groups")
     weights = np.asarray(change.weights)
     if weights.shape != grown.shape or not np.isfinite(weights).all():
         raise ConformanceError(f"{name}: {len(grown)} edges come, but their weights are {weights!r:.80}")

@@ -13,11 +13,11 @@ def draw_empty(state: LayerState, dropped: Integers, again: bool = True) -> Inte
 
     In sparse layers in time proportional to the edges: a pair that is drawn and taken already is drawn anew.
     """
-    taken = np.delete(state.pairs, dropped) if again else state.pairs
-    room, count = state.graph.n_left * state.graph.n_right, len(dropped)
+    taken = state.places(np.delete(state.pairs, dropped) if again else state.pairs)
+    room, count = state.room, len(dropped)
     if 2 * (len(taken) + count) > room:  # hardly anything is empty: list it
         empty = np.delete(np.arange(room), taken)
-        return state.generator.choice(empty, count, replace=False, shuffle=False)
+        return state.pairs_at(state.generator.choice(empty, count, replace=False, shuffle=False))
     found = np.empty(0, dtype=np.int64)
     while len(found) < count:
         drawn = state.generator.integers(room, size=2 * (count - len(found)) + 8)
@@ -26,7 +26,7 @@ def draw_empty(state: LayerState, dropped: Integers, again: bool = True) -> Inte
         place = np.minimum(np.searchsorted(taken, drawn), len(taken) - 1)
         drawn = drawn[taken[place] != drawn] if len(taken) else drawn
         found = np.concatenate([found, drawn[~np.isin(drawn, found)]])
-    return found[:count]
+    return state.pairs_at(found[:count])
 
 
 def best_empty(state: LayerState, scores: Floats, dropped: Integers, again: bool = True) -> Integers:
@@ -38,5 +38,7 @@ def best_empty(state: LayerState, scores: Floats, dropped: Integers, again: bool
         One number per pair of neurons, inputs × outputs; it is changed.
     """
     flat = scores.ravel()
+    if state.barred is not None:
+        flat[state.barred.ravel()] = -np.inf
     flat[state.pairs if not again else np.delete(state.pairs, dropped)] = -np.inf
     return smallest(-flat, len(dropped), state.generator)

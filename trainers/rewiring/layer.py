@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,46 @@ from topograph.graph import BipartiteGraph
 
 Integers = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.floating[Any]]
+
+
+class Gradient(Protocol):
+    """∂L/∂θ of one layer, as a backend has it."""
+
+    def dense(self) -> Floats:
+        """Of every pair of neurons, edges or not: inputs × outputs."""
+        ...
+
+    def at_edges(self, graph: BipartiteGraph) -> Floats:
+        """Of the edges, in the order of ``graph.edges()``."""
+        ...
+
+
+@dataclass(frozen=True)
+class FactoredGradient:
+    """A gradient as a product: of a layer through which a batch went.
+
+    Parameters
+    ----------
+    values, deltas
+        Inputs of the layer, and derivatives of the loss by its outputs before their activation; one row per sample.
+    """
+
+    values: Floats
+    deltas: Floats
+
+    def dense(self) -> Floats:
+        """See `Gradient`. Time and memory of a dense layer."""
+        return self.values.T @ self.deltas
+
+    def at_edges(self, graph: BipartiteGraph) -> Floats:
+        """See `Gradient`. Time in proportion to the edges."""
+        inputs, outputs = graph.edges().T
+        result = np.empty(graph.n_edges, dtype=self.values.dtype)
+        step = max(1, 2**22 // max(len(self.values), 1))
+        for begin in range(0, len(result), step):
+            part = slice(begin, begin + step)
+            result[part] = np.einsum("se,se->e", self.values[:, inputs[part]], self.deltas[:, outputs[part]])
+        return result
 
 
 @dataclass(frozen=True)
@@ -33,12 +73,14 @@ class LayerState:
     options
         Every option of the rule, with its value.
     read_gradient
-        Inputs of the layer and derivatives of the loss by its outputs before their activation, one row per sample of
-        the batch; called only by rules that read gradients.
+        Gives the layer's gradient on a batch; called only by rules that read gradients.
     draw
         ``draw(pairs)``: fresh initial weights for pairs of neurons that are not edges yet.
     is_last
         Whether its outputs are the network's.
+    groups
+        Number of groups, of a grouped convolution: equal runs of inputs and of outputs, which no edge may join to those
+        of another group.
     """
 
     graph: BipartiteGraph
@@ -46,9 +88,10 @@ class LayerState:
     count: int
     generator: np.random.Generator
     options: Mapping[str, Any]
-    read_gradient: Callable[[], tuple[Floats, Floats]]
+    read_gradient: Callable[[], Gradient]
     draw: Callable[[Integers], Floats]
     is_last: bool = False
+    groups: int = 1
 
     @cached_property
     def pairs(self) -> Integers:
@@ -58,20 +101,38 @@ class LayerState:
     @cached_property
     def dense_gradient(self) -> Floats:
         """∂L/∂θ of every pair of neurons, edges or not: inputs × outputs. Time and memory of a dense layer."""
-        values, deltas = self.read_gradient()
-        return values.T @ deltas
+        return self.read_gradient().dense()
 
     @cached_property
     def edge_gradient(self) -> Floats:
         """∂L/∂θ of the edges, in the order of ``graph.edges()``, in time proportional to them."""
-        values, deltas = self.read_gradient()
-        inputs, outputs = self.graph.edges().T
-        result = np.empty(self.graph.n_edges, dtype=values.dtype)
-        step = max(1, 2**22 // max(len(values), 1))
-        for begin in range(0, len(result), step):
-            part = slice(begin, begin + step)
-            result[part] = np.einsum("se,se->e", values[:, inputs[part]], deltas[:, outputs[part]])
-        return result
+        return self.read_gradient().at_edges(self.graph)
+
+    @property
+    def room(self) -> int:
+        """Number of pairs that can be edges: those within a group."""
+        return self.graph.n_left * self.graph.n_right // self.groups
+
+    @cached_property
+    def barred(self) -> npt.NDArray[np.bool_] | None:
+        """Which pairs join two groups, inputs × outputs; None where there is one group."""
+        return None if self.groups == 1 else between_groups(self.graph.shape, self.groups)
+
+    def places(self, pairs: Integers) -> Integers:
+        """Pairs within a group, input · n_right + output, as ascending numbers below `room`."""
+        if self.groups == 1:
+            return pairs
+        width = self.graph.n_right
+        inputs, outputs = np.divmod(pairs, width)
+        return np.asarray(inputs * (width // self.groups) + outputs % (width // self.groups))
+
+    def pairs_at(self, places: Integers) -> Integers:
+        """The inverse of `places`."""
+        if self.groups == 1:
+            return places
+        n, m = self.graph.shape
+        inputs, column = np.divmod(places, m // self.groups)
+        return np.asarray(inputs * m + inputs // (n // self.groups) * (m // self.groups) + column)
 
 
 @dataclass(frozen=True)
@@ -97,6 +158,12 @@ def edge_numbers(graph: BipartiteGraph) -> Integers:
     """The edges of a graph as numbers input · n_right + output, ascending."""
     inputs = np.repeat(np.arange(graph.n_left, dtype=np.int64), np.diff(graph.indptr))
     return inputs * graph.n_right + graph.indices
+
+
+def between_groups(shape: tuple[int, int], groups: int) -> npt.NDArray[np.bool_]:
+    """Which pairs join two of the groups into which inputs and outputs fall in equal runs."""
+    first, second = (np.arange(size) // (size // groups) for size in shape)
+    return np.asarray(first[:, None] != second)
 
 
 def settled(state: LayerState, dropped: Integers, grown: Integers) -> Change:

@@ -11,14 +11,15 @@ import numpy as np
 import numpy.typing as npt
 
 from topograph.graph import BipartiteGraph
-from topograph.metrics import measure
 from topograph.topology import Topology
 from trainers.config import TrainingConfig
 from trainers.initialization import dropout_generator, fresh_weights, rewiring_generator
 from trainers.result import sparse_weights
-from trainers.rewiring.carried import Carried, carry, unchanged
+from trainers.rewiring.carried import Carried, unchanged
+from trainers.rewiring.changing import change_layer
 from trainers.rewiring.gradient import propagate
-from trainers.rewiring.layer import Floats, Integers, LayerState, edge_numbers
+from trainers.rewiring.layer import FactoredGradient, Floats, Integers
+from trainers.rewiring.recording import metric_names, record_change
 from trainers.rewiring.rule import NONE, read_options
 from trainers.rewiring.schedule import RewiringSchedule
 
@@ -80,7 +81,7 @@ class Rewirer:
         self._steps = math.ceil(samples / config.batch_size)
         self.schedule = RewiringSchedule.of(config, self._steps)
         self._options = read_options(self.schedule.rule, config.rewire_options)
-        self._metrics = [name for name in config.rewire_metrics.replace(",", " ").split() if name]
+        self._metrics = metric_names(config)
         self._before = topology
 
     def spends(self, step_of_epoch: int) -> bool:
@@ -126,12 +127,12 @@ class Rewirer:
         matrices = sparse_weights(self.topology, weights)
 
         @lru_cache(maxsize=1)
-        def propagated() -> list[tuple[Floats, Floats]]:
+        def propagated() -> list[FactoredGradient]:
             with np.errstate(over="ignore", invalid="ignore"):
                 parts = propagate(matrices, biases, self._x[batch], self._labels[batch], self._config)
             if not all(np.isfinite(values).all() for part in parts for values in part):
                 raise _NotFinite
-            return parts
+            return [FactoredGradient(*part) for part in parts]
 
         try:
             carried = [
@@ -146,37 +147,19 @@ class Rewirer:
     def _change_layer(
         self, number: int, graph: BipartiteGraph, weights: Floats, share: float, step: int, propagated: Any
     ) -> Carried:
-        empty = graph.n_left * graph.n_right - graph.n_edges
-        count = min(round(share * graph.n_edges), empty)
-        if count == 0:
-            return unchanged(graph, weights)
         generator = rewiring_generator(self._config, step, number)
-
-        def draw(pairs: Integers) -> Floats:
-            return fresh_weights(graph, pairs, self._config, generator)
-
-        rule = self.schedule.rule
-        state = LayerState(
-            graph, weights, count, generator, self._options, lambda: propagated()[number], draw,
+        return change_layer(
+            self.schedule.rule, graph, weights, share, generator, self._options,
+            lambda: propagated()[number],
+            lambda pairs: fresh_weights(graph, pairs, self._config, generator),
             number == len(self.topology) - 1,
+            name=f"in layer {number + 1}",
         )  # fmt: skip
-        return carry(state, rule.change(state), f"the rewiring {rule.name!r}, in layer {number + 1}")
 
     def record(self) -> dict[str, float]:
         """Of the epoch that has ended: the share of edges that are new, in all and per layer; the chosen metrics."""
-        new = [
-            np.setdiff1d(edge_numbers(after), edge_numbers(before), assume_unique=True).size
-            for before, after in zip(self._before, self.topology, strict=True)
-        ]
-        values = {"turnover": sum(new) / max(self.topology.n_edges, 1)}
-        values |= {
-            f"l{number}_turnover": count / max(graph.n_edges, 1)
-            for number, (count, graph) in enumerate(zip(new, self.topology, strict=True), start=1)
-        }
-        if self._metrics:
-            table = measure(self.topology, self._metrics, long=True, workers=1, progress=False)
-            for layer, metric, value in zip(table["layer"], table["metric"], table["value"], strict=True):
-                values[f"{layer}_{metric}"] = float(value)
+        names = [f"l{number}" for number in range(1, len(self.topology) + 1)]
+        values = record_change(names, self._before, self.topology, self._metrics, self.topology)
         self._before = self.topology
         return values
 

@@ -44,6 +44,8 @@ class RewiringRule:
         constant.
     spends_batch
         Whether a change takes the place of a step: its batch gives the gradient, and no weight is trained on it.
+    reads_dense
+        Whether it reads ``layer.dense_gradient``. Models compute that only where a rule says so.
     options
         Option → default; ``rewire_options`` changes them.
     """
@@ -57,6 +59,7 @@ class RewiringRule:
     until: float = 1.0
     decays: bool = False
     spends_batch: bool = False
+    reads_dense: bool = True
     options: Mapping[str, Any] = field(default_factory=dict)
 
 

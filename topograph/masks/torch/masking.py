@@ -105,6 +105,34 @@ def mask_of(owner: Any, weight: str) -> Any:
     return next((step for step in steps if isinstance(step, fixed_mask())), None)
 
 
+def masks_on(model: Any, name: str) -> list[tuple[Any, Any]]:
+    """Our parametrization of a weight, and the parameter below it; and those of all weights in the same memory.
+
+    Raises
+    ------
+    InvalidParameterError
+        When a mask of ours is missing, or something else is computed there, too.
+    """
+    found = []
+    for twin in _tied_weights(model).get(name, (name,)):
+        owner, weight = _owner(model, twin)
+        if is_sparse(owner):
+            raise InvalidParameterError(
+                f"{name} is a SparseLinear, which holds edges only; apply its mask with sparse=False"
+            )
+        step = mask_of(owner, weight)
+        if step is None:
+            raise InvalidParameterError(f"{name} has no mask that apply_to put there")
+        steps = owner.parametrizations[weight]
+        if len(steps) > 1 or not steps.is_tensor:
+            others = [type(one).__name__ for one in steps if one is not step]
+            raise InvalidParameterError(
+                f"{name} is computed by {', '.join(others)}, too, so an edge has no parameter of its own"
+            )
+        found.append((step, steps.original))
+    return found
+
+
 def _masks_of(owner: Any) -> list[Any]:
     """All parametrizations of ours on a module."""
     steps = (mask_of(owner, weight) for weight in getattr(owner, "parametrizations", ()))
@@ -207,16 +235,22 @@ def fixed_mask() -> Any:
     torch = require("torch", "torch")
 
     class FixedMask(torch.nn.Module):  # type: ignore[misc, name-defined, unused-ignore]
-        """``weight = original · mask``."""
+        """``weight = original · mask``.
+
+        With ``passes_gradient``, the gradient of the original is that of the weight, at removed edges too.
+        """
 
         def __init__(self, mask: Any, order: tuple[str, ...]) -> None:
             super().__init__()
             self.register_buffer("mask", mask)
             self.order = order
             self.is_registered = False
+            self.passes_gradient = False
 
         def forward(self, original: Any) -> Any:
             """The weight that the model computes with; removed edges are exactly 0, even where a NaN was."""
+            if self.passes_gradient:
+                return torch.where(self.mask, original, original - original.detach())
             return torch.where(self.mask, original, torch.zeros((), dtype=original.dtype, device=original.device))
 
         def right_inverse(self, weight: Any) -> Any:

@@ -32,5 +32,6 @@ CHT = RewiringRule(
         "Scores are taken on the graph without the dropped edges, which may come back (again=true). The authors' code "
         "also removes neurons that lost one side, and stops when little changes: neither is done here."
     ),
+    reads_dense=False,
     options={"again": True},
 )

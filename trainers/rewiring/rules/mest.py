@@ -27,5 +27,6 @@ MEST = RewiringRule(
         "The paper leaves γ to be tuned: gamma, 1 here by our choice. The share is constant here; the paper lowers it "
         "by hand. Its soft memory bound, which trains more edges for a while, is not offered: the number stays."
     ),
+    reads_dense=False,
     options={"gamma": 1.0, "again": True},
 )

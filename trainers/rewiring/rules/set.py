@@ -39,5 +39,6 @@ SET = RewiringRule(
     reference="Mocanu et al. (2018), Scalable training of artificial neural networks with adaptive sparse connectivity "
     "inspired by network science",
     differences="What was just dropped may be drawn at once (again=true), with a fresh weight, as in the code.",
+    reads_dense=False,
     options={"again": True},
 )

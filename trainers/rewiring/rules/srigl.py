@@ -33,6 +33,8 @@ def change(state: LayerState) -> Change:
         )
     share = check_real("gamma", state.options["gamma"], low=0, high=1)
     slope = np.abs(state.dense_gradient)
+    if state.barred is not None:
+        slope[state.barred] = -np.inf
     dropped = smallest(np.abs(state.weights), state.count, state.generator)
     left = np.delete(state.pairs, dropped)
     keeping = _ablated(state, active, slope, left, share)
@@ -53,7 +55,7 @@ def _ablated(state: LayerState, active: Integers, slope: np.ndarray, left: Integ
     come = smallest(-empty, state.count, state.generator)
     salient = np.bincount(np.concatenate([left, come]) % graph.n_right, minlength=graph.n_right)[active]
     needed = max(1.0, share * graph.n_edges / len(active))
-    fewest = -(-graph.n_edges // graph.n_left)  # as many neurons as the edges need
+    fewest = -(-graph.n_edges * state.groups // graph.n_left)  # as many neurons as the edges need
     order = np.argsort(-salient, kind="stable")
     number = max(int(np.count_nonzero(salient >= needed)), fewest)
     return np.sort(active[order[:number]])
@@ -68,7 +70,7 @@ def _fill(state: LayerState, slope: np.ndarray, left: Integers, keeping: Integer
     if more:  # those that have most already, then those with the largest gradients
         order = np.lexsort((-slope[:, keeping].max(axis=0), -there[keeping]))
         wanted[order[:more]] += 1
-    taken = np.zeros(graph.shape, dtype=bool)
+    taken = np.zeros(graph.shape, dtype=bool) if state.barred is None else state.barred.copy()
     taken.ravel()[left] = True
     if not state.options["again"]:
         taken.ravel()[state.pairs] = True

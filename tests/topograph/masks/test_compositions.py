@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import topograph as tg
-from topograph.errors import InvalidParameterError, TopologyMismatchError
+from topograph.errors import InvalidParameterError, TopologyMismatchError, UnknownNameError
 from topograph.masks import plain_state_dict
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
@@ -279,12 +279,33 @@ def test_a_pruned_weight_is_made_final_first():
 
 
 @pytest.mark.filterwarnings("ignore:.*weight_norm.* is deprecated:FutureWarning")
-def test_the_old_weight_norm_is_refused():
-    model = torch.nn.utils.weight_norm(nn.Linear(20, 10))
-    graph = tg.construct("random_regular", 20, 10, degree=2)
+def test_under_the_old_weight_norm_the_mask_lies_on_the_directions():
+    model = nn.Sequential(torch.nn.utils.weight_norm(nn.Linear(20, 10)), nn.ReLU(), nn.Linear(10, 3))
     before = list(model.state_dict())
-    with pytest.raises((InvalidParameterError, KeyError), match=r"weight"):
-        tg.MaskSet({"weight": graph}).apply_to(model)
+    with pytest.raises(UnknownNameError, match=r"unknown layer '0\.weight'.*0\.weight_v"):
+        tg.MaskSet({"0.weight": tg.construct("random_regular", 20, 10, degree=2)}).apply_to(model)
+    assert list(model.state_dict()) == before
+    masks = tg.MaskSet.build(model, "erdos_renyi", density=0.3, seed=0)
+    masks.apply_to(model)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    for _ in range(3):
+        optimizer.zero_grad()
+        model(torch.randn(5, 20)).square().sum().backward()
+        optimizer.step()
+    model(torch.randn(5, 20))
+    assert np.array_equal((model[0].weight != 0).T, masks["0.weight_v"].to_mask())
+    masks.remove_from(model)
+    assert list(model.state_dict()) == before
+    model(torch.randn(5, 20))
+    assert np.array_equal((model[0].weight != 0).T, masks["0.weight_v"].to_mask())
+
+
+@pytest.mark.filterwarnings("ignore:.*spectral_norm.* is deprecated:FutureWarning")
+def test_the_old_spectral_norm_is_refused():
+    model = nn.Sequential(torch.nn.utils.spectral_norm(nn.Linear(20, 10)))
+    before = list(model.state_dict())
+    with pytest.raises(InvalidParameterError, match=r"0\.weight is computed from other tensors by a hook"):
+        tg.MaskSet({"0": tg.construct("random_regular", 20, 10, degree=2)}).apply_to(model)
     assert list(model.state_dict()) == before
 
 

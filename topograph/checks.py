@@ -27,6 +27,8 @@ def check_integer(name: str, value: Any, *, low: int, high: int | None = None) -
     ...
     topograph.errors.InvalidParameterError: degree must be a whole number from 1 to 300, but got degree=301
     """
+    if type(value) is int and low <= value and (high is None or value <= high):
+        return value
     allowed = f"a whole number from {low} to {high}" if high is not None else f"a whole number of at least {low}"
     problem = InvalidParameterError(f"{name} must be {allowed}, but got {name}={value!r}")
     if isinstance(value, (bool, np.bool_)):

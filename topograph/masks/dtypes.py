@@ -26,6 +26,7 @@ KNOWN = frozenset(PLAIN) | frozenset(_OTHER)
 """The formats that can be read, by the names that safetensors gives them."""
 
 
+@cache
 def raw_dtype(name: str) -> np.dtype[Any]:
     """The NumPy type of the same size that holds values of a format in `KNOWN`."""
     return np.dtype(PLAIN.get(name) or _OTHER[name])

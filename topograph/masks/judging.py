@@ -21,6 +21,7 @@ _OPTIMIZER = re.compile(
 )
 _TOKENS = re.compile(r"[._/]")
 _TABLES = frozenset({"wte", "wpe", "emb", "codebook", "codebooks", "relative_attention_bias"})
+_TABLE_PART = re.compile("emb|" + "|".join(sorted(_TABLES)))
 _NORM = re.compile(r"(^|[._/])(ln|bn|gn|\w{0,40}norm)_?\d*(_\w{1,20})?[._/](weight|scale|gamma)$", re.IGNORECASE)
 _LEARNED_INPUT = re.compile(r"embed|token|query_tokens|latents|prompt", re.IGNORECASE)
 _EXPERTS = re.compile(r"(^|[._])(experts?|exps)([._]|$)")
@@ -60,7 +61,7 @@ class Judge:
     def optimizer(self, name: str) -> bool:
         """Whether a tensor belongs to an optimizer: it stands beside its step counter or its groups of parameters."""
         parts = name.split(".")
-        if any(".".join(parts[:end]) in self._optimizers for end in range(len(parts))):
+        if self._optimizers and any(".".join(parts[:end]) in self._optimizers for end in range(len(parts))):
             return True
         if _OPTIMIZER.search(name) is not None:
             return True
@@ -150,6 +151,8 @@ def is_weight_name(name: str) -> bool:
     [True, True, True, False]
     """
     module, last = _split(name)
+    if last == "weight":
+        return True
     if last in ("original", "original1", "original0") and "parametrizations" in module:
         last = _split(module)[1]
     return len(last) < 100 and _WEIGHT.fullmatch(last) is not None
@@ -184,6 +187,8 @@ def refuse_constants(values: Any) -> Any:
 
 def _ends_before(name: str, part: str) -> list[int]:
     """Where the path ends that leads to each part of a name that is ``part``."""
+    if part not in name:
+        return []
     ends, start = [], 0
     for piece in name.split(".")[:64]:
         if piece == part:
@@ -193,7 +198,10 @@ def _ends_before(name: str, part: str) -> list[int]:
 
 
 def _is_embedding(name: str) -> bool:
-    return any("embed" in token or "embd" in token or token in _TABLES for token in _TOKENS.split(name.lower()))
+    lowered = name.lower()
+    if _TABLE_PART.search(lowered) is None:  # as in most names; to take them apart would take ten times as long
+        return False
+    return any("embed" in token or "embd" in token or token in _TABLES for token in _TOKENS.split(lowered))
 
 
 def _split(name: str) -> tuple[str, str]:

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import numpy.typing as npt
@@ -142,7 +143,15 @@ def expert_layout(orientation: str) -> Layout:
 
 def layout_of(orientation: str, ndim: int, geometry: Geometry | None = None) -> Layout:
     """The layout of a tensor of which only the orientation is known."""
+    if geometry is None:
+        return _plain_layout(orientation, ndim)
     return torch_layout(ndim, geometry) if orientation == OUT_IN else keras_layout(ndim, geometry)
+
+
+@cache
+def _plain_layout(orientation: str, ndim: int) -> Layout:
+    """One layout for all the tensors of which nothing else is known."""
+    return torch_layout(ndim) if orientation == OUT_IN else keras_layout(ndim)
 
 
 def _with_taps(words: str, taps: tuple[int, ...]) -> str:

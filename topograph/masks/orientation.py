@@ -13,7 +13,6 @@ _TRANSPOSED = re.compile(
     r"(^|[._/])\w{0,30}(deconv|transpose|conv_?t|upconv|up_conv|upsample_conv)\w{0,30}([._/]|$)", re.I
 )
 _DEPTHWISE = re.compile(r"depth_?wise|dw_?conv|conv_?dw", re.IGNORECASE)
-_SEPARATOR = re.compile(r"[./]")
 
 
 class Orientations:
@@ -34,6 +33,7 @@ class Orientations:
         self._all: set[str] = set()
         self._before: dict[str, tuple[str, int]] = {}
         self._after: dict[str, int] = {}
+        self._biases: dict[str, int | None] = {}
         outputs: tuple[str, int] | None = None
         previous = ""
         for name, stored in tensors.items():
@@ -126,6 +126,11 @@ class Orientations:
 
     def _bias(self, name: str) -> int | None:
         """The size of the bias of a weight; None without one."""
+        if name not in self._biases:
+            self._biases[name] = self._search_bias(name)
+        return self._biases[name]
+
+    def _search_bias(self, name: str) -> int | None:
         for candidate in _bias_names(name):
             stored = self._tensors.get(candidate)
             if stored is not None and len(stored.shape) == 1:
@@ -150,15 +155,15 @@ def _is_norm_size(name: str) -> bool:
 
 
 def _last(name: str) -> str:
-    return _SEPARATOR.split(name)[-1]
+    return name[max(name.rfind("."), name.rfind("/")) + 1 :]
 
 
 def _parent(name: str) -> str:
     """The module around the module of a weight."""
-    return ".".join(_SEPARATOR.split(name)[:-2])
+    return ".".join(name.replace("/", ".").split(".")[:-2])
 
 
 def _kind(name: str) -> str:
     """What layers of one kind have in common: the name of the module without its path and number."""
-    parts = _SEPARATOR.split(name)
+    parts = name.replace("/", ".").rsplit(".", 2)
     return parts[-2] if len(parts) > 1 and not parts[-2].isdecimal() else ""

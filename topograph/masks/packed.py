@@ -50,7 +50,7 @@ class Unpacked:
 
 def may_be_packed(name: str) -> bool:
     """Whether a tensor's name belongs to a storage whose reading may depend on the model's configuration."""
-    return name.endswith(tuple(_STORAGES))
+    return name.endswith(_ANCHORS)
 
 
 def unpack(tensors: Mapping[str, Stored], config: Mapping[str, Any] | None = None) -> Unpacked:
@@ -67,6 +67,8 @@ def unpack(tensors: Mapping[str, Stored], config: Mapping[str, Any] | None = Non
     replaced: dict[str, tuple[str, Stored]] = {}
     parts: dict[str, str] = {}
     for name in tensors:
+        if not may_be_packed(name):
+            continue
         anchor = next((end for end in _STORAGES if name.endswith(end) and name != end), None)
         result = None if anchor is None else _STORAGES[anchor](name.removesuffix(anchor), tensors, settings)
         if result is not None:
@@ -74,6 +76,7 @@ def unpack(tensors: Mapping[str, Stored], config: Mapping[str, Any] | None = Non
             replaced[name] = target, _bounded(target, stored, [tensors[part] for part in {name, *used}])
             parts.update({part: f"is a part of how {target} is stored" for part in used if part not in (name, target)})
     targets = {target for target, _ in replaced.values()}
+    has_scales = any(name.endswith(_SCALES) for name in tensors)
     unpacked: dict[str, Stored] = {}
     for name, stored in tensors.items():
         if name in replaced:
@@ -82,7 +85,7 @@ def unpack(tensors: Mapping[str, Stored], config: Mapping[str, Any] | None = Non
             if target != name:
                 parts[name] = f"is a part of how {target} is stored"
         elif name not in parts and name not in targets:
-            scale = _scale_beside(name, stored, tensors)
+            scale = _scale_beside(name, stored, tensors) if has_scales else ""
             problem = (
                 f"holds {stored.dtype} beside {scale}: packed or quantized in a way that is not told" if scale else ""
             )
@@ -370,6 +373,7 @@ _STORAGES: dict[str, Callable[[str, Mapping[str, Stored], Mapping[str, Any]], Re
     "_blocks": _blocks,
     "_zero_point": _zero_point,
 }
+_ANCHORS = tuple(_STORAGES)
 
 
 def _scale_beside(name: str, stored: Stored, tensors: Mapping[str, Stored]) -> str:

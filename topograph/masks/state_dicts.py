@@ -79,7 +79,8 @@ def state_entries(
         if not is_weight_name(name):
             weight = replace(weight, values=replace(stored, read=partial(_read_checked, stored)))
         parts, words = _parts(name, stored.shape, orientations, orientation, hidden)
-        weight = replace(weight, note="; ".join(filter(None, [weight.note, words])))
+        if words:
+            weight = replace(weight, note="; ".join(filter(None, [weight.note, words])))
         if bare and not reason and not words and len(stored.shape) > 2 and not name.endswith("kernel"):
             yield replace(array_entry(name, stored.shape, weight.values.read), note=weight.note)
             continue

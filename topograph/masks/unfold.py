@@ -56,20 +56,24 @@ def block_graph(keep: npt.NDArray[np.bool_]) -> BipartiteGraph:
     groups, inputs, taps, outputs = keep.shape
     n_left, n_right = groups * inputs * taps, groups * outputs
     check_sides(n_left, n_right)
-    flags = keep[0, :, 0].flags
-    stored_turned = groups == taps == 1 and flags.f_contiguous and not flags.c_contiguous
-    if stored_turned and np.count_nonzero(keep) < keep.size / 8:
-        # To turn the few edges is much faster than to turn the whole mask.
-        return block_graph(keep.transpose(0, 3, 2, 1)).transpose()
+    if groups == taps == 1:
+        flags = keep[0, :, 0].flags
+        stored_turned = flags.f_contiguous and not flags.c_contiguous
+        if stored_turned and np.count_nonzero(keep) < keep.size / 8:
+            # To turn the few edges is much faster than to turn the whole mask.
+            return block_graph(keep.transpose(0, 3, 2, 1)).transpose()
     rows = keep.reshape(n_left, outputs)
-    indptr = np.concatenate([[0], np.cumsum(np.count_nonzero(rows, axis=1))])
+    indptr = np.zeros(n_left + 1, dtype=np.int64)
+    np.add.reduce(rows, axis=1, dtype=np.int64, out=indptr[1:])
+    np.add.accumulate(indptr, out=indptr)
     indices = np.empty(indptr[-1], dtype=np.int32)
     step = max(1, _BLOCK // outputs)
     for start in range(0, n_left, step):
-        block = np.ascontiguousarray(rows[start : start + step])
-        row, column = np.divmod(np.flatnonzero(block), outputs)
-        group = (row + start) // (inputs * taps)
-        indices[indptr[start] : indptr[min(start + step, n_left)]] = column + group * outputs
+        entries = rows[start : start + step].ravel().nonzero()[0]
+        column = entries % outputs
+        if groups > 1:
+            column += (entries // outputs + start) // (inputs * taps) * outputs
+        indices[indptr[start] : indptr[min(start + step, n_left)]] = column
     indices.flags.writeable = False  # so that the graph takes it as it is, without a copy of the largest thing here
     return BipartiteGraph(n_left, n_right, indptr, indices)
 

@@ -147,11 +147,15 @@ def _stored(path: Path, name: str, entry: Any, start: int, size: int) -> Stored:
 def _values(path: Path, offset: int, shape: tuple[int, ...], dtype: str) -> npt.NDArray[Any]:
     """Read one tensor. Plain reading, no memory map: a file cut short meanwhile is then an error, not a crash."""
     count = math.prod(shape)
-    with path.open("rb") as file:
+    values = np.empty(count, dtype=raw_dtype(dtype))
+    content, filled = values.view(np.uint8), 0
+    with path.open("rb", buffering=0) as file:
         file.seek(offset)
-        values = np.fromfile(file, dtype=raw_dtype(dtype), count=count)
-    if values.size != count:
-        raise InvalidMaskError("the file was cut short while it was read")
+        while filled < content.size:
+            got = file.readinto(content[filled:])  # at most 2 GB at a time
+            if not got:
+                raise InvalidMaskError("the file was cut short while it was read")
+            filled += got
     return decode(values.reshape(shape), dtype)
 
 

@@ -355,7 +355,7 @@ class BipartiteGraph:
             from scipy.sparse import csgraph  # it brings all of SciPy's linear algebra
 
             _, labels = csgraph.connected_components(_bipartite_adjacency(self), directed=False)
-            cache_of(self)["component_labels"] = _frozen(labels, np.int64)
+            self.keep_component_labels(labels)
         cached: npt.NDArray[np.int64] = cache_of(self)["component_labels"]
         return cached
 
@@ -363,6 +363,10 @@ class BipartiteGraph:
     def has_component_labels(self) -> bool:
         """Whether the components have been searched for already."""
         return "component_labels" in cache_of(self)
+
+    def keep_component_labels(self, labels: npt.NDArray[Any]) -> None:
+        """Keep labels of this graph that were found together with those of others; see `compute_spectra`."""
+        cache_of(self)["component_labels"] = _frozen(labels, np.int64)
 
     @property
     def n_components(self) -> int:
@@ -418,15 +422,18 @@ class BipartiteGraph:
 
         Without further options the result is kept, so that every metric reads the same one.
         """
-        from topograph.spectral import compute_spectrum
+        if options or not self.has_spectrum:
+            from topograph.spectral import compute_spectrum
 
-        if options:
-            return compute_spectrum(self, on_failure=on_failure, **options)
-        check_choice("on_failure", on_failure, ["raise", "nan"])
-        if not self.has_spectrum:
+            if options:
+                return compute_spectrum(self, on_failure=on_failure, **options)
+            check_choice("on_failure", on_failure, ["raise", "nan"])
             self.keep_spectrum(compute_spectrum(self, on_failure="nan"))
         spectrum: Spectrum = cache_of(self)["spectrum"]
-        return spectrum.require_all() if on_failure == "raise" else spectrum
+        if on_failure == "nan":
+            return spectrum
+        check_choice("on_failure", on_failure, ["raise", "nan"])
+        return spectrum.require_all()
 
     @property
     def has_spectrum(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,69 +21,78 @@ _SHANNON = "Shannon (1948), A mathematical theory of communication"
 _GINI = "Gini (1912), Variabilità e mutabilità"
 
 
-# A side is seen through its histogram: how many nodes have degree 0, 1, 2, … It says everything asked for here, is
-# short, and its sums are exact in integers.
+@dataclass(frozen=True)
+class _Side:
+    """The nodes of a side, seen through how many have degree 0, 1, 2, …
+
+    This histogram says everything asked for here, is short, and its sums are exact in integers.
+    """
+
+    histogram: Counts
+    nodes: int
+    total: int
+    """Sum of the degrees."""
+    squares: int
+    """Sum of their squares."""
+
+    @classmethod
+    def of(cls, node_degrees: Counts) -> _Side:
+        histogram = np.bincount(node_degrees)
+        degrees = np.arange(histogram.size)
+        weighted = histogram * degrees
+        return cls(histogram, node_degrees.size, int(np.add.reduce(weighted)), int(weighted @ degrees))
+
+    @property
+    def variance(self) -> int:
+        """The variance times the square of the number of nodes: exactly 0 when all degrees are equal."""
+        return self.nodes * self.squares - self.total**2
 
 
 @computed_once
-def _left(graph: BipartiteGraph) -> Counts:
-    return np.bincount(graph.left_degrees)
+def _left(graph: BipartiteGraph) -> _Side:
+    return _Side.of(graph.left_degrees)
 
 
 @computed_once
-def _right(graph: BipartiteGraph) -> Counts:
-    return np.bincount(graph.right_degrees)
+def _right(graph: BipartiteGraph) -> _Side:
+    return _Side.of(graph.right_degrees)
 
 
-def _moments(histogram: Counts) -> tuple[int, int, int]:
-    """Number of nodes, sum and sum of squares of their degrees."""
-    degrees = np.arange(histogram.size)
-    return int(histogram.sum()), int(histogram @ degrees), int(histogram @ degrees**2)
+def _std(side: _Side) -> Value:
+    return Value(math.sqrt(side.variance) / side.nodes)
 
 
-def _mean(histogram: Counts) -> Value:
-    nodes, total, _ = _moments(histogram)
-    return Value(total / nodes)
+def _cv(side: _Side) -> Value:
+    return Value(math.sqrt(side.variance) / side.total) if side.total else _NO_EDGES
 
 
-def _std(histogram: Counts) -> Value:
-    nodes, total, squares = _moments(histogram)
-    return Value(math.sqrt(nodes * squares - total**2) / nodes)  # integers: exactly 0 when all are equal
-
-
-def _cv(histogram: Counts) -> Value:
-    nodes, total, squares = _moments(histogram)
-    return Value(math.sqrt(nodes * squares - total**2) / total) if total else _NO_EDGES
-
-
-def _gini(histogram: Counts) -> Value:
-    nodes, total, _ = _moments(histogram)
-    if not total:
+def _gini(side: _Side) -> Value:
+    if not side.total:
         return _NO_EDGES
     # Σ_ij |d_i − d_j| = 2 Σ_t F(t) (n − F(t)), with F(t) the nodes of degree at most t
-    below = np.cumsum(histogram)
-    return Value(float(below @ (nodes - below)) / (nodes * total))
+    below = np.add.accumulate(side.histogram)
+    return Value(float(below @ (side.nodes - below)) / (side.nodes * side.total))
 
 
-def _entropy(histogram: Counts) -> Value:
-    held = histogram[histogram > 0]
-    shares = held / held.sum()
+def _entropy(side: _Side) -> Value:
+    held = side.histogram[side.histogram > 0]
+    shares = held / side.nodes
     return Value(max(0.0, -float(shares @ np.log(shares))))
 
 
 _NO_EDGES = Value.undefined("the graph has no edges")
 
-_STATISTICS: dict[str, tuple[Callable[[Counts], Value], dict[str, Any]]] = {
+_STATISTICS: dict[str, tuple[Callable[[_Side], Value], dict[str, Any]]] = {
     "degree_min": (
-        lambda h: Value(int(np.flatnonzero(h)[0])),
+        lambda side: Value(int((side.histogram > 0).argmax())),
         {"summary": "smallest degree of the {}, isolated ones included", "formula": r"\min_v d_v", "integer": True},
     ),
     "degree_mean": (
-        _mean,
+        lambda side: Value(side.total / side.nodes),
         {"summary": "mean degree of the {}, isolated ones included", "formula": r"\bar d = |E| / |V|"},
     ),
     "degree_max": (
-        lambda h: Value(h.size - 1),
+        lambda side: Value(side.histogram.size - 1),
         {"summary": "largest degree of the {}", "formula": r"\max_v d_v", "integer": True},
     ),
     "degree_std": (
@@ -121,7 +131,7 @@ _STATISTICS: dict[str, tuple[Callable[[Counts], Value], dict[str, Any]]] = {
         },
     ),
     "regularity": (
-        lambda h: Value(int(h.max()) / int(h.sum())),
+        lambda side: Value(int(np.maximum.reduce(side.histogram)) / side.nodes),
         {
             "summary": "share of the {} that have the most common degree; 1 exactly when regular",
             "formula": r"\max_k |\{v : d_v = k\}| / |V|",
@@ -134,17 +144,17 @@ _STATISTICS: dict[str, tuple[Callable[[Counts], Value], dict[str, Any]]] = {
 
 def _statistic(side: str, name: str) -> Metric:
     function, words = _STATISTICS[name]
-    histogram = _left if side == "left" else _right
+    side_of = _left if side == "left" else _right
     settings: dict[str, Any] = {"low": 0, "high": math.inf, "group": "degrees"} | words
     settings["summary"] = words["summary"].format("inputs" if side == "left" else "outputs")
-    return Metric(f"{side}_{name}", lambda g: function(histogram(g)), **settings)
+    return Metric(f"{side}_{name}", lambda g: function(side_of(g)), **settings)
 
 
 def _isolated(side: str) -> Metric:
-    histogram = _left if side == "left" else _right
+    side_of = _left if side == "left" else _right
     return Metric(
         f"isolated_{side}",
-        lambda g: Value(int(histogram(g)[0])),
+        lambda g: Value(int(side_of(g).histogram[0])),
         summary=f"number of {'inputs' if side == 'left' else 'outputs'} without an edge",
         formula=r"|\{v : d_v = 0\}|",
         low=0,
@@ -161,8 +171,8 @@ def _edge_moments(graph: BipartiteGraph) -> tuple[int, int, int, int, int]:
     left, right = graph.left_degrees, graph.right_degrees
     # exactly, since the correlation is a difference of almost equal numbers where degrees hardly vary
     bins = [
-        [(int(degree), int(histogram[degree])) for degree in np.flatnonzero(histogram)]
-        for histogram in (_left(graph), _right(graph))
+        [(degree, count) for degree, count in enumerate(side.histogram.tolist()) if count]
+        for side in (_left(graph), _right(graph))
     ]
     sums = [sum(count * degree**2 for degree, count in side) for side in bins]
     cubes = [sum(count * degree**3 for degree, count in side) for side in bins]

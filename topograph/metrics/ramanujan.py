@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from topograph.caching import computed_once
 from topograph.graph import BipartiteGraph
 from topograph.metrics.metric import Metric, Value
@@ -37,9 +39,10 @@ def mean_degrees(graph: BipartiteGraph) -> tuple[float, float]:
     return graph.n_edges / left, graph.n_edges / right
 
 
+@computed_once
 def connected_nodes(graph: BipartiteGraph) -> tuple[int, int]:
     """Numbers of inputs and outputs that have an edge."""
-    return int((graph.left_degrees > 0).sum()), int((graph.right_degrees > 0).sum())
+    return int(np.count_nonzero(graph.left_degrees)), int(np.count_nonzero(graph.right_degrees))
 
 
 def _sigma(graph: BipartiteGraph, place: int) -> Estimate:

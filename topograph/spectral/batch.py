@@ -9,12 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from topograph.graph import BipartiteGraph
-from topograph.spectral.dispatch import NEEDS, assemble
+from topograph.spectral.dispatch import DENSE_ORDER, NEEDS, assemble, coarse_values
 from topograph.spectral.estimate import Estimate
 from topograph.spectral.pattern import Vector
 from topograph.spectral.solvers.complete import complete_values
 from topograph.spectral.solvers.dense import symmetric_eigenvalues
 from topograph.spectral.spectrum import Spectrum, check_quantities, compute_spectrum
+from topograph.spectral.stacked import solve_stacked
 
 _EPS = float(np.finfo(float).eps)
 _LARGEST_SIDE = 24  # nodes on the smaller side; beyond it LAPACK takes longer than the Python around each call
@@ -67,6 +68,10 @@ def compute_spectra(
                 graph = graphs[number]
                 if graph.n_edges == graph.n_left and number not in found and graph.left_degrees.all():
                     found[number] = _forest_of_stars(graph, wanted)
+            others = [number for number in numbers if number not in found and _is_irregular(graphs[number], wanted)]
+            if len(others) > 1:
+                stacked = _solve_irregular([graphs[number] for number in others], wanted, tolerance)
+                found |= {others[place]: spectrum for place, spectrum in stacked.items()}
     for number, graph in enumerate(graphs):
         if number in found:
             if on_failure == "raise":
@@ -98,6 +103,24 @@ def _solve_together(graphs: list[BipartiteGraph], wanted: list[str]) -> dict[int
     return {
         place: Spectrum(assemble(wanted, [{name: estimates[row] for name, estimates in found.items()}], True))
         for row, place in enumerate(places)
+    }
+
+
+def _is_irregular(graph: BipartiteGraph, wanted: Collection[str]) -> bool:
+    """Whether the inputs differ in their degrees, and more is wanted than components tell."""
+    left = graph.left_degrees
+    if set(wanted) <= {"algebraic_connectivity"} and not (left.all() and graph.right_degrees.all()):
+        return False
+    return bool(np.count_nonzero(left != left[0]))
+
+
+def _solve_irregular(graphs: list[BipartiteGraph], wanted: list[str], tolerance: float) -> dict[int, Spectrum]:
+    """Spectra by place of those that are one small component and isolated nodes, and that LAPACK resolves."""
+    needed = {need for name in wanted for need in NEEDS[name]}
+    return {
+        place: Spectrum(assemble(wanted, [values], graphs[place].is_connected, values))
+        for place, values in solve_stacked(graphs, needed, DENSE_ORDER)
+        if not coarse_values(values, tolerance)
     }
 
 

@@ -19,7 +19,8 @@ from topograph.spectral.solvers.rotating import recognise_rotation, rotation_val
 
 METHODS = ("auto", "closed_form", "dense", "lanczos", "inverse")
 
-_DENSE_ORDER = 200  # up to here one LAPACK call is the fastest and the safest answer
+DENSE_ORDER = 200
+"""Up to this order of the reduced Laplacian one LAPACK call is the fastest and the safest answer."""
 _DENSE_RESCUE = 3000  # up to here it is affordable where Lanczos is slow
 
 NEEDS: Mapping[str, tuple[str, ...]] = {
@@ -69,7 +70,7 @@ def choose(component: Component, method: str) -> Solver:
     if method == "dense":
         return DenseSolver()
     if method == "auto":
-        if _dense_order(component) <= _DENSE_ORDER:
+        if _dense_order(component) <= DENSE_ORDER:
             return CheckedDenseSolver()
         from topograph.spectral.solvers.lanczos import LanczosSolver  # compiled code, loaded where it is needed
 
@@ -100,13 +101,17 @@ class CheckedDenseSolver:
     def solve(self, component: Component, wanted: Collection[str], tolerance: float) -> Values:
         """See `Solver.solve`."""
         values = dict(DenseSolver().solve(component, wanted, tolerance))
-        for name in ("connectivity", "normalized_gap"):
-            estimate = values.get(name)
-            if estimate is not None and estimate.width > 2 * tolerance * abs(estimate.value):
-                finer = _inverse().solve(component, [name], tolerance)[name]
-                if not finer.is_failure and finer.width < estimate.width:
-                    values[name] = finer
+        for name in coarse_values(values, tolerance):
+            finer = _inverse().solve(component, [name], tolerance)[name]
+            if not finer.is_failure and finer.width < values[name].width:
+                values[name] = finer
         return values
+
+
+def coarse_values(values: Values, tolerance: float) -> list[str]:
+    """The smallest eigenvalues that LAPACK's backward error leaves wider than the tolerance."""
+    small = (name for name in ("connectivity", "normalized_gap") if name in values)
+    return [name for name in small if values[name].width > 2 * tolerance * abs(values[name].value)]
 
 
 class InverseRescue:
@@ -131,7 +136,7 @@ def _is_connected(whole: Component, method: str) -> bool:
         return True
     if not graph.left_degrees.all():
         return False
-    if method == "dense" or _dense_order(whole) <= _DENSE_ORDER:
+    if method == "dense" or _dense_order(whole) <= DENSE_ORDER:
         return bool(graph.right_degrees.all()) and graph.is_connected  # without compiled code
     return whole.pattern.is_connected
 
@@ -141,7 +146,7 @@ def _dense_order(component: Component) -> int:
     if component.weights is not None:
         return graph.n_nodes
     small = min(graph.shape)
-    if graph.n_nodes <= _DENSE_ORDER or small > _DENSE_ORDER // 2:
+    if graph.n_nodes <= DENSE_ORDER or small > DENSE_ORDER // 2:
         return graph.n_nodes
     degrees = graph.left_degrees if graph.n_left >= graph.n_right else graph.right_degrees
     return reduced_size(degrees, small)

@@ -152,7 +152,7 @@ def _values(path: Path, offset: int, shape: tuple[int, ...], dtype: str) -> npt.
     with path.open("rb", buffering=0) as file:
         file.seek(offset)
         while filled < content.size:
-            got = file.readinto(content[filled:])  # at most 2 GB at a time
+            got = file.readinto(content[filled:].data)  # at most 2 GB at a time
             if not got:
                 raise InvalidMaskError("the file was cut short while it was read")
             filled += got

@@ -14,6 +14,8 @@ from topograph.spectral.pattern import Vector
 from topograph.spectral.solvers.protocol import Values, no_second_eigenvalue
 
 _EPS = float(np.finfo(float).eps)
+LARGEST_REDUCED = 0.8
+"""Order of the reduced Laplacian, relative to that of L, from which the reduction is not worth its time."""
 
 
 class DenseSolver:
@@ -40,14 +42,18 @@ class DenseSolver:
         left, right = component.degrees if graph.n_left >= graph.n_right else component.degrees[::-1]
         if {"connectivity", "laplacian_max", "laplacian_second_max"} & set(wanted):
             eigenvalues = _laplacian_eigenvalues(matrix, left, right)
-            bound = _backward(n + m, eigenvalues[-1])
-            values["connectivity"] = _estimate(eigenvalues[1], bound)
-            values["laplacian_max"] = _estimate(eigenvalues[-1], bound)
-            values["laplacian_second_max"] = _estimate(eigenvalues[-2], bound) if n + m > 2 else no_second_eigenvalue()
+            bound = backward_error(n + m, eigenvalues[-1])
+            values["connectivity"] = dense_estimate(eigenvalues[1], bound)
+            values["laplacian_max"] = dense_estimate(eigenvalues[-1], bound)
+            values["laplacian_second_max"] = (
+                dense_estimate(eigenvalues[-2], bound) if n + m > 2 else no_second_eigenvalue()
+            )
         if {"sigma1", "sigma2"} & set(wanted):
             sigmas = np.linalg.svd(matrix, compute_uv=False)
-            values["sigma1"] = _estimate(sigmas[0], _backward(n, sigmas[0]))
-            values["sigma2"] = _estimate(sigmas[1], _backward(n, sigmas[0])) if m > 1 else Estimate.exact(0, "dense")
+            values["sigma1"] = dense_estimate(sigmas[0], backward_error(n, sigmas[0]))
+            values["sigma2"] = (
+                dense_estimate(sigmas[1], backward_error(n, sigmas[0])) if m > 1 else Estimate.exact(0, "dense")
+            )
         if "normalized_gap" in wanted:
             values["normalized_gap"] = _normalized_gap(matrix, left, right)
         return {name: values[name] for name in wanted}
@@ -63,7 +69,7 @@ def _laplacian_eigenvalues(matrix: Vector, left: Vector, right: Vector) -> Vecto
     n, m = matrix.shape
     degrees, counts = np.unique(left, return_counts=True)
     size = int(m + np.minimum(counts, m).sum())
-    if size > 0.8 * (n + m):
+    if size > LARGEST_REDUCED * (n + m):
         return symmetric_eigenvalues(_laplacian(matrix, left, right))
     factors: list[Vector] = [
         np.asarray(np.linalg.qr(matrix[left == degree], mode="r")) if count > m else matrix[left == degree]
@@ -91,12 +97,14 @@ def _normalized_gap(matrix: Vector, left: Vector, right: Vector) -> Estimate:
     if matrix.shape[1] == 1:
         return Estimate.exact(1.0, "dense")
     scaled = matrix / np.sqrt(left)[:, None] / np.sqrt(right)
-    return _estimate(1.0 - np.linalg.svd(scaled, compute_uv=False)[1], _backward(matrix.shape[0], 1.0))
+    return dense_estimate(1.0 - np.linalg.svd(scaled, compute_uv=False)[1], backward_error(matrix.shape[0], 1.0))
 
 
-def _backward(order: int, norm: float) -> float:
+def backward_error(order: int, norm: float) -> float:
+    """How far LAPACK's eigenvalues and singular values may be off: a modest multiple of ε times the norm."""
     return 4 * _EPS * math.sqrt(order) * float(norm)
 
 
-def _estimate(value: float, bound: float) -> Estimate:
+def dense_estimate(value: float, bound: float) -> Estimate:
+    """A value of LAPACK with its bound."""
     return Estimate(float(value), bound, "dense")

@@ -23,9 +23,9 @@ _GINI = "Gini (1912), Variabilità e mutabilità"
 
 @dataclass(frozen=True)
 class _Side:
-    """The nodes of a side, seen through how many have degree 0, 1, 2, …
+    """The nodes of a side, seen through a histogram: how many have degree 0, 1, 2, and so on.
 
-    This histogram says everything asked for here, is short, and its sums are exact in integers.
+    It says everything asked for here, is short, and its sums are exact in integers.
     """
 
     histogram: Counts

@@ -1,6 +1,6 @@
 """`solve_stacked`: small irregular graphs of one shape, their matrices stacked by size for LAPACK.
 
-Each number is that of `DenseSolver` to the bit: LAPACK gets the same matrices, only many of them in one call, since what
+Each number is that of `DenseSolver` to the bit: LAPACK gets the same matrices, only many of them in one call. What
 Python and NumPy do around a call takes many times the call itself.
 """
 
@@ -101,7 +101,7 @@ class _Stack:
         """Whether `solve` is for this graph: incomplete, no wider than long, and small once reduced."""
         n, m = self.sides
         order = np.where(n + m <= largest_order, n + m, self._factor_rows.sum(axis=1) + m)
-        return (self.left.sum(axis=1) < n * m) & (n >= m) & (order <= largest_order)
+        return np.asarray((self.left.sum(axis=1) < n * m) & (n >= m) & (order <= largest_order))
 
     def solve(self, needed: Collection[str]) -> list[dict[str, Estimate]]:
         """The values of each graph."""
@@ -186,7 +186,7 @@ class _Stack:
         for (size, columns), group in _groups(number, width):
             block = masks[place[group, None], begin[group, None] + np.arange(size), :columns]
             if size > columns:
-                block = np.linalg.qr(block, mode="r")
+                block = np.asarray(np.linalg.qr(block, mode="r"))
             to = place[group, None], offset[group, None] + np.arange(block.shape[1])
             factors[(*to, slice(columns))] = block
             degrees[to] = degree[group, None]

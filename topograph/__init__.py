@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from topograph.graph import BipartiteGraph
     from topograph.masks import MaskSet, load
     from topograph.metrics import available_metrics, compare_masks, measure, summary
+    from topograph.model_graph.making import network_graph
     from topograph.topology import Topology
     from topograph.tracking import Tracker
 
@@ -37,6 +38,7 @@ _HOMES = {
     "construct": "constructions",
     "load": "masks",
     "measure": "metrics",
+    "network_graph": "model_graph.making",
     "summary": "metrics",
 }
 _ROOMS = ("constructions", "design", "errors", "masks", "metrics", "spectral", "tracking")
@@ -55,6 +57,7 @@ __all__ = [
     "design",
     "load",
     "measure",
+    "network_graph",
     "summary",
 ]
 

@@ -82,6 +82,10 @@ class UnsupportedSettingError(TopographError, ValueError):
     """A trainer was asked for a setting that it does not offer."""
 
 
+class UnsupportedModelError(TopographError, ValueError):
+    """A model does something that cannot be read as edges; the message names the operation."""
+
+
 class ConformanceError(TopographError, AssertionError):
     """A trainer breaks the contract; the message lists what was expected, what came, and where it is written."""
 

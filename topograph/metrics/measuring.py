@@ -11,6 +11,7 @@ import scipy.sparse as sp
 from tqdm import tqdm
 
 from topograph.checks import check_integer
+from topograph.errors import InvalidParameterError
 from topograph.graph import BipartiteGraph
 from topograph.masks.layers import read_layers
 from topograph.masks.live import kind_of
@@ -36,6 +37,7 @@ def measure(
     progress: bool | None = None,
     workers: int | None = None,
     null: str | None = None,
+    example: Any = None,
     **options: Unpack[ReadingOptions],
 ) -> pd.DataFrame:
     """Compute graph metrics of anything that holds masks.
@@ -67,18 +69,22 @@ def measure(
     null
         Compare each value with those of random graphs instead: ``"rewired"``, ``"layerwise"``, …; the table is then
         that of `topograph.compare_with_null`, which says more.
+    example
+        For a live PyTorch model: a batch of inputs (the first is taken), a tuple of them for several arguments, a
+        mapping for named ones, or the shape of one sample. The table then has the row ``"network"`` for the graph of
+        the whole model, whatever it is made of; see `topograph.network_graph`.
     **options
         What is an edge, which layers, how convolutions unfold: the fields of `topograph.masks.Reading`.
 
     Returns
     -------
     pandas.DataFrame
-        One row per layer and, for a topology, a row ``"network"`` for all its neurons as one graph and for the metrics
-        of a chain. One column per metric, counts as whole numbers (``<NA>`` where there is none), and ``reason``: why a
-        value is undefined, empty when none is. From a file or a model there is also ``read_as``: the orientation,
-        unfolding and edge rule of each layer; the tidy table has the same as ``attrs["read_as"]``. What is not a mask
-        has no row: ``attrs["left_out"]`` maps it to the reason, so that nothing is skipped in silence. For a mapping of
-        sources the rows have a first level ``source``.
+        One row per layer and, for a topology or with ``example``, a row ``"network"`` for all its neurons as one graph
+        and for the metrics of a chain. One column per metric, counts as whole numbers (``<NA>`` where there is none),
+        and ``reason``: why a value is undefined, empty when none is. From a file or a model there is also ``read_as``:
+        the orientation, unfolding and edge rule of each layer; the tidy table has the same as ``attrs["read_as"]``.
+        What is not a mask has no row: ``attrs["left_out"]`` maps it to the reason, so that nothing is skipped in
+        silence. For a mapping of sources the rows have a first level ``source``.
 
     Raises
     ------
@@ -99,6 +105,8 @@ def measure(
     graph         1.414
     """
     if null is not None:
+        if example is not None:
+            raise InvalidParameterError("null= compares layers with random graphs; leave out example= or null=")
         from topograph.design import compare_with_null  # the one arrow up: a short form for it
 
         return compare_with_null(source, metrics, null=null, workers=workers, **options)
@@ -106,7 +114,7 @@ def measure(
     chosen = select_metrics("short" if metrics is None else metrics)
     if workers is not None:
         workers = check_integer("workers", workers, low=1)
-    return by_source(source, lambda one: _measure(one, reading, chosen, long, progress, workers))
+    return by_source(source, lambda one: _measure(one, reading, chosen, long, progress, workers, example))
 
 
 def by_source(source: Any, table_of: Callable[[Any], pd.DataFrame]) -> pd.DataFrame:
@@ -154,6 +162,7 @@ def _measure(
     long: bool,
     progress: bool | None,
     workers: int | None,
+    example: Any,
 ) -> pd.DataFrame:
     """The table of one source."""
     import pandas as pd
@@ -190,6 +199,10 @@ def _measure(
             raise nothing_read(opened.label, left_out)
     if chain and len(chain) == total:
         records += network_records(Topology(chain), chosen)
+    elif example is not None:
+        from topograph.model_graph.row import model_records  # the one that knows models
+
+        records += model_records(source, example, reading, chosen)
     if long:
         table = pd.DataFrame(records, columns=list(LONG_COLUMNS))
         table.attrs["read_as"], table.attrs["left_out"] = read_as, left_out

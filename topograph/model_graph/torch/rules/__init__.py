@@ -1,0 +1,1 @@
+"""What each operation of PyTorch does to units, by kind."""

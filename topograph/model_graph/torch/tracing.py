@@ -1,0 +1,164 @@
+"""`trace_model`: one run of a PyTorch model on an example, as a `NetworkGraph`."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+from topograph.errors import InvalidParameterError, TopographError, UnsupportedModelError
+from topograph.model_graph.graph import NetworkGraph
+from topograph.model_graph.torch.memory import WeightMemory
+from topograph.model_graph.torch.modules import followed_modules
+from topograph.model_graph.torch.reading import ModelReading
+from topograph.model_graph.torch.rules import elementwise, images, matrices, moving, reductions
+from topograph.model_graph.weights import ModelWeights
+from topograph.packages import require
+
+torch: Any = require("torch", "torch")
+_tree: Any = require("torch.utils._pytree", "torch")
+_parametrize: Any = require("torch.nn.utils.parametrize", "torch")
+
+RULES = moving.RULES | elementwise.RULES | matrices.RULES | images.RULES | reductions.RULES
+"""From the name of an operation to its rule."""
+
+
+def trace_model(model: Any, example: Any, weights: ModelWeights) -> NetworkGraph:
+    """The graph of a model.
+
+    Parameters
+    ----------
+    model
+        The model; it is run in evaluation mode, without gradients, and left as it was.
+    example
+        A batch of inputs, of which the first is taken; a tuple of them for several arguments, a mapping for named ones;
+        or the shape of one sample.
+    weights
+        Its masks.
+
+    Raises
+    ------
+    InvalidParameterError
+        When the model does not take the example.
+    UnsupportedModelError
+        When it does something that cannot be read as edges.
+    """
+    first = next(iter([*model.parameters(), *model.buffers()]), torch.zeros(()))
+    with _quiet(model):
+        args, kwargs = _arguments(model, example, first)
+        reading = ModelReading(_located(model, weights), RULES)
+        for leaf in _tree.tree_leaves((args, kwargs)):
+            if isinstance(leaf, torch.Tensor):
+                reading.add_input(leaf)
+        with followed_modules(reading, model), reading:
+            outputs = _run(model, args, kwargs)
+    leaves = [leaf for leaf in _leaves(outputs) if reading.is_live(leaf)]
+    if not leaves:
+        words = next(filter(None, map(reading.why_opaque, _leaves(outputs))), "")
+        if words:
+            raise UnsupportedModelError(words)
+        raise UnsupportedModelError(
+            f"no output of {type(model).__name__} depends on the example: an input of whole numbers must be looked up "
+            "in an embedding"
+        )
+    return reading.builder.finish([reading.units(leaf) for leaf in leaves], weights.layers, weights.size)
+
+
+def _leaves(outputs: Any) -> list[Any]:
+    """The tensors of what a model returns, also of an object with fields."""
+    if isinstance(outputs, Mapping):
+        outputs = list(outputs.values())
+    elif not isinstance(outputs, (torch.Tensor, tuple, list)) and hasattr(outputs, "__dict__"):
+        outputs = list(vars(outputs).values())
+    return [leaf for leaf in _tree.tree_leaves(outputs) if isinstance(leaf, torch.Tensor)]
+
+
+@contextmanager
+def _quiet(model: Any) -> Iterator[None]:
+    """Evaluation mode, and every composed operation taken apart; all as before afterwards."""
+    modes = {module: module.training for module in model.modules()}
+    fast = torch.backends.mha.get_fastpath_enabled()
+    kernels = torch.nn.attention
+    with ExitStack() as stack:
+        stack.enter_context(warnings.catch_warnings())
+        warnings.simplefilter("ignore")
+        stack.enter_context(torch.no_grad())
+        stack.enter_context(torch.backends.mkldnn.flags(enabled=False))
+        stack.enter_context(torch.backends.cudnn.flags(enabled=False))
+        stack.enter_context(kernels.sdpa_kernel(kernels.SDPBackend.MATH))
+        stack.enter_context(_parametrize.cached())
+        torch.backends.mha.set_fastpath_enabled(False)
+        model.eval()
+        try:
+            yield
+        finally:
+            torch.backends.mha.set_fastpath_enabled(fast)
+            for module, mode in modes.items():
+                module.training = mode
+
+
+def _located(model: Any, weights: ModelWeights) -> WeightMemory:
+    """Where each masked weight lies in memory, and every other parameter."""
+    memory = WeightMemory(weights)
+    for name, masked in weights.tensors.items():
+        path, _, weight = name.rpartition(".")
+        owner = model.get_submodule(path)
+        if type(owner).__module__ == "topograph.torch.layer":
+            continue
+        original = owner._parameters.get(f"{weight}_orig")
+        memory.register(masked, getattr(owner, weight) if original is None else original)
+    for parameter in model.parameters():
+        if not memory.knows(parameter):
+            memory.register_free(parameter)
+    return memory
+
+
+def _arguments(model: Any, example: Any, like: Any) -> tuple[list[Any], dict[str, Any]]:
+    """Positional and named arguments of the model, one sample each."""
+    if isinstance(example, int) or (
+        isinstance(example, (tuple, list)) and example and all(isinstance(size, int) for size in example)
+    ):
+        return [_of_shape(model, [example] if isinstance(example, int) else list(example), like)], {}
+    if isinstance(example, Mapping):
+        return [], {name: _sample(one, like) for name, one in example.items()}
+    several = example if isinstance(example, (tuple, list)) else (example,)
+    return [_sample(one, like) for one in several], {}
+
+
+def _of_shape(model: Any, shape: list[int], like: Any) -> Any:
+    """One sample of a shape: numbers, or whole numbers where the model takes no others."""
+    dtype = like.dtype if like.is_floating_point() else torch.float32
+    numbers = torch.ones([1, *shape], dtype=dtype, device=like.device)
+    whole = torch.zeros([1, *shape], dtype=torch.int64, device=like.device)
+    for value in (numbers, whole):
+        try:
+            model(value)
+        except Exception:  # of somebody else's model, any may come; the reading says which
+            continue
+        return value
+    return numbers
+
+
+def _sample(value: Any, like: Any) -> Any:
+    """The first sample of a batch, as a tensor where the model is."""
+    if not hasattr(value, "shape") and not isinstance(value, (list, tuple)):
+        return value
+    tensor = value.detach() if isinstance(value, torch.Tensor) else torch.as_tensor(value)
+    if tensor.is_floating_point() and like.is_floating_point():
+        tensor = tensor.to(like.dtype)
+    return (tensor[:1] if tensor.dim() else tensor).to(like.device).clone()
+
+
+def _run(model: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    try:
+        return model(*args, **kwargs)
+    except TopographError:
+        raise
+    except Exception as error:  # of somebody else's model, any may come
+        shapes = [tuple(one.shape) for one in [*args, *kwargs.values()] if isinstance(one, torch.Tensor)]
+        raise InvalidParameterError(
+            f"{type(model).__name__} does not take the example, of shapes {shapes} with a batch of one "
+            f"({type(error).__name__}: {str(error)[:200]}); give example= an input of the model, or the shape of one "
+            "sample without the batch"
+        ) from error

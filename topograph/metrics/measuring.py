@@ -70,9 +70,9 @@ def measure(
         Compare each value with those of random graphs instead: ``"rewired"``, ``"layerwise"``, …; the table is then
         that of `topograph.compare_with_null`, which says more.
     example
-        For a live PyTorch model: a batch of inputs (the first is taken), a tuple of them for several arguments, a
-        mapping for named ones, or the shape of one sample. The table then has the row ``"network"`` for the graph of
-        the whole model, whatever it is made of; see `topograph.network_graph`.
+        For a live model of PyTorch, or of Keras on PyTorch: a batch of inputs (the first is taken), a tuple of them for
+        several arguments, a mapping for named ones, or the shape of one sample. The table then has the row
+        ``"network"`` for the graph of the whole model, whatever it is made of; see `topograph.network_graph`.
     **options
         What is an edge, which layers, how convolutions unfold: the fields of `topograph.masks.Reading`.
 

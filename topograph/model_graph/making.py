@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Unpack
 
-from topograph.errors import InvalidParameterError
-from topograph.masks.live import kind_of
+from topograph.errors import InvalidParameterError, UnsupportedModelError
+from topograph.masks.live import kind_of, root_packages
 from topograph.masks.options import Reading, ReadingOptions
 from topograph.model_graph.graph import NetworkGraph
 from topograph.model_graph.weights import ModelWeights
@@ -22,7 +22,7 @@ def network_graph(model: Any, example: Any, **options: Unpack[ReadingOptions]) -
     Parameters
     ----------
     model
-        A live PyTorch model; it is left as it was.
+        A live model of PyTorch, or of Keras where it runs on PyTorch; it is left as it was.
     example
         A batch of inputs, of which the first is taken; a tuple of them for several arguments, a mapping for named ones;
         or the shape of one sample, without the batch.
@@ -51,11 +51,20 @@ def network_graph(model: Any, example: Any, **options: Unpack[ReadingOptions]) -
 def graph_of_model(model: Any, example: Any, reading: Reading) -> NetworkGraph:
     """As `network_graph`, for options that were checked."""
     kind = kind_of(model)
-    if kind is None or kind.name != "torch":
+    if kind is None or kind.name not in ("torch", "keras"):
         raise InvalidParameterError(
-            f"the graph of a whole network is read from a live PyTorch model, but got {type(model).__name__}; leave "
-            "out example="
+            f"the graph of a whole network is read from a live PyTorch or Keras model, but got {type(model).__name__}; "
+            "leave out example="
         )
-    from topograph.model_graph.torch.tracing import trace_model
+    if kind.name == "torch":
+        from topograph.model_graph.torch.module import trace_module
 
-    return trace_model(model, example, ModelWeights.read(kind.source(model), reading))
+        return trace_module(model, example, ModelWeights.read(kind.source(model), reading))
+    if "torch" not in root_packages(model):
+        raise UnsupportedModelError(
+            "the graph of a whole Keras model is read where Keras runs on PyTorch; save the model, and load it with "
+            "KERAS_BACKEND=torch"
+        )
+    from topograph.model_graph.torch.keras import trace_keras
+
+    return trace_keras(model, example, ModelWeights.read(kind.source(model), reading))

@@ -13,6 +13,7 @@ from topograph.packages import require
 
 torch: Any = require("torch", "torch")
 
+_NORM_CLASSES = ("Norm", "Norm1d", "Norm2d", "Norm3d", "Normalization")
 _NORMALISATIONS = frozenset({"rms_norm", "local_response_norm", "normalize", "group_norm", "instance_norm"})
 
 
@@ -55,7 +56,7 @@ def followed_modules(reading: ModelReading, model: Any) -> Iterator[None]:
 
 def _is_whole(module: Any) -> bool:
     """Whether a module is a normalisation, by its name, or a sparse layer of ours."""
-    return is_sparse(module) or (type(module).__name__.endswith("Norm") and not any(module.children()))
+    return is_sparse(module) or (type(module).__name__.endswith(_NORM_CLASSES) and not any(module.children()))
 
 
 def _pass_on(reading: ModelReading, args: Any, output: Any) -> None:

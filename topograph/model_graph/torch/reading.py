@@ -38,6 +38,7 @@ class ModelReading(_dispatch.TorchDispatchMode):  # type: ignore[misc, name-defi
         self.weights = weights
         self.memory = UnitMemory()
         self.where: list[str] = []
+        self.refusal = ""
         self._rules = rules
         self._opaque: dict[int, str] = {}
         self._from_indices: set[int] = set()
@@ -107,7 +108,11 @@ class ModelReading(_dispatch.TorchDispatchMode):  # type: ignore[misc, name-defi
         kwargs = dict(kwargs or {})
         results = function(*args, **kwargs)
         if not self._hidden:
-            self._read(function, args, kwargs, results)
+            try:
+                self._read(function, args, kwargs, results)
+            except UnsupportedModelError as error:
+                self.refusal = str(error)  # frameworks on top write around the words of errors
+                raise
         return results
 
     def _read(self, function: Any, args: Sequence[Any], kwargs: Mapping[str, Any], results: Any) -> None:

@@ -18,13 +18,14 @@ from topograph.packages import require
 
 torch: Any = require("torch", "torch")
 _tree: Any = require("torch.utils._pytree", "torch")
-_parametrize: Any = require("torch.nn.utils.parametrize", "torch")
 
 RULES = moving.RULES | elementwise.RULES | matrices.RULES | images.RULES | reductions.RULES
 """From the name of an operation to its rule."""
 
 
-def trace_model(model: Any, example: Any, weights: ModelWeights) -> NetworkGraph:
+def trace_model(
+    model: Any, example: Any, weights: ModelWeights, tensors: Mapping[str, Any], **settings: Any
+) -> NetworkGraph:
     """The graph of a model.
 
     Parameters
@@ -36,6 +37,10 @@ def trace_model(model: Any, example: Any, weights: ModelWeights) -> NetworkGraph
         or the shape of one sample.
     weights
         Its masks.
+    tensors
+        The tensor in which each masked weight lies; sparse layers of ours need none.
+    **settings
+        Further named arguments of the model.
 
     Raises
     ------
@@ -44,25 +49,38 @@ def trace_model(model: Any, example: Any, weights: ModelWeights) -> NetworkGraph
     UnsupportedModelError
         When it does something that cannot be read as edges.
     """
-    first = next(iter([*model.parameters(), *model.buffers()]), torch.zeros(()))
+    like = next(iter([*model.parameters(), *model.buffers()]), torch.zeros(()))
     with _quiet(model):
-        args, kwargs = _arguments(model, example, first)
-        reading = ModelReading(_located(model, weights), RULES)
-        for leaf in _tree.tree_leaves((args, kwargs)):
-            if isinstance(leaf, torch.Tensor):
-                reading.add_input(leaf)
-        with followed_modules(reading, model), reading:
-            outputs = _run(model, args, kwargs)
-    leaves = [leaf for leaf in _leaves(outputs) if reading.is_live(leaf)]
-    if not leaves:
-        words = next(filter(None, map(reading.why_opaque, _leaves(outputs))), "")
-        if words:
-            raise UnsupportedModelError(words)
+        refused: TopographError | None = None
+        for args, kwargs in _arguments(example, like):
+            try:
+                return _traced(model, args, kwargs | settings, weights, tensors)
+            except (UnsupportedModelError, InvalidParameterError) as error:
+                if not isinstance(refused, UnsupportedModelError):  # that says more than that the shape does not fit
+                    refused = refused if isinstance(error, InvalidParameterError) and refused else error
+    assert refused is not None
+    raise refused
+
+
+def _traced(
+    model: Any, args: list[Any], kwargs: dict[str, Any], weights: ModelWeights, tensors: Mapping[str, Any]
+) -> NetworkGraph:
+    """The graph of a model by one run on these arguments."""
+    reading = ModelReading(_located(model, weights, tensors), RULES)
+    for leaf in _tree.tree_leaves((args, kwargs)):
+        if isinstance(leaf, torch.Tensor):
+            reading.add_input(leaf)
+    with followed_modules(reading, model), reading:
+        outputs = _leaves(_run(model, args, kwargs, reading))
+    live = [leaf for leaf in outputs if reading.is_live(leaf)]
+    if not live:
+        words = next(filter(None, map(reading.why_opaque, outputs)), "")
         raise UnsupportedModelError(
-            f"no output of {type(model).__name__} depends on the example: an input of whole numbers must be looked up "
-            "in an embedding"
+            words
+            or f"no output of {type(model).__name__} depends on the example: an input of whole numbers must be looked "
+            "up in an embedding"
         )
-    return reading.builder.finish([reading.units(leaf) for leaf in leaves], weights.layers, weights.size)
+    return reading.builder.finish([reading.units(leaf) for leaf in live], weights.layers, weights.size)
 
 
 def _leaves(outputs: Any) -> list[Any]:
@@ -87,7 +105,6 @@ def _quiet(model: Any) -> Iterator[None]:
         stack.enter_context(torch.backends.mkldnn.flags(enabled=False))
         stack.enter_context(torch.backends.cudnn.flags(enabled=False))
         stack.enter_context(kernels.sdpa_kernel(kernels.SDPBackend.MATH))
-        stack.enter_context(_parametrize.cached())
         torch.backends.mha.set_fastpath_enabled(False)
         model.eval()
         try:
@@ -98,46 +115,32 @@ def _quiet(model: Any) -> Iterator[None]:
                 module.training = mode
 
 
-def _located(model: Any, weights: ModelWeights) -> WeightMemory:
+def _located(model: Any, weights: ModelWeights, tensors: Mapping[str, Any]) -> WeightMemory:
     """Where each masked weight lies in memory, and every other parameter."""
     memory = WeightMemory(weights)
-    for name, masked in weights.tensors.items():
-        path, _, weight = name.rpartition(".")
-        owner = model.get_submodule(path)
-        if type(owner).__module__ == "topograph.torch.layer":
-            continue
-        original = owner._parameters.get(f"{weight}_orig")
-        memory.register(masked, getattr(owner, weight) if original is None else original)
+    for name, tensor in tensors.items():
+        if name in weights.tensors:
+            memory.register(weights.tensors[name], tensor)
     for parameter in model.parameters():
         if not memory.knows(parameter):
             memory.register_free(parameter)
     return memory
 
 
-def _arguments(model: Any, example: Any, like: Any) -> tuple[list[Any], dict[str, Any]]:
-    """Positional and named arguments of the model, one sample each."""
+def _arguments(example: Any, like: Any) -> list[tuple[list[Any], dict[str, Any]]]:
+    """Positional and named arguments of the model, one sample each; several where a shape may mean several."""
     if isinstance(example, int) or (
         isinstance(example, (tuple, list)) and example and all(isinstance(size, int) for size in example)
     ):
-        return [_of_shape(model, [example] if isinstance(example, int) else list(example), like)], {}
+        shape = [1, example] if isinstance(example, int) else [1, *example]
+        dtype = like.dtype if like.is_floating_point() else torch.float32
+        numbers = torch.ones(shape, dtype=dtype, device=like.device)
+        words = torch.zeros(shape, dtype=torch.int64, device=like.device)
+        return [([numbers], {}), ([words], {})]
     if isinstance(example, Mapping):
-        return [], {name: _sample(one, like) for name, one in example.items()}
+        return [([], {name: _sample(one, like) for name, one in example.items()})]
     several = example if isinstance(example, (tuple, list)) else (example,)
-    return [_sample(one, like) for one in several], {}
-
-
-def _of_shape(model: Any, shape: list[int], like: Any) -> Any:
-    """One sample of a shape: numbers, or whole numbers where the model takes no others."""
-    dtype = like.dtype if like.is_floating_point() else torch.float32
-    numbers = torch.ones([1, *shape], dtype=dtype, device=like.device)
-    whole = torch.zeros([1, *shape], dtype=torch.int64, device=like.device)
-    for value in (numbers, whole):
-        try:
-            model(value)
-        except Exception:  # of somebody else's model, any may come; the reading says which
-            continue
-        return value
-    return numbers
+    return [([_sample(one, like) for one in several], {})]
 
 
 def _sample(value: Any, like: Any) -> Any:
@@ -150,12 +153,14 @@ def _sample(value: Any, like: Any) -> Any:
     return (tensor[:1] if tensor.dim() else tensor).to(like.device).clone()
 
 
-def _run(model: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+def _run(model: Any, args: list[Any], kwargs: dict[str, Any], reading: ModelReading) -> Any:
     try:
         return model(*args, **kwargs)
-    except TopographError:
-        raise
     except Exception as error:  # of somebody else's model, any may come
+        if reading.refusal:
+            raise UnsupportedModelError(reading.refusal) from error
+        if isinstance(error, TopographError):
+            raise
         shapes = [tuple(one.shape) for one in [*args, *kwargs.values()] if isinstance(one, torch.Tensor)]
         raise InvalidParameterError(
             f"{type(model).__name__} does not take the example, of shapes {shapes} with a batch of one "

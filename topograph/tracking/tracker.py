@@ -11,8 +11,12 @@ from topograph.checks import check_integer, check_real
 from topograph.errors import InvalidMaskError, InvalidParameterError
 from topograph.masks.maskset import MaskSet
 from topograph.masks.options import Reading
+from topograph.metrics.chunks import Record
 from topograph.metrics.measuring import measure, network_records
 from topograph.metrics.registry import select_metrics
+from topograph.model_graph.graph import NetworkGraph
+from topograph.model_graph.making import graph_of_model
+from topograph.model_graph.row import graph_records
 from topograph.topology import Topology
 from topograph.tracking.audit import Audit
 from topograph.tracking.callbacks import make_callback
@@ -57,6 +61,9 @@ class Tracker:
         that: ``wandb.log``, or any function.
     chain
         Names of the layers that follow each other, for the metrics of the network; True for all. A topology is one.
+    example
+        For a live model that is no chain: an input of it, or the shape of one sample, as for `topograph.measure`; the
+        metrics of the network are then those of the graph of the whole model.
     alarm_below
         A layer rings the alarm when less than this share of its inputs or of its outputs still has an edge, or when it
         will have no edge within three more updates like the last two.
@@ -88,6 +95,7 @@ class Tracker:
         path: str | os.PathLike[str] | None = None,
         log: Callable[..., Any] | None = None,
         chain: Iterable[str] | bool = False,
+        example: Any = None,
         alarm_below: float = 0.1,
         on_alarm: Callable[[str], Any] | None = None,
         include: str | Iterable[str] | None = None,
@@ -100,7 +108,12 @@ class Tracker:
         self._reading = Reading(include=include, exclude=exclude)
         self._journal = None if path is None else open_journal(path)
         self._log = None if log is None else logger(log)
+        if chain and example is not None:
+            raise InvalidParameterError(
+                "give one of chain= and example=, but got both: chain= names the layers, example= reads any network"
+            )
         self._chain = chain
+        self._example = example
         self._alarm_below = check_real("alarm_below", alarm_below, low=0, high=1)
         self._on_alarm = on_alarm
         self._calls = 0
@@ -113,6 +126,8 @@ class Tracker:
         self._ringing: set[str] = set()
         self._audit = Audit(self._current, optimizer)
         self._snapshot()  # a target that cannot be watched is refused here, and not after an epoch
+        if example is not None:
+            self._read_network()
 
     # ------------------------------------------------------------------ in the loop
 
@@ -242,18 +257,21 @@ class Tracker:
 
     def _measure(self, changed: list[str]) -> None:
         graphs = {name: self._last[name].graph for name in changed}
-        names = [metric.name for metric in self.metrics]
         layered = [metric.name for metric in self.metrics if metric.needs != "chain"]
         if layered:
             table = measure(MaskSet(graphs), layered, progress=False, workers=1)
             for name in changed:
                 self._measured[name] = {metric: float(table.at[name, metric]) for metric in layered}
-        chain = self._chain_names()
-        if chain:
+        chain = self._chain_names() if self._example is None else []
+        if self._example is not None:
+            self._network = _defined(graph_records(self._read_network(), self.metrics))
+        elif chain:
             kept = {name: self._last[name].graph for name in chain if name not in graphs}
             topology = Topology([graphs.get(name) or kept[name] for name in chain])
-            records = network_records(topology, self.metrics)
-            self._network = {name: value for _, name, value, _, reason in records if not reason and name in names}
+            self._network = _defined(network_records(topology, self.metrics))
+
+    def _read_network(self) -> NetworkGraph:
+        return graph_of_model(self._current(), self._example, self._reading)
 
     def _chain_names(self) -> list[str]:
         if isinstance(self._chain, bool):
@@ -309,6 +327,10 @@ class Tracker:
 
     def __repr__(self) -> str:
         return f"Tracker({len(self._layers) or 'not yet any'} layers, {len({row[0] for row in self._rows})} updates)"
+
+
+def _defined(records: Iterable[Record]) -> dict[str, float]:
+    return {name: value for _, name, value, _, reason in records if not reason}
 
 
 def _checked(values: Mapping[str, float]) -> dict[str, float]:

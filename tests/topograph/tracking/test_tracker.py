@@ -189,3 +189,27 @@ def test_bad_input_is_refused(torch):
         tracker.update()
     with pytest.raises(tg.TopographError, match="no tracker has written there"):
         read_history("nowhere.parquet")
+
+
+def test_the_network_of_any_model_is_watched_by_an_example(torch):
+    model = torch.nn.Sequential(torch.nn.Conv2d(1, 2, 3), torch.nn.Flatten(), torch.nn.Linear(8, 2)).train()
+    tracker = tg.Tracker(model, ["effective_density", "dead_neurons"], example=(1, 4, 4))
+    tracker.update(0)
+    with torch.no_grad():
+        model[0].weight[1] = 0.0
+        model[2].weight[:, 4:] = 0.0
+    tracker.update(1)
+    assert tracker.wide("effective_density")["network"].tolist() == [1.0, (9 + 8) / (18 + 16)]
+    assert tracker.wide("dead_neurons")["network"].tolist() == [0, 1]
+    assert model.training
+    table = tg.measure(model, ["effective_density", "dead_neurons"], example=(1, 4, 4))
+    assert tracker.wide("effective_density")["network"].iloc[-1] == table.loc["network", "effective_density"]
+
+
+def test_a_network_that_cannot_be_read_is_refused_before_the_first_update(torch):
+    with pytest.raises(tg.TopographError, match="does not take the example"):
+        tg.Tracker(torch.nn.Linear(3, 2), example=(4,))
+    with pytest.raises(tg.TopographError, match="leave out example="):
+        tg.Tracker({"a": np.eye(3)}, example=(3,))
+    with pytest.raises(tg.TopographError, match="chain= and example="):
+        tg.Tracker(torch.nn.Linear(3, 2), chain=True, example=(3,))

@@ -29,6 +29,10 @@ from trainers.numpy_sparse.flat import (
 from trainers.numpy_sparse.neurons import activate, differentiate, drop, take_loss
 from trainers.numpy_sparse.samples import Samples
 
+_NONE, _ALONE = (
+    np.int64(0),
+    np.int64(1),
+)  # a literal number would be compiled for once more, with all that it is given to
 _COLUMNS = 64  # features copied at a time, so that the copies' rows stay in cache
 
 
@@ -41,7 +45,7 @@ def train_epoch(
 
     A loss that is NaN or infinite ends the pass with the step that it led to.
     """
-    summed, correct, n_active = 0.0, 0, 0
+    summed, correct, n_active = 0.0, 0, _NONE
     for begin in range(0, order.shape[0], batch):
         end = min(begin + batch, order.shape[0])
         step += 1
@@ -68,7 +72,7 @@ def accumulate(
     chosen: Any, first: int, stride: int,
 ) -> tuple[float, int]:  # fmt: skip
     """Gradients of a batch's tiles number ``first``, ``first + stride``, …: one worker's share."""
-    summed, correct, n_active, batch = 0.0, 0, 0, chosen.shape[0]
+    summed, correct, n_active, batch = 0.0, 0, _NONE, chosen.shape[0]
     for begin in range(first * LANES, batch, stride * LANES):
         tile = chosen[begin : min(begin + LANES, batch)]
         n_active = _fill(work, samples, tile, n_active)
@@ -104,37 +108,31 @@ def absorb_biases(state: State, others: Any, rule: Rule, step: int) -> None:
 
 @reordered
 def evaluate(
-    flat: FlatNetwork, state: State, work: Work, setting: Setting, samples: Samples, labels: Any, order: Any
-) -> tuple[float, int]:
-    """Sum of the losses of the samples of ``order``, and how many are right."""
+    flat: FlatNetwork, state: State, work: Work, setting: Setting, samples: Samples, labels: Any, order: Any,
+    outputs: Any,
+) -> tuple[float, int]:  # fmt: skip
+    """Sum of the losses of the samples of ``order``, and how many are right; their outputs, one row each.
+
+    Without labels there is no loss, and without rows for the outputs they are not written: both in one function, since
+    to compile it takes seconds.
+    """
     table = flat.layers[flat.layers.shape[0] - 1]
     first, end = table[FIRST_OUTPUT], table[FIRST_OUTPUT] + table[OUTPUTS]
-    summed, correct, n_active = 0.0, 0, 0
+    summed, correct, n_active = 0.0, 0, _NONE
     for begin in range(0, order.shape[0], LANES):
         chosen = order[begin : begin + LANES]
         n_active = _fill(work, samples, chosen, n_active)
-        _propagate(flat, state, work, setting, n_active, 0, 0)
-        loss, right = take_loss(work.values, work.deltas, first, end, labels, chosen, 1, setting)
-        summed += loss
-        correct += right
+        _propagate(flat, state, work, setting, n_active, _NONE, _NONE)
+        if outputs.shape[0]:
+            for s in range(chosen.shape[0]):
+                for j in range(table[OUTPUTS]):
+                    outputs[begin + s, j] = work.values[first + j, s]
+        if labels.shape[0]:
+            loss, right = take_loss(work.values, work.deltas, first, end, labels, chosen, _ALONE, setting)
+            summed += loss
+            correct += right
     _clear(work, n_active)
     return summed, correct
-
-
-@reordered
-def predict(
-    flat: FlatNetwork, state: State, work: Work, setting: Setting, samples: Samples, order: Any, outputs: Any
-) -> None:
-    """Outputs of the samples of ``order``, one row each."""
-    table, n_active = flat.layers[flat.layers.shape[0] - 1], 0
-    for begin in range(0, order.shape[0], LANES):
-        chosen = order[begin : begin + LANES]
-        n_active = _fill(work, samples, chosen, n_active)
-        _propagate(flat, state, work, setting, n_active, 0, 0)
-        for s in range(chosen.shape[0]):
-            for j in range(table[OUTPUTS]):
-                outputs[begin + s, j] = work.values[table[FIRST_OUTPUT] + j, s]
-    _clear(work, n_active)
 
 
 @reordered_part

@@ -136,15 +136,24 @@ class SparseNetwork:
     def predict(self, samples: Samples, order: npt.NDArray[np.int64]) -> Float:
         """Outputs for the samples of ``order``, shape ``(len(order), n_classes)``."""
         outputs = np.empty((len(order), self.topology.sizes[-1]), self._dtype)
-        epochs.predict(self.flat, self.state, self.work, self._setting, samples, read_only(order), outputs)
+        self._walk(samples, np.zeros(0, np.int64), order, outputs)
         return outputs
 
     def evaluate(self, samples: Samples, labels: npt.NDArray[Any], order: npt.NDArray[np.int64]) -> tuple[float, float]:
         """The mean loss over the samples of ``order``, and the accuracy."""
-        loss, correct = epochs.evaluate(
-            self.flat, self.state, self.work, self._setting, samples, read_only(labels), read_only(order)
-        )
+        loss, correct = self._walk(samples, labels, order, np.empty((0, self.topology.sizes[-1]), self._dtype))
         return loss / len(order), correct / len(order)
+
+    def _walk(
+        self, samples: Samples, labels: npt.NDArray[Any], order: npt.NDArray[np.int64], outputs: Float
+    ) -> tuple[float, int]:
+        """See `epochs.evaluate`."""
+        summed: float
+        correct: int
+        summed, correct = epochs.evaluate(
+            self.flat, self.state, self.work, self._setting, samples, read_only(labels), read_only(order), outputs
+        )
+        return summed, correct
 
     def parameters(self) -> tuple[Float, Float]:
         """A copy of all weights and biases."""

@@ -34,7 +34,8 @@ def read_only(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
 def gather_samples(x: npt.NDArray[np.float32]) -> Samples:
     """Samples in rows, as they are or, where at least half of the entries are 0, without the zeros."""
     x = read_only(x)
-    counts = count_nonzero(x)
+    counts = np.zeros(len(x), np.int64)
+    count_nonzero(x, counts)
     features = np.uint16 if x.shape[1] <= 2**16 else np.uint32
     if counts.sum() > x.size / 2:
         return Samples(False, x, np.zeros(1, np.int64), np.zeros(0, features), np.zeros(0, np.float32))
@@ -44,19 +45,17 @@ def gather_samples(x: npt.NDArray[np.float32]) -> Samples:
     return samples
 
 
-@reordered
-def count_nonzero(rows: Any) -> Any:
+@reordered.in_place
+def count_nonzero(rows: Any, counts: Any) -> None:
     """Number of entries of each row that are not 0."""
-    counts = np.zeros(rows.shape[0], np.int64)
     for row in range(rows.shape[0]):
         nonzero = 0
         for i in range(rows.shape[1]):
             nonzero += rows[row, i] != 0
         counts[row] = nonzero
-    return counts
 
 
-@reordered
+@reordered.in_place
 def compress(rows: Any, starts: Any, features: Any, entries: Any) -> None:
     """Write the features and entries that are not 0, row after row."""
     for row in range(rows.shape[0]):

@@ -95,47 +95,40 @@ def _stamp(folder: Path) -> str:
     return digest.hexdigest()
 
 
+class _Watcher(_event.Listener):
+    """Says so when a process begins to compile functions of this distribution, and collects no garbage meanwhile.
+
+    Numba makes so many objects that all live on that collections take a fifth of the time.
+    """
+
+    def __init__(self) -> None:
+        self._announced = False
+        self._depth = 0  # functions compile the functions that they call
+        self._was_enabled = False
+
+    def on_start(self, happening: Any) -> None:
+        if not _is_ours(happening):
+            return
+        if not self._announced:
+            self._announced = True
+            print("topograph: compiling, once per machine; this takes a few seconds", file=sys.stderr, flush=True)
+        if self._depth == 0:
+            self._was_enabled = gc.isenabled()
+            gc.disable()
+        self._depth += 1
+
+    def on_end(self, happening: Any) -> None:
+        if not _is_ours(happening):
+            return
+        self._depth -= 1
+        if self._depth == 0 and self._was_enabled:
+            gc.enable()
+
+
 def _is_ours(happening: Any) -> bool:
     """Whether it is a function of this distribution that is compiled."""
     module: str = happening.data["dispatcher"].py_func.__module__
     return module.startswith(("topograph.", "trainers."))
 
 
-class _Announcement(_event.Listener):
-    """Says so when a process begins to compile functions of this distribution."""
-
-    def on_start(self, happening: Any) -> None:
-        if _is_ours(happening):
-            event.unregister("numba:compile", self)
-            print("topograph: compiling, once per machine; this takes a few seconds", file=sys.stderr, flush=True)
-
-    def on_end(self, happening: Any) -> None:
-        pass
-
-
-class _Pause(_event.Listener):
-    """Collects no garbage while functions of this distribution are compiled.
-
-    Numba makes so many objects that all live on that collections take a fifth of the time.
-    """
-
-    def __init__(self) -> None:
-        self._depth = 0  # functions compile the functions that they call
-        self._was_enabled = False
-
-    def on_start(self, happening: Any) -> None:
-        if _is_ours(happening):
-            if self._depth == 0:
-                self._was_enabled = gc.isenabled()
-                gc.disable()
-            self._depth += 1
-
-    def on_end(self, happening: Any) -> None:
-        if _is_ours(happening):
-            self._depth -= 1
-            if self._depth == 0 and self._was_enabled:
-                gc.enable()
-
-
-event.register("numba:compile", _Announcement())
-event.register("numba:compile", _Pause())
+event.register("numba:compile", _Watcher())

@@ -111,6 +111,53 @@ def dot(typing_context, first, second):
     return first.dtype(first, second), generate
 
 
+TURNED = 16
+"""Side of the blocks that `turn_block` moves."""
+
+
+@_intrinsic
+def turn_block(typing_context, array, row, lane, table, chosen, column):
+    """Columns ``column …`` of rows ``chosen[lane] …`` of a table become rows ``row …`` of ``array``, from ``lane`` on.
+
+    A square block, `TURNED` numbers wide, is turned in registers: one number at a time would take many times as long.
+    """
+
+    def generate(context, builder, signature, args):
+        into, rows, places = (context.make_array(signature.args[k])(context, builder, args[k]) for k in (0, 3, 4))
+        table_type = ir.VectorType(rows.data.type.pointee, TURNED)
+        width = builder.extract_value(rows.shape, 1)
+        vectors = []
+        for number in range(TURNED):
+            place = builder.load(builder.gep(places.data, [builder.add(args[2], ir.Constant(_OFFSET, number))]))
+            first = builder.gep(rows.data, [builder.add(builder.mul(place, width), args[5])])
+            pointer = builder.bitcast(first, table_type.as_pointer())
+            vectors.append(builder.load(pointer, align=table.dtype.bitwidth // 8))
+        # vector i and vector i + step change halves of blocks of step entries: four times, and rows are columns
+        step = TURNED // 2
+        while step:
+            low = [(k // step % 2) * TURNED + k - (k // step % 2) * step for k in range(TURNED)]
+            high = [place + step for place in low]
+            for number in range(TURNED):
+                if not number & step:
+                    pair = vectors[number], vectors[number + step]
+                    vectors[number] = builder.shuffle_vector(*pair, _places(low))
+                    vectors[number + step] = builder.shuffle_vector(*pair, _places(high))
+            step //= 2
+        wide = ir.VectorType(into.data.type.pointee, TURNED)
+        for number, vector in enumerate(vectors):
+            value = builder.fpext(vector, wide) if wide != table_type else vector
+            at = builder.mul(builder.add(args[1], ir.Constant(_OFFSET, number)), ir.Constant(_OFFSET, LANES))
+            pointer = builder.bitcast(builder.gep(into.data, [builder.add(at, args[2])]), wide.as_pointer())
+            builder.store(value, pointer, align=array.dtype.bitwidth // 8)
+        return context.get_dummy_value()
+
+    return types.void(array, types.int64, types.int64, table, chosen, types.int64), generate
+
+
+def _places(numbers: list[int]) -> Any:
+    return ir.Constant(ir.VectorType(ir.IntType(32), len(numbers)), numbers)
+
+
 @_intrinsic
 def prefetch(typing_context, array, position):
     """Ask for the cache line of entry ``position`` of a one-dimensional array, without waiting for it."""

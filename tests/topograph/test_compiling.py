@@ -37,3 +37,25 @@ def test_what_an_earlier_version_left_is_no_obstacle(tmp_path):
         printed += [run(code, tmp_path, **settings) for _ in range(2)]
         (tmp_path / f"{module}.py").unlink()
     assert printed == [["3", "0"], ["3", "1"], ["3", "0"], ["3", "1"]]
+
+
+def test_garbage_is_collected_again_after_a_compilation(tmp_path):
+    """Nobody's own choice is changed: on stays on, off stays off, also where compilation fails."""
+    (tmp_path / "topograph_like.py").write_text(
+        "import gc\nfrom topograph.compiling import compiled\nfrom numba.extending import overload\nseen = []\n\n\n"
+        "def look():\n    pass\n\n\n"
+        "@overload(look)\ndef _look():\n    seen.append(gc.isenabled())\n    return lambda: 1\n\n\n"
+        "def answer(x):\n    return x + look()\n\n\n"
+        "def fail(x):\n    return look() + x.nothing\n\n\n"
+        "for function in (answer, fail):\n    function.__module__ = 'topograph.like'\n"
+        "answer, fail = compiled(answer), compiled(fail)\n"
+    )
+    code = (
+        "import gc\nfrom topograph_like import answer, fail, seen\n"
+        "answer(1)\nstates = [gc.isenabled()]\n"
+        "try:\n    fail(1)\nexcept Exception:\n    states.append(gc.isenabled())\n"
+        "gc.disable()\nanswer(1.0)\nstates.append(gc.isenabled())\n"
+        "print(*states, any(seen))"
+    )
+    printed = run(code, tmp_path, NUMBA_CACHE_DIR=str(tmp_path / "cache"))
+    assert printed == ["True", "True", "False", "False"]

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from topograph.compiling import reordered, reordered_part
-from topograph.lanes import LANES, broadcast, prefetch, store_lanes
+from topograph.lanes import LANES, TURNED, broadcast, prefetch, store_lanes, turn_block
 from trainers.numpy_sparse.edges import backward, descend, forward
 from trainers.numpy_sparse.flat import (
     FIRST_INPUT,
@@ -33,7 +33,6 @@ _NONE, _ALONE = (
     np.int64(0),
     np.int64(1),
 )  # a literal number would be compiled for once more, with all that it is given to
-_COLUMNS = 64  # features copied at a time, so that the copies' rows stay in cache
 
 
 @reordered
@@ -213,15 +212,17 @@ def _fill(work: Work, samples: Samples, chosen: Any, n_active: int) -> int:
             active[n_active] = i
             n_active += marked[i]
         return n_active
-    for begin in range(0, inputs, _COLUMNS):
-        end = min(begin + _COLUMNS, inputs)
-        for s in range(chosen.shape[0]):
-            for i in range(begin, end):
-                values[i, s] = samples.rows[chosen[s], i]
-        for i in range(begin, end):
-            active[i] = i
-            for s in range(chosen.shape[0], LANES):
-                values[i, s] = zero
+    turned, blocks = inputs - inputs % TURNED, chosen.shape[0] - chosen.shape[0] % TURNED
+    for i in range(0, turned, TURNED):
+        for s in range(0, blocks, TURNED):
+            turn_block(values, i, s, samples.rows, chosen, i)
+    for s in range(chosen.shape[0]):
+        for i in range(turned if s < blocks else 0, inputs):
+            values[i, s] = samples.rows[chosen[s], i]
+    for i in range(inputs):
+        active[i] = i
+        for s in range(chosen.shape[0], LANES):
+            values[i, s] = zero
     return inputs
 
 

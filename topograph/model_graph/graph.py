@@ -163,8 +163,8 @@ class NetworkGraph:
         for operator in self.operators:
             if not isinstance(operator, Contraction) or operator.pattern.numbers is None:
                 return None
-            if len(operator.pattern.edges) > 1 or not np.array_equal(operator.sources.ids.ravel(), reached):
-                return None
+            if operator.sources.shape[:2] != (1, 1) or not np.array_equal(operator.sources.ids.ravel(), reached):
+                return None  # several places or groups share the layer, or something else is read
             reached = operator.targets.ids.ravel()
             graphs.append(BipartiteGraph.from_mask(operator.pattern.edges[0]))
         whole = graphs and np.array_equal(reached, self.outputs) and len(graphs) == len(self.layers)

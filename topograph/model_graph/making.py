@@ -14,7 +14,7 @@ from topograph.model_graph.weights import ModelWeights
 def network_graph(model: Any, example: Any, **options: Unpack[ReadingOptions]) -> NetworkGraph:
     """Read a whole live model as one graph, by running it once on an example.
 
-    A unit is one number of one sample. Each operation becomes the pattern of its derivative: a masked layer the edges
+    A unit is one number of one sample. Each operation becomes edges from what it reads: a masked layer the edges
     of its mask at every place where it is used, a layer without a mask all its edges, a pooling its windows, a sum or a
     product an edge from each term. What only a sum reads hands its edges over to it. Activations, dropout,
     normalisations, reshaping, slicing and concatenating make no units.

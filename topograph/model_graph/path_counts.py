@@ -14,7 +14,7 @@ from topograph.model_graph.graph import NetworkGraph
 from topograph.model_graph.references import Ids, Numbers
 
 _LARGE = 1e290
-_MOST_WORK = 1e11  # multiplications for all input-output pairs
+_MOST_WORK = 3e10  # multiplications for all input-output pairs
 _NO_PATH = "no input is connected to an output"
 
 

@@ -256,3 +256,59 @@ def test_the_operator_of_a_network_multiplies_by_its_adjacency_matrix():
     x = np.random.default_rng(0).standard_normal(network.n_units)
     assert operator @ x == pytest.approx(matrix @ x)
     assert network.degrees[1:] == pytest.approx(matrix.sum(axis=0))
+
+
+def test_a_choice_between_two_has_an_edge_from_each():
+    class Leaky(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.last = nn.Linear(4, 3), nn.Linear(3, 2)
+
+        def forward(self, x):
+            y = self.first(x)
+            y = torch.where(y > 0, y, 0.1 * y)  # a function of one unit
+            return self.last(torch.where(x[:, :1] > 0, y, torch.zeros(())))
+
+    model = randomly_masked(Leaky(), 0, 0.5)
+    written = Written([("x", i) for i in range(4)])
+    middle = written.layer("first", written.inputs, [("h", i) for i in range(3)], there(model.first))
+    chosen = [written.node(("chosen", i)) for i in range(3)]
+    for before, after in zip(middle, chosen, strict=True):
+        written.edge(before, after)
+        written.edge(("x", 0), after)
+    written.outputs = written.layer("last", chosen, ["a", "b"], there(model.last))
+    written.hidden = {name for name in written.neurons if name[0] == "first"}
+    check_against(model, (4,), written)
+
+
+def test_a_table_that_is_also_the_last_layer_counts_as_that_layer():
+    class Tied(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.table, self.last = nn.Embedding(6, 3), nn.Linear(3, 6, bias=False)
+            self.last.weight = self.table.weight
+
+        def forward(self, words):
+            return self.last(torch.tanh(self.table(words)))
+
+    row_of_model = tg.measure(Tied(), "network", example=torch.tensor([[0, 4]])).loc["network"]
+    assert row_of_model["effective_density"] == 1
+    assert row_of_model["reachability"] == 0.5  # each word its own scores
+    with pytest.raises(UnsupportedModelError, match="leave it out with exclude="):
+        tg.network_graph(nn.Sequential(nn.Embedding(6, 3), nn.Linear(3, 2)), (2,), include="*")
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # PyTorch's own, when its compiler is loaded
+def test_a_compiled_model_is_read_without_being_compiled():
+    model = randomly_masked(nn.Sequential(nn.Conv1d(1, 2, 2), nn.Flatten(), nn.Linear(6, 2)), 0, 0.5)
+    plain = tg.measure(model, "network", example=(1, 4)).loc["network"]
+    assert tg.measure(torch.compile(model), "network", example=(1, 4)).loc["network"].equals(plain)
+
+
+def test_a_chain_over_several_places_is_no_topology():
+    model = chain()[:1]
+    assert tg.network_graph(model, (9,)).as_topology is not None
+    network = tg.network_graph(model, (2, 9))
+    assert network.as_topology is None
+    one, two = (tg.measure(model, "reachability", example=shape).loc["network"] for shape in ((9,), (2, 9)))
+    assert two["reachability"] == one["reachability"] / 2  # of two places, none reaches the other

@@ -131,10 +131,12 @@ class WeightMemory(Memory):
                 return offset, masked
         return None
 
-    def counted(self, numbers: Any) -> bool:
-        """Whether some of these numbers belong to a layer that was read."""
-        own = numbers[numbers > 0].numpy() - 1
-        return bool(self._counted[own].any())
+    def names(self, tensor: Any) -> set[str]:
+        """Names of the masked weights in a tensor of which a layer was read."""
+        numbers = self.read(tensor).numpy().ravel() - 1
+        counted = numbers[(numbers >= 0) & self._counted[numbers]]
+        owners = np.unique(np.searchsorted(self._starts, counted, side="right") - 1)
+        return {self._ordered[owner].name for owner in owners.tolist()}
 
     def obscure(self, tensor: Any, words: str) -> None:
         """Note that a tensor was computed from weights in a way that hides which weight is where."""

@@ -39,6 +39,7 @@ class ModelReading(_dispatch.TorchDispatchMode):  # type: ignore[misc, name-defi
         self.memory = UnitMemory()
         self.where: list[str] = []
         self.refusal = ""
+        self.tables: set[str] = set()
         self._rules = rules
         self._opaque: dict[int, str] = {}
         self._from_indices: set[int] = set()
@@ -175,12 +176,7 @@ class ModelReading(_dispatch.TorchDispatchMode):  # type: ignore[misc, name-defi
         if not is_embedding and not is_row:
             return False
         if self.weights.knows(args[0]):
-            numbers = self.weights.read(args[0])
-            if self.weights.counted(numbers):
-                raise UnsupportedModelError(
-                    f"the embedding{self.place()} has a mask and looks up the model's input: what it gives are the "
-                    "inputs of the network, so its mask cannot be part of it; leave it out with exclude="
-                )
+            self.tables.update(self.weights.names(args[0]))
         self.set_units(outputs[0], self.builder.inputs(tuple(outputs[0].shape)))
         return True
 

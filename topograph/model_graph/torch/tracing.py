@@ -72,6 +72,12 @@ def _traced(
             reading.add_input(leaf)
     with followed_modules(reading, model), reading:
         outputs = _leaves(_run(model, args, kwargs, reading))
+    alone = reading.tables - {operator.weight for operator in reading.builder.operators}
+    if alone:
+        raise UnsupportedModelError(
+            f"{', '.join(sorted(alone))} has a mask and only looks up the model's input: what it gives are the inputs "
+            "of the network, so its mask cannot be part of it; leave it out with exclude="
+        )
     live = [leaf for leaf in outputs if reading.is_live(leaf)]
     if not live:
         words = next(filter(None, map(reading.why_opaque, outputs)), "")
@@ -105,6 +111,8 @@ def _quiet(model: Any) -> Iterator[None]:
         stack.enter_context(torch.backends.mkldnn.flags(enabled=False))
         stack.enter_context(torch.backends.cudnn.flags(enabled=False))
         stack.enter_context(kernels.sdpa_kernel(kernels.SDPBackend.MATH))
+        if any(hasattr(part, "_orig_mod") or part._compiled_call_impl is not None for part in model.modules()):
+            stack.enter_context(torch.compiler.set_stance("force_eager"))
         torch.backends.mha.set_fastpath_enabled(False)
         model.eval()
         try:

@@ -30,9 +30,15 @@ ACTIVATIONS = frozenset({
     "_safe_softmax", "softmax", "log_softmax", "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sqrt", "rsqrt",
     "square", "reciprocal", "abs", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "asinh", "acosh",
     "atanh", "erf", "erfc", "erfinv", "logit", "clamp", "clamp_min", "clamp_max", "nan_to_num", "pow", "sgn", "sign",
-    "round", "floor", "ceil", "trunc", "frac",
+    "round", "floor", "ceil", "trunc", "frac", "isnan", "isinf", "isfinite", "logical_not", "bitwise_not", "signbit",
 })  # fmt: skip
 """Functions of one element each: the same units, which a sum behind them leaves as they are."""
+
+
+_COMPARISONS = (
+    "gt", "ge", "lt", "le", "eq", "ne", "logical_and", "logical_or", "logical_xor", "bitwise_and", "bitwise_or",
+    "bitwise_xor", "fmod", "remainder", "floor_divide", "copysign", "heaviside",
+)  # fmt: skip
 
 
 def _pass_on(reading: ModelReading, args: Sequence[Any], kwargs: Mapping[str, Any], results: Any) -> None:
@@ -91,6 +97,11 @@ def _join(reading: ModelReading, args: Sequence[Any], kwargs: Mapping[str, Any],
     reading.set_units(results, np.broadcast_to(units, tuple(results.shape)))
 
 
+def _compare(reading: ModelReading, args: Sequence[Any], kwargs: Mapping[str, Any], results: Any) -> None:
+    _join(reading, args, kwargs, results)
+    reading.builder.close(reading.units(results))
+
+
 def _add_product(reading: ModelReading, args: Sequence[Any], kwargs: Mapping[str, Any], results: Any) -> None:
     """``a + b · c`` and ``a + b / c``."""
     factors = [reading.units(one) for one in args[1:3] if reading.is_live(one)]
@@ -112,6 +123,7 @@ RULES = {
     **dict.fromkeys(("add", "sub", "rsub"), add),
     "mul": multiply,
     **dict.fromkeys(("div", "maximum", "minimum", "fmax", "fmin", "atan2", "lerp", "hypot", "logaddexp"), _join),
+    **dict.fromkeys(_COMPARISONS, _compare),
     **dict.fromkeys(("addcmul", "addcdiv"), _add_product),
     "glu": _glu,
 }

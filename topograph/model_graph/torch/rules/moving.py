@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from topograph.errors import UnsupportedModelError
 from topograph.packages import require
 
@@ -102,6 +104,10 @@ def _rule(name: str) -> Callable[..., None]:
     def move(reading: ModelReading, args: Sequence[Any], kwargs: Mapping[str, Any], results: Any) -> None:
         chosen = [leaf for leaf in _tree.tree_leaves((_choosing(name, args), kwargs)) if isinstance(leaf, torch.Tensor)]
         if any(reading.is_live(one) for one in chosen):
+            if name in ("where", "masked_fill"):  # which of two: an edge from each, and from what decides
+                units = [reading.units(one) for one in args if reading.is_live(one)]
+                reading.set_units(results, np.broadcast_to(reading.builder.product(units), tuple(results.shape)))
+                return
             _refuse(f"{name}{reading.place()}, whose places depend on the input,")
         reading.memory.write(results, moved(name, args, kwargs, reading.memory.read))
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from analysis.effects import Effect, effect
     from analysis.experiments import Experiment, experiment
     from analysis.frame import describe_columns, load_frame
+    from analysis.method_or_graph import FoundMasks, found_masks
     from analysis.planning import Plan, plan
     from analysis.prediction import Prediction, predict_unseen
     from analysis.reanalysis import Reanalysis, reanalyse
@@ -31,6 +32,7 @@ _HOMES = {
     "Effect": "effects",
     "Experiment": "experiments",
     "Fit": "regression",
+    "FoundMasks": "method_or_graph",
     "Plan": "planning",
     "Prediction": "prediction",
     "Reanalysis": "reanalysis",
@@ -45,6 +47,7 @@ _HOMES = {
     "effect": "effects",
     "experiment": "experiments",
     "fit": "regression",
+    "found_masks": "method_or_graph",
     "load_frame": "frame",
     "plan": "planning",
     "predict_unseen": "prediction",
@@ -61,6 +64,7 @@ __all__ = [
     "Effect",
     "Experiment",
     "Fit",
+    "FoundMasks",
     "ModelComparison",
     "Plan",
     "Prediction",
@@ -76,6 +80,7 @@ __all__ = [
     "effect",
     "experiment",
     "fit",
+    "found_masks",
     "load_frame",
     "plan",
     "predict_unseen",

@@ -22,6 +22,7 @@ from analysis.experiments import Experiment, experiment
 from analysis.frame.names import CELL, KEYS, TEXT_KEYS, metric_columns, name_words, other_metric_columns, split_name
 from analysis.frame.tables import from_table, without_infinities
 from analysis.guards import is_constant
+from analysis.method_or_graph import FoundMasks, found_masks, has_found_masks
 from analysis.naming import listed
 from analysis.prediction import Prediction, predict_unseen
 from analysis.regression import Fit, fit
@@ -67,6 +68,8 @@ class Findings:
         The controls that vary within cells, and are held fixed there by regression.
     answer
         What it all says, in short.
+    found_masks
+        Of studies with pruners or rewiring: whether the method or the graph explains the outcome; None for others.
     """
 
     frame: pd.DataFrame
@@ -82,6 +85,7 @@ class Findings:
     notes: tuple[str, ...]
     loose: tuple[str, ...]
     answer: Answer
+    found_masks: FoundMasks | None = None
 
     @cached_property
     def meta(self) -> dict[str, Any]:
@@ -157,6 +161,7 @@ def _find(
     correlations.attrs["not_computed"] = not_computed
     fits, comparison = _models(frame, columns, notes)
     effects, sentences = _effects(frame, columns, loose)
+    found = _found_masks(frame, columns, notes)
     held = held_columns(frame, columns.cells) if columns.cells is not None else ()
     return Findings(
         frame=frame,
@@ -172,6 +177,7 @@ def _find(
         notes=tuple(notes),
         loose=loose,
         answer=answer(correlations, held, loose or columns.controls, effects),
+        found_masks=found,
     )
 
 
@@ -372,6 +378,17 @@ def _predicted(frame: pd.DataFrame, columns: Columns, metrics: Sequence[str], no
         return predict_unseen(frame, features, outcome=columns.outcome)
     except TopographError as error:
         notes.append(f"Prediction of what is unseen was not possible: {error}")
+        return None
+
+
+def _found_masks(frame: pd.DataFrame, columns: Columns, notes: list[str]) -> FoundMasks | None:
+    """What the study says of pruners and rewiring rules; None where it has none."""
+    if not has_found_masks(frame):
+        return None
+    try:
+        return found_masks(frame, columns=columns)
+    except TopographError as error:
+        notes.append(f"Pruners and rewiring rules could not be compared: {error}")
         return None
 
 

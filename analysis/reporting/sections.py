@@ -177,6 +177,24 @@ def _experiments(findings: Findings) -> Iterator[Block]:
         yield from map(Paragraph, str(experiment).splitlines())
 
 
+def _found_masks(findings: Findings) -> Iterator[Block]:
+    found = findings.found_masks
+    assert found is not None
+    yield Items(found.sentences)
+    tables = {
+        "Accuracy by method and density": found.accuracies,
+        "What explains the outcome at equal density": found.explained,
+        "Pruned masks against their controls": found.controls,
+        "Rewiring against fixed edges": found.rules,
+        "First and last expansion of rewired networks": found.drifts,
+    }
+    for title, table in tables.items():
+        if len(table):
+            yield Paragraph(f"{title}:")
+            yield Table(table, title)
+    yield from (Paragraph(f"Note: {note}.") for note in found.notes)
+
+
 def _comparison(findings: Findings) -> Iterator[Block]:
     assert findings.comparison is not None
     yield Table(findings.comparison.table(), "Models")
@@ -267,6 +285,15 @@ SECTIONS: tuple[Section, ...] = (
     Section("Explorer", _explorer, is_open=True),
     Section("Figures", draw_all, is_open=True),
     Section("The experiment", _experiments, lambda f: bool(f.experiments), is_open=True),
+    Section(
+        "Pruning and rewiring: the method or the graph",
+        _found_masks,
+        lambda f: f.found_masks is not None,
+        caption="From analysis.found_masks(frame). Intervals are Student's at 95 %, over seeds; p-values are Wald's, "
+        "robust to topologies; none is corrected for the number of comparisons. Shares of variation are links, not "
+        "causes; a control differs from its pruned mask in the edges only.",
+        is_open=True,
+    ),
     Section("Correlations", _correlations, caption="From analysis.correlate(frame, outcome, metrics, control=…)."),
     Section(
         "Predicting what was never seen", _prediction, lambda f: f.prediction is not None, caption=_prediction_caption

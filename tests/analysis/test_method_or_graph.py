@@ -1,4 +1,4 @@
-"""Whether the method that finds a mask explains the accuracy, or the graph: where the answer is known, and in a study."""
+"""Whether the method that finds a mask explains the accuracy, or the graph: of known answers, and of a study."""
 
 import itertools
 

@@ -62,12 +62,17 @@ class ModelWeights:
         InvalidParameterError
             When an option turns the layers, so that they are no longer those which the model computes with.
         """
-        if reading.orientation is not None or reading.geometry:
+        if reading.orientation is not None:
             raise InvalidParameterError(
-                "with example=, the model itself says how its layers lie; leave out orientation= and geometry="
+                "with example=, the model itself says how its layers lie; leave out orientation= or example="
             )
-        if reading.unfold == "unrolled":
-            reading = replace(reading, unfold="kernel")
+        if reading.unfold == "channel" and reading.by_magnitude:
+            raise InvalidParameterError(
+                "with example=, each weight of a kernel is an edge or not: with threshold= or density=, leave out "
+                "unfold='channel', which judges them together"
+            )
+        # where a convolution lies over its image the model says, too
+        reading = replace(reading, unfold="kernel", geometry=None)
         entries = {entry.name: entry for entry in source.entries}
         masks: dict[str, Flags] = {}
         counted: dict[str, Flags] = {}

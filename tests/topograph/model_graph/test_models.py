@@ -312,3 +312,21 @@ def test_a_chain_over_several_places_is_no_topology():
     assert network.as_topology is None
     one, two = (tg.measure(model, "reachability", example=shape).loc["network"] for shape in ((9,), (2, 9)))
     assert two["reachability"] == one["reachability"] / 2  # of two places, none reaches the other
+
+
+def test_options_that_say_what_an_edge_is_hold_for_the_network():
+    torch.manual_seed(1)
+    model = nn.Sequential(nn.Conv2d(1, 3, 3), nn.ReLU(), nn.Flatten(), nn.Linear(12, 4))
+    sparse = tg.measure(model, ["network", "n_edges"], example=(1, 4, 4), density=0.3).loc["network"]
+    unrolled = tg.measure(
+        model, ["network", "n_edges"], example=(1, 4, 4), density=0.3, unfold="unrolled", geometry=(4, 4)
+    ).loc["network"]
+    tg.load(model, density=0.3).apply_to(model)
+    masked = tg.measure(model, ["network", "n_edges"], example=(1, 4, 4)).loc["network"]
+    for found in (sparse, unrolled):
+        assert found.drop("read_as").equals(masked.drop("read_as"))
+    assert masked["n_edges"] == round(0.3 * 27) + round(0.3 * 48)
+    by_channel = tg.measure(model, ["network", "n_edges"], example=(1, 4, 4), unfold="channel").loc["network"]
+    assert by_channel.drop("read_as").equals(masked.drop("read_as"))  # the network is made of weights
+    with pytest.raises(InvalidParameterError, match="unfold='channel'"):
+        tg.measure(model, "n_edges", example=(1, 4, 4), unfold="channel", threshold=0.1)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import statsmodels.formula.api as smf
+from statsmodels.regression.linear_model import OLS
 
 from analysis.cells import cell_codes
 from analysis.guards import check_columns, finite_values, is_constant
@@ -153,7 +153,7 @@ def _matrix(
     """Names and values of the terms, and the labels of the rows that the formula engine kept."""
     try:
         with np.errstate(all="ignore"):
-            model = smf.ols(f"{_OUTCOME} ~ {right}{constants}", data)
+            model = OLS.from_formula(f"{_OUTCOME} ~ {right}{constants}", data)
     except Exception as error:  # the formula engines raise errors of many kinds
         first = (str(error).splitlines() or [type(error).__name__])[0]
         odd = [str(c) for c in frame.columns if not str(c).isidentifier() and str(c) in right]

@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import statsmodels.api as sm
-import statsmodels.formula.api as smf
 from statsmodels.genmod.families import Binomial
+from statsmodels.genmod.generalized_linear_model import GLM
 from statsmodels.othermod.betareg import BetaModel
+from statsmodels.regression.linear_model import OLS
+from statsmodels.regression.mixed_linear_model import MixedLM
 
 from analysis.scaling import Standardised
 from topograph.errors import InsufficientDataError, InvalidParameterError, TopographError
@@ -122,7 +123,7 @@ class RegressionModel:
 def _ols(problem: Problem) -> Fitted:
     # the outcome too in units of its own: statsmodels takes a tiny residual for none
     middle, scale = _location(problem)
-    model = sm.OLS((problem.outcome - middle) / scale, problem.standard.regressors)
+    model = OLS((problem.outcome - middle) / scale, problem.standard.regressors)
     result, notes = _fitted_quietly(model, {"cov_type": "HC3", "use_t": True})
     if problem.groups is None:
         covariance, freedom = np.asarray(result.cov_params()), float(result.df_resid)
@@ -151,7 +152,7 @@ def _ols(problem: Problem) -> Fitted:
 def _binomial(problem: Problem) -> Fitted:
     counts = problem.data[["correct", "total"]].to_numpy(dtype=float)
     endog = np.column_stack([counts[:, 0], counts[:, 1] - counts[:, 0]])
-    model = sm.GLM(endog, problem.standard.regressors, family=Binomial())
+    model = GLM(endog, problem.standard.regressors, family=Binomial())
     result, notes = _fitted_quietly(model, _errors(problem, "HC1"))
     return _of_statsmodels(
         problem, result, float(1 - result.deviance / result.null_deviance), float(result.bic_llf), notes
@@ -191,7 +192,7 @@ def _mixed(problem: Problem) -> Fitted:
             "vc_formula": {"architecture": "0 + C(architecture_)", "topology": "0 + C(cluster_)"},
         }
         factors = ("architecture", "topology")
-    model = smf.mixedlm(f"outcome_ ~ 0 + {' + '.join(names)}", data, **options)
+    model = MixedLM.from_formula(f"outcome_ ~ 0 + {' + '.join(names)}", data, **options)
     result, notes = _fitted_quietly(model, {})
     size = len(names)
     fixed = regressors @ np.asarray(result.fe_params)

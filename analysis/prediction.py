@@ -15,17 +15,33 @@ from sklearn.linear_model import RidgeCV
 from sklearn.model_selection import LeaveOneGroupOut
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.tree import DecisionTreeRegressor
+from sklearn.utils import check_random_state
 
 from analysis.guards import check_columns, finite_values, is_constant
 from topograph.checks import check_integer, check_real
 from topograph.errors import InsufficientDataError, InvalidParameterError, UnknownNameError
+
+
+class _Forest(RandomForestRegressor):  # type: ignore[misc]
+    """scikit-learn's forest, whose trees are made outright: cloning each takes as long as growing it."""
+
+    def _make_estimator(self, append: bool = True, random_state: Any = None) -> DecisionTreeRegressor:
+        """A tree as scikit-learn would clone it, with the seed that it would draw."""
+        options = {name: getattr(self, name) for name in self.estimator_params if name != "random_state"}
+        seed = check_random_state(random_state).randint(np.iinfo(np.int32).max)
+        tree = DecisionTreeRegressor(**options, random_state=seed)
+        if append:
+            self.estimators_.append(tree)
+        return tree
+
 
 LEARNERS: Mapping[str, Callable[[], Any]] = {
     "ridge": lambda: make_pipeline(StandardScaler(), RidgeCV(np.logspace(-4, 4, 25))),
     # scikit-learn's trees read single precision: in units of its own, no column loses its digits there
     "forest": lambda: make_pipeline(
         StandardScaler(),
-        RandomForestRegressor(n_estimators=30, max_features=1 / 3, min_samples_leaf=3, random_state=0, n_jobs=1),
+        _Forest(n_estimators=30, max_features=1 / 3, min_samples_leaf=3, random_state=0, n_jobs=1),
     ),
 }
 """The learners by name."""

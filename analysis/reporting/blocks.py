@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import pandas as pd
 from matplotlib import rc_context
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 from analysis.reporting.downloads import csv, file_name, latex, link, links
@@ -160,12 +161,16 @@ class Picture:
                     metadata=_METADATA[form],
                     transparent=form != "png",
                 )
-                figure.set_layout_engine("none")  # laid out once; the others are the same
                 images[form] = buffer.getvalue()
         return images
 
     @cached_property
     def _figure(self) -> Figure:
-        figure = Figure(figsize=(self.width, self.height), layout="constrained")
+        figure = Figure(figsize=(self.width, self.height), dpi=72, layout="constrained")
+        FigureCanvasSVG(figure)  # type: ignore[no-untyped-call]
         self.draw(figure.subplots())
+        layout = figure.get_layout_engine()
+        if layout is not None:  # laid out here and once: matplotlib would draw it all before each file
+            layout.execute(figure)
+            figure.set_layout_engine(None)
         return figure

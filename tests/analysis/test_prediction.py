@@ -2,8 +2,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from sklearn.ensemble import RandomForestRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
-from analysis.prediction import predict_unseen
+from analysis.prediction import LEARNERS, predict_unseen
 from tests.analysis.conftest import simulated
 from topograph.errors import InsufficientDataError, InvalidParameterError, UnknownNameError
 
@@ -63,3 +66,13 @@ def test_bad_arguments_are_refused_in_words():
         predict_unseen(frame, SETS, held_out=["family"])
     with pytest.raises(InsufficientDataError, match="two values"):
         predict_unseen(frame, SETS, held_out=["architecture"])
+
+
+def test_the_forest_is_scikit_learns_to_the_last_bit():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(90, 7))
+    y = x[:, 0] + x[:, 1] ** 2 + rng.normal(size=90)
+    ours = LEARNERS["forest"]()
+    options = {name: ours[-1].get_params()[name] for name in ("n_estimators", "max_features", "min_samples_leaf")}
+    theirs = make_pipeline(StandardScaler(), RandomForestRegressor(**options, random_state=0))
+    assert np.array_equal(ours.fit(x, y).predict(x), theirs.fit(x, y).predict(x))

@@ -335,10 +335,10 @@ class Store:
                 columns = [f"{layer}_{metric}" for layer, metric in names]
                 piece = pd.DataFrame(values, index=pd.Index(ids, name="topology_id", dtype=object), columns=columns)
                 table = piece if table.empty else piece.combine_first(table)[_in_order(table.columns, columns)]
-                for text in set(given):
+                for text in dict.fromkeys(given):
                     for position, reason in json.loads(text).items():
                         reasons.setdefault(columns[int(position)], set()).add(reason)
-        return table, {column: sorted(words) for column, words in reasons.items()}
+        return table, {column: sorted(reasons[column]) for column in table.columns if column in reasons}
 
     def _profiles(
         self,

@@ -39,7 +39,7 @@ class Sample:
     @property
     def n_clusters(self) -> int:
         """The number of clusters."""
-        return len(np.unique(self.clusters))
+        return int(np.count_nonzero(np.bincount(self.clusters)))
 
 
 def correlate(
@@ -221,7 +221,7 @@ def make_sample(
     if method in _WITH_CONTROL and not held:
         return None, f"{name} is the only control: with itself held fixed nothing of it is left"
     y, x = (data[column].to_numpy(dtype=float) for column in (outcome, name))
-    freedom = len(np.unique(clusters)) - families - 1
+    freedom = int(np.count_nonzero(np.bincount(clusters))) - families - 1
     if method in ("spearman", "kendall"):
         coefficient = spearman if method == "spearman" else kendall
         return Sample(lambda weights: coefficient(y, x, weights), clusters, freedom, len(data)), _why(method, name, ())

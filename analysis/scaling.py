@@ -131,14 +131,14 @@ class Standardised:
         basis, triangle = np.linalg.qr(regressors)
         rest = outcome - basis @ (basis.T @ outcome)
         order = np.argsort(codes, kind="stable")
-        rows = []
-        for part in np.split(order, np.cumsum(np.bincount(codes))[:-1]):
-            own = basis[part]
-            values, vectors = np.linalg.eigh(np.eye(own.shape[1]) - own.T @ own)
-            solid = values > _DEPENDENT
-            inverse = np.where(solid, 1 / np.where(solid, values, 1.0), 0.0)
-            rows.append(-vectors @ (inverse * (vectors.T @ (own.T @ rest[part]))))
-        return np.asarray(np.linalg.solve(triangle, np.array(rows).T).T)
+        parts = np.split(order, np.cumsum(np.bincount(codes))[:-1])
+        grams = np.array([basis[part].T @ basis[part] for part in parts])
+        own = np.array([basis[part].T @ rest[part] for part in parts])
+        values, vectors = np.linalg.eigh(np.eye(basis.shape[1]) - grams)
+        solid = values > _DEPENDENT
+        inverse = np.where(solid, 1 / np.where(solid, values, 1.0), 0.0)
+        rows = -np.einsum("gij,gj->gi", vectors, inverse * np.einsum("gij,gi->gj", vectors, own))
+        return np.asarray(np.linalg.solve(triangle, rows.T).T)
 
 
 def _level(design: Matrix, regressors: Matrix, turn: Matrix, whole: list[int]) -> Vector | None:

@@ -42,7 +42,7 @@ class Compared:
     @property
     def n_clusters(self) -> int:
         """The number of clusters."""
-        return len(np.unique(self.clusters))
+        return int(np.count_nonzero(np.bincount(self.clusters)))
 
     @property
     def notes(self) -> tuple[str, ...]:

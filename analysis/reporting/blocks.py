@@ -167,7 +167,7 @@ class Picture:
     @cached_property
     def _figure(self) -> Figure:
         figure = Figure(figsize=(self.width, self.height), dpi=72, layout="constrained")
-        FigureCanvasSVG(figure)  # type: ignore[no-untyped-call]
+        FigureCanvasSVG(figure)
         self.draw(figure.subplots())
         layout = figure.get_layout_engine()
         if layout is not None:  # laid out here and once: matplotlib would draw it all before each file

@@ -2,9 +2,10 @@
 
 ``python benchmarks/metrics.py`` compares each metric with networkx, igraph and scikit-network, where they have it, on a
 784×300 mask at 10 %; ``--rows large`` sets the group "fast" against the spectrum alone on a 4096×11008 mask at 10 %,
-with igraph as a peer; ``--rows many`` measures 10,000 masks of 300×10; ``--rows all`` does all. Peers that are not
-installed are left out. Times are processor time, the best of some repeats, on one core. Ours begin with the mask each
-time; a peer is given a graph in its own form, already made. Compiled kernels are loaded before.
+with igraph as a peer; ``--rows many`` measures 10,000 small masks, beside LAPACK; ``--rows all`` does all;
+``--against CHECKOUT`` measures a thousand of these masks in turn with another checkout that has the group "fast". Peers
+that are not installed are left out. Times are processor time, the best of some repeats, on one core. Ours begin with
+the mask each time; a peer is given a graph in its own form, already made. Compiled kernels are loaded before.
 
 Mark: "differs" where a peer's value is another than ours, as that of a partition found by chance may be.
 """
@@ -14,19 +15,30 @@ Mark: "differs" where a peer's value is another than ours, as that of a partitio
 from __future__ import annotations
 
 import argparse
+import hashlib
+import json
 import math
+import os
+import subprocess
+import sys
+import tempfile
 import warnings
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from timing import best, fresh, use_one_core
 
 use_one_core()
 
 import numpy as np
+import numpy.typing as npt
 
 import topograph as tg
 from topograph.metrics.registry import select_metrics
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Peer = Callable[[Any], float]
 
@@ -163,20 +175,104 @@ def large() -> None:
     against_peers(graph, ("igraph",), 1, leave_out=("diameter", "mean_path_length"))
 
 
-def many() -> None:
-    for name in ("random_regular", "random_edge"):
-        graphs = {str(seed): tg.construct(name, 300, 10, degree=3, seed=seed) for seed in range(10_000)}
-        tg.measure(dict(list(graphs.items())[:2]))
-        seconds, table = best(lambda graphs=graphs: tg.measure({k: fresh(g) for k, g in graphs.items()}, workers=1), 1)
-        print(f"\n10,000 masks of 300×10 by {name}: {table.shape[1] - 1} metrics each in {seconds:.1f} s")
+def many_masks(kind: str, count: int) -> list[npt.NDArray[np.bool_]]:
+    """Small masks of one shape: regular, irregular, or with inputs that have no edge."""
+    if kind == "784×10, a seventh of the inputs isolated":
+        rng = np.random.default_rng(0)
+        masks = [tg.construct("random_regular", 784, 10, degree=3, seed=seed).to_mask() for seed in range(count)]
+        for mask in masks:
+            mask[rng.random(784) < 1 / 7] = False
+        return masks
+    name = "random_regular" if kind == "300×10, regular" else "random_edge"
+    return [tg.construct(name, 300, 10, degree=3, seed=seed).to_mask() for seed in range(count)]
+
+
+KINDS = ("300×10, regular", "300×10, irregular", "784×10, a seventh of the inputs isolated")
+
+
+def measure_many(masks: Sequence[npt.NDArray[np.bool_]]) -> tuple[float, pd.DataFrame]:
+    graphs = {str(number): tg.BipartiteGraph.from_mask(mask) for number, mask in enumerate(masks)}
+    return best(lambda: tg.measure({k: fresh(graph) for k, graph in graphs.items()}, "fast", workers=1), 1)
+
+
+def lapack(mask: npt.NDArray[np.bool_]) -> float:
+    """What a user of NumPy writes for the spectra alone: the whole Laplacian, B, and the normalised B."""
+    b = mask.astype(float)
+    left, right = b.sum(axis=1), b.sum(axis=0)
+    eigenvalues = np.linalg.eigvalsh(np.block([[np.diag(left), -b], [-b.T, np.diag(right)]]))
+    np.linalg.svd(b, compute_uv=False)
+    scaled = b / np.sqrt(np.maximum(left, 1))[:, None] / np.sqrt(np.maximum(right, 1))
+    np.linalg.svd(scaled, compute_uv=False)
+    return float(eigenvalues[1])
+
+
+def many(count: int = 10_000) -> None:
+    for kind in KINDS:
+        masks = many_masks(kind, count)
+        measure_many(masks[:2])
+        seconds, table = measure_many(masks)
+        peer = best(lambda masks=masks: [lapack(mask) for mask in masks[:20]], 3)[0] / 20 * count
+        print(
+            f"\n{count:,} masks, {kind}: {table.shape[1] - 1} metrics each in {seconds:.1f} s; LAPACK on each, for the "
+            f"spectra alone, {peer:.1f} s, {peer / seconds:.1f} ×"
+        )
+
+
+def serve() -> None:
+    """Measure the masks in the file that each line of the input names; seconds and a digest go to the output."""
+    for line in sys.stdin:
+        seconds, table = measure_many(list(np.load(line.strip())))
+        digest = hashlib.sha256(table.to_csv().encode()).hexdigest()
+        print(json.dumps([seconds, digest]), flush=True)
+
+
+def against(path: Path, count: int = 1_000, rounds: int = 4) -> None:
+    """The rows of `many` with this checkout and the one at ``path``, each in a process of its own, in turn."""
+    here = Path(__file__)
+    processes = [
+        subprocess.Popen(
+            [sys.executable, str(here), "--serve"], text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": str(checkout)}, cwd=checkout,
+        )
+        for checkout in (here.resolve().parents[1], path)
+    ]  # fmt: skip
+    with tempfile.TemporaryDirectory() as folder:
+        for kind in KINDS:
+            file = Path(folder, "masks.npy")
+            np.save(file, np.stack(many_masks(kind, count)))
+            times: dict[int, list[float]] = {0: [], 1: []}
+            digests: dict[int, str] = {}
+            for number in range(rounds + 1):
+                for which in (0, 1) if number % 2 else (1, 0):
+                    process = processes[which]
+                    assert process.stdin
+                    assert process.stdout
+                    print(file, file=process.stdin, flush=True)
+                    seconds, digests[which] = json.loads(process.stdout.readline())
+                    times[which].append(seconds)
+            ours, theirs = (min(times[which][1:]) for which in (0, 1))  # the first call loads what is compiled
+            words = "the same bits" if digests[0] == digests[1] else "other values"
+            print(f"{count:,} masks, {kind:42s} {ours:8.3f} s, {ours / theirs:.3f} ×   {words}", flush=True)
+    for process in processes:
+        assert process.stdin
+        process.stdin.close()
+        process.wait()
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", default="quick", choices=["quick", "large", "many", "all"])
-    rows = parser.parse_args().rows
+    parser.add_argument("--against", type=Path, help="another checkout to compare the rows 'many' with")
+    parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.serve:
+        serve()
+        return
+    if options.against:
+        against(options.against.resolve())
+        return
     for name, run in (("quick", quick), ("large", large), ("many", many)):
-        if rows in (name, "all"):
+        if options.rows in (name, "all"):
             run()
 
 

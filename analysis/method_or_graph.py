@@ -71,8 +71,7 @@ def has_found_masks(frame: pd.DataFrame) -> bool:
     >>> has_found_masks(pd.DataFrame({"construction": ["erdos_renyi", "snip"]}))
     True
     """
-    pruned = "construction" in frame.columns and bool(set(frame["construction"]) & set(available_pruners()))
-    return pruned or _is_rewired(frame)
+    return ("construction" in frame.columns and bool(_pruners(frame))) or _is_rewired(frame)
 
 
 def found_masks(frame: pd.DataFrame, *, outcome: str | None = None, columns: Columns | None = None) -> FoundMasks:
@@ -146,6 +145,12 @@ def found_masks(frame: pd.DataFrame, *, outcome: str | None = None, columns: Col
         sentences=tuple(sentences),
         notes=tuple(notes),
     )
+
+
+def _pruners(frame: pd.DataFrame) -> list[str]:
+    """The pruners among the constructions, with their options, such as ``imp(rate=0.5)``."""
+    known = set(available_pruners())
+    return [name for name in sorted(set(frame["construction"].dropna())) if str(name).partition("(")[0] in known]
 
 
 def _is_rewired(frame: pd.DataFrame) -> bool:
@@ -313,7 +318,7 @@ def _table_of(differences: pd.DataFrame) -> Iterator[tuple[str, dict[str, float]
 def _controls(runs: pd.DataFrame, cells: Sequence[str], outcome: str) -> pd.DataFrame:
     keys = list(dict.fromkeys([*cells, "degrees", "method", "topology_seed", "seed"]))
     rows: dict[tuple[str, ...], dict[str, float]] = {}
-    for pruner in sorted(set(runs["construction"]) & set(available_pruners())):
+    for pruner in _pruners(runs):
         part = runs[(runs["construction"] == pruner) & (runs["rewiring"].fillna("none") == "none")]
         for control in _CONTROLS:
             differences = _differences(

@@ -139,6 +139,14 @@ def test_drift_is_said_with_its_direction_and_its_ends(drift, words):
     assert "16 first topologies" in sentence
 
 
+def test_a_pruner_with_options_is_one():
+    frame = table()
+    frame["construction"] = frame["construction"].replace("snip", "snip(rounds=20)")
+    found = analysis.found_masks(frame)
+    assert said(found, "snip(rounds=20) against their random tickets")
+    assert has_found_masks(frame[frame["construction"] == "snip(rounds=20)"].drop(columns="final_l1_normalized_gap"))
+
+
 def test_one_seed_says_nothing_of_differences():
     frame = table()
     found = analysis.found_masks(frame[frame["topology_seed"] == 0])

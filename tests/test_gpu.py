@@ -9,6 +9,7 @@ import topograph as tg
 from tests.trainers.pruning.conftest import pytorch_lenet
 from trainers import Dataset, TrainingConfig, get_trainer, load_dataset
 from trainers.pruning import prune
+from trainers.rewiring import ModuleRewiring
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 if not torch.cuda.is_available():
@@ -132,3 +133,30 @@ def test_a_model_is_pruned_where_it_is(method):
     if method != "grasp":  # whose scores at the border are closer to each other than a sum's rounding
         assert dict(here) == dict(there)
     assert sum(graph.n_edges for graph in there.values()) == sum(graph.n_edges for graph in here.values())
+
+
+@pytest.mark.parametrize("rule", ["set", "rigl", "mest", "cht"])
+def test_a_model_is_rewired_where_it_is(rule):
+    model = pytorch_lenet(torch).cuda()
+    masks = tg.MaskSet.build(model, "erdos_renyi", density=0.2, seed=1)
+    config = TrainingConfig(rewiring=rule, rewire_every=2, epochs=2, seed=0)
+    rewiring = ModuleRewiring(model, masks, config, steps_per_epoch=5)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.01)
+    x, y = torch.randn(16, 1, 12, 12, device="cuda"), torch.randint(10, (16,), device="cuda")
+    for _ in range(10):
+        optimizer.zero_grad()
+        torch.nn.functional.cross_entropy(model(x), y).backward()
+        if rewiring.step(optimizer):
+            optimizer.step()
+    assert dict(rewiring.masks) != dict(masks)
+    assert dict(tg.load(model)) == dict(rewiring.masks)
+    for name, graph in masks.items():
+        assert rewiring.masks[name].n_edges == graph.n_edges
+
+
+def test_the_graph_of_a_network_is_that_on_the_processor():
+    model = pytorch_lenet(torch)
+    tg.MaskSet.build(model, "erdos_renyi", density=0.2, seed=1).apply_to(model)
+    here = tg.measure(model, "network", example=(1, 12, 12)).loc["network"]
+    there = tg.measure(model.cuda(), "network", example=(1, 12, 12)).loc["network"]
+    assert here.equals(there)

@@ -126,6 +126,8 @@ class Checkout:
 
 def run_against(path: Path, rows: list[Row], epochs: int, rounds: int, folder: Path) -> None:
     """The same trainings with this checkout and with the one at ``path``; the masks go through ``folder``."""
+    if not all(row.dense for row in rows):
+        load_dataset("mnist")  # says here where it is looked for, when it is not there
     ours, theirs = Checkout(Path(__file__).parents[1]), Checkout(path)
     for row in rows:
         kinds = ["random_regular"] * (len(row.sizes) - 2) + ["dense"]

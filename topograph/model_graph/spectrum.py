@@ -161,7 +161,7 @@ def _dense(piece: Piece, quantity: str) -> Estimate:
     else:
         values = np.linalg.eigvalsh(matrix)
         value, norm = float(values[-1] - values[-2]), 2 * float(degrees.max())
-    if len(matrix) == 2 and quantity != "connectivity":  # one edge: there is no second value, as for a layer
+    if len(matrix) == 2 and quantity != "connectivity":  # a single edge has no second value, as for a layer
         value = 1.0 if quantity == "normalized_gap" else float(values[-1])
     error = math.sqrt(len(matrix)) * _EPSILON * norm
     return Estimate(value, error, "dense")

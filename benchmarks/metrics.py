@@ -18,8 +18,6 @@ import argparse
 import hashlib
 import json
 import math
-import os
-import subprocess
 import sys
 import tempfile
 import warnings
@@ -27,6 +25,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from checkouts import Checkout
 from timing import best, fresh, use_one_core
 
 use_one_core()
@@ -221,21 +220,15 @@ def many(count: int = 10_000) -> None:
 def serve() -> None:
     """Measure the masks in the file that each line of the input names; seconds and a digest go to the output."""
     for line in sys.stdin:
-        seconds, table = measure_many(list(np.load(line.strip())))
+        (file,) = json.loads(line)
+        seconds, table = measure_many(list(np.load(file)))
         digest = hashlib.sha256(table.to_csv().encode()).hexdigest()
         print(json.dumps([seconds, digest]), flush=True)
 
 
 def against(path: Path, count: int = 1_000, rounds: int = 4) -> None:
     """The rows of `many` with this checkout and the one at ``path``, each in a process of its own, in turn."""
-    here = Path(__file__)
-    processes = [
-        subprocess.Popen(
-            [sys.executable, str(here), "--serve"], text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": str(checkout)}, cwd=checkout,
-        )
-        for checkout in (here.resolve().parents[1], path)
-    ]  # fmt: skip
+    checkouts = [Checkout(__file__, Path(__file__).resolve().parents[1]), Checkout(__file__, path)]
     with tempfile.TemporaryDirectory() as folder:
         for kind in KINDS:
             file = Path(folder, "masks.npy")
@@ -244,19 +237,13 @@ def against(path: Path, count: int = 1_000, rounds: int = 4) -> None:
             digests: dict[int, str] = {}
             for number in range(rounds + 1):
                 for which in (0, 1) if number % 2 else (1, 0):
-                    process = processes[which]
-                    assert process.stdin
-                    assert process.stdout
-                    print(file, file=process.stdin, flush=True)
-                    seconds, digests[which] = json.loads(process.stdout.readline())
+                    seconds, digests[which] = checkouts[which].ask(str(file))
                     times[which].append(seconds)
             ours, theirs = (min(times[which][1:]) for which in (0, 1))  # the first call loads what is compiled
             words = "the same bits" if digests[0] == digests[1] else "other values"
             print(f"{count:,} masks, {kind:42s} {ours:8.3f} s, {ours / theirs:.3f} ×   {words}", flush=True)
-    for process in processes:
-        assert process.stdin
-        process.stdin.close()
-        process.wait()
+    for checkout in checkouts:
+        checkout.close()
 
 
 def main() -> None:

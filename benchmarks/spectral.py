@@ -23,7 +23,6 @@ import argparse
 import json
 import math
 import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -32,6 +31,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from checkouts import Checkout
 from timing import best, fresh, use_one_core
 
 use_one_core()
@@ -307,26 +307,9 @@ def serve() -> None:
         print(json.dumps([seconds, values]), flush=True)
 
 
-class Checkout:
-    """A process that measures masks with the code of one checkout."""
-
-    def __init__(self, path: Path) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, __file__, "--serve"], text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": str(path)}, cwd=path,
-        )  # fmt: skip
-
-    def measure(self, mask: str, repeats: int) -> tuple[list[float], dict[str, list[float]]]:
-        assert self.process.stdin
-        assert self.process.stdout
-        print(json.dumps([mask, repeats]), file=self.process.stdin, flush=True)
-        seconds, values = json.loads(self.process.stdout.readline())
-        return seconds, values
-
-
 def run_against(path: Path, rows: list[Row], rounds: int, folder: Path) -> None:
     """The same rows with this checkout and with the one at ``path``; the masks go through ``folder``."""
-    ours, theirs = Checkout(Path(__file__).parents[1]), Checkout(path)
+    ours, theirs = Checkout(__file__, Path(__file__).resolve().parents[1]), Checkout(__file__, path)
     for row in rows:
         graph = row.make()
         mask = folder / "mask.npz"
@@ -334,7 +317,7 @@ def run_against(path: Path, rows: list[Row], rounds: int, folder: Path) -> None:
         times: dict[Checkout, list[list[float]]] = {ours: [], theirs: []}
         for number in range(rounds):
             for checkout in (ours, theirs) if number % 2 else (theirs, ours):
-                seconds, values = checkout.measure(str(mask), 2 if row.slow else 2 * row.repeats)
+                seconds, values = checkout.ask(str(mask), 2 if row.slow else 2 * row.repeats)
                 times[checkout].append(seconds)
                 if checkout is ours:
                     here = values
@@ -347,9 +330,7 @@ def run_against(path: Path, rows: list[Row], rounds: int, folder: Path) -> None:
             f"all five {five:9.5f} s, {five / other_five:.3f} ×   {'; '.join(changed) or 'the same bits'}"
         )
     for checkout in (ours, theirs):
-        assert checkout.process.stdin
-        checkout.process.stdin.close()
-        checkout.process.wait()
+        checkout.close()
 
 
 def _peak(resource: object) -> float:

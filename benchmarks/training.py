@@ -17,8 +17,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -26,6 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from checkouts import Checkout
 from timing import use_one_core
 
 use_one_core()
@@ -106,29 +105,11 @@ def serve() -> None:
         print(json.dumps([seconds, digest, result.correct]), flush=True)
 
 
-class Checkout:
-    """A process that trains with the code of one checkout."""
-
-    def __init__(self, path: Path) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, __file__, "--serve"], text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": str(path)}, cwd=path,
-        )  # fmt: skip
-
-    def train(self, network: str, settings: dict[str, Any], dense: bool) -> tuple[float, str, int]:
-        """Seconds of the processor, a digest of the trained weights, and the test samples that were right."""
-        assert self.process.stdin
-        assert self.process.stdout
-        print(json.dumps([network, settings, dense]), file=self.process.stdin, flush=True)
-        seconds, digest, correct = json.loads(self.process.stdout.readline())
-        return seconds, digest, correct
-
-
 def run_against(path: Path, rows: list[Row], epochs: int, rounds: int, folder: Path) -> None:
     """The same trainings with this checkout and with the one at ``path``; the masks go through ``folder``."""
     if not all(row.dense for row in rows):
         load_dataset("mnist")  # says here where it is looked for, when it is not there
-    ours, theirs = Checkout(Path(__file__).parents[1]), Checkout(path)
+    ours, theirs = Checkout(__file__, Path(__file__).resolve().parents[1]), Checkout(__file__, path)
     for row in rows:
         kinds = ["random_regular"] * (len(row.sizes) - 2) + ["dense"]
         topology = tg.Topology.build(kinds, row.sizes, degrees=row.degrees, seed=0)
@@ -140,12 +121,12 @@ def run_against(path: Path, rows: list[Row], epochs: int, rounds: int, folder: P
         np.savez(network, **stored)
         settings = {**row.settings, "epochs": epochs}
         for checkout in (ours, theirs):  # what is compiled or loaded is not timed
-            checkout.train(network, {**settings, "epochs": 1}, row.dense)
+            checkout.ask(network, {**settings, "epochs": 1}, row.dense)
         times: dict[Checkout, list[float]] = {ours: [], theirs: []}
         results: dict[Checkout, tuple[str, int]] = {}
         for number in range(rounds):
             for checkout in (ours, theirs) if number % 2 else (theirs, ours):
-                seconds, *result = checkout.train(network, settings, row.dense)
+                seconds, *result = checkout.ask(network, settings, row.dense)
                 times[checkout].append(seconds)
                 results[checkout] = result[0], result[1]
         here, there = min(times[ours]), min(times[theirs])
@@ -153,9 +134,7 @@ def run_against(path: Path, rows: list[Row], epochs: int, rounds: int, folder: P
         words = "the same bits" if alike else f"other weights: {results[theirs][1]} → {results[ours][1]} right"
         print(f"{row.name:44s} {here:8.3f} s, {here / there:.3f} ×   {words}", flush=True)
     for checkout in (ours, theirs):
-        assert checkout.process.stdin
-        checkout.process.stdin.close()
-        checkout.process.wait()
+        checkout.close()
 
 
 def main():

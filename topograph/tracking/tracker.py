@@ -62,8 +62,8 @@ class Tracker:
     chain
         Names of the layers that follow each other, for the metrics of the network; True for all. A topology is one.
     example
-        For a live model that is not a chain: an input of it, or the shape of one sample, as for `topograph.measure`; the
-        metrics of the network are then those of the graph of the whole model.
+        For a live model that is not a chain: an input of it, or the shape of one sample, as for `topograph.measure`.
+        The metrics of the network are then those of the graph of the whole model.
     alarm_below
         A layer rings the alarm when less than this share of its inputs or of its outputs still has an edge, or when it
         will have no edge within three more updates like the last two.

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from analysis.drifting import drift
     from analysis.effects import Effect, effect
     from analysis.experiments import Experiment, experiment
+    from analysis.found import FoundMasks, found_masks
     from analysis.frame import describe_columns, load_frame
-    from analysis.method_or_graph import FoundMasks, found_masks
     from analysis.planning import Plan, plan
     from analysis.prediction import Prediction, predict_unseen
     from analysis.reanalysis import Reanalysis, reanalyse
@@ -32,7 +32,7 @@ _HOMES = {
     "Effect": "effects",
     "Experiment": "experiments",
     "Fit": "regression",
-    "FoundMasks": "method_or_graph",
+    "FoundMasks": "found",
     "Plan": "planning",
     "Prediction": "prediction",
     "Reanalysis": "reanalysis",
@@ -47,7 +47,7 @@ _HOMES = {
     "effect": "effects",
     "experiment": "experiments",
     "fit": "regression",
-    "found_masks": "method_or_graph",
+    "found_masks": "found",
     "load_frame": "frame",
     "plan": "planning",
     "predict_unseen": "prediction",

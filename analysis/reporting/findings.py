@@ -19,10 +19,10 @@ from analysis.comparison import ModelComparison, compare
 from analysis.correlation import correlate
 from analysis.effects import Effect, effect
 from analysis.experiments import Experiment, experiment
+from analysis.found import FoundMasks, found_masks, has_found_masks
 from analysis.frame.names import CELL, KEYS, TEXT_KEYS, metric_columns, name_words, other_metric_columns, split_name
 from analysis.frame.tables import from_table, without_infinities
 from analysis.guards import is_constant
-from analysis.method_or_graph import FoundMasks, found_masks, has_found_masks
 from analysis.naming import listed
 from analysis.prediction import Prediction, predict_unseen
 from analysis.regression import Fit, fit

@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 import analysis
-from analysis.method_or_graph import has_found_masks
+from analysis.found import has_found_masks
 from topograph.errors import InsufficientDataError
 from trainers.study import run_study
 

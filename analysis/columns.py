@@ -14,7 +14,7 @@ from analysis.guards import check_columns, is_constant
 from topograph.errors import InsufficientDataError, UnknownNameError
 
 OUTCOME = "test_accuracy"
-_CONNECTIVITY = ("l1_algebraic_connectivity", "l1_normalized_gap")
+_CONNECTIVITY = ("algebraic_connectivity", "normalized_gap")
 
 
 @dataclass(frozen=True)
@@ -97,8 +97,13 @@ def density_columns(frame: pd.DataFrame) -> list[str]:
 
 
 def connectivity_columns(frame: pd.DataFrame) -> list[str]:
-    """The paper's two measures of connectivity of the first layer, those that vary."""
-    return [c for c in _CONNECTIVITY if c in frame.columns and not is_constant(frame[c].dropna())]
+    """The paper's two measures of connectivity, those that vary: of the first layer, for models on average."""
+    for part in ("mean", "l1") if "model" in frame.columns else ("l1", "mean"):
+        names = [f"{part}_{metric}" for metric in _CONNECTIVITY]
+        varying = [c for c in names if c in frame.columns and not is_constant(frame[c].dropna())]
+        if varying:
+            return varying
+    return []
 
 
 def _every_architecture_has(frame: pd.DataFrame, column: str) -> bool:

@@ -71,6 +71,8 @@ def pruners_in(frame: pd.DataFrame) -> list[str]:
 
 def network_density(runs: pd.DataFrame) -> float:
     """Of the whole networks, on average; NaN where the sizes are not known."""
+    if "model" in runs.columns and "network_density" in runs.columns:
+        return float(runs["network_density"].mean())
     layers = [name[: -len("_n_edges")] for name in map(str, runs.columns) if name.endswith("_n_edges")]
     layers = [layer for layer in layers if is_layer(layer) and f"{layer}_n_left" in runs.columns]
     edges = sum(runs[f"{layer}_n_edges"] for layer in layers)

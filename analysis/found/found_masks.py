@@ -147,7 +147,7 @@ def found_masks(frame: pd.DataFrame, *, outcome: str | None = None, columns: Col
 
 def _is_rewired(frame: pd.DataFrame) -> bool:
     ruled = "rewiring" in frame.columns and bool((frame["rewiring"].dropna() != "none").any())
-    return ruled or any(str(column).startswith("final_l") for column in frame.columns)
+    return ruled or any(str(column).startswith("final_") for column in frame.columns)
 
 
 def _methods(frame: pd.DataFrame) -> pd.Series:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from analysis.frame.names import global_density, split_name
+from analysis.frame.names import SUMMARIES, global_density, split_name
 
 
 def with_derived(frame: pd.DataFrame) -> pd.DataFrame:
@@ -22,7 +22,7 @@ def with_derived(frame: pd.DataFrame) -> pd.DataFrame:
         added["test_accuracy_logit"] = np.log(((correct + 0.5) / (total - correct + 0.5)).where(possible))
     for column in frame.columns:
         layer, rest = split_name(column)
-        if layer and rest == "density":
+        if layer and layer not in SUMMARIES and rest == "density":
             added[f"{layer}_log_density"] = _log(frame[column])
     known = any(split_name(column)[1] == "log_density" for column in [*frame.columns, *added])
     source = None if known else global_density(frame)

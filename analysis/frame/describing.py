@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from analysis.frame.names import DERIVED_WORDS, KEY_WORDS, SETTINGS, split_name
+from analysis.frame.names import DERIVED_WORDS, KEY_WORDS, MODEL_WORDS, SETTINGS, layer_words, split_name
 from topograph.metrics import describe_metrics
 
 
@@ -37,9 +37,10 @@ def describe_columns(frame: pd.DataFrame | None = None) -> pd.DataFrame:
     for name in names:
         last = name.startswith("final_")  # of the topology that a rewired network ended with
         layer, rest = split_name(name.removeprefix("final_"))
-        part = "whole network" if layer == "network" else f"layer {layer[1:]}" if layer else "run"
+        part = layer_words(layer) if layer else "run"
         meaning = (
             KEY_WORDS.get(name.removeprefix("final_"))
+            or MODEL_WORDS.get(name)
             or _setting_words(name)
             or DERIVED_WORDS.get(name)
             or catalogue.get(rest)

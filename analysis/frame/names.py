@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import fields
+from functools import lru_cache
 
+import numpy as np
 import pandas as pd
 
 from topograph.metrics import describe_metrics
@@ -39,19 +41,31 @@ KEYS = tuple(KEY_WORDS)
 TEXT_KEYS = ("run_id", "topology_id", "dataset", "trainer", "architecture", "construction", "variant", "degrees")
 """The keys that are names, whatever they look like: ``001`` is not ``1``, and ``null`` is not missing."""
 SETTINGS = frozenset(field.name for field in fields(TrainingConfig)) - {"seed"}
+SUMMARIES = ("mean", "min", "max")
+"""What is taken of a metric over the masked layers of a network: ``mean_normalized_gap``, …"""
+MODEL_WORDS = {
+    "model": "the model with its options, such as lstm(hidden=64); missing for chains of dense layers",
+    "density": "share of the possible edges of all masked layers asked for; missing for chains of dense layers",
+    "allocation": "how the edges were shared among the masked layers of a model; global: by the pruner's score",
+}
+_OF_MODEL = re.compile(r"density (\S+) (.+)")
 CELL = ("dataset", "trainer", "architecture", "degrees")
 """The columns that name a cell, besides the training settings that vary: see `analysis.cells.cell_columns`."""
 
 
 def split_name(column: object) -> tuple[str, str]:
-    """The layer (``"l1"``, ``"network"`` or ``""``) and the rest of a column's name.
+    """The layer (``"l1"``, ``"network"``, ``"mean"`` over the layers, … or ``""``) and the rest of a column's name.
 
     Examples
     --------
     >>> split_name("l2_normalized_gap"), split_name("network_density"), split_name("test_accuracy")
     (('l2', 'normalized_gap'), ('network', 'density'), ('', 'test_accuracy'))
+    >>> split_name("mean_normalized_gap"), split_name("mean_income")
+    (('mean', 'normalized_gap'), ('', 'mean_income'))
     """
     prefix, _, rest = str(column).partition("_")
+    if prefix in SUMMARIES and rest in _metric_names():
+        return prefix, rest
     return (prefix, rest) if prefix == "network" or is_layer(prefix) else ("", str(column))
 
 
@@ -65,7 +79,19 @@ def column_words(column: object) -> str:
     """
     layer, rest = split_name(column)
     words = rest.replace("_", " ")
-    return f"{words}, whole network" if layer == "network" else f"{words}, layer {layer[1:]}" if layer else words
+    return f"{words}, {layer_words(layer)}" if layer else words
+
+
+def layer_words(layer: str) -> str:
+    """The part of a network that the first part of a column's name means.
+
+    Examples
+    --------
+    >>> layer_words("l2"), layer_words("network"), layer_words("min")
+    ('layer 2', 'whole network', 'smallest of the layers')
+    """
+    over = {"mean": "mean of the layers", "min": "smallest of the layers", "max": "largest of the layers"}
+    return "whole network" if layer == "network" else over.get(layer) or f"layer {layer[1:]}"
 
 
 def is_layer(prefix: str) -> bool:
@@ -91,10 +117,42 @@ def layer_degrees(frame: pd.DataFrame, layer: int) -> pd.Series:
 
 
 def metric_columns(frame: pd.DataFrame) -> list[str]:
-    """The columns that hold one of our metrics, of a layer or of the network."""
-    known = set(describe_metrics().index) | {"log_density"}
+    """The columns that hold one of our metrics, of a layer or of the network.
+
+    Those that summarise layers, such as ``mean_normalized_gap``, are among them only where they say something new:
+    where the frame has models, or no column of a layer.
+
+    Examples
+    --------
+    >>> metric_columns(pd.DataFrame(columns=["l1_density", "mean_density", "min_giant_share", "model_size"]))
+    ['l1_density', 'min_giant_share']
+    """
+    known = _metric_names() | {"log_density"}
     parts = {str(column): split_name(column) for column in frame.columns}
-    return [column for column, (layer, rest) in parts.items() if layer and rest in known]
+    in_layers = set() if "model" in parts else {rest for layer, rest in parts.values() if is_layer(layer)}
+    return [
+        column
+        for column, (layer, rest) in parts.items()
+        if layer and rest in known and not (layer in SUMMARIES and rest in in_layers)
+    ]
+
+
+@lru_cache(maxsize=1)
+def _metric_names() -> frozenset[str]:
+    return frozenset(map(str, describe_metrics().index))
+
+
+def of_models(degrees: pd.Series) -> pd.DataFrame:
+    """The density and the allocation that the label of a model's masks says; missing for chains.
+
+    Examples
+    --------
+    >>> of_models(pd.Series(["density 0.1 erk", "30-10"])).values.tolist()
+    [[0.1, 'erk'], [nan, nan]]
+    """
+    parts = degrees.astype("string").str.extract(_OF_MODEL.pattern)
+    allocation = parts[1].astype(object).where(parts[1].notna(), np.nan)
+    return pd.DataFrame({"density": pd.to_numeric(parts[0], errors="coerce").astype(float), "allocation": allocation})
 
 
 def other_metric_columns(frame: pd.DataFrame) -> list[str]:
@@ -112,6 +170,7 @@ def other_metric_columns(frame: pd.DataFrame) -> list[str]:
         for column in frame.columns
         if column not in ours
         and split_name(column)[1] not in DERIVED_WORDS
+        and split_name(column)[0] not in SUMMARIES
         and not _NO_METRIC & set(name_words(column))
         and pd.api.types.is_numeric_dtype(frame[column])
         and not pd.api.types.is_bool_dtype(frame[column])
@@ -126,7 +185,11 @@ def global_density(frame: pd.DataFrame) -> tuple[str, bool] | None:
     >>> global_density(pd.DataFrame({"Target Sparsity": [0.5, 0.98]})), global_density(pd.DataFrame({"gap": [0.5]}))
     (('Target Sparsity', True), None)
     """
-    named = [str(c) for c in frame.columns if pd.api.types.is_numeric_dtype(frame[c]) and not split_name(c)[0]]
+    named = [
+        str(c)
+        for c in frame.columns
+        if pd.api.types.is_numeric_dtype(frame[c]) and split_name(c)[0] in ("", *SUMMARIES)
+    ]
     for word, is_sparsity in (("density", False), ("sparsity", True)):
         for column in sorted((c for c in named if word in name_words(c)), key=lambda c: len(name_words(c))):
             values = frame[column].dropna()

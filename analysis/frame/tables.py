@@ -10,7 +10,7 @@ import pandas as pd
 
 from analysis.frame.attributes import Shared
 from analysis.frame.derived import with_derived
-from analysis.frame.names import KEYS, TEXT_KEYS, split_name
+from analysis.frame.names import KEYS, SUMMARIES, TEXT_KEYS, split_name
 from analysis.frame.reading import as_numbers, as_text
 from topograph.errors import InvalidParameterError, UnknownNameError
 from topograph.metrics import describe_metrics
@@ -109,7 +109,7 @@ def _outcome(values: pd.Series) -> pd.Series:
 def _check_shares(frame: pd.DataFrame) -> None:
     for column in frame.columns:
         layer, rest = split_name(column)
-        if column not in _SHARES and not (layer and rest == "density"):
+        if column not in _SHARES and not (layer and layer not in SUMMARIES and rest == "density"):
             continue
         values = frame[column] if pd.api.types.is_numeric_dtype(frame[column]) else _outcome(frame[column])
         if values.max() > 1 or values.min() < 0:

@@ -9,7 +9,7 @@ from functools import lru_cache
 
 import pandas as pd
 
-from analysis.frame.names import column_words, split_name
+from analysis.frame.names import column_words, layer_words, split_name
 from topograph.metrics import describe_metrics
 
 _MOST_CELLS = 16
@@ -41,7 +41,7 @@ class Row:
     def layer(self) -> str:
         """The layer, in words."""
         layer = split_name(self.metric)[0]
-        return "whole network" if layer == "network" else f"layer {layer[1:]}" if layer else _OWN
+        return layer_words(layer) if layer else _OWN
 
     @property
     def group(self) -> str:

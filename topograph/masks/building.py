@@ -22,6 +22,7 @@ from topograph.constructions.allocation import ALLOCATIONS, share_edges
 from topograph.constructions.rows import near_equal
 from topograph.errors import InvalidParameterError, TopographError, UnknownNameError
 from topograph.graph import BipartiteGraph
+from topograph.masks.groups import join_groups
 from topograph.masks.loading import open_source
 from topograph.masks.maskable import MaskableLayer, find_layers
 from topograph.masks.maskset import MaskSet, nothing_read
@@ -201,7 +202,7 @@ def _graph(
     except TopographError as error:
         groups = f"{layer.groups} groups of " if layer.groups > 1 else ""
         raise InvalidParameterError(f"layer {layer.name} ({groups}{n} × {m}): {error}") from error
-    return pieces[0] if layer.groups == 1 else _on_the_diagonal(pieces)
+    return join_groups(pieces)
 
 
 def _piece(
@@ -222,17 +223,7 @@ def _piece(
 
 def _dense(layer: MaskableLayer) -> BipartiteGraph:
     full = construct("dense", layer.inputs * layer.taps, layer.outputs)
-    return full if layer.groups == 1 else _on_the_diagonal([full] * layer.groups)
-
-
-def _on_the_diagonal(pieces: Sequence[BipartiteGraph]) -> BipartiteGraph:
-    """The graphs of the groups of one layer as one graph."""
-    starts = np.cumsum([0] + [piece.n_edges for piece in pieces[:-1]])
-    indptr = [piece.indptr[1:].astype(np.int64) + start for piece, start in zip(pieces, starts, strict=True)]
-    outputs = pieces[0].n_right
-    indices = [piece.indices.astype(np.int64) + number * outputs for number, piece in enumerate(pieces)]
-    n_left = pieces[0].n_left * len(pieces)
-    return BipartiteGraph(n_left, outputs * len(pieces), np.concatenate([[0], *indptr]), np.concatenate(indices))
+    return join_groups([full] * layer.groups)
 
 
 def _rules(construction: Any, layers: Sequence[MaskableLayer]) -> dict[str, Construction]:

@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 
 import analysis
-from analysis.columns import density_columns
+from analysis.columns import connectivity_columns, density_columns
 from analysis.frame import KEYS, load_learning_curves, metric_columns
+from analysis.frame.names import other_metric_columns
 from topograph.errors import InsufficientDataError, InvalidParameterError, StoreError, UnknownNameError
 from trainers.study import Store, run_study
 
@@ -190,3 +191,27 @@ def test_a_file_of_another_kind_is_refused_with_what_is_read(tmp_path):
     table = analysis.load_frame(pd.DataFrame({"test_accuracy": [0.5] * 9, "sparsity": ["50 %", *["low"] * 8]}))
     with pytest.raises(InvalidParameterError, match=r"'sparsity' must hold numbers, but holds .*50 %"):
         analysis.correlate(table, "test_accuracy", "sparsity", methods=["pearson"])
+
+
+def test_metrics_are_summarised_over_the_layers_beside_them_and_not_taken_twice(store):
+    frame = analysis.load_frame(store)
+    layers = frame[["l1_algebraic_connectivity", "l2_algebraic_connectivity"]].to_numpy()
+    for name, expected in (("mean", layers.mean(axis=1)), ("min", layers.min(axis=1)), ("max", layers.max(axis=1))):
+        assert frame[f"{name}_algebraic_connectivity"].tolist() == expected.tolist()
+    assert "mean_n_left" not in frame.columns  # sizes do not say anything on average
+    assert not [name for name in metric_columns(frame) if name.startswith(("mean_", "min_", "max_"))]
+    assert not [name for name in other_metric_columns(frame) if name.startswith(("mean_", "min_", "max_"))]
+    assert connectivity_columns(frame) == ["l1_algebraic_connectivity", "l1_normalized_gap"]
+    described = analysis.describe_columns(frame)
+    assert described.loc["min_normalized_gap", "part"] == "smallest of the layers"
+    assert "mean_log_density" not in frame.columns  # the logarithm of a mean is not the mean of logarithms
+
+
+def test_a_table_of_summaries_only_has_them_as_its_metrics():
+    table = pd.DataFrame({"test_accuracy": [0.8, 0.9], "mean_normalized_gap": [0.1, 0.2], "max_speed": [1, 2]})
+    frame = analysis.load_frame(table)
+    assert metric_columns(frame) == ["mean_normalized_gap"]
+    assert other_metric_columns(frame) == ["max_speed"]
+    assert connectivity_columns(frame) == ["mean_normalized_gap"]
+    sparse = analysis.load_frame(table.assign(mean_density=[0.1, 0.2]))
+    assert sparse.attrs["density_from"] == "mean_density"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,9 @@ from topograph.checks import check_integer
 from topograph.constructions import construct
 from topograph.errors import SpecError, TopographError, UnknownNameError
 from topograph.graph import BipartiteGraph
+from topograph.masks.groups import join_groups, split_groups
+from topograph.masks.maskable import MaskableLayer
+from topograph.masks.maskset import MaskSet
 from topograph.topology import Topology
 
 _KINDS = ("plain", "null", "relabelled", "shuffled_layers")
@@ -100,30 +103,76 @@ class Variant:
         """The changed topology; dense layers stay as they are, since no edge can move in them."""
         if self.kind == "plain":
             return topology
-        # a separate stream: the construction has drawn from the seed itself
-        generators = np.random.default_rng([seed, 1]).spawn(len(topology))
+        generators = _streams(seed, len(topology))
         if self.kind == "relabelled":
             from topograph.design import relabel
 
             return Topology([relabel(topology[0], side="left", seed=generators[0]), *topology[1:]])
-        if self.kind == "shuffled_layers":
-            return Topology(
-                graph
-                if graph.density == 1 or graph.n_edges == 0
-                else construct("erdos_renyi", *graph.shape, edges=graph.n_edges, seed=generator)
-                for graph, generator in zip(topology, generators, strict=True)
-            )
-        return Topology(
-            graph if graph.density == 1 else self._rewired(graph, generator)
-            for graph, generator in zip(topology, generators, strict=True)
-        )
+        return Topology(self._changed(graph, child) for graph, child in zip(topology, generators, strict=True))
 
-    def _rewired(self, graph: BipartiteGraph, generator: np.random.Generator) -> BipartiteGraph:
+    def apply_to_masks(self, masks: MaskSet, layers: Sequence[MaskableLayer], seed: int) -> MaskSet:
+        """The changed masks of a model.
+
+        Each group of a layer is changed by itself, since no edge may join two; groups in which no edge can move, or the
+        metric is undefined, stay as they are. Relabelled are the inputs of the first weight: one renumbering for all
+        its gates or heads, and within each of its groups.
+
+        Parameters
+        ----------
+        masks
+            Masks of the model.
+        layers
+            The layers of the model that can hold masks.
+        seed
+            Seed of the draws.
+        """
+        if self.kind == "plain":
+            return masks
+        generators = _streams(seed, len(masks))
+        known = {layer.name: layer for layer in layers}
+        first = next(iter(masks)).partition(":")[0]
+        graphs = {}
+        for (name, graph), child in zip(masks.items(), generators, strict=True):
+            pieces = split_groups(graph, known[name].groups)
+            if self.kind != "relabelled":
+                children = child.spawn(len(pieces))
+                changed = [
+                    self._changed(piece, one) if self._is_defined(piece) else piece
+                    for piece, one in zip(pieces, children, strict=True)
+                ]
+            elif name.partition(":")[0] == first:
+                from topograph.design import relabel
+
+                children = _streams(seed, 1)[0].spawn(len(pieces))  # the same for every gate of the weight
+                changed = [relabel(piece, side="left", seed=one) for piece, one in zip(pieces, children, strict=True)]
+            else:
+                changed = pieces
+            graphs[name] = join_groups(changed)
+        return replace(masks, graphs=graphs)
+
+    def _is_defined(self, graph: BipartiteGraph) -> bool:
+        """Whether the metric to be changed, if any, has a value."""
+        if self.target is None:
+            return True
+        from topograph.design.quantities import get_quantity
+
+        return graph.n_edges > 0 and not np.isnan(get_quantity(self.metric).value(graph))
+
+    def _changed(self, graph: BipartiteGraph, generator: np.random.Generator) -> BipartiteGraph:
+        if graph.density == 1 or (graph.n_edges == 0 and self.target is None):
+            return graph
+        if self.kind == "shuffled_layers":
+            return construct("erdos_renyi", *graph.shape, edges=graph.n_edges, seed=generator)
         from topograph.design import rewire
 
         if self.target is None:
             return rewire(graph, seed=generator)
         return rewire(graph, target=self.target, metric=self.metric, steps=self.steps, seed=generator).graph
+
+
+def _streams(seed: int, count: int) -> list[np.random.Generator]:
+    """A generator for each layer, apart from the stream that the construction has drawn from."""
+    return np.random.default_rng([seed, 1]).spawn(count)
 
 
 PLAIN = Variant()

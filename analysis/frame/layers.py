@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -67,7 +68,7 @@ def with_summaries(
             part = values[rows]
             layers = ~np.isnan(part).all(axis=0)
             if layers.sum() > 1 or (name in models and layers.any()):
-                found[:, rows] = [summarise(part[:, layers]) for summarise in _FUNCTIONS]
+                found[:, rows] = [summarise(part[:, layers], axis=1) for summarise in _FUNCTIONS]
         if np.isnan(found).all():
             continue
         for prefix, one in zip(SUMMARIES, found, strict=True):
@@ -85,11 +86,7 @@ def with_summaries(
     return pd.concat([kept, new, table.drop(columns=of_layers)], axis=1), said
 
 
-_FUNCTIONS = (
-    lambda part: part.mean(axis=1),
-    lambda part: part.min(axis=1),
-    lambda part: part.max(axis=1),
-)
+_FUNCTIONS: tuple[Callable[..., Any], ...] = (np.mean, np.min, np.max)
 
 
 def _summarised() -> frozenset[str]:

@@ -86,6 +86,10 @@ class UnsupportedModelError(TopographError, ValueError):
     """A model does something that cannot be read as edges; the message names the operation."""
 
 
+class InvalidModelError(TopographError, ValueError):
+    """A model cannot be made, or does not fit the data or the masks; the message names the model."""
+
+
 class ConformanceError(TopographError, AssertionError):
     """A trainer breaks the contract; the message lists what was expected, what came, and where it is written."""
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import os
 import pkgutil
+import sys
 from collections.abc import Iterator
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
@@ -67,6 +69,50 @@ def named_plugins(group: str, kind: type[Named]) -> dict[str, Named]:
                     "exists already; give it another name"
                 )
     return plugins
+
+
+def load_reference(reference: str, kind: str) -> Any:
+    """The object that ``"module:attribute"`` names; modules in the working folder are found last.
+
+    Parameters
+    ----------
+    reference
+        What names it.
+    kind
+        What it is to be, for messages, such as ``"trainer"``.
+
+    Raises
+    ------
+    PluginError
+        When there is no such module or attribute, or the module cannot be imported.
+    MissingDependencyError
+        Passed through: it already says which extra to install.
+    """
+    name, _, attribute = reference.partition(":")
+    try:
+        found: Any = _import_module(name)
+        for part in attribute.split("."):
+            found = getattr(found, part)
+        return found
+    except MissingDependencyError:
+        raise
+    except Exception as error:  # of somebody else's module, any may come
+        raise PluginError(
+            f"the {kind} {reference!r} could not be loaded: {type(error).__name__}: {error}. It must be 'module:"
+            f"{'Class' if kind == 'trainer' else 'function'}', with the module in the working folder or installed"
+        ) from error
+
+
+def _import_module(name: str) -> Any:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        folder = os.getcwd()
+        if error.name != name.partition(".")[0] or folder in sys.path:
+            raise
+    sys.path.append(folder)
+    importlib.invalidate_caches()
+    return importlib.import_module(name)
 
 
 def _objects(entry: EntryPoint, kind: type[Named]) -> Iterator[Named]:

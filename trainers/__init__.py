@@ -14,7 +14,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from trainers.datasets import Dataset, load_dataset
-from trainers.protocol import MultiTrainer, Trainer, TrainingConfig, TrainingResult
+from trainers.models import ModelSpec
+from trainers.protocol import ModelTrainer, MultiTrainer, Trainer, TrainingConfig, TrainingResult
 from trainers.registry import available_trainers, describe_trainers, get_trainer
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Dataset",
+    "ModelSpec",
+    "ModelTrainer",
     "MultiTrainer",
     "SparseMLPClassifier",
     "SparseMLPRegressor",

@@ -58,6 +58,9 @@ class TrainingConfig:
         (look-ahead) or v. Adam does not read it.
     weight_decay
         λ ≥ 0, added as λ w to the gradient of each edge's weight, not to those of biases.
+    clip_norm
+        Largest Euclidean norm of the gradient of all parameters together: a longer one is shortened to it before the
+        step, as recurrent cells need; 0 leaves all gradients as they are. For models, see `trainers.models`.
     schedule
         How the step size falls with the epoch t = 0 … T − 1: ``"constant"``; ``"linear"``: η (1 − t / T); ``"cosine"``:
         η (1 + cos(π t / T)) / 2; ``"step"``: a tenth from T / 2 on, a hundredth from 3 T / 4 on.
@@ -151,6 +154,7 @@ class TrainingConfig:
     rewire_until: float | None = None
     rewire_options: str = ""
     rewire_metrics: str = ""
+    clip_norm: float = 0.0
 
     def __post_init__(self) -> None:
         accepted = {
@@ -160,6 +164,7 @@ class TrainingConfig:
             "momentum": check_real("momentum", self.momentum, low=0, high=1, include_high=False),
             "nesterov": check_flag("nesterov", self.nesterov),
             "weight_decay": check_real("weight_decay", self.weight_decay, low=0),
+            "clip_norm": check_real("clip_norm", self.clip_norm, low=0),
             "bias": check_flag("bias", self.bias),
             "dropout_input": check_real("dropout_input", self.dropout_input, low=0, high=1, include_high=False),
             "dropout_hidden": check_real("dropout_hidden", self.dropout_hidden, low=0, high=1, include_high=False),

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from topograph.errors import TrainingDivergedError
+from topograph.masks.maskset import MaskSet
 from topograph.topology import Topology
 from trainers.config import TrainingConfig
 from trainers.datasets import Dataset
@@ -18,9 +19,6 @@ from trainers.initialization import batch_order, validation_split
 from trainers.result import TrainingResult, balanced_accuracy, sparse_weights
 from trainers.schedule import learning_rate_at
 from trainers.stopping import EarlyStopping, diverged
-
-if TYPE_CHECKING:
-    from trainers.rewiring.rewirer import Rewirer
 
 Integers = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.floating[Any]]
@@ -53,6 +51,14 @@ class Learner(Protocol):
         ...
 
 
+class Recorder(Protocol):
+    """What changes the edges while a network trains."""
+
+    def record(self) -> dict[str, float]:
+        """What the history keeps of an epoch's changes."""
+        ...
+
+
 @dataclass(frozen=True)
 class Trained:
     """A network's course, and how well the network at its end does.
@@ -74,7 +80,7 @@ class Trained:
     def to_result(
         self,
         trainer: str,
-        topology: Topology,
+        topology: Topology | MaskSet,
         dataset: Dataset,
         config: TrainingConfig,
         *,
@@ -83,7 +89,8 @@ class Trained:
         seconds: float,
         device: str,
         packages: Sequence[str],
-        final: Topology | None = None,
+        final: Topology | MaskSet | None = None,
+        model: Any = None,
     ) -> TrainingResult:
         """The result that a trainer returns.
 
@@ -101,6 +108,8 @@ class Trained:
             Installed distributions that determine the numbers, besides topograph; their versions are recorded.
         final
             The topology at the end, whose edges the weights lie on, where it changed while training.
+        model
+            The model that was trained, with its masks on, where it is more than a chain.
         """
         return TrainingResult(
             trainer=trainer,
@@ -116,6 +125,7 @@ class Trained:
             device=device,
             versions={package: version(package) for package in ("topograph", *packages)},
             balanced_accuracy=balanced_accuracy(self.predicted, dataset.y_test),
+            model=model,
         )
 
 
@@ -154,7 +164,7 @@ def run_course(
     config: TrainingConfig,
     samples: int,
     test_labels: Integers | None = None,
-    rewirer: Rewirer | None = None,
+    rewirer: Recorder | None = None,
 ) -> Trained:
     """Train for all epochs, or until early stopping, and evaluate.
 

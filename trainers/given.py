@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-import os
-import sys
 from typing import Any
 
-from topograph.errors import MissingDependencyError, PluginError
+from topograph.errors import PluginError
 from trainers.protocol import Trainer
 
 _GIVEN: dict[str, Trainer] = {}
@@ -43,40 +40,3 @@ def give_trainer(trainer: Trainer) -> str:
 def given_trainers() -> dict[str, Trainer]:
     """The trainer objects of this process by name."""
     return dict(_GIVEN)
-
-
-def load_reference(reference: str) -> Any:
-    """The object that ``"module:attribute"`` names; modules in the working folder are found last.
-
-    Raises
-    ------
-    PluginError
-        When there is no such module or attribute, or the module cannot be imported.
-    MissingDependencyError
-        Passed through: it already says which extra to install.
-    """
-    name, _, attribute = reference.partition(":")
-    try:
-        found: Any = _import(name)
-        for part in attribute.split("."):
-            found = getattr(found, part)
-        return found
-    except MissingDependencyError:
-        raise
-    except Exception as error:  # of somebody else's module, any may come
-        raise PluginError(
-            f"the trainer {reference!r} could not be loaded: {type(error).__name__}: {error}. It must be "
-            "'module:Class', with the module in the working folder or installed"
-        ) from error
-
-
-def _import(name: str) -> Any:
-    try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        folder = os.getcwd()
-        if error.name != name.partition(".")[0] or folder in sys.path:
-            raise
-    sys.path.append(folder)
-    importlib.invalidate_caches()
-    return importlib.import_module(name)

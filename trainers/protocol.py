@@ -7,9 +7,11 @@ from dataclasses import MISSING, fields
 from typing import Any, Final, Protocol, runtime_checkable
 
 from topograph.errors import InvalidParameterError, TopologyMismatchError, TrainingError, UnsupportedSettingError
+from topograph.graph import BipartiteGraph
 from topograph.topology import Topology
 from trainers.config import CHOICES, TrainingConfig
 from trainers.datasets import Dataset
+from trainers.models.spec import ModelSpec
 from trainers.result import TrainingResult
 
 
@@ -79,6 +81,69 @@ class MultiTrainer(Trainer, Protocol):
         ...
 
 
+@runtime_checkable
+class ModelTrainer(Protocol):
+    """A trainer of models that are more than chains: ``hasattr(trainer, "train_model")`` tells.
+
+    The contract of ``train_model`` is that of `Trainer.train`, with masks in the place of the topology:
+
+    * The masks hold exactly, at every step, in the optimizer's state too: momentum never revives an edge. All other
+      parameters of the model are trained as they are.
+    * Initial weights are the model's own, from ``config.seed`` alone, and those without an edge are 0; dropout is its
+      own, too. Batch order, split and step sizes are those of chains.
+    * The model gives the outputs before ``config.output_activation``; loss and output activation are the settings'.
+      ``weight_decay`` acts on parameters of two dimensions and more, ``clip_norm`` on the gradient of all.
+    * The same model, masks, data set and config give the same result, to the bit, on one device.
+    * Settings that the model decides (activations of hidden neurons, initial weights, biases, dropout) are refused by
+      name unless they have their defaults, see `MODEL_SETTINGS`; so is everything else that is not offered. Masks that
+      do not fit are refused before any sample is read.
+    * Neither the masks, the data set, a model that was given nor a global random state is changed.
+    """
+
+    name: str
+    framework: str
+    """``"torch"`` or ``"keras"``: of which framework its models are."""
+
+    def train_model(
+        self,
+        model: ModelSpec | str | Any,
+        masks: Mapping[str, BipartiteGraph],
+        dataset: Dataset,
+        config: TrainingConfig,
+    ) -> TrainingResult:
+        """Train a model on the edges of its masks and report how well it does.
+
+        Parameters
+        ----------
+        model
+            A `trainers.models.ModelSpec`, or a name of one; or a live model of the framework, of which a copy is
+            trained from the weights that it has.
+        masks
+            One graph per masked layer, by the names that `topograph.load` gives the model's layers, such as
+            `topograph.MaskSet.build` makes. Layers without a mask stay dense.
+        dataset, config
+            Data and settings.
+
+        Returns
+        -------
+        TrainingResult
+            Its ``topology`` is the `topograph.MaskSet` at the end, its ``weights`` are one array per mask, in their
+            order; ``model`` is the trained model.
+
+        Raises
+        ------
+        UnsupportedSettingError
+            When a setting is not offered; the message names it.
+        UnknownNameError
+            For a model, an option or a layer that does not exist.
+        InvalidModelError
+            When the model cannot be made, is of another framework, or does not fit the data or the masks.
+        TrainingDivergedError
+            When the loss or a weight becomes NaN or infinite; the message names the epoch.
+        """
+        ...
+
+
 def check_topology(topology: Topology, dataset: Dataset) -> None:
     """Refuse a topology whose inputs or outputs do not match the data.
 
@@ -110,13 +175,30 @@ class _Any(Collection[Any]):
 ANY: Final[Collection[Any]] = _Any()
 """Stands in `check_offered` for every value that `TrainingConfig` accepts."""
 
-REWIRED: Final[Mapping[str, Collection[Any]]] = {
+_ALL: Final[Mapping[str, Collection[Any]]] = {
     field.name: CHOICES.get(field.name, ANY) for field in fields(TrainingConfig)
 }
-"""All settings with all their values, as this version knows them, for trainers whose edges can change as well."""
+_DEFAULTS = TrainingConfig()
+_OF_MODELS = ("clip_norm",)
+_OF_CHAINS = (
+    "activation", "initialization", "fans", "bias", "dropout_input", "dropout_hidden", "dropout_draws",
+)  # fmt: skip
+
+REWIRED: Final[Mapping[str, Collection[Any]]] = {**_ALL, **{name: (getattr(_DEFAULTS, name),) for name in _OF_MODELS}}
+"""All settings of chains with all their values, as this version knows them, where edges can change as well."""
 
 EVERYTHING: Final[Mapping[str, Collection[Any]]] = {**REWIRED, "rewiring": ("none",)}
 """All settings of trainers on fixed topologies, with all their values: for `check_offered`."""
+
+MODEL_SETTINGS: Final[Mapping[str, Collection[Any]]] = {
+    **_ALL,
+    **{name: (getattr(_DEFAULTS, name),) for name in _OF_CHAINS},
+    "rewiring": ("none",),
+}
+"""All settings of `ModelTrainer.train_model` on fixed masks, with all their values: for `check_offered`.
+
+Those that a model decides for itself must have their defaults. Its initial weights are
+drawn for all pairs, of which the edges take theirs, whatever ``initial_draws`` says."""
 
 
 def check_offered(trainer: str, config: TrainingConfig, offered: Mapping[str, Collection[Any]]) -> None:
@@ -193,7 +275,9 @@ network 1 has epochs=3 and network 0 has epochs=50
 __all__ = [
     "ANY",
     "EVERYTHING",
+    "MODEL_SETTINGS",
     "REWIRED",
+    "ModelTrainer",
     "MultiTrainer",
     "Trainer",
     "TrainingConfig",

@@ -7,8 +7,8 @@ from importlib.metadata import EntryPoint
 from typing import TYPE_CHECKING, Any
 
 from topograph.errors import MissingDependencyError, PluginError, UnknownNameError
-from topograph.plugins import load_plugin, registered
-from trainers.given import check_trainer_object, give_trainer, given_trainers, load_reference
+from topograph.plugins import load_plugin, load_reference, registered
+from trainers.given import check_trainer_object, give_trainer, given_trainers
 from trainers.protocol import MultiTrainer, Trainer
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def get_trainer(trainer: str | Trainer) -> Trainer:
     if trainer in entries:
         return _make(entries[trainer])
     if ":" in trainer:
-        return _called(load_reference(trainer), f"the trainer {trainer!r}")
+        return _called(load_reference(trainer, "trainer"), f"the trainer {trainer!r}")
     if trainer in given_trainers():
         return given_trainers()[trainer]
     raise UnknownNameError.among("trainer", trainer, entries)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +15,7 @@ import scipy.sparse as sp
 
 from topograph.display import html_table
 from topograph.graph import BipartiteGraph
+from topograph.masks.maskset import MaskSet
 from topograph.topology import Topology
 from trainers.config import TrainingConfig
 
@@ -43,9 +44,10 @@ class TrainingResult:
         for when training stopped early.
     weights
         One sparse array per layer, inputs × outputs, with exactly the topology's edges stored (a weight that
-        happens to be 0 is stored as 0); where edges change while training, those of the last one.
+        happens to be 0 is stored as 0); where edges change while training, those of the last one. Of a model one per
+        mask, in their order.
     biases
-        One array per layer, shape ``(n_right,)``; zeros without biases.
+        One array per layer, shape ``(n_right,)``; zeros without biases. Of a model none.
     seconds
         Wall-clock time of the training, evaluation included.
     device
@@ -57,10 +59,14 @@ class TrainingResult:
         it is not known. Trainers report it.
     topology
         The edges at the end of the training: those that it began with, unless they changed on the way
-        (``config.rewiring``); None where it is not known, as in a result from a record of fixed edges.
+        (``config.rewiring``); None where it is not known, as in a result from a record of fixed edges. Of a model its
+        `topograph.MaskSet`.
     weight_stats
         Smallest, largest, mean and standard deviation of the weights, one row per layer (the paper's figure 6);
-        computed from the weights where not given. NaN for a layer without edges.
+        computed from the weights where not given. NaN for a layer without edges. Rows are ``l1``, …, or the names of
+        a model's layers.
+    model
+        The model that was trained, with its masks on, where `ModelTrainer.train_model` did; it is in no record.
 
     Examples
     --------
@@ -87,11 +93,18 @@ class TrainingResult:
     versions: Mapping[str, str]
     balanced_accuracy: float = np.nan
     weight_stats: pd.DataFrame = field(default_factory=pd.DataFrame)
-    topology: Topology | None = field(default=None, repr=False)
+    topology: Any = field(default=None, repr=False)
+    model: Any = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if self.weight_stats.empty:
-            object.__setattr__(self, "weight_stats", _statistics(self.weights))
+            object.__setattr__(self, "weight_stats", _statistics(self.weights, self._layer_names))
+
+    @property
+    def _layer_names(self) -> list[str]:
+        if isinstance(self.topology, MaskSet):
+            return list(self.topology)
+        return [f"l{number}" for number in range(1, len(self.weights) + 1)]
 
     @property
     def test_accuracy(self) -> float:
@@ -186,7 +199,9 @@ class TrainingResult:
         return html_table("TrainingResult", rows)
 
 
-def sparse_weights(topology: Topology, values: Sequence[npt.NDArray[np.floating[Any]]]) -> tuple[sp.csr_array, ...]:
+def sparse_weights(
+    topology: Topology | MaskSet, values: Sequence[npt.NDArray[np.floating[Any]]]
+) -> tuple[sp.csr_array, ...]:
     """Weights of the edges, in the order of ``graph.edges()``, as the arrays that a result holds.
 
     Examples
@@ -199,32 +214,39 @@ def sparse_weights(topology: Topology, values: Sequence[npt.NDArray[np.floating[
     """
     return tuple(
         sp.csr_array((values, graph.indices, graph.indptr), shape=graph.shape)
-        for graph, values in zip(topology, values, strict=True)
+        for graph, values in zip(_graphs(topology), values, strict=True)
     )
 
 
-def _packed(topology: Topology | None) -> list[dict[str, Any]]:
-    """The edges of each layer as text: index arrays of 32 or 64 bits, compressed."""
+def _graphs(topology: Topology | MaskSet) -> Iterable[BipartiteGraph]:
+    return topology.values() if isinstance(topology, MaskSet) else topology
+
+
+def _packed(topology: Topology | MaskSet | None) -> list[dict[str, Any]]:
+    """The edges of each layer as text: index arrays of 32 or 64 bits, compressed; with its name where it has one."""
     assert topology is not None
+    names = list(topology) if isinstance(topology, MaskSet) else []
     return [
         {
+            **({"name": names[number]} if names else {}),
             "shape": list(graph.shape),
             "dtype": graph.indices.dtype.str,
             "edges": base64.b64encode(
                 zlib.compress(graph.indptr.astype(graph.indices.dtype).tobytes() + graph.indices.tobytes())
             ).decode(),
         }
-        for graph in topology
+        for number, graph in enumerate(_graphs(topology))
     ]
 
 
-def _unpacked(layers: Sequence[Mapping[str, Any]]) -> Topology:
+def _unpacked(layers: Sequence[Mapping[str, Any]]) -> Topology | MaskSet:
     graphs = []
     for layer in layers:
         (n, m), numbers = layer["shape"], zlib.decompress(base64.b64decode(layer["edges"]))
         arrays = np.frombuffer(numbers, dtype=layer["dtype"])
         graphs.append(BipartiteGraph(n, m, arrays[: n + 1], arrays[n + 1 :]))
-    return Topology(graphs)
+    names = [layer["name"] for layer in layers if "name" in layer]
+    return MaskSet(dict(zip(names, graphs, strict=True))) if names else Topology(graphs)
 
 
 def balanced_accuracy(predicted: npt.NDArray[np.integer[Any]], labels: npt.NDArray[np.integer[Any]]) -> float:
@@ -240,10 +262,10 @@ def balanced_accuracy(predicted: npt.NDArray[np.integer[Any]], labels: npt.NDArr
     return float(np.mean(hits[occurring > 0] / occurring[occurring > 0]))
 
 
-def _statistics(weights: Sequence[sp.csr_array]) -> pd.DataFrame:
+def _statistics(weights: Sequence[sp.csr_array], names: Sequence[str]) -> pd.DataFrame:
     rows = {}
-    for number, layer in enumerate(weights, start=1):
+    for name, layer in zip(names, weights, strict=True):
         data = np.asarray(layer.data, dtype=np.float64)
         values = (data.min(), data.max(), data.mean(), data.std()) if data.size else (np.nan,) * 4
-        rows[f"l{number}"] = dict(zip(_STATISTICS, map(float, values), strict=True))
+        rows[name] = dict(zip(_STATISTICS, map(float, values), strict=True))
     return pd.DataFrame.from_dict(rows, orient="index", columns=list(_STATISTICS), dtype=float)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -99,6 +100,25 @@ class MaskableLayer:
     def is_batch(self) -> bool:
         """Whether its groups are layers of their own, such as experts, and not the groups of a convolution."""
         return self.layout is not None and bool(self.layout.batch)
+
+    @cached_property
+    def places(self) -> npt.NDArray[np.int64]:
+        """Where in the flat tensor each pair within a group lies: ``(n_left, outputs)``."""
+        whole = np.arange(math.prod(self.shape)).reshape(self.shape)
+        return np.ascontiguousarray(self.blocks(whole)).reshape(self.n_left, self.outputs)
+
+    def places_of(self, graph: BipartiteGraph) -> npt.NDArray[np.int64]:
+        """Where in the flat tensor the weight of each edge of a graph of the kernel unfolding lies, in its order.
+
+        Examples
+        --------
+        >>> from topograph.masks.layout import torch_layout
+        >>> layer = MaskableLayer.of("fc.weight", (2, 3), torch_layout(2))
+        >>> layer.places_of(BipartiteGraph.from_mask([[1, 1], [0, 0], [0, 1]])).tolist()
+        [0, 3, 5]
+        """
+        inputs, outputs = graph.edges().T
+        return np.asarray(self.places[inputs, outputs % self.outputs])
 
     def blocks(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Values of the whole tensor, or scores, as ``(groups, inputs, taps, outputs)`` of this layer."""

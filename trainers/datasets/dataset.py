@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from topograph.checks import check_integer
 from topograph.errors import InvalidDatasetError
 
 MOST_CLASSES = 1_000_000
@@ -26,9 +27,12 @@ class Dataset:
     name
         Name in tables.
     x_train, x_test
-        Shape ``(n_samples, n_features)``, float32; images in [0, 1].
+        Shape ``(n_samples, n_features)``, float32; images in [0, 1]. Arrays of more dimensions are kept so, too.
     y_train, y_test
         Shape ``(n_samples,)``, labels 0 … n_classes − 1, at most a million.
+    shape
+        Shape of one sample, such as ``(28, 28)``: what its features in a row were before; by default that of the arrays
+        given. Models that are more than chains read it, see `trainers.models`.
 
     Raises
     ------
@@ -41,11 +45,14 @@ class Dataset:
     y_train: npt.NDArray[np.int64]
     x_test: npt.NDArray[np.float32]
     y_test: npt.NDArray[np.int64]
+    shape: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
+        shapes = {}
         for part in ("train", "test"):
             x = _numbers(f"{self.name}: x_{part}", getattr(self, f"x_{part}"))
             y = _numbers(f"{self.name}: y_{part}", getattr(self, f"y_{part}"))
+            shapes[part] = x.shape[1:]
             if x.ndim > 2:
                 x = x.reshape(len(x), math.prod(x.shape[1:]))
             if x.ndim != 2 or y.ndim != 1 or len(x) != len(y) or not x.size:
@@ -75,11 +82,33 @@ class Dataset:
             raise InvalidDatasetError(
                 f"{self.name}: x_train has {self.x_train.shape[1]} features, x_test {self.x_test.shape[1]}"
             )
+        object.__setattr__(self, "shape", self._checked_shape(shapes))
+
+    def _checked_shape(self, shapes: dict[str, tuple[int, ...]]) -> tuple[int, ...]:
+        """The shape of a sample: the one that was given, or that of the arrays."""
+        if self.shape:
+            shape = tuple(check_integer(f"{self.name}: each size in shape", size, low=1) for size in self.shape)
+            if math.prod(shape) != self.n_features:
+                raise InvalidDatasetError(
+                    f"{self.name}: a sample of shape {shape} has {math.prod(shape)} features, but x_train has "
+                    f"{self.n_features}"
+                )
+            return shape
+        if shapes["train"] != shapes["test"]:
+            raise InvalidDatasetError(
+                f"{self.name}: samples of x_train have the shape {shapes['train']}, of x_test {shapes['test']}"
+            )
+        return shapes["train"]
 
     @property
     def n_features(self) -> int:
         """Number of inputs."""
         return int(self.x_train.shape[1])
+
+    @property
+    def n_train(self) -> int:
+        """Number of training samples."""
+        return len(self.x_train)
 
     @cached_property
     def n_classes(self) -> int:
@@ -96,9 +125,10 @@ class Dataset:
         return digest.hexdigest()
 
     def __repr__(self) -> str:
+        image = f" ({' × '.join(map(str, self.shape))})" if len(self.shape) > 1 else ""
         return (
             f"Dataset({self.name}, {len(self.x_train)} training and {len(self.x_test)} test samples, "
-            f"{self.n_features} features, {self.n_classes} classes)"
+            f"{self.n_features} features{image}, {self.n_classes} classes)"
         )
 
 

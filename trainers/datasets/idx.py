@@ -85,11 +85,12 @@ def load_idx(name: str, *, download: bool = False) -> Dataset:
                 f"{name} and point {DATA_VARIABLE} at its parent, or call load_dataset({name!r}, download=True)"
             )
         arrays[part] = _read_idx(path)
+    shape = arrays["x_train"].shape[1:]
     for part in ("x_train", "x_test"):
         flat = arrays[part].reshape(len(arrays[part]), math.prod(arrays[part].shape[1:]))
         arrays[part] = np.divide(flat, np.float32(255), dtype=np.float32)
         arrays[part].flags.writeable = False
-    return Dataset(name, **arrays)
+    return Dataset(name, **arrays, shape=shape)
 
 
 def _folders(name: str) -> list[Path]:

@@ -26,7 +26,7 @@ def load_dataset(source: str | os.PathLike[str] | Dataset | Sequence[Any], *, do
     source
         ``"digits"`` (scikit-learn's, embedded); ``"mnist"`` or ``"fashion-mnist"`` (four IDX files, gzipped or not, in
         ``$TOPOGRAPH_DATA/<name>/``, ``$TOPOGRAPH_DATA/`` or the user's cache); the path of an ``.npz`` with
-        ``x_train, y_train, x_test, y_test``; or these four arrays.
+        ``x_train, y_train, x_test, y_test``; or these four arrays. Samples of more dimensions keep their shape.
     download
         Whether files that are missing may be fetched into the user's cache, checked by their SHA-256.
 
@@ -37,7 +37,7 @@ def load_dataset(source: str | os.PathLike[str] | Dataset | Sequence[Any], *, do
     Examples
     --------
     >>> load_dataset("digits")
-    Dataset(digits, 1437 training and 360 test samples, 64 features, 10 classes)
+    Dataset(digits, 1437 training and 360 test samples, 64 features (8 × 8), 10 classes)
     """
     if isinstance(source, Dataset):
         return source
@@ -70,4 +70,4 @@ def _digits() -> Dataset:
 
     x, y = load_digits(return_X_y=True)
     x_train, x_test, y_train, y_test = train_test_split(x / 16.0, y, test_size=0.2, stratify=y, random_state=0)
-    return Dataset("digits", x_train, y_train, x_test, y_test)
+    return Dataset("digits", x_train, y_train, x_test, y_test, shape=(8, 8))

@@ -45,7 +45,7 @@ def load_npz(path: Path) -> Dataset:
         raise
     except (Exception, MemoryError) as error:  # of zipfile and NumPy, on bytes of anybody
         raise InvalidDatasetError(f"{path} is not a readable .npz file: {type(error).__name__}: {error}") from error
-    return Dataset(path.stem, **arrays)
+    return Dataset(path.stem, arrays["x_train"], arrays["y_train"], arrays["x_test"], arrays["y_test"])
 
 
 def _check_memory(path: Path, size: int) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -65,8 +64,7 @@ class PrunableLayer:
     @cached_property
     def places(self) -> npt.NDArray[np.int64]:
         """Where in the flat memory of its tensor each possible edge lies, flat."""
-        whole = np.arange(math.prod(self.maskable.shape)).reshape(self.maskable.shape)
-        return np.ascontiguousarray(self.maskable.blocks(whole)).ravel()
+        return self.maskable.places.ravel()
 
     def restricted(self, keep: Keep) -> PrunableLayer:
         """The same layer with fewer candidates."""

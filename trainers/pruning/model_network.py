@@ -12,6 +12,7 @@ from topograph.errors import InvalidMaskError, InvalidParameterError
 from topograph.masks.building import maskable_layers
 from topograph.masks.live import kind_of
 from topograph.masks.maskable import MaskableLayer
+from topograph.masks.torch.copying import plain_copy
 from topograph.packages import require
 from trainers.pruning.differentiable import DifferentiableNetwork, Loss
 from trainers.pruning.edges import Keep, Scores
@@ -57,7 +58,7 @@ class ModelNetwork:
             )
         self._input_shape, self._loss = tuple(input_shape), loss or torch.nn.functional.cross_entropy
         layers, self.left_out = maskable_layers(model, include, exclude)
-        self._module = _plain_copy(model)
+        self._module = plain_copy(model, "scores are taken")
         self.layers = tuple(PrunableLayer(layer.name, layer, _candidates(layer, model)) for layer in layers)
 
     @property
@@ -86,44 +87,11 @@ class ModelNetwork:
         return DifferentiableNetwork(module, self.layers, self._loss, self._input_shape)
 
 
-def _plain_copy(model: Any) -> Any:
-    """A copy whose masked and parametrized weights are plain parameters."""
-    parametrize, prune = require("torch.nn.utils.parametrize", "torch"), require("torch.nn.utils.prune", "torch")
-    try:
-        module = copy.deepcopy(model)
-        for part in list(module.modules()):
-            if parametrize.is_parametrized(part):
-                _make_plain(part)
-            for hook in list(part._forward_pre_hooks.values()):
-                if isinstance(hook, prune.BasePruningMethod):
-                    prune.remove(part, hook._tensor_name)
-    except Exception as error:  # of somebody else's model, any may come
-        raise InvalidParameterError(
-            f"{type(model).__name__} cannot be copied ({type(error).__name__}: {str(error)[:200]}); scores are "
-            "taken on a copy, so that the model stays as it is: give it before a forward pass, or a fresh one"
-        ) from error
-    return module
-
-
 def _leaves(node: Any) -> list[Any]:
     """The arguments of an operation, out of their lists and tables."""
     found: list[Any] = []
     torch.fx.node.map_arg((node.args, node.kwargs), found.append)
     return found
-
-
-def _make_plain(part: Any) -> None:
-    """Replace all parametrizations of a copied module by their values.
-
-    PyTorch's own function removes properties from the class, which the copy shares with the caller's module.
-    """
-    values = {name: getattr(part, name).detach().clone() for name in part.parametrizations}
-    part.__class__ = type(part).__bases__[0]
-    del part._modules["parametrizations"]
-    for name, value in values.items():
-        part.register_parameter(name, torch.nn.Parameter(value))
-    if isinstance(part, torch.nn.RNNBase):
-        part._flat_weights = [getattr(part, name) for name in part._flat_weights_names]
 
 
 def _candidates(layer: MaskableLayer, model: Any) -> Keep:

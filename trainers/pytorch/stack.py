@@ -13,6 +13,7 @@ from topograph.topology import Topology
 from trainers.config import LEAK, TrainingConfig
 from trainers.initialization import initial_weights
 from trainers.pytorch.layers import CsrLayer, MaskedLayer, SparseLayer, StackedLayer
+from trainers.pytorch.losses import activate
 from trainers.pytorch.optimizer import make_optimizer, set_rate
 from trainers.rewiring.carried import Carried
 
@@ -82,7 +83,7 @@ class Stack:
             factor = factors[number]
             y = y.expand(self._networks, -1, -1)
             inputs.append(y if factor is None else y * factor)
-            y = _activate(self._activation(number), layer.forward(inputs[-1], bias))
+            y = activate(self._activation(number), layer.forward(inputs[-1], bias))
             outputs.append(y)
         difference = y - target
         delta = difference * (2 / (y.shape[1] * y.shape[2]) if config.loss == "mse" else 1 / y.shape[1])
@@ -106,7 +107,7 @@ class Stack:
         """Outputs for samples ``(networks or 1, samples, inputs)``."""
         y = x.expand(self._networks, -1, -1)
         for number, (layer, bias) in enumerate(zip(self.layers, self.biases, strict=True)):
-            y = _activate(self._activation(number), layer.forward(y, bias))
+            y = activate(self._activation(number), layer.forward(y, bias))
         return y
 
     def losses(self, y: Any, target: Any, difference: Any = None) -> Any:
@@ -172,14 +173,6 @@ class Stack:
     def _activation(self, number: int) -> str:
         last = number == len(self.layers) - 1
         return self.config.output_activation if last else self.config.activation
-
-
-def _activate(name: str, z: Any) -> Any:
-    if name == "softmax":
-        return torch.softmax(z, -1)
-    if name == "leaky_relu":
-        return torch.nn.functional.leaky_relu(z, LEAK)
-    return z if name == "linear" else getattr(torch, name)(z)
 
 
 def _differentiate(name: str, delta: Any, y: Any) -> Any:

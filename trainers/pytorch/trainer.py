@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from typing import Any
 
@@ -12,10 +12,12 @@ import numpy as np
 
 from topograph.checks import check_choice, check_flag, check_integer
 from topograph.errors import InvalidParameterError, MissingDependencyError, TrainingError, UnsupportedSettingError
+from topograph.graph import BipartiteGraph
 from topograph.topology import Topology
 from trainers.config import TrainingConfig
 from trainers.datasets import Dataset
-from trainers.protocol import EVERYTHING, REWIRED, check_offered, check_stack, check_topology
+from trainers.models.spec import ModelSpec
+from trainers.protocol import ANY, EVERYTHING, MODEL_SETTINGS, REWIRED, check_offered, check_stack, check_topology
 from trainers.result import TrainingResult
 
 MODES = ("masked", "sparse")
@@ -45,6 +47,8 @@ class PyTorchTrainer:
     MissingDependencyError
         When PyTorch is not installed.
     """
+
+    framework = "torch"
 
     def __init__(
         self, mode: str = "masked", device: str | None = None, *, together: int | None = None, compile: bool = False
@@ -87,6 +91,28 @@ class PyTorchTrainer:
             part = slice(begin, begin + size)
             results += self._train_stack(topologies[part], dataset, configs[part], device)
         return results
+
+    def train_model(
+        self,
+        model: ModelSpec | str | Any,
+        masks: Mapping[str, BipartiteGraph],
+        dataset: Dataset,
+        config: TrainingConfig,
+    ) -> TrainingResult:
+        """See `trainers.protocol.ModelTrainer`. Every setting of models is offered, ``rewiring`` too.
+
+        Layers are not made sparse and steps are not compiled: ``mode="sparse"`` and ``compile=True`` are refused.
+        """
+        if self.mode == "sparse" or self.compile:
+            given = "mode='sparse'" if self.mode == "sparse" else "compile=True"
+            raise UnsupportedSettingError(
+                f"the trainer {self.name!r} does not offer {given} for models: use PyTorchTrainer() without it"
+            )
+        check_offered(self.name, config, {**MODEL_SETTINGS, "rewiring": ANY})
+        from trainers.pytorch.model_training import train_model
+
+        device = self._find_device(config)
+        return train_model(self.name, model, masks, dataset, config, device, _describe(device))
 
     def _train_stack(
         self, topologies: Sequence[Topology], dataset: Dataset, configs: Sequence[TrainingConfig], device: Any

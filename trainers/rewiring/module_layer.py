@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -161,16 +160,10 @@ class ModuleLayer:
                             "use one that remembers numbers per weight, such as SGD, Adam or RMSprop"
                         )
 
-    @cached_property
-    def _places(self) -> Integers:
-        """Where in the flat tensor each pair within a group lies: (inputs, outputs of a group)."""
-        whole = np.arange(np.prod(self._layer.shape)).reshape(self._layer.shape)
-        return np.ascontiguousarray(self._layer.blocks(whole)).reshape(self._layer.n_left, self._layer.outputs)
-
     def _index(self, pairs: Integers) -> tuple[Any, ...]:
         """Pairs, as input · n_right + output, as an index of the tensor."""
         inputs, outputs = np.divmod(pairs, self._layer.n_right)
-        places = self._places[inputs, outputs % self._layer.outputs]
+        places = self._layer.places[inputs, outputs % self._layer.outputs]
         device = self._parameters[0].device
         return tuple(torch.from_numpy(axis).to(device) for axis in np.unravel_index(places, self._layer.shape))
 

@@ -242,7 +242,7 @@ class Store:
         if record is None:
             raise StoreError(f"{self.path}: run {run_id} has not finished, so its last topology is not known")
         with damage_said(self.path):
-            final = TrainingResult.from_record(json.loads(record)).topology
+            final: Topology | None = TrainingResult.from_record(json.loads(record)).topology
         assert final is not None
         return final
 

@@ -1,0 +1,1 @@
+"""The parts of the PyTorch models. Imported when a model is made, and only then."""

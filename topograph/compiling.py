@@ -9,7 +9,7 @@ from __future__ import annotations
 import gc
 import hashlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import lru_cache, partial
 from pathlib import Path
@@ -17,8 +17,10 @@ from typing import Any
 
 import numba
 from numba.core import event as _event
+from numba.extending import register_jitable
 
 _njit: Any = numba.njit
+_jitable: Any = register_jitable
 event: Any = _event
 _EXACT: dict[str, Any] = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
 # sums may be reordered and fused; NaN and infinity keep their meaning, so that divergence is seen
@@ -77,6 +79,12 @@ are reordered: which copy depends on what else was compiled in this process or r
 
 reordered_part = Compiler(False, **_REORDERED, **_PART)
 """As `part`, with sums in whatever order is fastest."""
+
+
+def callable_parts(functions: Iterable[Callable[..., Any]]) -> None:
+    """Let compiled functions call plain ones, which become parts of them (`topograph.deferring`)."""
+    for function in functions:
+        _jitable(**_EXACT, **_PART, _nrt=False)(function)
 
 
 def _index_or_nothing(load: Callable[[], dict[Any, Any]]) -> dict[Any, Any]:

@@ -14,7 +14,7 @@ from topograph.spectral.lanczos.certificate import Certified, constant_vector
 from topograph.spectral.lanczos.operators import ROUNDING
 from topograph.spectral.lanczos.run import LanczosRun
 from topograph.spectral.lanczos.state import LanczosState
-from topograph.spectral.lanczos.steps import CANCELLED
+from topograph.spectral.lanczos.table import CANCELLED
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,4 @@
-"""Compiled work on the index arrays of a pattern alone: transposition and search."""
+"""Work on the index arrays of a pattern alone, compiled where there is much: transposition and search."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from topograph.compiling import compiled
+from topograph.deferring import deferred_by
 
 
 def transpose(indptr: Any, indices: Any, n_right: int) -> Any:
@@ -16,7 +16,13 @@ def transpose(indptr: Any, indices: Any, n_right: int) -> Any:
     return starts, rows
 
 
-@compiled.in_place
+def _transpose_by_sorting(indptr: Any, indices: Any, starts: Any, heads: Any, rows: Any) -> None:
+    starts[1:] = np.cumsum(np.bincount(indices.astype(np.int64), minlength=starts.size - 1))
+    counts = np.diff(indptr).astype(np.int64)
+    rows[:] = np.repeat(np.arange(counts.size), counts)[np.argsort(indices, kind="stable")]
+
+
+@deferred_by(_transpose_by_sorting)
 def _transpose(indptr: Any, indices: Any, starts: Any, heads: Any, rows: Any) -> None:
     for e in range(indices.size):
         starts[np.int64(indices[e]) + 1] += 1
@@ -37,7 +43,11 @@ def transpose_data(indptr: Any, indices: Any, data: Any, starts: Any) -> Any:
     return moved
 
 
-@compiled.in_place
+def _transpose_data_by_sorting(indptr: Any, indices: Any, data: Any, heads: Any, moved: Any) -> None:
+    moved[:] = data[np.argsort(indices, kind="stable")]
+
+
+@deferred_by(_transpose_data_by_sorting)
 def _transpose_data(indptr: Any, indices: Any, data: Any, heads: Any, moved: Any) -> None:
     for i in range(indptr.size - 1):
         for e in range(np.int64(indptr[i]), np.int64(indptr[i + 1])):
@@ -52,7 +62,17 @@ def is_connected(rows: Any, columns: Any) -> bool:
     return bool(_reaches_all(rows, columns, np.zeros(nodes, np.uint8), np.empty(nodes, np.int64)))
 
 
-@compiled.in_place
+def _is_one_component(rows: Any, columns: Any, seen: Any, queue: Any) -> bool:
+    from scipy import sparse
+    from scipy.sparse import csgraph
+
+    n, indices = rows.indptr.size - 1, rows.indices.astype(np.int64)
+    starts = np.concatenate([rows.indptr, np.full(columns.indptr.size - 1, rows.indptr[-1])]).astype(np.int64)
+    edges = np.ones(indices.size, np.int8), n + indices, starts
+    return bool(csgraph.connected_components(sparse.csr_array(edges, (seen.size, seen.size)), directed=False)[0] == 1)
+
+
+@deferred_by(_is_one_component)
 def _reaches_all(rows: Any, columns: Any, seen: Any, queue: Any) -> bool:
     """From input 0; outputs are numbered after the inputs. ``seen`` is 0, ``queue`` work space."""
     n = rows.indptr.size - 1

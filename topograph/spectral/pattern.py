@@ -123,6 +123,13 @@ class Pattern:
         """The inputs of each output."""
         return Matrix.of(self.col_indptr, self.col_indices, self.col_weights)
 
+    @cached_property
+    def arguments(self) -> tuple[int, ...]:
+        """Both, as portable code takes them."""
+        from topograph.spectral.lanczos.kernels import matrix_arguments
+
+        return *matrix_arguments(self.by_rows), *matrix_arguments(self.by_columns)
+
 
 def _read_only(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     view = array.view()

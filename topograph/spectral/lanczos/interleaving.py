@@ -33,7 +33,7 @@ def complete(computation: Stepwise[T]) -> T:
 
 
 def complete_together(computations: Sequence[Stepwise[T]]) -> list[T]:
-    """The results of up to `passes.RUNS` computations, whose runs advance together as far as they share a pattern."""
+    """The results of up to `table.RUNS` computations, whose runs advance together as far as they share a pattern."""
     if len(computations) == 1:
         return [complete(computations[0])]
     results: dict[int, T] = {}

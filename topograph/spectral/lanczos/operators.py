@@ -26,9 +26,10 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from topograph.spectral.lanczos import passes, products
+from topograph.machine_code import address_of
+from topograph.spectral.lanczos import kernels
 from topograph.spectral.lanczos.state import LanczosState
-from topograph.spectral.lanczos.steps import FOLLOWED, FULL
+from topograph.spectral.lanczos.table import FOLLOWED, FULL
 from topograph.spectral.pattern import Matrix, Pattern, Vector
 from topograph.spectral.threads import Parts, run_parts, split_rows
 
@@ -82,7 +83,7 @@ class Terms:
     @cached_property
     def addresses(self) -> tuple[int, ...]:
         """Where the diagonals lie; 0 where F is 1."""
-        shift, inverse, inner, factor = passes.addresses(*self.diagonals)
+        shift, inverse, inner, factor = map(address_of, self.diagonals)
         return shift, inverse, inner, factor if self.diagonals[3].size else 0
 
 
@@ -216,7 +217,7 @@ def advance_together(
     totals = source + 8 * width * max(n, m)
     parts = parts or split_rows(pattern)
     if parts is None:
-        taken = int(passes.advance(pattern.by_rows, pattern.by_columns, table, width, source, totals, steps))
+        taken = kernels.advance(pattern, table, width, source, totals, steps)
     else:
         taken = _advance_in_parts(pattern, table, width, source, totals, steps, parts)
     for _, state in runs:
@@ -239,17 +240,17 @@ def _advance_in_parts(
     steps: int,
     parts: tuple[Parts, Parts],
 ) -> int:
-    """The loop of `passes.advance`, each product shared among threads."""
+    """The loop of `kernels.advance`, each product shared among threads."""
     n, m = pattern.shape
     stride = 8 * (n + m)
     by_rows, by_columns = pattern.by_rows, pattern.by_columns
-    gather = products.gather_several
+    gather = kernels.gather_several
     for step in range(steps):
-        passes.spread(n, m, table, step, width, source, totals, 0)
+        kernels.spread(n, m, table, step, width, source, totals, 0)
         run_parts([(gather, by_rows, source, totals, stride, width, lo, hi) for lo, hi in parts[0]])
-        passes.spread(n, m, table, step, width, source, totals, 1)
+        kernels.spread(n, m, table, step, width, source, totals, 1)
         run_parts([(gather, by_columns, source, totals + 8 * n, stride, width, lo, hi) for lo, hi in parts[1]])
-        if passes.finish_all(n, m, table, step, totals):
+        if kernels.finish_all(n, m, table, step, totals):
             return step + 1
     return steps
 
@@ -257,5 +258,5 @@ def _advance_in_parts(
 def product(matrix: Matrix, vector: Vector) -> Vector:
     """The product of a pattern, by rows or by columns, with a vector."""
     out = np.empty(matrix.indptr.size - 1)
-    products.gather(matrix, vector, out)
+    kernels.gather(matrix, vector, out)
     return out

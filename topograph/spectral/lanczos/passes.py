@@ -1,6 +1,6 @@
 """Compiled passes over a pattern: Lanczos steps of up to `RUNS` runs, which share the products.
 
-The runs are rows of a table (`topograph.spectral.lanczos.steps`). ``source`` and ``totals`` are addresses of work space
+The runs are rows of a table (`topograph.spectral.lanczos.table`). ``source`` and ``totals`` are addresses of work space
 for ``width · max(n, m)`` and ``width · (n + m)`` numbers, n inputs and m outputs.
 """
 
@@ -10,17 +10,9 @@ from typing import Any
 
 from topograph.compiling import compiled, part, reordered
 from topograph.spectral.lanczos.products import gather_several
-from topograph.spectral.lanczos.steps import BASIS, FACTOR, FIRST, FULL, KIND, ROWS, take_step
-from topograph.spectral.lanczos.vector_code import address_of, doubles
-
-RUNS = 4
-"""How many runs share a pass: a value and a witness of each fill a line of the cache."""
-
-
-@compiled.in_place
-def addresses(first: Any, second: Any, third: Any, fourth: Any) -> Any:
-    """Where four arrays lie; NumPy's own way to ask takes longer than a small product."""
-    return address_of(first), address_of(second), address_of(third), address_of(fourth)
+from topograph.spectral.lanczos.steps import take_step
+from topograph.spectral.lanczos.table import BASIS, FACTOR, FIRST, FULL, KIND, ROWS
+from topograph.spectral.lanczos.vector_code import doubles
 
 
 @part.in_place

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from topograph.spectral.lanczos.passes import addresses
+from topograph.machine_code import address_of
 from topograph.spectral.pattern import Vector
 
 _LINE = 8  # numbers in a line of the cache
@@ -102,7 +102,7 @@ class LanczosState:
     def addresses(self) -> tuple[int, ...]:
         """Where basis, deflated vector, ``alphas`` and ``betas`` lie."""
         if self._addresses is None:
-            self._addresses = addresses(self.basis[0, 0], self.known, self.alphas, self.betas)
+            self._addresses = tuple(map(address_of, (self.basis, self.known, self.alphas, self.betas)))
         return self._addresses
 
     def work_space(self, length: int) -> int:
@@ -112,5 +112,5 @@ class LanczosState:
         """
         if self._space.size != length + _LINE:
             self._space = space = np.zeros(length + _LINE)
-            self._space_begins = -(-addresses(space, space, space, space)[0] // (8 * _LINE)) * 8 * _LINE
+            self._space_begins = -(-address_of(space) // (8 * _LINE)) * 8 * _LINE
         return self._space_begins

@@ -11,18 +11,22 @@ from typing import Any
 import numpy as np
 
 from topograph.compiling import reordered_part
+from topograph.spectral.lanczos.table import (
+    ALPHAS,
+    BASIS,
+    BETAS,
+    CANCELLED,
+    FIRST,
+    FOLLOWED,
+    FULL,
+    INNER,
+    INVERSE,
+    KIND,
+    KNOWN,
+    ROWS,
+    SHIFT,
+)  # fmt: skip
 from topograph.spectral.lanczos.vector_code import doubles
-
-CANCELLED = 1e-6
-"""A new vector whose squared norm falls below this share of its parts is made orthogonal once more."""
-
-FULL, FOLLOWED = 1, 2
-"""Kinds of runs: over both sides of the graph; with a second vector."""
-
-KIND, ROWS, FIRST, BASIS, KNOWN, ALPHAS, BETAS, SHIFT, INVERSE, INNER, FACTOR = range(11)
-"""Columns of the table of runs: kind, rows of the basis, number of the first step; the others are addresses."""
-
-FIELDS = 11
 
 
 @reordered_part.in_place

@@ -15,18 +15,19 @@ the recurrence that it follows is the one that was computed, up to rounding that
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
-from topograph.compiling import compiled, part
+from topograph.deferring import deferred, deferred_part
 
 _HUGE = 1e300  # where every search ends, so that none goes on for ever with a NaN
 _HALVINGS = 2200  # of an interval, until it has no inner number
 _ONE, _TWO = np.int64(1), np.int64(2)  # numba would compile once per literal number
 
 
-@part.in_place
+@deferred_part
 def _count_below(alphas: Any, betas: Any, k: int, mu: float, most: int) -> int:
     """How many eigenvalues of T_k are not above ``mu``, at most ``most``: as many as T_k − mu has pivots ≤ 0."""
     count = 0
@@ -43,7 +44,7 @@ def _count_below(alphas: Any, betas: Any, k: int, mu: float, most: int) -> int:
     return count
 
 
-@compiled.in_place
+@deferred
 def smallest_ritz_value(alphas: Any, betas: Any, k: int, above: float, precision: float) -> float:
     """Smallest eigenvalue of T_k by bisection, from above, to ``precision`` relative or to the last bit.
 
@@ -69,7 +70,7 @@ def smallest_ritz_value(alphas: Any, betas: Any, k: int, above: float, precision
     return high
 
 
-@compiled.in_place
+@deferred
 def second_ritz_value(alphas: Any, betas: Any, k: int, theta: float) -> float:
     """A number just below the second eigenvalue of T_k, ``theta`` being the smallest; infinity where k is 1.
 
@@ -92,7 +93,7 @@ def second_ritz_value(alphas: Any, betas: Any, k: int, theta: float) -> float:
     return theta + low
 
 
-@part.in_place
+@deferred_part
 def _filter_at(alphas: Any, betas: Any, k: int, coordinates: Any, mu: float) -> float:
     """f(mu) of the polynomial with f(A) v_0 = Σ ``coordinates[j]`` v_j."""
     before, now, total = 0.0, 1.0, coordinates[0]
@@ -102,7 +103,7 @@ def _filter_at(alphas: Any, betas: Any, k: int, coordinates: Any, mu: float) -> 
     return float(total)
 
 
-@compiled.in_place
+@deferred
 def filtered_above(
     alphas: Any, betas: Any, k: int, coordinates: Any, theta: float, second: float, least: float
 ) -> float:
@@ -120,7 +121,7 @@ def filtered_above(
     return found
 
 
-@compiled.in_place
+@deferred
 def shortfall(
     alphas: Any, betas: Any, k: int, coordinates: Any, theta: float, second: float, gap: float, least: float
 ) -> float:
@@ -133,8 +134,8 @@ def shortfall(
     for _ in range(12):
         middle = 0.5 * (low + high)
         rho = theta + middle * (second - theta)
-        near = 0.5 * np.log(max(gap / (rho - theta), 1e-300))
-        faint = np.log(max(least / max(abs(_filter_at(alphas, betas, k, coordinates, rho)), 1e-300), 1e-300))
+        near = 0.5 * math.log(max(gap / (rho - theta), 1e-300))
+        faint = math.log(max(least / max(abs(_filter_at(alphas, betas, k, coordinates, rho)), 1e-300), 1e-300))
         worse = near if near > faint else faint
         if near > faint:
             low = middle
@@ -143,9 +144,8 @@ def shortfall(
     return float(worse)
 
 
-@compiled.in_place
-def growth(alphas: Any, betas: Any, k: int, mu: float) -> float:
-    """``max_j |p_j(mu)|`` over j ≤ k for ``mu`` below every Ritz value; 0 when it is not below."""
+@deferred_part
+def _growth(alphas: Any, betas: Any, k: int, mu: float) -> float:
     pivot = alphas[0] - mu
     size = 1.0
     largest = 1.0
@@ -161,18 +161,24 @@ def growth(alphas: Any, betas: Any, k: int, mu: float) -> float:
     return largest
 
 
-@compiled.in_place
+@deferred
+def growth(alphas: Any, betas: Any, k: int, mu: float) -> float:
+    """``max_j |p_j(mu)|`` over j ≤ k for ``mu`` below every Ritz value; 0 when it is not below."""
+    return float(_growth(alphas, betas, k, mu))
+
+
+@deferred
 def certified_floor(alphas: Any, betas: Any, k: int, theta: float, needed: float, reach: float) -> float:
     """The largest ``mu`` found at which the growth reaches ``needed``, seeking at least ``reach`` below ``theta``."""
     distance = reach + 1e-300
-    while growth(alphas, betas, k, theta - distance) < needed:
+    while _growth(alphas, betas, k, theta - distance) < needed:
         distance *= 2.0
         if not distance < _HUGE:
             return -np.inf
     low, high = 0.0, distance
     for _ in range(20):
         middle = 0.5 * (low + high)
-        if growth(alphas, betas, k, theta - middle) < needed:
+        if _growth(alphas, betas, k, theta - middle) < needed:
             low = middle
         else:
             high = middle
@@ -186,7 +192,7 @@ def ritz_coordinates(alphas: Any, betas: Any, k: int, theta: float) -> Any:
     return coordinates
 
 
-@compiled.in_place
+@deferred
 def _iterate_inversely(alphas: Any, betas: Any, k: int, theta: float, pivots: Any, x: Any) -> None:
     """Inverse iteration with T_k from just below ``theta``; ``pivots`` is work space."""
     mu = theta - 1e-14 * abs(theta)

@@ -38,19 +38,6 @@ def _doubles(typing: Any, address: Any, size: Any) -> Any:
 doubles: Any = intrinsic(_doubles)
 
 
-def _address_of(typing: Any, array: Any) -> Any:
-    """Where the numbers of an array lie."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        made = context.make_array(signature.args[0])(context, builder, arguments[0])
-        return builder.ptrtoint(made.data, _WHOLE)
-
-    return types.int64(array), generate
-
-
-address_of: Any = intrinsic(_address_of)
-
-
 def row_sums_of(width: int) -> Any:
     """Row ``start … stop`` of a product with ``width`` vectors, whose entries alternate at ``source``.
 

@@ -1,0 +1,123 @@
+"""The compiled passes and products as the rest of the package calls them.
+
+They are kept as portable code, which LLVM finishes at the first call (`topograph.machine_code`); numba compiles them
+where that is not possible: for more edges than 32 bits count, or when their source has changed since. After a change of
+`passes`, `products`, `steps`, `table` or `vector_code`, ``python -m topograph.spectral.lanczos.kernels``, with an empty
+folder as ``NUMBA_CACHE_DIR``, makes the portable code anew.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from topograph.machine_code import NONE, Kernels, as_arguments
+
+if TYPE_CHECKING:
+    from topograph.spectral.pattern import Matrix, Pattern, Vector
+
+_HERE = Path(__file__).parent
+KERNELS = Kernels(
+    _HERE / "kernels.ll.gz",
+    [_HERE / f"{name}.py" for name in ("passes", "products", "steps", "table", "vector_code")],
+)
+
+
+def advance(pattern: Pattern, runs: Any, width: int, source: int, totals: int, steps: int) -> int:
+    """See `topograph.spectral.lanczos.passes.advance`."""
+    function = _find("advance", pattern.by_rows)
+    if function is None:
+        from topograph.spectral.lanczos import passes
+
+        return int(passes.advance(pattern.by_rows, pattern.by_columns, runs, width, source, totals, steps))
+    return int(function(*pattern.arguments, *as_arguments(runs), width, source, totals, steps))
+
+
+def gather(matrix: Matrix, source: Vector, out: Vector) -> None:
+    """See `topograph.spectral.lanczos.products.gather`."""
+    function = _find("gather", matrix)
+    if function is None:
+        from topograph.spectral.lanczos import products
+
+        products.gather(matrix, source, out)
+    else:
+        function(*matrix_arguments(matrix), *as_arguments(source), *as_arguments(out))
+
+
+def gather_several(matrix: Matrix, source: int, totals: int, stride: int, width: int, lo: int, hi: int) -> None:
+    """See `topograph.spectral.lanczos.products.gather_several`."""
+    function = _find("gather_several", matrix)
+    if function is None:
+        from topograph.spectral.lanczos import products
+
+        products.gather_several(matrix, source, totals, stride, width, lo, hi)
+    else:
+        function(*matrix_arguments(matrix), source, totals, stride, width, lo, hi)
+
+
+def spread(n: int, m: int, runs: Any, step: int, width: int, source: int, totals: int, side: int) -> None:
+    """See `topograph.spectral.lanczos.passes.spread`."""
+    function = KERNELS.find("spread")
+    if function is None:
+        from topograph.spectral.lanczos import passes
+
+        passes.spread(n, m, runs, step, width, source, totals, side)
+    else:
+        function(n, m, *as_arguments(runs), step, width, source, totals, side)
+
+
+def finish_all(n: int, m: int, runs: Any, step: int, totals: int) -> bool:
+    """See `topograph.spectral.lanczos.passes.finish_all`."""
+    function = KERNELS.find("finish_all")
+    if function is None:
+        from topograph.spectral.lanczos import passes
+
+        return bool(passes.finish_all(n, m, runs, step, totals))
+    return bool(function(n, m, *as_arguments(runs), step, totals) & 1)  # a byte is written
+
+
+def matrix_arguments(matrix: Matrix) -> tuple[int, ...]:
+    """A pattern by rows or by columns, as portable code takes it."""
+    weights = NONE if matrix.weights is None else as_arguments(matrix.weights)
+    return *as_arguments(matrix.indptr), *as_arguments(matrix.indices), *weights
+
+
+def _find(name: str, matrix: Matrix) -> Any:
+    """The function for a kind of pattern."""
+    if matrix.indptr.itemsize != 4 or matrix.indices.itemsize > 4:
+        return None
+    return KERNELS.find(name + _suffix(8 * matrix.indices.itemsize, matrix.weights is not None))
+
+
+def _suffix(bits: int, is_weighted: bool) -> str:
+    return f"_{bits}_weighted" if is_weighted else f"_{bits}"
+
+
+def write() -> None:
+    """Make the portable code of the sources as they are."""
+    from numba import types
+
+    from topograph.portable_code import portable_code
+    from topograph.spectral.lanczos import passes, products
+    from topograph.spectral.pattern import Matrix
+
+    whole, table, vector = types.int64, types.Array(types.int64, 2, "C"), types.Array(types.float64, 1, "C")
+    entries: dict[str, Any] = {
+        "spread": (passes.spread, (whole, whole, table, *(whole,) * 5)),
+        "finish_all": (passes.finish_all, (whole, whole, table, whole, whole)),
+    }
+    named: Any = types.NamedTuple
+    starts, weighted = (types.Array(kind, 1, "C", readonly=True) for kind in (types.uint32, types.float64))
+    kind: Any
+    for bits, kind in ((16, types.uint16), (32, types.uint32)):
+        for weights in (types.none, weighted):
+            matrix = named((starts, types.Array(kind, 1, "C", readonly=True), weights), Matrix)
+            suffix = _suffix(bits, weights is weighted)
+            entries["advance" + suffix] = passes.advance, (matrix, matrix, table, *(whole,) * 4)
+            entries["gather" + suffix] = products.gather, (matrix, vector, vector)
+            entries["gather_several" + suffix] = products.gather_several, (matrix, *(whole,) * 6)
+    KERNELS.write(portable_code(entries))
+
+
+if __name__ == "__main__":
+    write()

@@ -1,0 +1,13 @@
+"""The table of Lanczos runs that compiled passes take: one row per run."""
+
+RUNS = 4
+"""How many runs share a pass: a value and a witness of each fill a line of the cache."""
+
+FULL, FOLLOWED = 1, 2
+"""Kinds of runs: over both sides of the graph; with a second vector."""
+
+KIND, ROWS, FIRST, BASIS, KNOWN, ALPHAS, BETAS, SHIFT, INVERSE, INNER, FACTOR = range(11)
+"""Columns: kind, rows of the basis, number of the first step; the others are addresses."""
+
+CANCELLED = 1e-6
+"""A new vector whose squared norm falls below this share of its parts is made orthogonal once more."""

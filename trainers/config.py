@@ -88,7 +88,11 @@ class TrainingConfig:
         Share of input or hidden neurons silenced at each step, in [0, 1); the others are scaled up to keep the mean.
     dropout_draws
         Generator of the dropout masks. ``"numpy"``: `trainers.initialization`, so that backends can be compared step by
-        step. ``"backend"``: the backend's own generator, from the same seed, which is faster on a device.
+        step. ``"backend"``: the backend's own generator, from the same seed, which is faster on a device. So are those
+        of ``dropconnect``.
+    dropconnect
+        Share of edges dropped at random at each step, in [0, 1), for all samples of the batch alike; the weights of the
+        others are scaled by 1 / (1 − share) to keep the mean. Nothing is dropped in an evaluation.
     validation
         Share of the training samples held out for validation, in [0, 1); 0 trains on all of them.
     patience
@@ -111,6 +115,10 @@ class TrainingConfig:
         Options of the rule that differ from their defaults, such as ``"gamma=0.5, again=false"``.
     rewire_metrics
         Names of metrics, separated by commas, that the history records after each epoch.
+    compression
+        Name of another way to have as few parameters, see `trainers.compression`: each layer that the topology does not
+        hold dense is replaced by one that connects all its neurons with at most as many parameters as the topology has
+        edges there. ``"none"`` trains the edges.
 
     Raises
     ------
@@ -155,6 +163,8 @@ class TrainingConfig:
     rewire_options: str = ""
     rewire_metrics: str = ""
     clip_norm: float = 0.0
+    dropconnect: float = 0.0
+    compression: str = "none"
 
     def __post_init__(self) -> None:
         accepted = {
@@ -168,11 +178,13 @@ class TrainingConfig:
             "bias": check_flag("bias", self.bias),
             "dropout_input": check_real("dropout_input", self.dropout_input, low=0, high=1, include_high=False),
             "dropout_hidden": check_real("dropout_hidden", self.dropout_hidden, low=0, high=1, include_high=False),
+            "dropconnect": check_real("dropconnect", self.dropconnect, low=0, high=1, include_high=False),
             "validation": check_real("validation", self.validation, low=0, high=1, include_high=False),
             "patience": check_integer("patience", self.patience, low=0),
             "seed": check_integer("seed", self.seed, low=0),
             **{name: check_choice(name, getattr(self, name), allowed) for name, allowed in CHOICES.items()},
             **self._checked_rewiring(),
+            "compression": check_text("compression", self.compression),
         }
         for name, value in accepted.items():
             object.__setattr__(self, name, value)
@@ -186,6 +198,7 @@ class TrainingConfig:
                 f"patience={self.patience} returns to the weights of an earlier epoch, whose edges are gone with "
                 f"rewiring={self.rewiring!r}: set patience=0 or rewiring='none'"
             )
+        self._check_compression()
         if self.patience and not self.validation:
             raise UnsupportedSettingError(
                 f"patience={self.patience} watches a validation loss: set validation to the share of training samples "
@@ -213,6 +226,20 @@ class TrainingConfig:
             if names := self.rewire_metrics.replace(",", " ").split():
                 select_metrics(names)
         return checked
+
+    def _check_compression(self) -> None:
+        if self.compression == "none":
+            return
+        from trainers.compression.compression import get_compression
+
+        get_compression(self.compression)
+        allowed = {"rewiring": "none", "initial_draws": "edges", "dropconnect": 0.0}
+        for name, value in allowed.items():
+            if getattr(self, name) != value:
+                raise UnsupportedSettingError(
+                    f"compression={self.compression!r} leaves no edges to which {name}={getattr(self, name)!r} could "
+                    f"apply: set {name}={value!r} or compression='none'"
+                )
 
     @classmethod
     def paper(cls, **changes: Any) -> TrainingConfig:

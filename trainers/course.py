@@ -91,6 +91,7 @@ class Trained:
         packages: Sequence[str],
         final: Topology | MaskSet | None = None,
         model: Any = None,
+        n_parameters: Sequence[int] = (),
     ) -> TrainingResult:
         """The result that a trainer returns.
 
@@ -107,9 +108,12 @@ class Trained:
         packages
             Installed distributions that determine the numbers, besides topograph; their versions are recorded.
         final
-            The topology at the end, whose edges the weights lie on, where it changed while training.
+            The topology at the end, whose edges the weights lie on, where it changed while training or where
+            compressed layers are written out.
         model
             The model that was trained, with its masks on, where it is more than a chain.
+        n_parameters
+            How many weights each layer learnt; by default one per edge.
         """
         return TrainingResult(
             trainer=trainer,
@@ -126,7 +130,12 @@ class Trained:
             versions={package: version(package) for package in ("topograph", *packages)},
             balanced_accuracy=balanced_accuracy(self.predicted, dataset.y_test),
             model=model,
+            n_parameters=tuple(n_parameters) or _edges(topology),
         )
+
+
+def _edges(topology: Topology | MaskSet) -> tuple[int, ...]:
+    return tuple(graph.n_edges for graph in topology) if isinstance(topology, Topology) else ()
 
 
 class Progress:

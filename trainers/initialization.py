@@ -16,7 +16,7 @@ from topograph.graph import BipartiteGraph
 from topograph.topology import Topology
 from trainers.config import TrainingConfig
 
-_WEIGHTS, _ORDER, _DROPOUT, _VALIDATION, _REWIRING = 0, 1, 2, 3, 4
+_WEIGHTS, _ORDER, _DROPOUT, _VALIDATION, _REWIRING, _DROPCONNECT, _COMPRESSION = 0, 1, 2, 3, 4, 5, 6
 # the standard deviation of a standard normal truncated at ±2
 _TRUNCATED_STD = float(np.sqrt(1 - 4 * np.exp(-2) / (np.sqrt(2 * np.pi) * (ndtr(2) - ndtr(-2)))))
 
@@ -134,6 +134,27 @@ def dropout_generator(epoch: int, config: TrainingConfig) -> np.random.Generator
     return _stream(config, _DROPOUT, epoch)
 
 
+def dropconnect_generator(epoch: int, config: TrainingConfig) -> np.random.Generator:
+    """The stream from which the epoch's dropped edges are drawn, step by step, layer by layer."""
+    return _stream(config, _DROPCONNECT, epoch)
+
+
+def compression_generator(config: TrainingConfig, layer: int) -> np.random.Generator:
+    """The stream of one compressed layer: first what its form fixes by chance, then its initial parameters."""
+    return _stream(config, _COMPRESSION, layer)
+
+
+def entry_variance(n: int, m: int, config: TrainingConfig) -> float:
+    """Variance of a dense layer's initial weights by ``config.initialization``.
+
+    Examples
+    --------
+    >>> entry_variance(6, 4, TrainingConfig()), entry_variance(8, 4, TrainingConfig(initialization="he_normal"))
+    (0.2, 0.25)
+    """
+    return 2.0 / (n + m if config.initialization.startswith("glorot") else n)
+
+
 def rewiring_generator(config: TrainingConfig, step: int, layer: int) -> np.random.Generator:
     """The stream of all draws of one layer's change of edges before one step."""
     return _stream(config, _REWIRING, step, layer)
@@ -142,6 +163,6 @@ def rewiring_generator(config: TrainingConfig, step: int, layer: int) -> np.rand
 def dropout_mask(
     generator: np.random.Generator, shape: tuple[int, ...], rate: float, dtype: str
 ) -> npt.NDArray[np.floating[Any]]:
-    """Factors 0 (with probability ``rate``) or 1 / (1 − rate) for neurons × samples."""
+    """Factors 0 (with probability ``rate``) or 1 / (1 − rate), for neurons × samples or for edges."""
     keep = generator.random(shape, dtype=np.float32) >= rate
     return np.asarray(keep.astype(dtype) / np.dtype(dtype).type(1.0 - rate))

@@ -26,11 +26,13 @@ class Trainer(Protocol):
     * The mask holds exactly, at every step, in the optimizer's state too: momentum never revives an edge.
     * The same topology, data set and config give the same result, to the bit.
     * Initial weights and batch order come from `trainers.initialization`, so that backends can be compared step by
-      step; dropout too, unless ``config.dropout_draws`` is ``"backend"``. The step size of each epoch is
-      `trainers.schedule.learning_rate_at`.
+      step; what dropout and DropConnect drop too, unless ``config.dropout_draws`` is ``"backend"``. The step size of
+      each epoch is `trainers.schedule.learning_rate_at`.
     * Where it offers ``rewiring``, `trainers.rewiring.rewirer.Rewirer` says which edges go and come and when: edges
       that stay keep weight and velocity, new ones begin with theirs and velocity 0, and no evaluation sees edges that
       were not trained with.
+    * Where it offers ``compression``, layers are those of `trainers.compression.budget.compressed_layers`; its result
+      holds the matrices that its compressed layers make, written out, and how many parameters each layer has.
     * Neither the topology, the data set nor NumPy's global random state is changed.
     * A setting that it does not offer is refused by name, with `UnsupportedSettingError`, and a topology that does not
       fit with `TopologyMismatchError`, before any sample is read: call `check_offered` and `check_topology` first.
@@ -182,10 +184,17 @@ _DEFAULTS = TrainingConfig()
 _OF_MODELS = ("clip_norm",)
 _OF_CHAINS = (
     "activation", "initialization", "fans", "bias", "dropout_input", "dropout_hidden", "dropout_draws",
+    "dropconnect", "compression",
 )  # fmt: skip
 
-REWIRED: Final[Mapping[str, Collection[Any]]] = {**_ALL, **{name: (getattr(_DEFAULTS, name),) for name in _OF_MODELS}}
-"""All settings of chains with all their values, as this version knows them, where edges can change as well."""
+CHAIN_SETTINGS: Final[Mapping[str, Collection[Any]]] = {
+    **_ALL,
+    **{name: (getattr(_DEFAULTS, name),) for name in _OF_MODELS},
+}
+"""All settings of chains with all their values, as this version knows them."""
+
+REWIRED: Final[Mapping[str, Collection[Any]]] = {**CHAIN_SETTINGS, "compression": ("none",), "dropconnect": (0.0,)}
+"""The settings of trainers that train the edges of chains, which may change, and drop none of them at random."""
 
 EVERYTHING: Final[Mapping[str, Collection[Any]]] = {**REWIRED, "rewiring": ("none",)}
 """All settings of trainers on fixed topologies, with all their values: for `check_offered`."""
@@ -274,6 +283,7 @@ network 1 has epochs=3 and network 0 has epochs=50
 
 __all__ = [
     "ANY",
+    "CHAIN_SETTINGS",
     "EVERYTHING",
     "MODEL_SETTINGS",
     "REWIRED",

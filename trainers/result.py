@@ -59,7 +59,8 @@ class TrainingResult:
         it is not known. Trainers report it.
     topology
         The edges at the end of the training: those that it began with, unless they changed on the way
-        (``config.rewiring``); None where it is not known, as in a result from a record of fixed edges. Of a model its
+        (``config.rewiring``), or were replaced by compressed layers (``config.compression``), whose matrices, written
+        out, have all pairs of neurons; None where it is not known, as in a result from a record of fixed edges. Of a model its
         `topograph.MaskSet`.
     weight_stats
         Smallest, largest, mean and standard deviation of the weights, one row per layer (the paper's figure 6);
@@ -67,6 +68,9 @@ class TrainingResult:
         a model's layers.
     model
         The model that was trained, with its masks on, where `ModelTrainer.train_model` did; it is in no record.
+    n_parameters
+        Number of weights that each layer learnt, biases left out: its edges, unless it is compressed. Empty where it is
+        not known, as in a result from a record of a network that is not compressed.
 
     Examples
     --------
@@ -95,6 +99,7 @@ class TrainingResult:
     weight_stats: pd.DataFrame = field(default_factory=pd.DataFrame)
     topology: Any = field(default=None, repr=False)
     model: Any = field(default=None, repr=False)
+    n_parameters: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if self.weight_stats.empty:
@@ -150,6 +155,7 @@ class TrainingResult:
             "device": self.device,
             "versions": dict(self.versions),
             **({"topology": _packed(self.topology)} if self._is_rewired else {}),
+            **({} if self.config.compression == "none" else {"n_parameters": list(map(int, self.n_parameters))}),
             **(full if weights else {}),
         }
 
@@ -179,6 +185,7 @@ class TrainingResult:
             balanced_accuracy=np.nan if balanced is None else balanced,
             weight_stats=stats,
             topology=_unpacked(record["topology"]) if "topology" in record else None,
+            n_parameters=tuple(record.get("n_parameters", ())),
         )
 
     def __repr__(self) -> str:

@@ -15,6 +15,7 @@ _HILL = (
     "Hill (1975), A simple general approach to inference about the tail of a distribution; Zhou et al. (2023), "
     "Temperature balancing, layer-wise weight analysis, and neural network training"
 )
+_ROY = "Roy & Vetterli (2007), The effective rank: a measure of effective dimensionality"
 _RUDELSON = "Rudelson & Vershynin (2007), Sampling from large matrices"
 _MARCHENKO = (
     "Marchenko & Pastur (1967), Distribution of eigenvalues for some sets of random matrices; Martin & Mahoney (2021), "
@@ -35,6 +36,14 @@ def _stable_rank(weighted: WeightedGraph) -> Value:
         return _NO_WEIGHTS
     values = _eigenvalues(weighted)
     return Value(float(values.sum() / values[0]))
+
+
+def _effective_rank(weighted: WeightedGraph) -> Value:
+    if not weighted.graph.n_edges:
+        return _NO_WEIGHTS
+    shares = weighted.singular_values / weighted.singular_values.sum()
+    shares = shares[shares > 0]
+    return Value(float(np.exp(-(shares * np.log(shares)).sum())))
 
 
 def _hill_alpha(weighted: WeightedGraph) -> Value:
@@ -82,6 +91,16 @@ METRICS = (
         formula=r"\|W\|_F^2 / \sigma_1^2",
         low=1,
         reference=_RUDELSON,
+    ),
+    _spectra(
+        "effective_rank",
+        _effective_rank,
+        summary=(
+            "exponential of the entropy of the singular values of W as shares of their sum: how many count, smoothly"
+        ),
+        formula=r"\exp\left(-\sum_i p_i \ln p_i\right),\ p_i = \sigma_i \big/ \sum_j \sigma_j",
+        low=1,
+        reference=_ROY,
     ),
     _spectra(
         "hill_alpha",

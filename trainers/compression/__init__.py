@@ -1,5 +1,6 @@
 """Other ways to have fewer parameters than a dense layer: to compare with sparse topologies at equal budgets."""
 
+from trainers.compression.budget import compressed_parameters
 from trainers.compression.compression import (
     Compression,
     Form,
@@ -8,13 +9,12 @@ from trainers.compression.compression import (
     get_compression,
     n_parameters,
 )
-from trainers.compression.trainer import CompressedTrainer
 
 __all__ = [
-    "CompressedTrainer",
     "Compression",
     "Form",
     "available_compressions",
+    "compressed_parameters",
     "describe_compressions",
     "get_compression",
     "n_parameters",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from topograph.packages import require
 from trainers.compression.compression import Compression, Floats
 
 
@@ -26,6 +27,7 @@ class Shared:
 
     index: npt.NDArray[np.int64]
     signs: npt.NDArray[np.int8] | None = None
+    _made: dict[Any, tuple[Any, Any]] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def shapes(self) -> tuple[tuple[int, ...], ...]:
@@ -39,8 +41,18 @@ class Shared:
     def dense(self, parameters: Sequence[Any]) -> Any:
         """See `Form`."""
         (values,) = parameters
-        matrix = values[values.new_tensor(self.index.ravel()).long()].view(self.index.shape)
-        return matrix if self.signs is None else matrix * values.new_tensor(self.signs)
+        index, signs = self._tensors(values)
+        matrix = values.index_select(0, index).view(self.index.shape)
+        return matrix if signs is None else matrix * signs
+
+    def _tensors(self, like: Any) -> tuple[Any, Any]:
+        """Index and signs beside some values, made once."""
+        key = like.device, like.dtype
+        if key not in self._made:
+            torch = require("torch", "torch")
+            signs = None if self.signs is None else torch.as_tensor(self.signs, dtype=like.dtype, device=like.device)
+            self._made[key] = torch.as_tensor(self.index.ravel(), device=like.device), signs
+        return self._made[key]
 
     def product(self, x: Any, parameters: Sequence[Any]) -> Any:
         """See `Form`."""

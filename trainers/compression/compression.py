@@ -65,7 +65,7 @@ class Compression:
     make: Callable[[int, int, int, np.random.Generator], Form]
     reference: str
 
-    def build(self, n: int, m: int, budget: int, seed: int = 0) -> Form:
+    def build(self, n: int, m: int, budget: int, seed: int | np.random.Generator = 0) -> Form:
         """The form with the most parameters within the budget.
 
         Parameters
@@ -75,7 +75,7 @@ class Compression:
         budget
             Largest number of parameters.
         seed
-            Seed of whatever the form fixes by chance.
+            Seed, or generator, of whatever the form fixes by chance.
 
         Raises
         ------

@@ -11,6 +11,7 @@ import numpy as np
 from topograph.checks import check_integer
 from topograph.errors import ConformanceError, UnknownNameError, UnsupportedSettingError
 from trainers.conformance import (
+    compression,
     determinism,
     divergence,
     learning,
@@ -82,6 +83,7 @@ CHECKS = {
     "divergence": Check(divergence.divergence, "Trainer", "raises `TrainingDivergedError` at the end of that epoch"),
     "learns_digits": Check(learning.learns_digits, "Trainer", "Trains a network on a fixed topology."),
     "rewiring": Check(rewiring.rewiring, "Trainer", "edges that stay keep weight and velocity"),
+    "compression": Check(compression.compression, "Trainer", "the matrices that its compressed layers make"),
     "train_many": Check(many.train_many, "MultiTrainer", "what ``train`` returns, equal within rounding"),
 }
 """Name → check, in the order in which they run."""

@@ -13,7 +13,14 @@ from scipy.special import expit
 from topograph.topology import Topology
 from trainers.config import TrainingConfig
 from trainers.datasets import Dataset
-from trainers.initialization import batch_order, dropout_generator, dropout_mask, initial_weights, validation_split
+from trainers.initialization import (
+    batch_order,
+    dropconnect_generator,
+    dropout_generator,
+    dropout_mask,
+    initial_weights,
+    validation_split,
+)
 from trainers.rewiring.carried import Carried
 from trainers.rewiring.rewirer import Rewirer, make_rewirer
 from trainers.schedule import learning_rate_at
@@ -39,15 +46,24 @@ class DenseMasked:
         self.steps = 0
 
     def loss(
-        self, x: Array, labels: Array, generator: np.random.Generator | None = None
+        self,
+        x: Array,
+        labels: Array,
+        generator: np.random.Generator | None = None,
+        edge_generator: np.random.Generator | None = None,
     ) -> tuple[float, list[Array], list[Array]]:
-        """Mean loss and the gradients of all weights and biases, for samples in rows; dropout with a generator."""
+        """Mean loss and the gradients of all weights and biases, for samples in rows.
+
+        Neurons and edges are dropped where there is a generator for them.
+        """
         config, kind = self.config, np.dtype(self.config.dtype).type
         inputs: list[Array] = []
         outputs: list[Array] = []
         factors: list[Array | None] = []
         y = x.astype(config.dtype)
-        for layer, (weights, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
+        kept = [self._kept(mask, edge_generator) for mask in self.masks]
+        used = [weights * factor for weights, factor in zip(self.weights, kept, strict=True)]
+        for layer, (weights, bias) in enumerate(zip(used, self.biases, strict=True)):
             rate = config.dropout_hidden if layer else config.dropout_input
             factor = dropout_mask(generator, y.T.shape, rate, config.dtype).T if generator and rate > 0 else None
             factors.append(factor)
@@ -66,12 +82,19 @@ class DenseMasked:
         weight_gradients: list[Array] = []
         bias_gradients: list[Array] = []
         for layer in reversed(range(len(self.weights))):
-            weight_gradients.insert(0, (inputs[layer].T @ dz) * self.masks[layer])
+            weight_gradients.insert(0, (inputs[layer].T @ dz) * self.masks[layer] * kept[layer])
             bias_gradients.insert(0, dz.sum(axis=0))
             if layer:
-                dy, factor = dz @ self.weights[layer].T, factors[layer]
+                dy, factor = dz @ used[layer].T, factors[layer]
                 dz = _differentiate(config.activation, outputs[layer - 1], dy if factor is None else dy * factor)
         return float(loss), weight_gradients, bias_gradients
+
+    def _kept(self, mask: Array, generator: np.random.Generator | None) -> Array:
+        """What DropConnect multiplies a layer's weights with, drawn for its edges in order."""
+        rate, factors = self.config.dropconnect, np.ones_like(mask)
+        if generator is not None and rate > 0:
+            factors[mask > 0] = dropout_mask(generator, (int(mask.sum()),), rate, self.config.dtype)
+        return factors
 
     def step(self, weight_gradients: list[Array], bias_gradients: list[Array], rate: float) -> None:
         """One step of the optimizer; its memory is on all cells, its effect on the edges only."""
@@ -96,17 +119,24 @@ class DenseMasked:
 
     def train_epoch(self, x: Array, labels: Array, epoch: int, rate: float | None = None) -> float:
         """One pass over all samples; returns the mean loss as it ran."""
-        order, generator = batch_order(len(x), epoch, self.config), dropout_generator(epoch, self.config)
-        return self.walk(x, labels, order, self.config.learning_rate if rate is None else rate, generator)[0]
+        order = batch_order(len(x), epoch, self.config)
+        draws = dropout_generator(epoch, self.config), dropconnect_generator(epoch, self.config)
+        return self.walk(x, labels, order, self.config.learning_rate if rate is None else rate, *draws)[0]
 
     def walk(
-        self, x: Array, labels: Array, order: Array, rate: float, generator: np.random.Generator
+        self,
+        x: Array,
+        labels: Array,
+        order: Array,
+        rate: float,
+        generator: np.random.Generator,
+        edge_generator: np.random.Generator | None = None,
     ) -> tuple[float, float, float]:
         """One pass over the samples of ``order``: mean loss, accuracy and share of ties, as they ran."""
         losses = hits = ties = 0.0
         for start in range(0, len(order), self.config.batch_size):
             chosen = order[start : start + self.config.batch_size]
-            loss, weight_gradients, bias_gradients = self.loss(x[chosen], labels[chosen], generator)
+            loss, weight_gradients, bias_gradients = self.loss(x[chosen], labels[chosen], generator, edge_generator)
             right, tied = score(self.outputs, labels[chosen])
             hits, ties = hits + right * len(chosen), ties + tied * len(chosen)
             self.step(weight_gradients, bias_gradients, rate)
@@ -213,9 +243,10 @@ def train_reference(topology: Topology, dataset: Dataset, config: TrainingConfig
     rewired = None if rewirer is None else DenseRewired(network, topology, x, labels, rewirer)
     for epoch in range(config.epochs):
         order = learning[batch_order(len(learning), epoch, config)]
-        rate, generator = learning_rate_at(epoch, config), dropout_generator(epoch, config)
+        rate = learning_rate_at(epoch, config)
         if rewired is None:
-            loss, *accuracy = network.walk(x, labels, order, rate, generator)
+            draws = dropout_generator(epoch, config), dropconnect_generator(epoch, config)
+            loss, *accuracy = network.walk(x, labels, order, rate, *draws)
         else:
             loss, *accuracy = rewired.walk(epoch, order, rate)
         accuracies = {

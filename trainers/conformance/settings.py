@@ -43,6 +43,8 @@ _CHANGES: tuple[dict[str, Any], ...] = (
     {"dropout_input": 0.25},
     {"dropout_hidden": 0.5, "dropout_input": 0.2},
     {"dropout_draws": "backend", "dropout_hidden": 0.5},
+    {"dropconnect": 0.4},
+    {"dropconnect": 0.3, "dropout_hidden": 0.5, "optimizer": "adam", "learning_rate": 0.01},
     {"validation": 0.3},
     {"patience": 2, "validation": 0.3, "epochs": 25, "learning_rate": 3.0},
 )

@@ -27,15 +27,28 @@ class StackedLayer(Protocol):
     weights: Any
     gradient: Any
 
-    def forward(self, x: Any, bias: Any) -> Any:
-        """Z = x w + b."""
+    @property
+    def n_edges(self) -> list[int]:
+        """Number of edges of each network."""
         ...
 
-    def backward(self, x: Any, delta: Any, further: bool) -> Any:
+    def forward(self, x: Any, bias: Any, drop: Any = None, *, learning: bool = False) -> Any:
+        """Z = x w + b, with the weights multiplied by ``drop`` where it is given; ``learning``: `backward` follows."""
+        ...
+
+    def backward(self, x: Any, delta: Any, further: bool, drop: Any = None) -> Any:
         """Write the gradient xᵀ δ on the edges, 0 elsewhere, into ``gradient``.
 
         Returns the gradient at the inputs, δ wᵀ, where it goes further back; else None.
         """
+        ...
+
+    def spread(self, values: Sequence[npt.NDArray[np.floating[Any]]]) -> Any:
+        """The inverse of `of_each`: values of each network's edges laid out as ``weights``, 0 elsewhere."""
+        ...
+
+    def noise(self, generators: Sequence[Any]) -> Any:
+        """Uniform numbers in [0, 1) laid out as ``weights``, those of each network from its generator."""
         ...
 
     def of_each(self, values: Any) -> list[npt.NDArray[np.floating[Any]]]:
@@ -59,12 +72,9 @@ class MaskedLayer:
     """
 
     def __init__(self, graphs: Sequence[BipartiteGraph], values: Sequence[npt.NDArray[Any]], device: Any) -> None:
-        shape = (len(graphs), *graphs[0].shape)
-        dense = np.zeros(shape, values[0].dtype)
+        self._shape, self._device = graphs[0].shape, device
         self._edges = [graph.edges() for graph in graphs]
-        for array, edges, drawn in zip(dense, self._edges, values, strict=True):
-            array[edges[:, 0], edges[:, 1]] = drawn
-        self.weights = torch.from_numpy(dense).to(device)
+        self.weights = self.spread(values)
         self.gradient = torch.empty_like(self.weights)
         self._mask = None
         if any(graph.density < 1 for graph in graphs):
@@ -74,16 +84,38 @@ class MaskedLayer:
             masks = np.stack([graph.to_mask() for graph in (graphs[:1] if shared else graphs)])
             self._mask = torch.from_numpy(masks).to(device, kind)
 
-    def forward(self, x: Any, bias: Any) -> Any:
+    def forward(self, x: Any, bias: Any, drop: Any = None, *, learning: bool = False) -> Any:
         """Z = x w + b."""
-        return torch.baddbmm(bias[:, None], x, self.weights)
+        return torch.baddbmm(bias[:, None], x, _dropped(self.weights, drop))
 
-    def backward(self, x: Any, delta: Any, further: bool) -> Any:
+    def backward(self, x: Any, delta: Any, further: bool, drop: Any = None) -> Any:
         """See `StackedLayer`."""
         torch.bmm(x.transpose(1, 2), delta, out=self.gradient)
         if self._mask is not None:
             self.gradient.mul_(self._mask)
-        return torch.bmm(delta, self.weights.transpose(1, 2)) if further else None
+        if drop is not None:
+            self.gradient.mul_(drop)
+        return torch.bmm(delta, _dropped(self.weights, drop).transpose(1, 2)) if further else None
+
+    def spread(self, values: Sequence[npt.NDArray[np.floating[Any]]]) -> Any:
+        """See `StackedLayer`."""
+        dense = np.zeros((len(values), *self._shape), values[0].dtype)
+        for array, edges, each in zip(dense, self._edges, values, strict=True):
+            if array.size == len(each):  # all pairs of neurons, row after row
+                array.reshape(-1)[:] = each
+            else:
+                array[edges[:, 0], edges[:, 1]] = each
+        return torch.from_numpy(dense).to(self._device)
+
+    @property
+    def n_edges(self) -> list[int]:
+        """See `StackedLayer`."""
+        return [len(edges) for edges in self._edges]
+
+    def noise(self, generators: Sequence[Any]) -> Any:
+        """See `StackedLayer`."""
+        noise = torch.empty_like(self.weights, requires_grad=False)
+        return _noise(noise, noise.unbind(), generators)
 
     def of_each(self, values: Any) -> list[npt.NDArray[np.floating[Any]]]:
         """Values laid out as ``weights`` for each network, in the order of ``graph.edges()``."""
@@ -123,6 +155,20 @@ class _Edges:
         self.weights = torch.from_numpy(np.concatenate(values)).to(device)
         self.gradient = torch.zeros_like(self.weights)
 
+    def spread(self, values: Sequence[npt.NDArray[np.floating[Any]]]) -> Any:
+        """See `StackedLayer`."""
+        return torch.from_numpy(np.concatenate(values)).to(self.weights.device)
+
+    @property
+    def n_edges(self) -> list[int]:
+        """See `StackedLayer`."""
+        return [int(size) for size in np.diff(self._ends)]
+
+    def noise(self, generators: Sequence[Any]) -> Any:
+        """See `StackedLayer`."""
+        noise = torch.empty_like(self.weights, requires_grad=False)
+        return _noise(noise, noise.split(self.n_edges), generators)
+
     def of_each(self, values: Any) -> list[npt.NDArray[np.floating[Any]]]:
         """Values laid out as ``weights`` for each network, in the order of ``graph.edges()``."""
         return np.split(values.detach().cpu().numpy().copy(), self._ends[1:-1])
@@ -148,15 +194,18 @@ class SparseLayer(_Edges):
         order = walk_order(BipartiteGraph(*self._shape, np.append(starts, self._ends[-1]), indices))
         self._pattern = tuple(torch.from_numpy(np.array(array)) for array in order)
 
-    def forward(self, x: Any, bias: Any) -> Any:
+    def forward(self, x: Any, bias: Any, drop: Any = None, *, learning: bool = False) -> Any:
         """Z = x w + b."""
-        product = sparse_product(_beside(x), self.weights, bias.reshape(-1), self._pattern, self._shape[1])
+        product = sparse_product(
+            _beside(x), _dropped(self.weights, drop), bias.reshape(-1), self._pattern, self._shape[1]
+        )
         return product.view(len(product), len(bias), self._m).transpose(0, 1)
 
-    def backward(self, x: Any, delta: Any, further: bool) -> Any:
+    def backward(self, x: Any, delta: Any, further: bool, drop: Any = None) -> Any:
         """See `StackedLayer`."""
-        back, gradient = sparse_gradients(_beside(delta), _beside(x), self.weights, self._pattern, further, True)
-        self.gradient.copy_(gradient)
+        weights = _dropped(self.weights, drop)
+        back, gradient = sparse_gradients(_beside(delta), _beside(x), weights, self._pattern, further, True)
+        self.gradient.copy_(_dropped(gradient, drop))
         return back.view(len(back), len(delta), self._n).transpose(0, 1) if further else None
 
 
@@ -179,21 +228,31 @@ class CsrLayer(_Edges):
             warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta")
             _csr(self._by_input, self.weights, self._shape)
 
-    def forward(self, x: Any, bias: Any) -> Any:
+    def forward(self, x: Any, bias: Any, drop: Any = None, *, learning: bool = False) -> Any:
         """Z = x w + b."""
-        turned = _csr(self._by_output, self.weights[self._turn], self._shape[::-1])
+        turned = _csr(self._by_output, _dropped(self.weights, drop)[self._turn], self._shape[::-1])
         return (turned @ _columns(x, len(bias))).view(len(bias), self._m, -1).transpose(1, 2) + bias[:, None]
 
-    def backward(self, x: Any, delta: Any, further: bool) -> Any:
+    def backward(self, x: Any, delta: Any, further: bool, drop: Any = None) -> Any:
         """See `StackedLayer`."""
         pattern = _csr(self._by_input, self.gradient, self._shape)
         columns = _columns(x, len(delta))
         product = torch.sparse.sampled_addmm(pattern, columns, _columns(delta, len(delta)).T, beta=0.0)
-        self.gradient.copy_(product.values())
+        self.gradient.copy_(_dropped(product.values(), drop))
         if not further:
             return None
-        array = _csr(self._by_input, self.weights, self._shape)
+        array = _csr(self._by_input, _dropped(self.weights, drop), self._shape)
         return (array @ _columns(delta, len(delta))).view(len(delta), self._n, -1).transpose(1, 2)
+
+
+def _noise(whole: Any, parts: Sequence[Any], generators: Sequence[Any]) -> Any:
+    for part, generator in zip(parts, generators, strict=True):
+        part.uniform_(generator=generator)
+    return whole
+
+
+def _dropped(values: Any, drop: Any) -> Any:
+    return values if drop is None else values * drop
 
 
 def _csr(index: tuple[Any, Any], values: Any, shape: tuple[int, int]) -> Any:

@@ -10,8 +10,10 @@ import numpy.typing as npt
 
 from topograph.packages import require
 from topograph.topology import Topology
+from trainers.compression.budget import compressed_layers
 from trainers.config import LEAK, TrainingConfig
 from trainers.initialization import initial_weights
+from trainers.pytorch.compressed import CompressedLayer
 from trainers.pytorch.layers import CsrLayer, MaskedLayer, SparseLayer, StackedLayer
 from trainers.pytorch.losses import activate
 from trainers.pytorch.optimizer import make_optimizer, set_rate
@@ -42,8 +44,10 @@ class Stack:
         drawn = [initial_weights(topology, config) for topology, config in zip(topologies, configs, strict=True)]
         sparsely = SparseLayer if torch.device(device).type == "cpu" else CsrLayer
         kind: Callable[..., StackedLayer] = sparsely if sparse else MaskedLayer
+        compressed = self._compressed(topologies, device)
         self.layers: list[StackedLayer] = [
-            kind([topology[number] for topology in topologies], [values[number] for values in drawn], device)
+            compressed.get(number)
+            or kind([topology[number] for topology in topologies], [values[number] for values in drawn], device)
             for number in range(len(topologies[0]))
         ]
         dtype = self.layers[0].weights.dtype
@@ -51,6 +55,17 @@ class Stack:
         self._bias_gradients = [torch.empty_like(bias) for bias in self.biases]
         self._tiny, self._below_one = torch.finfo(dtype).tiny, 1 - torch.finfo(dtype).eps / 2
         self._optimizer = self._make_optimizer()
+
+    def _compressed(self, topologies: Sequence[Topology], device: Any) -> dict[int, CompressedLayer]:
+        """The layers that a compression replaces, by number."""
+        if self.config.compression == "none":
+            return {}
+        (topology,) = topologies
+        return {
+            number: CompressedLayer(*layer, self.config.dtype, device)
+            for number, layer in enumerate(compressed_layers(topology, self.config))
+            if layer is not None
+        }
 
     def _make_optimizer(self) -> Any:
         weights = [layer.weights for layer in self.layers]
@@ -66,7 +81,7 @@ class Stack:
         """Set the step size."""
         set_rate(self._optimizer, rate)
 
-    def gradients(self, x: Any, target: Any, factors: Sequence[Any]) -> tuple[Any, Any]:
+    def gradients(self, x: Any, target: Any, factors: Sequence[Any], drops: Sequence[Any]) -> tuple[Any, Any]:
         """Gradients of the mean losses of a batch; returns the sums of the losses and the outputs.
 
         Parameters
@@ -75,6 +90,8 @@ class Stack:
             Samples and one-hot labels, ``(networks or 1, samples, …)``.
         factors
             What dropout multiplies each layer's inputs with; None where nothing is dropped.
+        drops
+            What DropConnect multiplies each layer's weights with, laid out as they are; likewise.
         """
         config, depth = self.config, len(self.layers)
         inputs, outputs = [], []
@@ -83,14 +100,14 @@ class Stack:
             factor = factors[number]
             y = y.expand(self._networks, -1, -1)
             inputs.append(y if factor is None else y * factor)
-            y = activate(self._activation(number), layer.forward(inputs[-1], bias))
+            y = activate(self._activation(number), layer.forward(inputs[-1], bias, drops[number], learning=True))
             outputs.append(y)
         difference = y - target
         delta = difference * (2 / (y.shape[1] * y.shape[2]) if config.loss == "mse" else 1 / y.shape[1])
         if config.loss == "mse":  # with cross-entropy the activation's derivative cancels against the loss's
             delta = _differentiate(self._activation(depth - 1), delta, y)
         for number in reversed(range(depth)):
-            back = self.layers[number].backward(inputs[number], delta, number > 0)
+            back = self.layers[number].backward(inputs[number], delta, number > 0, drops[number])
             torch.sum(delta, 1, out=self._bias_gradients[number])
             if number:
                 factor = factors[number]
@@ -157,6 +174,13 @@ class Stack:
     def weights(self) -> list[list[npt.NDArray[np.floating[Any]]]]:
         """The weights of each network's layers, in the order of ``graph.edges()``."""
         return [list(values) for values in zip(*(layer.of_each(layer.weights) for layer in self.layers), strict=True)]
+
+    def n_parameters(self, number: int) -> tuple[int, ...]:
+        """How many weights each layer of a network learns: its edges, or the parameters of its form."""
+        return tuple(
+            layer.weights.numel() if isinstance(layer, CompressedLayer) else layer.n_edges[number]
+            for layer in self.layers
+        )
 
     def each_bias(self) -> list[list[npt.NDArray[np.floating[Any]]]]:
         """The biases of each network's layers."""

@@ -17,17 +17,27 @@ from topograph.topology import Topology
 from trainers.config import TrainingConfig
 from trainers.datasets import Dataset
 from trainers.models.spec import ModelSpec
-from trainers.protocol import ANY, EVERYTHING, MODEL_SETTINGS, REWIRED, check_offered, check_stack, check_topology
+from trainers.protocol import (
+    ANY,
+    CHAIN_SETTINGS,
+    EVERYTHING,
+    MODEL_SETTINGS,
+    check_offered,
+    check_stack,
+    check_topology,
+)
 from trainers.result import TrainingResult
 
 MODES = ("masked", "sparse")
+_OF_SPARSE = {**EVERYTHING, "dropconnect": ANY}
 _CACHE = 8e6  # bytes that stay in a processor's cache
 
 
 class PyTorchTrainer:
     """Trains with PyTorch, on any device: one network, or many of one shape with one product per layer for all.
 
-    The same inputs give the same bits on one device with as many threads. Every setting of `TrainingConfig` is offered.
+    The same inputs give the same bits on one device with as many threads. Every setting of
+    `TrainingConfig` is offered; by the sparse mode, all but ``rewiring`` and ``compression``.
 
     Parameters
     ----------
@@ -80,7 +90,7 @@ class PyTorchTrainer:
         """See `trainers.protocol.MultiTrainer`. As many networks go together as the device's memory takes."""
         check_stack(topologies, configs)
         for topology, config in zip(topologies, configs, strict=True):
-            check_offered(self.name, config, REWIRED if self.mode == "masked" else EVERYTHING)
+            check_offered(self.name, config, CHAIN_SETTINGS if self.mode == "masked" else _OF_SPARSE)
             check_topology(topology, dataset)
         if not topologies:
             return []
@@ -136,7 +146,8 @@ class PyTorchTrainer:
                 seconds=seconds,
                 device=_describe(device),
                 packages=("numpy", "torch", *(["numba"] if self.mode == "sparse" else [])),
-                final=None if (rewirer := course.rewirers[number]) is None else rewirer.topology,
+                final=course.final_topology(number),
+                n_parameters=course.stack.n_parameters(number),
             )
             for number, one in enumerate(trained)
         ]
@@ -159,6 +170,8 @@ class PyTorchTrainer:
         """How many networks are trained together: all that fit a GPU; on a processor, what stays in its cache."""
         import torch
 
+        if config.compression != "none":  # each network has a form of its own
+            return 1
         if self.together:
             return self.together
         sizes = topologies[0].sizes

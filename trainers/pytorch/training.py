@@ -11,10 +11,17 @@ import numpy.typing as npt
 from topograph.errors import TrainingError
 from topograph.packages import require
 from topograph.topology import Topology
+from trainers.compression.budget import written_out
 from trainers.config import TrainingConfig
 from trainers.course import Progress, Trained
 from trainers.datasets import Dataset
-from trainers.initialization import batch_order, dropout_generator, dropout_mask, validation_split
+from trainers.initialization import (
+    batch_order,
+    dropconnect_generator,
+    dropout_generator,
+    dropout_mask,
+    validation_split,
+)
 from trainers.pytorch.stack import Stack
 from trainers.rewiring.rewirer import make_rewirer
 from trainers.schedule import learning_rate_at
@@ -49,11 +56,11 @@ class StackCourse:
         self, topologies: Sequence[Topology], dataset: Dataset, configs: Sequence[TrainingConfig], device: Any,
         sparse: bool, compiled: bool,
     ) -> None:  # fmt: skip
-        self.configs, self.config = configs, configs[0]
+        self.configs, self.config, self._topologies = configs, configs[0], topologies
         self.stack = Stack(topologies, configs, device, sparse)
         like = self.stack.biases[0]
         self._learn: Callable[..., tuple[Any, Any]] = self.stack.gradients
-        if compiled:
+        if compiled and self.config.compression == "none":  # a form's product is differentiated by autograd
             self._learn = torch.compile(self.stack.gradients, dynamic=False)
         self._train = DeviceSamples(dataset.x_train, dataset.y_train, dataset.n_classes, like)
         self._test = DeviceSamples(dataset.x_test, dataset.y_test, dataset.n_classes, like)
@@ -102,11 +109,20 @@ class StackCourse:
             for number, one in enumerate(progress)
         ]
 
+    def final_topology(self, number: int) -> Topology | None:
+        """The edges that a network ended with, where they are not those that it began with."""
+        if self.config.compression != "none":
+            return written_out(self._topologies[number])
+        rewirer = self.rewirers[number]
+        return None if rewirer is None else rewirer.topology
+
     def _train_epoch(self, epoch: int) -> dict[str, npt.NDArray[np.float64]]:
         """One pass over the training samples: each network's mean loss and accuracy as they ran."""
         size, device = self.config.batch_size, self._train.x.device
         order = torch.from_numpy(self._order(epoch)).to(device)
-        generators = self._generators(epoch)
+        config = self.config
+        generators = self._generators(epoch, dropout_generator, bool(config.dropout_input or config.dropout_hidden))
+        droppers = self._generators(epoch, dropconnect_generator, config.dropconnect > 0)
         self.stack.set_rate(learning_rate_at(epoch, self.config))
         loss = torch.zeros(len(self.configs), dtype=torch.float64, device=device)
         correct = torch.zeros(len(self.configs), dtype=torch.int64, device=device)
@@ -116,7 +132,7 @@ class StackCourse:
                 continue
             x, targets, labels = self._train.rows(order[:, begin : begin + size])
             with torch.no_grad():
-                losses, y = self._learn(x, targets, self._factors(generators, x.shape[1]))
+                losses, y = self._learn(x, targets, self._factors(generators, x.shape[1]), self._drops(droppers))
                 loss += losses
                 correct += (y.argmax(2) == labels).sum(1)
             self.stack.step()
@@ -146,12 +162,14 @@ class StackCourse:
             return next(iter(rows.values()))[None]
         return np.stack([rows[config.seed] for config in self.configs])
 
-    def _generators(self, epoch: int) -> list[Any]:
-        config = self.config
-        if not (config.dropout_input or config.dropout_hidden):
+    def _generators(
+        self, epoch: int, stream: Callable[[int, TrainingConfig], np.random.Generator], needed: bool
+    ) -> list[Any]:
+        """The generator of each network's draws of a kind, if they are needed."""
+        if not needed:
             return []
-        drawn = [dropout_generator(epoch, one) for one in self.configs]
-        if config.dropout_draws == "numpy":
+        drawn = [stream(epoch, one) for one in self.configs]
+        if self.config.dropout_draws == "numpy":
             return drawn
         device = self._train.x.device
         return [torch.Generator(device).manual_seed(int(one.integers(2**62))) for one in drawn]
@@ -163,6 +181,24 @@ class StackCourse:
             rate = self.config.dropout_hidden if number else self.config.dropout_input
             factors.append(self._draw(generators, (width, samples), rate) if rate else None)
         return factors
+
+    def _drops(self, generators: Sequence[Any]) -> list[Any]:
+        """What each layer's weights are multiplied with: each network draws from a stream of its own."""
+        rate = self.config.dropconnect
+        if not rate:
+            return [None] * len(self.stack.layers)
+        drops = []
+        for layer in self.stack.layers:
+            if self.config.dropout_draws == "numpy":
+                drawn = [
+                    dropout_mask(generator, (size,), rate, self.config.dtype)
+                    for generator, size in zip(generators, layer.n_edges, strict=True)
+                ]
+                drops.append(layer.spread(drawn))
+            else:
+                noise = layer.noise(generators)
+                drops.append((noise >= rate).to(noise.dtype) / (1 - rate))
+        return drops
 
     def _draw(self, generators: Sequence[Any], shape: tuple[int, int], rate: float) -> Any:
         like = self._train.x

@@ -1,4 +1,4 @@
-"""Compressed layers: their matrix, their gradients, their counts, their variance, and training with them."""
+"""Compressed layers: their matrix, their gradients, their counts and their variance."""
 
 from __future__ import annotations
 
@@ -7,14 +7,11 @@ import itertools
 import numpy as np
 import pytest
 
-import topograph as tg
-from topograph.errors import InvalidParameterError, UnknownNameError, UnsupportedSettingError
-from trainers import TrainingConfig, load_dataset
+from topograph.errors import InvalidParameterError, UnknownNameError
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 
 from trainers.compression import (  # noqa: E402
-    CompressedTrainer,
     available_compressions,
     describe_compressions,
     get_compression,
@@ -118,35 +115,22 @@ def test_a_budget_below_the_least_names_it(name):
     assert set(describe_compressions().index) == set(NAMES)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_a_chain_with_compressed_layers_learns(name):
-    topology = tg.Topology.build(["random_regular", "dense"], [64, 30, 10], [10, 10], seed=0)
-    trainer, data = CompressedTrainer(name), load_dataset("digits")
-    config = TrainingConfig(
-        epochs=8, optimizer="adam", learning_rate=0.01, activation="relu", loss="cross_entropy",
-        output_activation="softmax", seed=2,
-    )  # fmt: skip
-    result = trainer.train(topology, data, config)
-    assert result.test_accuracy > 0.8
-    assert trainer.parameters(topology)[0] <= topology[0].n_edges
-    assert trainer.parameters(topology)[1] == 300
-    again = trainer.train(topology, data, config.replace(epochs=1))
-    assert again.history["loss"][0] == result.history["loss"][0]
-    with pytest.raises(UnsupportedSettingError, match="dropout_hidden"):
-        trainer.train(topology, data, config.replace(dropout_hidden=0.5))
+def test_the_products_of_a_tensor_train_are_the_same_by_its_cores_and_by_its_matrix():
+    form = get_compression("tensor_train").build(64, 30, 300)
+    parameters, rng = draw(form), np.random.default_rng(0)
+    whole = form.multiplications_of_matrix()
+    cost = [whole + size * 64 * 30 < size * form.multiplications_of_sample() for size in (1, 4000)]
+    assert cost == [False, True], "both ways are taken"
+    for size in (1, 4000):
+        x = torch.tensor(rng.normal(size=(size, 64)))
+        np.testing.assert_allclose(form.product(x, parameters).numpy(), (x @ form.dense(parameters)).numpy(), atol=1e-9)
 
 
-def test_dense_layers_are_trained_as_by_the_pytorch_trainer():
-    """The steps are the contract's: from its own weights, they are those of the reference."""
-    from trainers.conformance.reference import DenseMasked
+def test_indices_beyond_what_single_precision_counts_stay_exact():
+    from trainers.compression.circulant import Shared
 
-    topology, data = tg.Topology.build("dense", [64, 12, 10]), load_dataset("digits")
-    for changes in ({}, {"optimizer": "adam", "learning_rate": 0.01}, {"nesterov": False, "weight_decay": 0.01}):
-        config = TrainingConfig(**{"epochs": 2, "learning_rate": 0.3, "dtype": "float64", **changes})
-        result = CompressedTrainer("low_rank").train(topology, data, config)
-        network = DenseMasked(topology, config)
-        for number, matrix in enumerate(network.weights):
-            generator = np.random.default_rng(np.random.SeedSequence(config.seed, spawn_key=(4, number)))
-            matrix[...] = np.sqrt(2 / sum(matrix.shape)) * generator.standard_normal(matrix.shape)
-        losses = [network.train_epoch(data.x_train, data.y_train, epoch) for epoch in range(2)]
-        np.testing.assert_allclose(result.history["loss"], losses, rtol=1e-8)
+    n = 2**24 + 3
+    form = Shared(np.arange(n).reshape(n, 1))
+    values = torch.zeros(n, dtype=torch.float32)
+    values[n - 2] = 1
+    assert int(form.dense([values]).ravel().argmax()) == n - 2

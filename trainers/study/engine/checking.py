@@ -15,6 +15,7 @@ import scipy.sparse as sp
 from topograph.errors import ConformanceError
 from topograph.graph import BipartiteGraph
 from topograph.topology import Topology
+from trainers.compression.budget import written_out
 from trainers.config import TrainingConfig
 from trainers.datasets import Dataset
 from trainers.result import TrainingResult
@@ -56,6 +57,7 @@ def check_result(
         *_of_numbers(result, dataset, config),
         *_of_history(result.history, config),
         *moved,
+        *_of_parameters(result.n_parameters, topology, config),
         *_of_weights(weights, result.biases, final),
     ]
     if not problems:
@@ -110,7 +112,10 @@ def _of_history(history: Any, config: TrainingConfig) -> Iterator[str]:
 
 def _of_topology(final: Any, topology: Topology, config: TrainingConfig) -> Iterator[str]:
     """The edges at the end: those of the beginning, or, where they may change, as many in every layer."""
-    if config.rewiring == "none":
+    if config.compression != "none":
+        if not isinstance(final, Topology) or final != written_out(topology):
+            yield f"compression={config.compression!r}, but its topology is not that of all pairs of neurons"
+    elif config.rewiring == "none":
         if final is not None and final != topology:
             yield "its topology is not the one that was to be trained, and rewiring='none'"
     elif not isinstance(final, Topology):
@@ -121,6 +126,21 @@ def _of_topology(final: Any, topology: Topology, config: TrainingConfig) -> Iter
         for number, (after, before) in enumerate(zip(final, topology, strict=True), start=1):
             if after.n_edges != before.n_edges:
                 yield f"layer {number} ends with {after.n_edges} edges, but began with {before.n_edges}"
+
+
+def _of_parameters(given: Any, topology: Topology, config: TrainingConfig) -> Iterator[str]:
+    """Of compressed layers, at most as many parameters as there are edges; a dense layer keeps all."""
+    edges = [graph.n_edges for graph in topology]
+    if config.compression == "none":
+        if given not in ((), tuple(edges)):
+            yield f"n_parameters={given!r}, but its layers have {edges} edges"
+    elif not isinstance(given, tuple) or len(given) != len(edges) or not all(map(_is_whole, given)):
+        yield f"n_parameters={given!r}, but there must be a whole number for each of {len(edges)} layers"
+    else:
+        for number, (parameters, graph) in enumerate(zip(given, topology, strict=True), start=1):
+            least = graph.n_edges if graph.density == 1 else 1
+            if not least <= parameters <= graph.n_edges:
+                yield f"layer {number} learnt {parameters} parameters, but it has {least} to {graph.n_edges}"
 
 
 def _of_weights(weights: Sequence[Any], biases: Sequence[Any], topology: Topology) -> Iterator[str]:

@@ -8,7 +8,7 @@ import os
 import pickle
 import time
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import lru_cache
@@ -20,6 +20,7 @@ import numpy as np
 
 from topograph.errors import ConformanceError, InvalidDatasetError, PluginError, StoreError
 from topograph.metrics import measure
+from topograph.metrics.registry import select_metrics
 from topograph.topology import Topology
 from trainers.config import TrainingConfig
 from trainers.datasets import Dataset, load_dataset
@@ -131,8 +132,9 @@ def _with_training(job: Job, made: JobResult, outcome: TrainingResult | BaseExce
     if not isinstance(outcome, BaseException):
         try:
             record = outcome.to_record()
-            if outcome.config.rewiring != "none":
-                record["final"] = _final(outcome, job.last_metrics)
+            final = _final(outcome, job.last_metrics)
+            if final["metrics"] or outcome.config.rewiring != "none":
+                record["final"] = final
             json.dumps(record)
             weights = pack_weights(outcome) if job.keep_weights else None
             return replace(made, record=record, weights=weights)
@@ -145,22 +147,38 @@ def _with_training(job: Job, made: JobResult, outcome: TrainingResult | BaseExce
 
 
 def _final(outcome: TrainingResult, metrics: Sequence[str]) -> dict[str, Any]:
-    """The content hash of the edges that a network ended with, and their metrics, or the reason why there are none."""
-    assert outcome.topology is not None
-    found: dict[str, Any] = {"topology_id": outcome.topology.content_hash[:20], "metrics": {}}
-    if metrics:
-        try:
-            measured = profile(outcome.topology, metrics)
-        except BaseException as error:  # a metric that cannot be computed costs no training
-            if is_interrupt(error):
-                raise
-            return found | {"unmeasured": writable(describe_error(error))}
-        found["metrics"] = {
-            f"{layer}_{name}": value
-            for (layer, name), value in zip(measured.names, measured.values, strict=True)
-            if np.isfinite(value)
-        }
+    """What is known of a network at its end, or the reason why it is not.
+
+    Of a rewired network the content hash of its edges and their metrics; of a compressed one how many parameters each
+    layer has; of every one the metrics of its trained weights, if the study has such metrics.
+    """
+    config = outcome.config
+    found: dict[str, Any] = {"metrics": {}}
+    if config.compression != "none":
+        found["metrics"] |= {f"l{i}_n_parameters": n for i, n in enumerate(outcome.n_parameters, start=1)}
+    try:
+        if config.rewiring != "none":
+            assert outcome.topology is not None
+            found["topology_id"] = outcome.topology.content_hash[:20]
+            if metrics:
+                found["metrics"] |= _finite(profile(outcome.topology, metrics))
+        weighted = [metric.name for metric in select_metrics(metrics) if metric.needs == "weights"] if metrics else []
+        if weighted:
+            layers = {f"l{i}": layer for i, layer in enumerate(outcome.weights, start=1)}
+            found["metrics"] |= _finite(profile(layers, weighted))
+    except BaseException as error:  # a metric that cannot be computed costs no training
+        if is_interrupt(error):
+            raise
+        return found | {"unmeasured": writable(describe_error(error))}
     return found
+
+
+def _finite(measured: Profile) -> dict[str, float]:
+    return {
+        f"{layer}_{name}": value
+        for (layer, name), value in zip(measured.names, measured.values, strict=True)
+        if np.isfinite(value)
+    }
 
 
 def _failed(error: BaseException) -> JobResult:
@@ -183,8 +201,8 @@ def describe_error(error: BaseException) -> str:
     return f"{type(error).__name__}: {message}" if message else type(error).__name__
 
 
-def profile(topology: Topology, metrics: Sequence[str]) -> Profile:
-    """Metrics of each layer of a topology and of the network, as the store keeps them."""
+def profile(topology: Topology | Mapping[str, Any], metrics: Sequence[str]) -> Profile:
+    """Metrics of each layer of a topology and of the network, or of matrices of weights, as the store keeps them."""
     table = measure(topology, metrics, long=True, workers=1, progress=False)
     return Profile(
         tuple(zip(table["layer"], table["metric"], strict=True)),

@@ -33,8 +33,11 @@ SINGULAR = {
     "topology_seed": "topology_seeds",
     "training_seed": "training_seeds",
     "rewiring": "rewirings",
+    "compression": "compressions",
 }
-AXES = tuple(name for name in SINGULAR.values() if name != "rewirings")
+SETTING_AXES = {"rewirings": "rewiring", "compressions": "compression"}
+"""Axes that are a training setting under another name."""
+AXES = tuple(name for name in SINGULAR.values() if name not in SETTING_AXES)
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from trainers.config import TrainingConfig
 from trainers.study.spec.axes import (
     AXES,
     SEEDS,
+    SETTING_AXES,
     SETTINGS,
     SINGULAR,
     Choice,
@@ -83,7 +84,7 @@ class Grid:
         if not isinstance(content, Mapping):
             raise SpecFault("must be a table that lists what to combine", path)
         content = in_plural(content, path)
-        check_keys(content, (*AXES, "rewirings", "training", "zip"), path)
+        check_keys(content, (*AXES, *SETTING_AXES, "training", "zip"), path)
         for needed in ("architectures", "constructions"):
             if needed not in content:
                 raise SpecFault(f"needs {needed}", path)
@@ -95,13 +96,13 @@ class Grid:
         filled |= dict.fromkeys(SEEDS, 0) | content
         axes = {axis: read_axis(axis, filled[axis], (*path, axis)) for axis in AXES if axis in filled}
         own = content.get("training", {})
-        if "rewirings" in content:
-            if isinstance(own, Mapping) and "rewiring" in own:
-                raise SpecFault("rewiring is given twice: as rewirings, and under training", (*path, "rewirings"))
-            rewirings = read_settings({"rewiring": content["rewirings"]}, (*path, "rewirings"))
-        else:
-            rewirings = {}
-        axes |= read_settings(training, ("training",)) | read_settings(own, (*path, "training")) | rewirings
+        axes |= read_settings(training, ("training",)) | read_settings(own, (*path, "training"))
+        for axis, setting in SETTING_AXES.items():
+            if axis not in content:
+                continue
+            if isinstance(own, Mapping) and setting in own:
+                raise SpecFault(f"{setting} is given twice: as {axis}, and under training", (*path, axis))
+            axes |= read_settings({setting: content[axis]}, (*path, axis))
         return cls(axes, _zips(content.get("zip", []), axes, (*path, "zip")), path)
 
     @property
@@ -188,8 +189,9 @@ def _config(settings: tuple[tuple[str, Any], ...]) -> TrainingConfig:
 
 
 def _axis(name: str) -> str:
-    """The name of an axis in this grid; rewirings are a training setting."""
-    return "rewiring" if name in ("rewiring", "rewirings") else SINGULAR.get(name, name)
+    """The name of an axis in this grid; some are a training setting."""
+    axis = SINGULAR.get(name, name)
+    return SETTING_AXES.get(axis, axis)
 
 
 def _zips(value: Any, axes: Mapping[str, tuple[Any, ...]], path: Path) -> tuple[tuple[str, ...], ...]:

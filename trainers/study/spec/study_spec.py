@@ -45,6 +45,7 @@ class StudySpec:
     ``densities``                        instead or in addition: the share of edges, likewise
     ``topology_seeds, training_seeds``   at each point: one topology per seed, and one training of each per seed
     ``rewirings``                        rules by which edges change while training; the setting ``rewiring``
+    ``compressions``                     other ways to have as few parameters; the setting ``compression``
     ``training``                         settings of this grid only
     ``zip``                              axes that are zipped instead of crossed
     ===================================  =====================================================================

@@ -17,10 +17,13 @@ import numpy.typing as npt
 import pandas as pd
 
 from topograph.errors import StoreError, UnknownNameError
+from topograph.metrics.registry import select_metrics
 from topograph.topology import Topology
+from trainers.compression.budget import written_out
 from trainers.config import TrainingConfig
 from trainers.result import TrainingResult, sparse_weights
 from trainers.study.spec import Recipe
+from trainers.study.spec.values import expand
 from trainers.study.store.access import check_path, damage_said, read, readable, written
 from trainers.study.store.schema import is_empty
 from trainers.study.store.writer import StoreWriter
@@ -229,6 +232,8 @@ class Store:
     def final_topology(self, run_id: str) -> Topology:
         """The topology that a run ended with: another than the first where edges change while training.
 
+        The matrices of a compressed network have all pairs of neurons.
+
         Raises
         ------
         UnknownNameError, StoreError
@@ -237,7 +242,10 @@ class Store:
         settings, record = self._one(
             run_id, "settings, record", "runs JOIN conditions USING (condition) LEFT JOIN records USING (run)"
         )
-        if json.loads(settings).get("rewiring", "none") == "none":
+        known = json.loads(settings)
+        if known.get("compression", "none") != "none":
+            return written_out(self.topology(run_id))
+        if known.get("rewiring", "none") == "none":
             return self.topology(run_id)
         if record is None:
             raise StoreError(f"{self.path}: run {run_id} has not finished, so its last topology is not known")
@@ -247,21 +255,32 @@ class Store:
         return final
 
     def final_metrics(self) -> pd.DataFrame:
-        """Metrics of the topologies that rewired networks ended with: one row per run, indexed by ``run_id``.
+        """What was measured of networks at their end: one row per run that has any, indexed by ``run_id``.
 
-        Columns ``topology_id`` and ``l1_<metric>``, …, ``network_<metric>``.
+        Columns ``topology_id`` and ``l1_<metric>``, …, ``network_<metric>``: of the edges of rewired networks, of the
+        trained weights of all where the study has such metrics; and ``l1_n_parameters``, … of compressed ones.
         """
         query = (
-            "SELECT run_id, record FROM runs JOIN conditions USING (condition) JOIN records USING (run) "
-            "WHERE status = 'done' AND settings LIKE '%\"rewiring\"%' ORDER BY run"
+            "SELECT run_id, json_extract(record, '$.final') FROM runs JOIN conditions USING (condition) "
+            f"JOIN records USING (run) WHERE status = 'done'{self._with_final()} ORDER BY run"
         )
         rows = {}
         with damage_said(self.path), read(self._file) as connection:
             for run_id, text in connection.execute(query):
-                final = json.loads(text).get("final", {})
-                if final:
-                    rows[run_id] = {"topology_id": final["topology_id"], **final["metrics"]}
+                if final := json.loads(text or "{}"):
+                    known = {"topology_id": final["topology_id"]} if "topology_id" in final else {}
+                    rows[run_id] = known | final["metrics"]
         return pd.DataFrame.from_dict(rows, orient="index").rename_axis("run_id")
+
+    def _with_final(self) -> str:
+        """Which runs may say something of their end, so that the records of no others are read."""
+        wanted = self.meta().get("spec", {}).get("metrics", ())
+        try:
+            if any(metric.needs == "weights" for metric in select_metrics(expand(wanted) if wanted else ())):
+                return ""
+        except UnknownNameError:  # of a plug-in that is not installed here
+            return ""
+        return " AND (settings LIKE '%\"rewiring\"%' OR settings LIKE '%\"compression\"%')"
 
     def weights(self, run_id: str) -> tuple[tuple[Any, ...], tuple[npt.NDArray[np.floating[Any]], ...]]:
         """The trained weights of a run, one sparse array per layer, and its biases.

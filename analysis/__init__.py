@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from analysis.drifting import drift
     from analysis.effects import Effect, effect
     from analysis.experiments import Experiment, experiment
+    from analysis.family_comparison import FamilyComparison, compare_families
     from analysis.found import FoundMasks, found_masks
     from analysis.frame import describe_columns, load_frame
     from analysis.planning import Plan, plan
@@ -31,6 +32,7 @@ _HOMES = {
     "ModelComparison": "comparison",
     "Effect": "effects",
     "Experiment": "experiments",
+    "FamilyComparison": "family_comparison",
     "Fit": "regression",
     "FoundMasks": "found",
     "Plan": "planning",
@@ -39,6 +41,7 @@ _HOMES = {
     "Report": "reporting.writing",
     "compare": "comparison",
     "compare_correlations": "correlation_difference",
+    "compare_families": "family_comparison",
     "correlate": "correlation",
     "correlate_per_cell": "cell_correlation",
     "describe_columns": "frame",
@@ -63,6 +66,7 @@ __all__ = [
     "CorrelationDifference",
     "Effect",
     "Experiment",
+    "FamilyComparison",
     "Fit",
     "FoundMasks",
     "ModelComparison",
@@ -72,6 +76,7 @@ __all__ = [
     "Report",
     "compare",
     "compare_correlations",
+    "compare_families",
     "correlate",
     "correlate_per_cell",
     "describe_columns",

@@ -60,8 +60,8 @@ class TrainingResult:
     topology
         The edges at the end of the training: those that it began with, unless they changed on the way
         (``config.rewiring``), or were replaced by compressed layers (``config.compression``), whose matrices, written
-        out, have all pairs of neurons; None where it is not known, as in a result from a record of fixed edges. Of a model its
-        `topograph.MaskSet`.
+        out, have all pairs of neurons; None where it is not known, as in a result from a record of fixed edges. Of a
+        model its `topograph.MaskSet`.
     weight_stats
         Smallest, largest, mean and standard deviation of the weights, one row per layer (the paper's figure 6);
         computed from the weights where not given. NaN for a layer without edges. Rows are ``l1``, …, or the names of

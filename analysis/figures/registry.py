@@ -12,6 +12,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from analysis.figures.style import escaped
+from analysis.frame.families import by_family
 from analysis.frame.names import TEXT_KEYS
 from analysis.frame.tables import without_infinities
 from analysis.guards import check_columns
@@ -89,7 +90,7 @@ def _drawable(table: pd.DataFrame) -> pd.DataFrame:
 
     Labels of axes are made when a figure is drawn, long after the function has returned: so dollars are escaped here.
     """
-    table = without_infinities(table)
+    table = by_family(without_infinities(table))
     changed = {}
     for column in table.columns:
         if column in TEXT_KEYS:

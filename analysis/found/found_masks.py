@@ -21,6 +21,7 @@ from analysis.found.differences import (
 )
 from analysis.found.drifts import drift_sentences, drifts_of_rules
 from analysis.found.explained import explained_variation, prediction_by_tickets
+from analysis.frame.families import by_family
 from analysis.units import outcome_unit
 from topograph.errors import InsufficientDataError
 
@@ -147,11 +148,12 @@ def found_masks(frame: pd.DataFrame, *, outcome: str | None = None, columns: Col
 
 def _is_rewired(frame: pd.DataFrame) -> bool:
     ruled = "rewiring" in frame.columns and bool((frame["rewiring"].dropna() != "none").any())
-    return ruled or any(str(column).startswith("final_") for column in frame.columns)
+    last = [str(column).removeprefix("final_") for column in frame.columns if str(column).startswith("final_l")]
+    return ruled or any(name in frame.columns and not name.endswith("_n_parameters") for name in last)
 
 
 def _methods(frame: pd.DataFrame) -> pd.Series:
-    names = frame["construction"].astype(str)
+    names = by_family(frame)["construction"].astype(str)
     if "rewiring" not in frame.columns:
         return names
     rule = frame["rewiring"].fillna("none").astype(str)

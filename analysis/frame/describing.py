@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from analysis.frame.names import DERIVED_WORDS, KEY_WORDS, MODEL_WORDS, SETTINGS, layer_words, split_name
+from analysis.frame.names import DERIVED_WORDS, FAMILY_WORDS, KEY_WORDS, MODEL_WORDS, SETTINGS, layer_words, split_name
 from topograph.metrics import describe_metrics
 
 
@@ -35,18 +35,19 @@ def describe_columns(frame: pd.DataFrame | None = None) -> pd.DataFrame:
         names = [str(column) for column in frame.columns]
     rows = {}
     for name in names:
-        last = name.startswith("final_")  # of the topology that a rewired network ended with
+        last = name.startswith("final_")  # of the network at its end
         layer, rest = split_name(name.removeprefix("final_"))
         part = layer_words(layer) if layer else "run"
         meaning = (
             KEY_WORDS.get(name.removeprefix("final_"))
             or MODEL_WORDS.get(name)
+            or FAMILY_WORDS.get(name)
             or _setting_words(name)
             or DERIVED_WORDS.get(name)
             or catalogue.get(rest)
         )
         if last and meaning:
-            meaning = f"{meaning}: of the edges that a rewired network ended with"
+            meaning = f"{meaning}: of the network at its end"
         rows[name] = {"part": part, "meaning": meaning or "a column of the user's, kept as it is"}
     return pd.DataFrame.from_dict(rows, orient="index")
 

@@ -36,6 +36,7 @@ DERIVED_WORDS = {
     "weight_max": "largest trained weight",
     "weight_mean": "mean of the trained weights",
     "weight_std": "standard deviation of the trained weights",
+    "n_parameters": "weights that the layer learnt: its edges, or what its compression really has",
 }
 KEYS = tuple(KEY_WORDS)
 TEXT_KEYS = ("run_id", "topology_id", "dataset", "trainer", "architecture", "construction", "variant", "degrees")
@@ -47,6 +48,9 @@ MODEL_WORDS = {
     "model": "the model with its options, such as lstm(hidden=64); missing for chains of dense layers",
     "density": "share of the possible edges of all masked layers asked for; missing for chains of dense layers",
     "allocation": "how the edges were shared among the masked layers of a model; global: by the pruner's score",
+}
+FAMILY_WORDS = {
+    "family": "construction, or the compression that replaces its layers; with + dropconnect where that was used",
 }
 _OF_MODEL = re.compile(r"density (\S+) (.+)")
 CELL = ("dataset", "trainer", "architecture", "degrees")
@@ -169,6 +173,7 @@ def other_metric_columns(frame: pd.DataFrame) -> list[str]:
         str(column)
         for column in frame.columns
         if column not in ours
+        and not str(column).startswith("final_")
         and split_name(column)[1] not in DERIVED_WORDS
         and split_name(column)[0] not in SUMMARIES
         and not _NO_METRIC & set(name_words(column))

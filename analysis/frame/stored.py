@@ -9,6 +9,7 @@ import pandas as pd
 
 from analysis.frame.attributes import Shared
 from analysis.frame.derived import with_derived
+from analysis.frame.families import families, with_families
 from analysis.frame.layers import with_summaries
 from analysis.frame.names import KEYS, of_models
 from topograph.errors import InsufficientDataError
@@ -37,11 +38,12 @@ def from_store(source: Store | PublishedStudy) -> pd.DataFrame:
             np.repeat(done["architecture"].isin(models).to_numpy()[:, None], weights.shape[1], axis=1)
         )
     frame = pd.concat([frame, weights.dropna(axis="columns", how="all")], axis=1)
-    final = source.final_metrics() if isinstance(source, Store) else pd.DataFrame()
+    final = source.final_metrics()
     if not final.empty:
         whole = final.reindex(done["run_id"]).reset_index(drop=True)
         columns, _ = with_summaries(whole, done["architecture"], {}, models)
         frame = pd.concat([frame, columns.add_prefix("final_").dropna(axis="columns", how="all")], axis=1)
+    frame, reasons = with_families(frame, families(done["construction"], done["settings"]), reasons)
     frame.attrs["reasons"] = Shared(reasons)
     frame.attrs["settings"] = list(settings.columns)
     frame.attrs["unmeasured"] = Shared(source.unmeasured())

@@ -18,7 +18,9 @@ from analysis.comparison import ModelComparison, compare
 from analysis.correlation import correlate
 from analysis.effects import Effect, effect
 from analysis.experiments import Experiment, experiment
+from analysis.family_comparison import FamilyComparison, compare_families
 from analysis.found import FoundMasks, found_masks, has_found_masks
+from analysis.frame.families import by_family, is_compressed
 from analysis.frame.names import CELL, KEYS, TEXT_KEYS
 from analysis.frame.tables import from_table, without_infinities
 from analysis.prediction import Prediction, predict_unseen
@@ -66,6 +68,8 @@ class Findings:
         What it all says, in short.
     found_masks
         Of studies with pruners or rewiring: whether the method or the graph explains the outcome; None for others.
+    families
+        Of studies with compressed networks: how they do beside sparse ones of as many parameters; None for others.
     """
 
     frame: pd.DataFrame
@@ -82,6 +86,7 @@ class Findings:
     loose: tuple[str, ...]
     answer: Answer
     found_masks: FoundMasks | None = None
+    families: FamilyComparison | None = None
 
     @cached_property
     def meta(self) -> dict[str, Any]:
@@ -126,6 +131,8 @@ def _find(
 ) -> Findings:
     notes: list[str] = []
     frame = as_frame(frame, outcome)
+    families = _families(frame, outcome, notes)
+    frame = by_family(frame)
     columns = find_columns(frame, outcome=outcome, controls=control, cells=cells, metrics=metrics)
     frame, columns = with_controls(frame, columns, squared=control is None)
     chosen = list(metrics) if metrics is not None else default_metrics(frame, columns, notes)
@@ -174,6 +181,7 @@ def _find(
         loose=loose,
         answer=answer(correlations, held, loose or columns.controls, effects),
         found_masks=found,
+        families=families,
     )
 
 
@@ -268,6 +276,17 @@ def _predicted(frame: pd.DataFrame, columns: Columns, metrics: Sequence[str], no
         return predict_unseen(frame, features, outcome=columns.outcome)
     except TopographError as error:
         notes.append(f"Prediction of what is unseen was not possible: {error}")
+        return None
+
+
+def _families(frame: pd.DataFrame, outcome: str | None, notes: list[str]) -> FamilyComparison | None:
+    """Compressed networks beside sparse ones; None where the study has none."""
+    if not is_compressed(frame).any():
+        return None
+    try:
+        return compare_families(frame, outcome=outcome)
+    except TopographError as error:
+        notes.append(f"Compressed networks could not be compared with sparse ones: {error}")
         return None
 
 

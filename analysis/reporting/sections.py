@@ -195,6 +195,18 @@ def _found_masks(findings: Findings) -> Iterator[Block]:
     yield from (Paragraph(f"Note: {note}.") for note in found.notes)
 
 
+def _families(findings: Findings) -> Iterator[Block]:
+    families = findings.families
+    assert families is not None
+    yield Items(families.sentences)
+    for title, table in {
+        "Outcome by budget and family": families.outcomes,
+        "Compressions against sparse constructions of as many edges": families.differences,
+    }.items():
+        yield Paragraph(f"{title}:")
+        yield Table(table, title)
+
+
 def _comparison(findings: Findings) -> Iterator[Block]:
     assert findings.comparison is not None
     yield Table(findings.comparison.table(), "Models")
@@ -292,6 +304,14 @@ SECTIONS: tuple[Section, ...] = (
         caption="From analysis.found_masks(frame). Intervals are Student's at 95 %, over seeds; p-values are Wald's, "
         "robust to topologies; none is corrected for the number of comparisons. Shares of variation are links, not "
         "causes; a control differs from its pruned mask in the edges only.",
+        is_open=True,
+    ),
+    Section(
+        "Ways to spend the same number of parameters",
+        _families,
+        lambda f: f.families is not None,
+        caption="From analysis.compare_families(frame). Intervals are Student's at 95 %, over seeds, not corrected for "
+        "the number of comparisons. The best construction at a seed is that with the best mean over the other seeds.",
         is_open=True,
     ),
     Section("Correlations", _correlations, caption="From analysis.correlate(frame, outcome, metrics, control=…)."),

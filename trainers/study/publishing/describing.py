@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from trainers.study.publishing.card import Card
-from trainers.study.publishing.tables import EPOCHS
+from trainers.study.publishing.tables import EPOCHS, FINAL
 
 _RUNS = {
     "run_id": "hash of all that determines the run: recipe, data, trainer, version of its numbers, settings, seed",
@@ -31,6 +31,12 @@ _RUNS = {
     "versions": "versions of the packages that trained it, as JSON",
     "epochs_trained": "epochs that were trained, fewer than asked for where training stopped early",
 }
+
+
+_FINAL = (
+    "what was measured of the network at its end: metrics of its trained weights or of its rewired edges, and how many "
+    "weights each layer of a compressed network learnt"
+)
 
 
 def describe_tables(card: Card, tables: Mapping[str, pd.DataFrame]) -> str:
@@ -71,6 +77,7 @@ def describe_tables(card: Card, tables: Mapping[str, pd.DataFrame]) -> str:
         "| column | meaning |",
         "|---|---|",
         *(f"| {', '.join(f'`{name}`' for name in names.split(', '))} | {text} |" for names, text in _RUNS.items()),
+        *([f"| `{FINAL}l1_…` | {_FINAL} |"] if any(name.startswith(FINAL) for name in runs.columns) else []),
         "",
         "## `topologies.parquet`: one row per topology",
         "",

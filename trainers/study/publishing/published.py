@@ -16,7 +16,7 @@ import pandas as pd
 from topograph.errors import UnknownNameError
 from trainers.study.plan import Condition
 from trainers.study.publishing.card import CARD, Card, damaged
-from trainers.study.publishing.tables import plain
+from trainers.study.publishing.tables import FINAL, plain
 from trainers.study.spec import Recipe
 
 _STATISTICS = ("min", "max", "mean", "std")
@@ -95,6 +95,12 @@ class PublishedStudy:
         """Smallest, largest, mean and standard deviation of each layer's trained weights, one row per run."""
         names = [name for name in self.runs_table.columns if name.rpartition("_weight_")[2] in _STATISTICS]
         return self.runs_table[[name for name in names if "_weight_" in name]].copy()
+
+    def final_metrics(self) -> pd.DataFrame:
+        """What was measured of networks at their end, as `trainers.study.Store.final_metrics`."""
+        names = [name for name in self.runs_table.columns if name.startswith(FINAL)]
+        table = self.runs_table.set_index("run_id")[names].dropna(how="all")
+        return table.rename(columns=lambda name: name.removeprefix(FINAL))
 
     def metric_table(self) -> tuple[pd.DataFrame, dict[str, list[str]]]:
         """Metrics of all topologies side by side, and why some are undefined, as `trainers.study.Store`."""

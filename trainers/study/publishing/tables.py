@@ -15,6 +15,8 @@ from trainers.study.store import Store
 EPOCHS = (1, 2, 3, 4, 5, 7, 10, 15, 20, 25, 30, 35, 40, 45, 50, 60, 70, 80, 90, 100, 120, 140, 160, 180, 200)
 """The epochs whose values are published, beside the last one of each run."""
 UNKNOWN = "unknown"
+FINAL = "final_"
+"""How the names of columns begin that hold what was measured of a network at its end."""
 _RUNS = (
     "run_id",
     "topology_id",
@@ -54,7 +56,8 @@ def stored_tables(store: Store, planned: Mapping[str, tuple[str, Run]]) -> dict[
     """
     every = store.runs("done", [*_RUNS, "settings", "machine"])
     keep = every["run_id"].isin(planned).to_numpy()
-    runs = pd.concat([every, store.weight_statistics()], axis=1)[keep].reset_index(drop=True)
+    final = store.final_metrics().reindex(every["run_id"]).reset_index(drop=True).add_prefix(FINAL)
+    runs = pd.concat([every, store.weight_statistics(), final], axis=1)[keep].reset_index(drop=True)
     # the bits of a training depend on the processor, which a store does not know: only this machine's own are certain
     here = runs.pop("machine") == MACHINE
     runs["processor"] = here.map({True: processor_kind(), False: UNKNOWN})

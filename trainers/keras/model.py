@@ -17,8 +17,7 @@ from topograph.topology import Topology
 from trainers.config import LEAK, TrainingConfig
 from trainers.initialization import dropout_generator, initial_weights
 from trainers.keras.layer import MaskedDense, keras
-
-_DECAY, _EPSILON = 0.999, 1e-8
+from trainers.keras.optimizers import make_optimizer
 
 
 @dataclass(frozen=True)
@@ -68,7 +67,7 @@ def build_model(topology: Topology, config: TrainingConfig) -> MaskedModel:
         layers.append(layer)
     model = keras.Model(inputs if dropped else samples, trained)
     model.compile(
-        _optimizer(config), Loss(config), metrics=[keras.metrics.CategoricalAccuracy("accuracy", dtype="float32")]
+        make_optimizer(config), Loss(config), metrics=[keras.metrics.CategoricalAccuracy("accuracy", dtype="float32")]
     )
     return MaskedModel(model, keras.Model(samples, inference) if dropped else model, tuple(layers), dropped)
 
@@ -112,54 +111,3 @@ def losses(outputs: npt.NDArray[Any], labels: npt.NDArray[np.int64], config: Tra
     if config.output_activation == "softmax":
         return float(np.mean(np.logaddexp.reduce(y, axis=1) - (y * target).sum(axis=1)))
     return float(np.mean((np.logaddexp(0, y) - y * target).sum(axis=1)))
-
-
-def _optimizer(config: TrainingConfig) -> Any:
-    rate, mu = config.learning_rate, config.momentum
-    if config.optimizer == "adam":
-        return Adam(rate, mu, config.weight_decay)
-    if config.weight_decay:
-        return DecayedSGD(config.weight_decay, rate, mu, nesterov=config.nesterov)
-    return keras.optimizers.SGD(rate, mu, nesterov=config.nesterov)
-
-
-def _decayed(gradient: Any, variable: Any, decay: float) -> Any:
-    return gradient + decay * variable if decay and variable.name == "kernel" else gradient
-
-
-class DecayedSGD(keras.optimizers.SGD):  # type: ignore[misc, unused-ignore]
-    """λ w joins the gradient before the velocity does; Keras's own weight decay bypasses the velocity."""
-
-    def __init__(self, decay: float, *given: Any, **options: Any) -> None:
-        super().__init__(*given, **options)
-        self._given_decay = decay
-
-    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
-        """One variable's step."""
-        super().update_step(_decayed(gradient, variable, self._given_decay), variable, learning_rate)
-
-
-class Adam(keras.optimizers.Optimizer):  # type: ignore[misc, unused-ignore]
-    """Adam as published: ε is added to √v̂. In Keras's own, it is added before v is corrected."""
-
-    def __init__(self, rate: float, momentum: float, decay: float) -> None:
-        super().__init__(learning_rate=rate)
-        self._momentum, self._given_decay = momentum, decay
-
-    def build(self, variables: Any) -> None:
-        """Make the memory."""
-        if not self.built:
-            super().build(variables)
-            self._first, self._second = self.add_optimizer_variables(variables, ["first", "second"])
-
-    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
-        """One variable's step."""
-        ops = keras.ops
-        rate, step = ops.cast(learning_rate, variable.dtype), ops.cast(self.iterations + 1, variable.dtype)
-        index = self._get_variable_index(variable)
-        first, second = self._first[index], self._second[index]
-        g = _decayed(ops.cast(gradient, variable.dtype), variable, self._given_decay)
-        self.assign(first, self._momentum * first + (1 - self._momentum) * g)
-        self.assign(second, _DECAY * second + (1 - _DECAY) * ops.square(g))
-        corrected = first / (1 - self._momentum**step)
-        self.assign_sub(variable, rate * corrected / (ops.sqrt(second / (1 - _DECAY**step)) + _EPSILON))

@@ -7,13 +7,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from topograph.errors import UnsupportedSettingError
+from topograph.graph import BipartiteGraph
 from topograph.packages import require
 from topograph.topology import Topology
 from trainers.config import TrainingConfig
 from trainers.course import run_course
 from trainers.datasets import Dataset
 from trainers.keras.choosing import check_installed, import_keras
-from trainers.protocol import EVERYTHING, check_offered, check_topology
+from trainers.models.spec import ModelSpec
+from trainers.protocol import EVERYTHING, MODEL_SETTINGS, check_offered, check_topology
 from trainers.result import TrainingResult
 
 _PACKAGES = {"torch": "torch", "jax": "jax", "tensorflow": "tensorflow"}
@@ -33,6 +35,7 @@ class KerasTrainer:
     """
 
     name = "keras"
+    framework = "keras"
 
     def __init__(self) -> None:
         check_installed()
@@ -59,6 +62,21 @@ class KerasTrainer:
             device=learner.device(),
             packages=("numpy", "keras", _PACKAGES[backend]),
         )
+
+    def train_model(
+        self,
+        model: ModelSpec | str | Any,
+        masks: Mapping[str, BipartiteGraph],
+        dataset: Dataset,
+        config: TrainingConfig,
+    ) -> TrainingResult:
+        """See `trainers.protocol.ModelTrainer`; in ``dtype="float32"`` and without rewiring, on any Keras backend."""
+        backend = import_keras().config.backend()
+        _offered(backend)
+        check_offered(self.name, config, {**MODEL_SETTINGS, "dtype": ("float32",)})
+        from trainers.keras.model_training import train_model
+
+        return train_model(self.name, model, masks, dataset, config, ("numpy", "keras", _PACKAGES[backend]))
 
 
 def _offered(backend: str) -> Mapping[str, Any]:

@@ -37,7 +37,7 @@ def build_model(spec: ModelSpec, data: Dataset | Sequence[int], classes: int | N
     shape = tuple(check_integer("each size in shape", size, low=1) for size in data)
     classes, seed = check_integer("classes", classes, low=1), check_integer("seed", seed, low=0)
     _import(model.framework)
-    with _random_state(seed):
+    with random_state(seed):
         try:
             made = model.make(shape, classes, **dict(spec.options))
         except MissingDependencyError:
@@ -117,7 +117,7 @@ def _import(framework: str) -> None:
 
 
 @contextmanager
-def _random_state(seed: int) -> Iterator[None]:
+def random_state(seed: int) -> Iterator[None]:
     """Random states of Python, NumPy and PyTorch from a seed; afterwards they are as they were."""
     numbers = np.random.SeedSequence([seed, 7]).generate_state(3)
     python, legacy = random.getstate(), np.random.get_state()  # noqa: NPY002

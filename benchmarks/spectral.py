@@ -192,6 +192,13 @@ ROWS = (
         repeats=2,
         slow=True,
     ),
+    Row(
+        "4096×11008, 50 %",
+        lambda: tg.construct("random_edge", 4096, 11008, degree=0.5 * 11008, seed=0),
+        ("scipy eigsh SA",),
+        repeats=2,
+        slow=True,
+    ),
 )
 
 

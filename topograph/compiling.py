@@ -135,7 +135,7 @@ class _Watcher(_event.Listener):
 
 def _is_ours(happening: Any) -> bool:
     """Whether it is a function of this distribution that is compiled."""
-    module: str = happening.data["dispatcher"].py_func.__module__
+    module = str(happening.data["dispatcher"].py_func.__module__)  # None for functions made by exec
     return module.startswith(("topograph.", "trainers."))
 
 

@@ -59,3 +59,14 @@ def test_garbage_is_collected_again_after_a_compilation(tmp_path):
     )
     printed = run(code, tmp_path, NUMBA_CACHE_DIR=str(tmp_path / "cache"))
     assert printed == ["True", "True", "False", "False"]
+
+
+def test_functions_of_others_without_a_module_are_compiled(tmp_path):
+    """Made by exec, they have none, and every compilation of the process is watched."""
+    code = (
+        "import numba\nimport topograph.compiling\nspace = {}\n"
+        "exec('def add(x): return x + 1', space)\n"
+        "assert 'builtins' == space['add'].__module__ or space['add'].__module__ is None\n"
+        "space['add'].__module__ = None\nprint(numba.njit(space['add'])(1))"
+    )
+    assert run(code, tmp_path) == ["2"]

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from topograph.graph import BipartiteGraph
 
 Vector = npt.NDArray[np.float64]
+Codes = npt.NDArray[np.uint64]
 
 
 class Matrix(NamedTuple):
@@ -28,6 +29,8 @@ class Matrix(NamedTuple):
 
 
 _NARROW_FROM = 1_000_000  # edges: where the indices no longer stay in the cache next to the core
+_HALF_DENSE = 0.15  # density from which a bit per pair says more quickly than an index per edge what to add
+_WIDE = 512  # nodes of the smaller side from which tables pay
 
 
 @dataclass(frozen=True)
@@ -112,6 +115,22 @@ class Pattern:
     def transposed(self) -> Pattern:
         """The same edges seen from the outputs; shares every array."""
         return Pattern(self.col_indptr, self.col_indices, self.indptr, self.indices, self.col_weights, self.weights)
+
+    @property
+    def is_half_dense(self) -> bool:
+        """Whether a large pattern without weights has an edge for so many pairs that products look sums up."""
+        is_large = self.n_edges >= _NARROW_FROM and min(self.shape) >= _WIDE
+        return is_large and self.weights is None and self.n_edges >= _HALF_DENSE * self.n_left * self.n_right
+
+    @cached_property
+    def codes(self) -> tuple[Codes, Codes]:
+        """A bit per pair, by rows and by columns, as `topograph.spectral.lanczos.lookups` reads them."""
+        from topograph.spectral.lanczos.lookups import WORD, write_codes
+
+        n, m = self.shape
+        by_rows, by_columns = (np.zeros((-(-a // WORD), b), np.uint64) for a, b in ((m, n), (n, m)))
+        write_codes(self.indptr, self.indices, by_rows, by_columns)
+        return _read_only(by_rows), _read_only(by_columns)
 
     @cached_property
     def by_rows(self) -> Matrix:

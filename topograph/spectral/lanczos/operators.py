@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -216,6 +216,8 @@ def advance_together(
     source = runs[0][1].work_space(width * (max(n, m) + n + m))
     totals = source + 8 * width * max(n, m)
     parts = parts or split_rows(pattern)
+    if parts is None and pattern.is_half_dense:
+        parts = [(0, n)], [(0, m)]
     if parts is None:
         taken = kernels.advance(pattern, table, width, source, totals, steps)
     else:
@@ -240,16 +242,21 @@ def _advance_in_parts(
     steps: int,
     parts: tuple[Parts, Parts],
 ) -> int:
-    """The loop of `kernels.advance`, each product shared among threads."""
+    """The loop of `kernels.advance`, each product shared among threads, and by whichever way is quicker."""
     n, m = pattern.shape
     stride = 8 * (n + m)
-    by_rows, by_columns = pattern.by_rows, pattern.by_columns
-    gather = kernels.gather_several
+    multiply: Any = kernels.gather_several
+    by_rows: Any = pattern.by_rows
+    by_columns: Any = pattern.by_columns
+    if pattern.is_half_dense:
+        from topograph.spectral.lanczos.lookups import look_up_several
+
+        multiply, (by_rows, by_columns) = look_up_several, pattern.codes
     for step in range(steps):
         kernels.spread(n, m, table, step, width, source, totals, 0)
-        run_parts([(gather, by_rows, source, totals, stride, width, lo, hi) for lo, hi in parts[0]])
+        run_parts([(multiply, by_rows, source, totals, stride, width, lo, hi) for lo, hi in parts[0]])
         kernels.spread(n, m, table, step, width, source, totals, 1)
-        run_parts([(gather, by_columns, source, totals + 8 * n, stride, width, lo, hi) for lo, hi in parts[1]])
+        run_parts([(multiply, by_columns, source, totals + 8 * n, stride, width, lo, hi) for lo, hi in parts[1]])
         if kernels.finish_all(n, m, table, step, totals):
             return step + 1
     return steps

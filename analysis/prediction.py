@@ -10,39 +10,51 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from sklearn import config_context
-from sklearn.ensemble import RandomForestRegressor
+from sklearn.base import BaseEstimator
 from sklearn.linear_model import RidgeCV
 from sklearn.model_selection import LeaveOneGroupOut
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeRegressor
-from sklearn.utils import check_random_state
 
 from analysis.guards import check_columns, finite_values, is_constant
 from topograph.checks import check_integer, check_real
 from topograph.errors import InsufficientDataError, InvalidParameterError, UnknownNameError
 
+_TREES = 30
 
-class _Forest(RandomForestRegressor):  # type: ignore[misc]
-    """scikit-learn's forest, whose trees are made outright: cloning each takes as long as growing it."""
 
-    def _make_estimator(self, append: bool = True, random_state: Any = None) -> DecisionTreeRegressor:
-        """A tree as scikit-learn would clone it, with the seed that it would draw."""
-        options = {name: getattr(self, name) for name in self.estimator_params if name != "random_state"}
-        seed = check_random_state(random_state).randint(np.iinfo(np.int32).max)
-        tree = DecisionTreeRegressor(**options, random_state=seed)
-        if append:
-            self.estimators_.append(tree)
-        return tree
+class _Forest(BaseEstimator):  # type: ignore[misc]
+    """scikit-learn's forest of 30 trees, tree for tree, without what its class does around each of them.
+
+    Its checks, its threads and its cloning take a third of the time of trees as small as these.
+    """
+
+    def fit(self, x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]) -> _Forest:
+        """Grow the trees, each on a draw of the rows."""
+        x, column, count = np.ascontiguousarray(x, dtype=np.float32), y.reshape(-1, 1), len(y)
+        random = np.random.RandomState(0)
+        self.trees_ = []
+        for _ in range(_TREES):
+            seed = random.randint(np.iinfo(np.int32).max)
+            weights = np.bincount(np.random.RandomState(seed).randint(0, count, count), minlength=count).astype(float)
+            tree = DecisionTreeRegressor(max_features=1 / 3, min_samples_leaf=3, random_state=seed)
+            self.trees_.append(tree.fit(x, column, sample_weight=weights, check_input=False))
+        return self
+
+    def predict(self, x: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """The mean of the trees."""
+        x = np.ascontiguousarray(x, dtype=np.float32)
+        total = np.zeros(len(x))
+        for tree in self.trees_:
+            total += tree.predict(x, check_input=False)
+        return total / len(self.trees_)
 
 
 LEARNERS: Mapping[str, Callable[[], Any]] = {
     "ridge": lambda: make_pipeline(StandardScaler(), RidgeCV(np.logspace(-4, 4, 25))),
     # scikit-learn's trees read single precision: in units of its own, no column loses its digits there
-    "forest": lambda: make_pipeline(
-        StandardScaler(),
-        _Forest(n_estimators=30, max_features=1 / 3, min_samples_leaf=3, random_state=0, n_jobs=1),
-    ),
+    "forest": lambda: make_pipeline(StandardScaler(), _Forest()),
 }
 """The learners by name."""
 

@@ -276,7 +276,7 @@ class Store:
         """Which runs may say something of their end, so that the records of no others are read."""
         wanted = self.meta().get("spec", {}).get("metrics", ())
         try:
-            if any(metric.needs == "weights" for metric in select_metrics(expand(wanted) if wanted else ())):
+            if wanted and any(metric.needs == "weights" for metric in select_metrics(expand(wanted))):
                 return ""
         except UnknownNameError:  # of a plug-in that is not installed here
             return ""

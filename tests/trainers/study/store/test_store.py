@@ -80,6 +80,16 @@ def test_metrics_are_derived_data(tmp_path):
     assert found.reindex(table.index).tolist() == table["l1_normalized_gap"].tolist()
 
 
+def test_a_study_that_names_no_metrics_can_be_read(tmp_path, monkeypatch):
+    """As studies did before a spec had to name them."""
+    run_study(toy_study(), tmp_path / "s.sqlite", workers=1)
+    store = Store(tmp_path / "s.sqlite")
+    meta = store.meta()
+    without = meta | {"spec": {key: value for key, value in meta["spec"].items() if key != "metrics"}}
+    monkeypatch.setattr(Store, "meta", lambda self: without)
+    assert store.final_metrics().empty
+
+
 def test_one_writer(tmp_path):
     store = Store(tmp_path / "s.sqlite")
     with store.writer() as writer:

@@ -53,10 +53,8 @@ def with_summaries(
         layer, metric = split_name(column)
         if is_layer(layer):
             by_metric.setdefault(metric, []).append(column)
-    groups = {
-        str(name): rows
-        for name, rows in architectures.reset_index(drop=True).groupby(architectures.array).indices.items()
-    }
+    ordered = architectures.reset_index(drop=True)
+    groups = {str(name): rows for name, rows in ordered.groupby(ordered).indices.items()}
     summarised, said = {}, dict(reasons)
     for metric in [name for name in by_metric if name in _summarised()]:
         columns = by_metric[metric]

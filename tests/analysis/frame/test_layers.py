@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from analysis.frame.layers import with_summaries
 
@@ -44,3 +45,11 @@ def test_a_single_layer_is_its_own_mean_for_models_and_is_not_repeated_for_chain
     columns = {f"l1_{GAP}": [0.2, 0.4]}
     assert summaries(columns, ["m", "m"], models=["m"])[0][f"mean_{GAP}"].tolist() == [0.2, 0.4]
     assert list(summaries(columns, ["8-4", "8-4"])[0]) == [f"l1_{GAP}"]
+
+
+def test_architectures_may_be_plain_objects_as_a_published_frame_has_them():
+    table = pd.DataFrame({"l1_density": [0.1, 0.2], "l2_density": [0.3, 0.6]})
+    architectures = pd.Series(["4-3-2", "4-3-2"], dtype=object, index=[7, 9])
+    assert with_summaries(table, architectures, {}, frozenset())[0]["mean_density"].tolist() == pytest.approx(
+        [0.2, 0.4]
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -178,6 +179,12 @@ class MaskSet(Mapping[str, BipartiteGraph]):
                 f"the layers do not chain: {'; '.join(breaks)}. Name those that do: to_topology(names=[…])"
             )
         return Topology(self[name] for name in chain)
+
+    @property
+    def content_hash(self) -> str:
+        """SHA-256 over the layers' names and hashes, 64 hexadecimal digits: a model's ``topology_id`` in a study."""
+        layers = (f"{graph.content_hash} {name}" for name, graph in self.graphs.items())
+        return hashlib.sha256("\n".join(["MaskSet", *layers]).encode()).hexdigest()
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the masks to ``.npz`` (exact, with names and reasons) or ``.safetensors`` (dense); see `save`."""

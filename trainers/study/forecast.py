@@ -19,10 +19,10 @@ from topograph.metrics.registry import select_metrics
 from trainers.datasets import Dataset, load_dataset
 from trainers.registry import get_trainer
 from trainers.study.engine import duration
-from trainers.study.engine.worker import describe_error, profile
-from trainers.study.plan import Run, describe_data, plan_runs
+from trainers.study.engine.worker import describe_error, profile, train_alone
+from trainers.study.plan import Run, check_architectures, check_trainers_of_models, describe_data, plan_runs
 from trainers.study.runner import default_store, read_spec
-from trainers.study.spec import Recipe, StudySpec
+from trainers.study.spec import AnyRecipe, ModelRecipe, StudySpec
 from trainers.study.store import open_store
 
 _SAMPLES = 3
@@ -77,9 +77,9 @@ def forecast_study(
 ) -> Forecast:
     """Forecast the size and the duration of a study from a few timed networks; nothing is written.
 
-    For each trainer and data set, three networks (the cheapest, the median, the most expensive) are made, measured and
-    trained for one epoch and for three, which separates the time per epoch from the rest. The time of the others is
-    interpolated by their number of edges.
+    For each trainer, data set and model, three networks (the cheapest, the median, the most expensive) are made,
+    measured and trained for one epoch and for three, which separates the time per epoch from the rest. The time of the
+    others is interpolated by their number of edges.
 
     Parameters
     ----------
@@ -93,6 +93,8 @@ def forecast_study(
     workers = available_cores() if workers is None else check_integer("workers", workers, low=1)
     spec = read_spec(spec)
     data = describe_data(spec)
+    check_architectures(spec, data)
+    check_trainers_of_models(spec)
     runs = list(plan_runs(spec, data))
     done: set[str] = set()
     target = open_store(default_store(spec) if store is None else store)
@@ -101,10 +103,11 @@ def forecast_study(
     pending = [run for run in runs if run.run_id not in done]
     metrics = [metric.name for metric in select_metrics(spec.metrics)]
     seconds, sampled = 0.0, 0
-    groups: dict[tuple[str, str], list[Run]] = {}
+    groups: dict[tuple[str, str, str], list[Run]] = {}
     for run in pending:
-        groups.setdefault((run.condition.dataset, run.condition.trainer), []).append(run)
-    for (dataset, trainer), group in groups.items():
+        model = run.recipe.architecture if isinstance(run.recipe, ModelRecipe) else ""
+        groups.setdefault((run.condition.dataset, run.condition.trainer, model), []).append(run)
+    for (dataset, trainer, _), group in groups.items():
         try:
             took, samples = _group_seconds(group, load_dataset(dataset), metrics)
         except TopographError:
@@ -130,11 +133,12 @@ def _group_seconds(runs: Sequence[Run], data: Dataset, metrics: Sequence[str]) -
     positions = np.unique(np.linspace(0, len(ordered) - 1, _SAMPLES).round().astype(int))
     samples = [ordered[position] for position in positions]
     trainer = get_trainer(samples[0].condition.trainer)
-    trainer.train(samples[0].recipe.build(), data, samples[0].condition.config(0).replace(epochs=1))  # compiles
+    first = samples[0].recipe
+    train_alone(trainer, first, first.build(), data, samples[0].condition.config(0).replace(epochs=1))  # compiles
     timed = [_timed(run, data, metrics) for run in samples]
     edges = np.array([run.recipe.expected_edges for run in samples], dtype=float)
     making, fixed, epoch = (np.array(column) for column in zip(*timed, strict=True))
-    recipes: dict[str, Recipe] = {run.recipe_key: run.recipe for run in runs}
+    recipes: dict[str, AnyRecipe] = {run.recipe_key: run.recipe for run in runs}
     total = float(_between([recipe.expected_edges for recipe in recipes.values()], edges, making).sum())
     wanted = [run.recipe.expected_edges for run in runs]
     epochs = np.array([run.condition.config(0).epochs for run in runs])
@@ -146,13 +150,13 @@ def _timed(run: Run, data: Dataset, metrics: Sequence[str]) -> tuple[float, floa
     """Seconds to make and measure the topology, to set a training up and evaluate it, and for one epoch."""
     started = time.perf_counter()
     topology = run.recipe.build()
-    profile(topology, metrics)
+    profile(topology, metrics, run.recipe)
     making = time.perf_counter() - started
     trainer, config = get_trainer(run.condition.trainer), run.condition.config(run.seed)
     took = []
     for epochs in (1, 3):
         started = time.perf_counter()
-        trainer.train(topology, data, config.replace(epochs=epochs, patience=0))
+        train_alone(trainer, run.recipe, topology, data, config.replace(epochs=epochs, patience=0))
         took.append(time.perf_counter() - started)
     epoch = max(0.0, (took[1] - took[0]) / 2)
     return making, max(0.0, took[0] - epoch), epoch

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from trainers.study.plan import Condition
-from trainers.study.spec import Recipe
+from trainers.study.spec import AnyRecipe
 
 MACHINE = platform.node()
 """Name of this machine, as results carry it."""
@@ -40,7 +41,7 @@ class Job:
     """
 
     run: int
-    recipe: Recipe
+    recipe: AnyRecipe
     topology_id: str = ""
     metrics: tuple[str, ...] = ()
     condition: Condition | None = None
@@ -117,3 +118,17 @@ def writable(text: str) -> str:
     'lost: \\ud800, \\x00'
     """
     return text.encode("utf-8", "backslashreplace").decode("utf-8").replace("\0", "\\x00")
+
+
+def numbered_columns(names: Iterable[tuple[str, str]]) -> list[str]:
+    """Columns of layers and metrics: layers are numbered in their order, since those of models have long names.
+
+    Examples
+    --------
+    >>> numbered_columns([("conv.weight", "density"), ("fc.weight", "density"), ("network", "density")])
+    ['l1_density', 'l2_density', 'network_density']
+    """
+    names = list(names)
+    layers = list(dict.fromkeys(layer for layer, _ in names if layer != "network"))
+    numbers = {"network": "network"} | {layer: f"l{number}" for number, layer in enumerate(layers, start=1)}
+    return [f"{numbers[layer]}_{metric}" for layer, metric in names]

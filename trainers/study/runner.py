@@ -19,7 +19,15 @@ from topograph.errors import SpecError, UnknownNameError
 from topograph.metrics.registry import select_metrics
 from trainers.registry import get_trainer
 from trainers.study.engine import Agenda, Execution, Progress, Tally, Workforce, drive
-from trainers.study.plan import DataFacts, check_architectures, describe_data, plan_id, plan_runs, study_meta
+from trainers.study.plan import (
+    DataFacts,
+    check_architectures,
+    check_trainers_of_models,
+    describe_data,
+    plan_id,
+    plan_runs,
+    study_meta,
+)
 from trainers.study.spec import DEFAULT_METRICS, StudySpec
 from trainers.study.store import Store, StoreWriter, open_store
 
@@ -127,6 +135,7 @@ def run_study(
             workforce.start()  # the workers of a new study start while it is planned
         data = describe_data(spec) if new else known_facts(target, spec)
         check_architectures(spec, data)  # before there is a store
+        check_trainers_of_models(spec)
         with open_for_writing(target) as writer:
             planned, asked = enter_plan(writer, spec, data)
             if retry_failed:

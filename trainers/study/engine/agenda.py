@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from trainers.registry import get_trainer
 from trainers.study.engine.worker import pack_trainer
 from trainers.study.records import Job, JobResult
+from trainers.study.spec import Recipe
 from trainers.study.store import FinishedJob, StoreWriter
 
 _AHEAD = 1000
@@ -157,7 +158,7 @@ class Agenda:
             fair = -(-(len(self._ahead) + 1) // self._slots)
             rest: deque[tuple[int, int, Job]] = deque()
             for entry in self._ahead:
-                alike = entry[1] == condition and entry[2].recipe.sizes == job.recipe.sizes
+                alike = entry[1] == condition and _shape(entry[2]) == _shape(job)
                 if alike and len(chosen) < min(self._together, fair):
                     chosen.append((entry[0], entry[2]))
                 else:
@@ -166,7 +167,7 @@ class Agenda:
         return [self._with_metrics(Ticket(recipe, job)) for recipe, job in chosen]
 
     def _trains_many(self, job: Job) -> bool:
-        if self._together < 2 or job.condition is None:
+        if self._together < 2 or job.condition is None or not _shape(job):
             return False
         name = job.condition.trainer
         if name not in self._many:
@@ -197,3 +198,8 @@ class Agenda:
         if name not in self._packed:
             self._packed[name] = pack_trainer(name)
         return self._packed[name]
+
+
+def _shape(job: Job) -> tuple[int, ...]:
+    """The sizes that networks trained together have in common; none of a model, which is trained alone."""
+    return job.recipe.sizes if isinstance(job.recipe, Recipe) else ()

@@ -14,6 +14,7 @@ import scipy.sparse as sp
 
 from topograph.errors import ConformanceError
 from topograph.graph import BipartiteGraph
+from topograph.masks.maskset import MaskSet
 from topograph.topology import Topology
 from trainers.compression.budget import written_out
 from trainers.config import TrainingConfig
@@ -22,7 +23,7 @@ from trainers.result import TrainingResult
 
 
 def check_result(
-    trainer: str, result: Any, topology: Topology, dataset: Dataset, config: TrainingConfig
+    trainer: str, result: Any, topology: Topology | MaskSet, dataset: Dataset, config: TrainingConfig
 ) -> TrainingResult:
     """Accept the result of a run: of this config, with possible numbers, and with weights on the topology's edges only.
 
@@ -61,7 +62,7 @@ def check_result(
         *_of_weights(weights, result.biases, final),
     ]
     if not problems:
-        problems += _of_statistics(result, weights)
+        problems += _of_statistics(result, weights, topology)
     if problems:
         raise ConformanceError(
             f"the trainer {trainer!r} returned a result that is impossible for this run: " + "; ".join(problems)
@@ -110,44 +111,66 @@ def _of_history(history: Any, config: TrainingConfig) -> Iterator[str]:
             yield f"history[{name!r}] holds {min(values):g} to {max(values):g}, but an accuracy is in [0, 1]"
 
 
-def _of_topology(final: Any, topology: Topology, config: TrainingConfig) -> Iterator[str]:
+def _of_topology(final: Any, topology: Topology | MaskSet, config: TrainingConfig) -> Iterator[str]:
     """The edges at the end: those of the beginning, or, where they may change, as many in every layer."""
+    what = "masks" if isinstance(topology, MaskSet) else "topology"
     if config.compression != "none":
-        if not isinstance(final, Topology) or final != written_out(topology):
-            yield f"compression={config.compression!r}, but its topology is not that of all pairs of neurons"
-    elif config.rewiring == "none":
-        if final is not None and final != topology:
-            yield "its topology is not the one that was to be trained, and rewiring='none'"
-    elif not isinstance(final, Topology):
-        yield f"rewiring={config.rewiring!r}, but its topology is of type {type(final).__name__}"
-    elif final.sizes != topology.sizes:
-        yield f"its topology is {final.architecture}, but {topology.architecture} was to be trained"
-    else:
-        for number, (after, before) in enumerate(zip(final, topology, strict=True), start=1):
-            if after.n_edges != before.n_edges:
-                yield f"layer {number} ends with {after.n_edges} edges, but began with {before.n_edges}"
+        if not isinstance(final, Topology) or isinstance(topology, MaskSet) or final != written_out(topology):
+            yield f"compression={config.compression!r}, but its {what} is not that of all pairs of neurons"
+        return
+    if config.rewiring == "none":
+        if final is not None and not (isinstance(final, type(topology)) and _layers(final) == _layers(topology)):
+            yield f"its {what} is not the one that was to be trained, and rewiring='none'"
+        return
+    if not isinstance(final, type(topology)):
+        yield f"rewiring={config.rewiring!r}, but its {what} is of type {type(final).__name__}"
+        return
+    before, after = _layers(topology), _layers(final)
+    if [(name, graph.shape) for name, graph in before.items()] != [
+        (name, graph.shape) for name, graph in after.items()
+    ]:
+        yield f"its {what} is {_shapes(final)}, but {_shapes(topology)} was to be trained"
+        return
+    for name, graph in before.items():
+        if after[name].n_edges != graph.n_edges:
+            yield f"layer {name} ends with {after[name].n_edges} edges, but began with {graph.n_edges}"
 
 
-def _of_parameters(given: Any, topology: Topology, config: TrainingConfig) -> Iterator[str]:
+def _of_parameters(given: Any, topology: Topology | MaskSet, config: TrainingConfig) -> Iterator[str]:
     """Of compressed layers, at most as many parameters as there are edges; a dense layer keeps all."""
-    edges = [graph.n_edges for graph in topology]
+    edges = [graph.n_edges for graph in _layers(topology).values()]
     if config.compression == "none":
         if given not in ((), tuple(edges)):
             yield f"n_parameters={given!r}, but its layers have {edges} edges"
     elif not isinstance(given, tuple) or len(given) != len(edges) or not all(map(_is_whole, given)):
         yield f"n_parameters={given!r}, but there must be a whole number for each of {len(edges)} layers"
     else:
-        for number, (parameters, graph) in enumerate(zip(given, topology, strict=True), start=1):
+        for number, (parameters, graph) in enumerate(zip(given, _layers(topology).values(), strict=True), start=1):
             least = graph.n_edges if graph.density == 1 else 1
             if not least <= parameters <= graph.n_edges:
                 yield f"layer {number} learnt {parameters} parameters, but it has {least} to {graph.n_edges}"
 
 
-def _of_weights(weights: Sequence[Any], biases: Sequence[Any], topology: Topology) -> Iterator[str]:
-    if len(weights) != len(topology) or len(biases) != len(topology):
-        yield f"{len(weights)} arrays of weights and {len(biases)} of biases, but {len(topology)} layers"
+def _layers(topology: Topology | MaskSet) -> dict[str, BipartiteGraph]:
+    """The graphs of a topology or of a model's masks by the names of their layers."""
+    if isinstance(topology, MaskSet):
+        return dict(topology)
+    return {str(number): graph for number, graph in enumerate(topology, start=1)}
+
+
+def _shapes(topology: Topology | MaskSet) -> str:
+    if isinstance(topology, Topology):
+        return topology.architecture
+    return ", ".join(f"{name} {graph.n_left} × {graph.n_right}" for name, graph in topology.items())
+
+
+def _of_weights(weights: Sequence[Any], biases: Sequence[Any], topology: Topology | MaskSet) -> Iterator[str]:
+    layers = _layers(topology)
+    n_biases = 0 if isinstance(topology, MaskSet) else len(layers)  # those of a model belong to no masked layer
+    if len(weights) != len(layers) or len(biases) != n_biases:
+        yield f"{len(weights)} arrays of weights and {len(biases)} of biases, but {len(layers)} layers"
         return
-    for number, (layer, bias, graph) in enumerate(zip(weights, biases, topology, strict=True), start=1):
+    for number, layer, graph in zip(layers, weights, layers.values(), strict=True):
         if not isinstance(layer, sp.csr_array):
             yield f"weights of layer {number} are a {type(layer).__name__}, not a sparse array"
         elif layer.shape != graph.shape:
@@ -156,15 +179,17 @@ def _of_weights(weights: Sequence[Any], biases: Sequence[Any], topology: Topolog
             yield f"weights of layer {number} are not stored at exactly the {graph.n_edges:,} edges of the topology"
         elif not _finite(layer.data):
             yield f"weights of layer {number} are not all finite real numbers"
+    for number, bias, graph in zip(layers, biases, layers.values(), strict=False):
         if np.shape(bias) != (graph.n_right,):
             yield f"biases of layer {number} have shape {np.shape(bias)}, but it has {graph.n_right} outputs"
         elif not _finite(np.asarray(bias)):
             yield f"biases of layer {number} are not all finite real numbers"
 
 
-def _of_statistics(result: TrainingResult, weights: Sequence[Any]) -> Iterator[str]:
+def _of_statistics(result: TrainingResult, weights: Sequence[Any], topology: Topology | MaskSet) -> Iterator[str]:
     given = result.weight_stats
-    rows, columns = [f"l{number}" for number in range(1, len(weights) + 1)], ["min", "max", "mean", "std"]
+    prefix = "" if isinstance(topology, MaskSet) else "l"
+    rows, columns = [f"{prefix}{name}" for name in _layers(topology)], ["min", "max", "mean", "std"]
     if list(given.index) != rows or list(given.columns) != columns:
         yield f"weight_stats must have the rows {', '.join(rows)} and the columns {', '.join(columns)}"
         return

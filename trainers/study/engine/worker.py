@@ -18,20 +18,25 @@ from typing import Any
 import cloudpickle
 import numpy as np
 
-from topograph.errors import ConformanceError, InvalidDatasetError, PluginError, StoreError
+from topograph.errors import ConformanceError, PluginError, StoreError
+from topograph.masks.maskset import MaskSet
 from topograph.metrics import measure
 from topograph.metrics.registry import select_metrics
 from topograph.topology import Topology
 from trainers.config import TrainingConfig
-from trainers.datasets import Dataset, load_dataset
+from trainers.datasets import Dataset
 from trainers.given import given_trainers
 from trainers.protocol import Trainer
 from trainers.registry import get_trainer
 from trainers.result import TrainingResult
+from trainers.study.data import checked, loaded
 from trainers.study.engine.checking import check_result
 from trainers.study.engine.interrupts import is_interrupt, watching_interrupts
-from trainers.study.records import MACHINE, Job, JobResult, Profile, writable
-from trainers.study.spec import Recipe
+from trainers.study.records import Job, JobResult, Profile, numbered_columns, writable
+from trainers.study.spec import AnyRecipe, ModelRecipe
+
+Edges = Topology | MaskSet
+"""What a recipe makes: a chain, or the masks of a model."""
 
 
 def execute(jobs: Sequence[Job]) -> list[JobResult]:
@@ -65,7 +70,7 @@ def _same_folder() -> Iterator[None]:
             os.chdir(folder)
 
 
-def _make(job: Job) -> tuple[Topology | None, JobResult]:
+def _make(job: Job) -> tuple[Edges | None, JobResult]:
     """The topology of a job, with its content hash and its metrics, or the reason why there is none."""
     try:
         topology = _topology(job.recipe)
@@ -83,7 +88,7 @@ def _make(job: Job) -> tuple[Topology | None, JobResult]:
     if not job.metrics:
         return topology, JobResult(topology_id)
     try:
-        return topology, JobResult(topology_id, profile=profile(topology, job.metrics))
+        return topology, JobResult(topology_id, profile=profile(topology, job.metrics, job.recipe))
     except BaseException as error:  # a metric that cannot be computed costs no training
         if is_interrupt(error):
             raise
@@ -96,14 +101,14 @@ def _train(jobs: Sequence[Job], topologies: Sequence[Any]) -> list[TrainingResul
         condition = jobs[0].condition
         assert condition is not None
         trainer = _trainer(condition.trainer, jobs[0].trainer)
-        data = _dataset(condition.dataset, condition.data_hash)
+        data = checked(condition.dataset, condition.data_hash)
         configs = [condition.config(job.seed) for job in jobs]
         if len(jobs) > 1:
             results = list(islice(trainer.train_many(topologies, data, configs), len(jobs) + 1))  # type: ignore[attr-defined]
             if len(results) != len(jobs):
                 raise ConformanceError(f"train_many was given {len(jobs)} networks, but did not return as many results")
         else:
-            results = [trainer.train(topologies[0], data, configs[0])]
+            results = [train_alone(trainer, jobs[0].recipe, topologies[0], data, configs[0])]
     except BaseException as error:  # whatever a trainer raises must not end the study
         if is_interrupt(error):
             raise
@@ -114,8 +119,15 @@ def _train(jobs: Sequence[Job], topologies: Sequence[Any]) -> list[TrainingResul
     ]
 
 
+def train_alone(trainer: Any, recipe: AnyRecipe, topology: Any, data: Dataset, config: TrainingConfig) -> Any:
+    """What a trainer makes of one topology, or of the masks of a model."""
+    if isinstance(recipe, ModelRecipe):
+        return trainer.train_model(recipe.model, topology, data, config)
+    return trainer.train(topology, data, config)
+
+
 def _checked(
-    trainer: str, result: Any, topology: Topology, data: Dataset, config: TrainingConfig
+    trainer: str, result: Any, topology: Edges, data: Dataset, config: TrainingConfig
 ) -> TrainingResult | BaseException:
     if isinstance(result, BaseException):
         return result
@@ -132,7 +144,7 @@ def _with_training(job: Job, made: JobResult, outcome: TrainingResult | BaseExce
     if not isinstance(outcome, BaseException):
         try:
             record = outcome.to_record()
-            final = _final(outcome, job.last_metrics)
+            final = _final(outcome, job.last_metrics, job.recipe)
             if final["metrics"] or outcome.config.rewiring != "none":
                 record["final"] = final
             json.dumps(record)
@@ -146,7 +158,7 @@ def _with_training(job: Job, made: JobResult, outcome: TrainingResult | BaseExce
     return replace(made, reason=failed.reason, traceback=failed.traceback)
 
 
-def _final(outcome: TrainingResult, metrics: Sequence[str]) -> dict[str, Any]:
+def _final(outcome: TrainingResult, metrics: Sequence[str], recipe: AnyRecipe) -> dict[str, Any]:
     """What is known of a network at its end, or the reason why it is not.
 
     Of a rewired network the content hash of its edges and their metrics; of a compressed one how many parameters each
@@ -161,7 +173,7 @@ def _final(outcome: TrainingResult, metrics: Sequence[str]) -> dict[str, Any]:
             assert outcome.topology is not None
             found["topology_id"] = outcome.topology.content_hash[:20]
             if metrics:
-                found["metrics"] |= _finite(profile(outcome.topology, metrics))
+                found["metrics"] |= _finite(profile(outcome.topology, metrics, recipe))
         weighted = [metric.name for metric in select_metrics(metrics) if metric.needs == "weights"] if metrics else []
         if weighted:
             layers = {f"l{i}": layer for i, layer in enumerate(outcome.weights, start=1)}
@@ -175,8 +187,8 @@ def _final(outcome: TrainingResult, metrics: Sequence[str]) -> dict[str, Any]:
 
 def _finite(measured: Profile) -> dict[str, float]:
     return {
-        f"{layer}_{name}": value
-        for (layer, name), value in zip(measured.names, measured.values, strict=True)
+        name: value
+        for name, value in zip(numbered_columns(measured.names), measured.values, strict=True)
         if np.isfinite(value)
     }
 
@@ -201,9 +213,20 @@ def describe_error(error: BaseException) -> str:
     return f"{type(error).__name__}: {message}" if message else type(error).__name__
 
 
-def profile(topology: Topology | Mapping[str, Any], metrics: Sequence[str]) -> Profile:
-    """Metrics of each layer of a topology and of the network, or of matrices of weights, as the store keeps them."""
-    table = measure(topology, metrics, long=True, workers=1, progress=False)
+def profile(topology: Edges | Mapping[str, Any], metrics: Sequence[str], recipe: AnyRecipe | None = None) -> Profile:
+    """Metrics of each layer and of the network, as the store keeps them.
+
+    Parameters
+    ----------
+    topology
+        A topology, the masks of a model, or matrices of weights.
+    metrics
+        Names of the metrics.
+    recipe
+        How the topology or the masks were made: a model's whole graph is known from its recipe only.
+    """
+    source, example = (topology, None) if recipe is None else recipe.measurable(topology)
+    table = measure(source, metrics, long=True, workers=1, progress=False, example=example)
     return Profile(
         tuple(zip(table["layer"], table["metric"], strict=True)),
         tuple(map(float, table["value"])),
@@ -216,14 +239,14 @@ def pack_weights(result: TrainingResult) -> bytes:
     """Weights and biases as the bytes of an ``.npz``: values only, since the recipe gives the topology."""
     buffer = io.BytesIO()
     arrays: dict[str, Any] = {}
-    for number, (layer, bias) in enumerate(zip(result.weights, result.biases, strict=True), start=1):
-        arrays[f"weights_{number}"], arrays[f"biases_{number}"] = layer.data, bias
+    arrays |= {f"weights_{number}": layer.data for number, layer in enumerate(result.weights, start=1)}
+    arrays |= {f"biases_{number}": bias for number, bias in enumerate(result.biases, start=1)}
     np.savez_compressed(buffer, **arrays)
     return buffer.getvalue()
 
 
 @lru_cache(maxsize=4)
-def _topology(recipe: Recipe) -> Topology:
+def _topology(recipe: AnyRecipe) -> Edges:
     """Cached: trainings of one topology follow each other, and some topologies take long to make."""
     return recipe.build()
 
@@ -259,25 +282,9 @@ def pack_trainer(name: str) -> bytes:
         ) from error
 
 
-@lru_cache(maxsize=2)
-def _loaded(name: str) -> Dataset:
-    """Read once per process, by name: data sets do not travel with tasks."""
-    return load_dataset(name)
-
-
-def _dataset(name: str, content_hash: str) -> Dataset:
-    data = _loaded(name)
-    if data.content_hash != content_hash:
-        raise InvalidDatasetError(
-            f"{name} on {MACHINE} has other content ({data.content_hash[:12]}…) than where the study was begun "
-            f"({content_hash[:12]}…): copy the same files to all machines"
-        )
-    return data
-
-
 def warm(datasets: Sequence[str], trainers: Sequence[str]) -> None:
     """Load what the first run needs while the study is still being planned; errors will come up again in that run."""
     for trainer in trainers:
         get_trainer(trainer)
     for name in datasets:
-        _ = _loaded(name).content_hash
+        _ = loaded(name).content_hash

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from topograph.errors import SpecError
 from trainers.datasets import load_dataset
-from trainers.study.spec import StudySpec
+from trainers.study.spec import Recipe, StudySpec
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,8 @@ def check_architectures(spec: StudySpec, data: Mapping[str, DataFacts]) -> None:
     ------
     SpecError
     """
-    for dataset, sizes in dict.fromkeys((point.dataset, point.recipe.sizes) for point in spec.points):
+    chains = ((point.dataset, point.recipe.sizes) for point in spec.points if isinstance(point.recipe, Recipe))
+    for dataset, sizes in dict.fromkeys(chains):
         facts = data[dataset]
         if (sizes[0], sizes[-1]) != (facts.n_features, facts.n_classes):
             raise SpecError(

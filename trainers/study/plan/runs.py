@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from trainers.config import TrainingConfig
 from trainers.registry import get_trainer
 from trainers.study.plan.data_facts import DataFacts, describe_data
-from trainers.study.spec import Recipe, StudySpec
+from trainers.study.spec import AnyRecipe, StudySpec
 
 IDENTITY = 1
 """Part of every run's id. Raise it when a recipe gives other edges, or the same training other numbers."""
@@ -63,7 +63,7 @@ class Run:
 
     run_id: str
     recipe_key: str
-    recipe: Recipe
+    recipe: AnyRecipe
     condition: Condition
     seed: int
     cost: float
@@ -84,13 +84,11 @@ def plan_runs(spec: StudySpec, data: Mapping[str, DataFacts] | None = None) -> I
         settings = {name: value for name, value in record.items() if name != "seed" and value != _DEFAULTS[name]}
         condition = Condition(point.dataset, facts.content_hash, point.trainer, json.dumps(settings, sort_keys=True))
         shared = json.dumps([IDENTITY, facts.content_hash, point.trainer, versions[point.trainer], condition.settings])
-        keys: dict[int, tuple[Recipe, str]] = {}
+        keys: dict[int, tuple[AnyRecipe, str]] = {}
         cost = _cost(point.recipe, point.config, facts)
         for topology_seed, seed in point.seeds:
             if topology_seed not in keys:
-                recipe = replace(point.recipe, seed=topology_seed)
-                if recipe.pruned is not None:
-                    recipe = replace(recipe, pruned=replace(recipe.pruned, data_hash=facts.content_hash))
+                recipe = point.recipe.planned(topology_seed, facts.content_hash)
                 keys[topology_seed] = recipe, _digest(json.dumps(recipe.to_record(), sort_keys=True))
             recipe, key = keys[topology_seed]
             run_id = _digest(f"{key} {seed} {shared}")
@@ -112,9 +110,8 @@ def plan_id(spec: StudySpec, data: Mapping[str, DataFacts]) -> str:
     return _digest(json.dumps([IDENTITY, asked, hashes, trainer_versions(spec)], sort_keys=True, default=list))
 
 
-def _cost(recipe: Recipe, config: TrainingConfig, facts: DataFacts) -> float:
-    """Work in proportion to the edges and to the neurons, which dominate the time of very sparse networks."""
-    return float((recipe.expected_edges + 20 * sum(recipe.sizes)) * config.epochs * facts.n_train)
+def _cost(recipe: AnyRecipe, config: TrainingConfig, facts: DataFacts) -> float:
+    return float(max(recipe.work, 1) * config.epochs * facts.n_train)
 
 
 def _digest(text: str) -> str:

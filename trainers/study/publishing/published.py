@@ -17,7 +17,7 @@ from topograph.errors import UnknownNameError
 from trainers.study.plan import Condition
 from trainers.study.publishing.card import CARD, Card, damaged
 from trainers.study.publishing.tables import FINAL, plain
-from trainers.study.spec import Recipe
+from trainers.study.spec import AnyRecipe, recipe_from_record
 
 _STATISTICS = ("min", "max", "mean", "std")
 
@@ -123,9 +123,9 @@ class PublishedStudy:
         rows = [(p.name, p.planned, p.done, p.failed, p.question) for p in self.card.parts]
         return pd.DataFrame(rows, columns=["part", "planned", "done", "failed", "question"])
 
-    def recipe(self, row: pd.Series) -> Recipe:
+    def recipe(self, row: pd.Series) -> AnyRecipe:
         """The recipe of a run's topology, from its row of ``runs_table``."""
-        return Recipe.from_record(json.loads(row["recipe"]))
+        return recipe_from_record(json.loads(row["recipe"]))
 
     def condition(self, row: pd.Series) -> Condition:
         """The data, trainer and settings of a run, from its row of ``runs_table``."""

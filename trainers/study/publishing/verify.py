@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -119,7 +120,7 @@ def _differences(row: pd.Series, curve: pd.DataFrame, record: dict[str, Any]) ->
         for name in ("correct", "total", "train_accuracy", "balanced_accuracy")
         if not _equal(row[name], record[name])
     ]
-    for layer, statistics in record["weight_stats"].items():
+    for layer, statistics in _numbered(record["weight_stats"]):
         for name, value in statistics.items():
             published = row.get(f"{layer}_weight_{name}", math.nan)
             if not _equal(published, value):
@@ -142,11 +143,17 @@ def _beyond_tolerance(row: pd.Series, record: dict[str, Any]) -> str:
     epochs = {len(values) for values in record["history"].values()}
     if epochs != {row["epochs_trained"]}:
         return ""  # it stopped at another epoch, so its weights have grown for another time
-    for layer, statistics in record["weight_stats"].items():
+    for layer, statistics in _numbered(record["weight_stats"]):
         published = row[f"{layer}_weight_std"]
         if abs(statistics["std"] - published) > WEIGHT_TOLERANCE * published:
             return f"{layer}_weight_std is {statistics['std']:.6g}, published {published:.6g}"
     return ""
+
+
+def _numbered(statistics: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Statistics of weights under the names that layers have in the table."""
+    for number, one in enumerate(statistics.values(), start=1):
+        yield f"l{number}", one
 
 
 def _equal(first: Any, second: Any) -> bool:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, fields
 from typing import Any
 
 from topograph.checks import check_integer
+from topograph.constructions.allocation import ALLOCATIONS
 from topograph.errors import UnknownNameError, UnsupportedSettingError
 from trainers.config import TrainingConfig
 from trainers.datasets import available_datasets
+from trainers.models import ModelSpec, get_model
 from trainers.registry import available_trainers, get_trainer
 from trainers.study.spec.faults import Path, SpecFault, at, check_keys
 from trainers.study.spec.makers import is_pruner, options_of, takes_real_degrees
@@ -26,6 +28,8 @@ SINGULAR = {
     "dataset": "datasets",
     "trainer": "trainers",
     "architecture": "architectures",
+    "model": "models",
+    "allocation": "allocations",
     "construction": "constructions",
     "variant": "variants",
     "degree": "degrees",
@@ -183,16 +187,39 @@ def _constructions(value: Any) -> list[Choice]:
             continue
         if not isinstance(entry, Mapping) or not isinstance(entry.get("name"), str):
             raise SpecFault(f"must be names or tables {{ name = …, option = … }}, but got {entry!r}")
-        known = options_of(entry["name"])
-        options = {key: expand(option) for key, option in entry.items() if key != "name"}
-        check_keys(options, known, kind=f"option of {entry['name']}")
-        if math.prod(map(len, options.values())) > MAX_VALUES:
-            raise SpecFault(f"the options of {entry['name']} have more than {MAX_VALUES:,} combinations")
-        found += [
-            Choice(entry["name"], tuple(sorted(zip(options, chosen, strict=True))))
-            for chosen in itertools.product(*options.values())
-        ]
+        options = {key: option for key, option in entry.items() if key != "name"}
+        check_keys(options, options_of(entry["name"]), kind=f"option of {entry['name']}")
+        found += [Choice(entry["name"], options) for options in _combinations(entry)]
     return found
+
+
+def _models(value: Any) -> list[ModelSpec]:
+    """Names, references ``"module:function"``, or tables ``{ name = …, option = … }`` with lists or ranges."""
+    found = []
+    for entry in [value] if isinstance(value, Mapping) else expand(value):
+        table = {"name": entry} if isinstance(entry, str) else entry
+        if not isinstance(table, Mapping) or not isinstance(table.get("name"), str):
+            raise SpecFault(f"must be names or tables {{ name = …, option = … }}, but got {entry!r}")
+        found += [ModelSpec(table["name"], options) for options in _combinations(table)]
+        get_model(table["name"]).check_options(dict(found[-1].options))
+    return found
+
+
+def _allocations(value: Any) -> list[str]:
+    names = _names(value)
+    for name in names:
+        if name not in ALLOCATIONS:
+            raise UnknownNameError.among("allocation", name, ALLOCATIONS)
+    return names
+
+
+def _combinations(table: Mapping[str, Any]) -> Iterator[Options]:
+    """Every combination of the options of a table with a name."""
+    options = {key: expand(option) for key, option in table.items() if key != "name"}
+    if math.prod(map(len, options.values())) > MAX_VALUES:
+        raise SpecFault(f"the options of {table['name']} have more than {MAX_VALUES:,} combinations")
+    for chosen in itertools.product(*options.values()):
+        yield tuple(sorted(zip(options, chosen, strict=True)))
 
 
 def _variants(value: Any) -> list[Variant]:
@@ -219,6 +246,8 @@ _READERS: dict[str, Callable[[Any], list[Any]]] = {
     "datasets": _datasets,
     "trainers": _trainers,
     "architectures": _architectures,
+    "models": _models,
+    "allocations": _allocations,
     "constructions": _constructions,
     "variants": _variants,
     "degrees": lambda value: _wanted("degrees", value),

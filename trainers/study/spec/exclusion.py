@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from trainers.config import TrainingConfig
+from trainers.models import ModelSpec
 from trainers.study.spec.axes import AXES, SETTINGS, Wanted, in_plural, read_axis
 from trainers.study.spec.faults import Path, SpecFault, at, check_keys
-from trainers.study.spec.recipe import Recipe
+from trainers.study.spec.model_recipe import ModelRecipe
+from trainers.study.spec.records import AnyRecipe
 from trainers.study.spec.values import expand
 
 _DEFAULTS = TrainingConfig().to_record()
@@ -45,13 +47,20 @@ class Exclusion:
 
 
 def _agrees(key: str, value: Any, choice: Mapping[str, Any]) -> bool:
-    recipe: Recipe = choice["recipe"]
+    recipe: AnyRecipe = choice["recipe"]
     if key == "constructions":
         return recipe.construction == value.name and set(value.options) <= set(recipe.options)
     if key == "variants":
         return bool(recipe.variant == value)
+    if key == "models":
+        model: ModelSpec | None = choice.get("models")
+        return model is not None and model.name == value.name and set(value.options) <= set(model.options)
+    if key == "allocations":
+        return isinstance(recipe, ModelRecipe) and bool(recipe.allocation == value)
     if key in ("degrees", "densities"):
         wanted: Wanted | None = choice["wanted"]
+        if isinstance(recipe, ModelRecipe):
+            return wanted is not None and bool(wanted == value) and recipe.construction != "dense"
         pairs = len(recipe.sizes) - 1
         if recipe.degrees is None or wanted is None:
             return False

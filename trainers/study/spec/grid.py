@@ -25,9 +25,11 @@ from trainers.study.spec.axes import (
     read_settings,
 )
 from trainers.study.spec.faults import Path, SpecFault, at, check_keys
-from trainers.study.spec.makers import is_drawn, is_pruner, settings_that_matter, takes_real_degrees
+from trainers.study.spec.makers import is_drawn, is_pruner, scope_of, settings_that_matter, takes_real_degrees
+from trainers.study.spec.model_recipe import ModelRecipe
 from trainers.study.spec.pruned import Pruned
 from trainers.study.spec.recipe import Recipe
+from trainers.study.spec.records import AnyRecipe
 from trainers.study.spec.values import unique
 from trainers.study.spec.variants import PLAIN
 
@@ -48,7 +50,7 @@ class Point:
         Pairs of a topology seed and a training seed.
     """
 
-    recipe: Recipe
+    recipe: AnyRecipe
     dataset: str
     trainer: str
     config: TrainingConfig
@@ -85,14 +87,16 @@ class Grid:
             raise SpecFault("must be a table that lists what to combine", path)
         content = in_plural(content, path)
         check_keys(content, (*AXES, *SETTING_AXES, "training", "zip"), path)
-        for needed in ("architectures", "constructions"):
-            if needed not in content:
-                raise SpecFault(f"needs {needed}", path)
+        if "constructions" not in content:
+            raise SpecFault("needs constructions", path)
+        _check_networks(content, path)
         if "degrees" not in content and "densities" not in content and content["constructions"] not in (
             "dense", ["dense"],
         ):  # fmt: skip
             raise SpecFault("needs degrees or densities", path)
         filled = {"datasets": "digits", "trainers": "numpy", "variants": "plain"}
+        if "models" in content:
+            filled |= {"trainers": "pytorch", "allocations": "uniform"}
         filled |= dict.fromkeys(SEEDS, 0) | content
         axes = {axis: read_axis(axis, filled[axis], (*path, axis)) for axis in AXES if axis in filled}
         own = content.get("training", {})
@@ -141,12 +145,9 @@ class Grid:
         self, choice: dict[str, Any], wanted: Wanted | None, excluded: Callable[[Mapping[str, Any]], bool]
     ) -> Point | None:
         construction: Choice = choice["constructions"]
-        sizes: tuple[int, ...] = choice["architectures"]
-        dense = construction.name == "dense"
-        variant = PLAIN if dense else choice["variants"]
-        degrees = None if dense or wanted is None else self._degrees(construction.name, sizes, wanted)
-        recipe = Recipe(construction.name, sizes, degrees, 0, variant, construction.options)
-        drawn = variant.random or is_drawn(construction.name)
+        make = self._recipe if "architectures" in choice else self._model_recipe
+        recipe = make(choice, construction, wanted)
+        drawn = recipe.variant.random or is_drawn(construction.name)
         seeds = [
             (topology_seed if drawn else 0, training_seed)
             for topology_seed, training_seed in itertools.product(
@@ -167,6 +168,35 @@ class Grid:
             recipe = replace(recipe, pruned=Pruned(choice["datasets"], settings))
         return Point(recipe, choice["datasets"], choice["trainers"], config, unique(seeds))
 
+    def _recipe(self, choice: Mapping[str, Any], construction: Choice, wanted: Wanted | None) -> AnyRecipe:
+        """The recipe of a chain, with the seed 0."""
+        sizes: tuple[int, ...] = choice["architectures"]
+        dense = construction.name == "dense"
+        variant = PLAIN if dense else choice["variants"]
+        degrees = None if dense or wanted is None else self._degrees(construction.name, sizes, wanted)
+        return Recipe(construction.name, sizes, degrees, 0, variant, construction.options)
+
+    def _model_recipe(self, choice: Mapping[str, Any], construction: Choice, wanted: Wanted | None) -> AnyRecipe:
+        """The recipe of a model's masks, with the seed 0."""
+        density, allocation = 1.0, choice["allocations"]
+        dense = construction.name == "dense"
+        if not dense and wanted is not None:
+            if isinstance(wanted.values, tuple):
+                raise SpecFault(
+                    f"the density of a model is one number for all its layers, but got {list(wanted.values)}; "
+                    "allocations says how they share the edges",
+                    (*self.path, "densities"),
+                )
+            density = float(wanted.values)
+        if dense:
+            allocation = "uniform"
+        elif is_pruner(construction.name) and scope_of(construction.name, dict(construction.options)) == "global":
+            allocation = "global"
+        variant, data = PLAIN if dense else choice["variants"], Pruned(choice["datasets"], "{}")
+        return ModelRecipe(
+            choice["models"], construction.name, density, allocation, 0, data, variant, construction.options
+        )
+
     def _degrees(self, construction: str, sizes: tuple[int, ...], wanted: Wanted) -> tuple[float, ...]:
         """The degrees asked for, if they fit."""
         key = (*self.path, wanted.kind)
@@ -181,6 +211,22 @@ class Grid:
                     key,
                 )
         return degrees
+
+
+def _check_networks(content: Mapping[str, Any], path: Path) -> None:
+    """Refuse a grid without networks, or with both kinds, and what only the other kind has."""
+    if "models" not in content and "architectures" not in content:
+        raise SpecFault("needs architectures, of chains of dense layers, or models", path)
+    if "models" not in content:
+        if "allocations" in content:
+            raise SpecFault("allocations are for models; a list of degrees says the same of a chain", path)
+        return
+    if "architectures" in content:
+        raise SpecFault("has architectures and models; give each a [[grid]] of its own", path)
+    if "degrees" in content:
+        raise SpecFault(
+            "degrees are for architectures, whose layers are known; give models densities", (*path, "degrees")
+        )
 
 
 @lru_cache(maxsize=1024)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from topograph.constructions import available_constructions, get_construction
 from topograph.errors import UnknownNameError
@@ -47,6 +47,17 @@ def takes_real_degrees(name: str) -> bool:
 def is_drawn(name: str) -> bool:
     """Whether the topology's seed matters: a pruner's is that of the initial weights, samples and draws."""
     return is_pruner(name) or get_construction(name).random
+
+
+def scope_of(name: str, options: Mapping[str, object]) -> str:
+    """Whether a pruner compares scores of all layers (``"global"``) or those within each (``"layer"``).
+
+    Examples
+    --------
+    >>> scope_of("snip", {}), scope_of("snip", {"scope": "layer"})
+    ('global', 'layer')
+    """
+    return str(options.get("scope", get_pruner(name).scopes[0]))
 
 
 def settings_that_matter(name: str, config: TrainingConfig) -> dict[str, object]:

@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
-from topograph.errors import InvalidDatasetError
 from topograph.topology import Topology
 from trainers.config import TrainingConfig
-from trainers.datasets import Dataset, load_dataset
+from trainers.study.data import checked
 
 
 @dataclass(frozen=True)
@@ -55,20 +53,10 @@ def make_pruned(
     counts = {
         f"l{number}.weight": size * degree for number, (size, degree) in enumerate(zip(sizes, degrees, strict=False), 1)
     }
-    data = _data(pruned.dataset)
-    if pruned.data_hash not in ("", data.content_hash):
-        raise InvalidDatasetError(
-            f"{pruned.dataset} has other content ({data.content_hash[:12]}…) than when the study was planned "
-            f"({pruned.data_hash[:12]}…): copy the same files to all machines"
-        )
+    data = checked(pruned.dataset, pruned.data_hash)
     chosen = {"allocation": lambda layer: counts[layer.name], **options}
     config = TrainingConfig.from_record(json.loads(pruned.settings)).replace(seed=seed, initial_draws="dense")
     dense = Topology.build("dense", sizes)
     return prune(
         method, dense, data, edges=max(len(counts), round(sum(counts.values()))), seed=seed, config=config, **chosen
     ).to_topology()
-
-
-@lru_cache(maxsize=2)
-def _data(name: str) -> Dataset:
-    return load_dataset(name)

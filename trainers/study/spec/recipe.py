@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from topograph.topology import Topology
@@ -60,11 +60,19 @@ class Recipe:
         plain = Topology.build(self.construction, self.sizes, self.degrees, seed=self.seed, **dict(self.options))
         return self.variant.apply(plain, self.seed)
 
+    def measurable(self, topology: Any) -> tuple[Any, None]:
+        """What is measured: the topology itself, whose layers say all of the whole network."""
+        return topology, None
+
+    def planned(self, seed: int, data_hash: str) -> Recipe:
+        """The recipe with a seed, and for a pruner with the content of its data."""
+        pruned = None if self.pruned is None else replace(self.pruned, data_hash=data_hash)
+        return replace(self, seed=seed, pruned=pruned)
+
     @property
     def label(self) -> str:
         """The construction with its options, as it is named in tables."""
-        options = ", ".join(f"{name}={value}" for name, value in self.options)
-        return f"{self.construction}({options})" if options else self.construction
+        return with_options(self.construction, self.options)
 
     @property
     def architecture(self) -> str:
@@ -81,6 +89,11 @@ class Recipe:
         """Expected number of edges, without making the topology."""
         degrees = self.degrees or self.sizes[1:]
         return round(sum(n * degree for n, degree in zip(self.sizes, degrees, strict=False)))
+
+    @property
+    def work(self) -> float:
+        """Work for one sample, in proportion to the edges and to the neurons, which dominate very sparse networks."""
+        return self.expected_edges + 20 * sum(self.sizes)
 
     def to_record(self) -> dict[str, Any]:
         """The recipe as a plain dictionary, ready for JSON."""
@@ -106,3 +119,15 @@ class Recipe:
             tuple(sorted(record["options"].items())),
             Pruned(**record["pruned"]) if "pruned" in record else None,
         )
+
+
+def with_options(name: str, options: Options) -> str:
+    """A construction with its options, as it is named in tables.
+
+    Examples
+    --------
+    >>> with_options("watts_strogatz", (("beta", 0.5),)), with_options("dense", ())
+    ('watts_strogatz(beta=0.5)', 'dense')
+    """
+    words = ", ".join(f"{option}={value}" for option, value in options)
+    return f"{name}({words})" if words else name

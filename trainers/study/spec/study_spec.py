@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from trainers.study.spec.content import check_content
 from trainers.study.spec.exclusion import Exclusion
 from trainers.study.spec.faults import SpecFault, at, check_keys, find_line
 from trainers.study.spec.grid import Grid, Point
-from trainers.study.spec.recipe import Recipe
+from trainers.study.spec.records import AnyRecipe
 from trainers.study.spec.values import expand, unique
 
 _KEYS = ("name", "question", "grid", "training", "exclude", "metrics")
@@ -40,6 +40,10 @@ class StudySpec:
     ``constructions``                    names, or ``{ name = "watts_strogatz", beta = [0.1, 0.5] }`` with options;
                                          ``dense`` has no degree and is taken once per architecture; or pruners,
                                          such as ``{ name = "snip", rounds = 20 }``, with ``scope`` and ``allocation``
+    ``models``                           instead of architectures, in a grid of their own: names, tables such as
+                                         ``{ name = "lstm", hidden = [32, 64] }``, or ``"module:function"``; the trainer
+                                         is then ``pytorch`` where none is named
+    ``allocations``                      of models: how their layers share the edges of a density
     ``variants``                         see `trainers.study.spec.variants.Variant`; ``dense`` is taken plain only
     ``degrees``                          outputs of each input: one number for all layers, or a list with one per layer
     ``densities``                        instead or in addition: the share of edges, likewise
@@ -187,10 +191,10 @@ class StudySpec:
 
         return unique(point for grid in self.grids for point in grid.points(excluded))
 
-    def recipes(self) -> list[Recipe]:
+    def recipes(self) -> list[AnyRecipe]:
         """Recipes of the topologies of all grids, each once."""
         return list(
             dict.fromkeys(
-                replace(point.recipe, seed=seed) for point in self.points for seed in unique(s for s, _ in point.seeds)
+                point.recipe.planned(seed, "") for point in self.points for seed in unique(s for s, _ in point.seeds)
             )
         )

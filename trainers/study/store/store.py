@@ -17,12 +17,14 @@ import numpy.typing as npt
 import pandas as pd
 
 from topograph.errors import StoreError, UnknownNameError
+from topograph.masks.maskset import MaskSet
 from topograph.metrics.registry import select_metrics
 from topograph.topology import Topology
 from trainers.compression.budget import written_out
 from trainers.config import TrainingConfig
 from trainers.result import TrainingResult, sparse_weights
-from trainers.study.spec import Recipe
+from trainers.study.records import numbered_columns
+from trainers.study.spec import recipe_from_record
 from trainers.study.spec.values import expand
 from trainers.study.store.access import check_path, damage_said, read, readable, written
 from trainers.study.store.schema import is_empty
@@ -210,8 +212,8 @@ class Store:
 
     # ------------------------------------------------------------------ one run
 
-    def topology(self, run_id: str) -> Topology:
-        """The topology of a run, made again from its recipe.
+    def topology(self, run_id: str) -> Topology | MaskSet:
+        """The topology of a run, or the masks of its model, made again from its recipe.
 
         Raises
         ------
@@ -220,7 +222,7 @@ class Store:
         """
         record, known = self._one(run_id, "record, topology_id", "runs JOIN recipes USING (recipe)")
         with damage_said(self.path):
-            recipe = Recipe.from_record(json.loads(record))
+            recipe = recipe_from_record(json.loads(record))
         topology = recipe.build()
         if known and topology.content_hash[:20] != known:
             raise StoreError(
@@ -229,8 +231,8 @@ class Store:
             )
         return topology
 
-    def final_topology(self, run_id: str) -> Topology:
-        """The topology that a run ended with: another than the first where edges change while training.
+    def final_topology(self, run_id: str) -> Topology | MaskSet:
+        """The topology, or the masks, that a run ended with: another than the first where edges change while training.
 
         The matrices of a compressed network have all pairs of neurons.
 
@@ -244,13 +246,14 @@ class Store:
         )
         known = json.loads(settings)
         if known.get("compression", "none") != "none":
-            return written_out(self.topology(run_id))
+            first = self.topology(run_id)
+            return first if isinstance(first, MaskSet) else written_out(first)
         if known.get("rewiring", "none") == "none":
             return self.topology(run_id)
         if record is None:
             raise StoreError(f"{self.path}: run {run_id} has not finished, so its last topology is not known")
         with damage_said(self.path):
-            final: Topology | None = TrainingResult.from_record(json.loads(record)).topology
+            final: Topology | MaskSet | None = TrainingResult.from_record(json.loads(record)).topology
         assert final is not None
         return final
 
@@ -283,7 +286,7 @@ class Store:
         return " AND (settings LIKE '%\"rewiring\"%' OR settings LIKE '%\"compression\"%')"
 
     def weights(self, run_id: str) -> tuple[tuple[Any, ...], tuple[npt.NDArray[np.floating[Any]], ...]]:
-        """The trained weights of a run, one sparse array per layer, and its biases.
+        """The trained weights of a run, one sparse array per layer, and its biases (of a model none).
 
         Raises
         ------
@@ -300,7 +303,8 @@ class Store:
         with damage_said(self.path):
             with np.load(io.BytesIO(packed), allow_pickle=False) as archive:
                 values = [archive[f"weights_{layer}"] for layer in range(1, len(topology) + 1)]
-                biases = tuple(archive[f"biases_{layer}"] for layer in range(1, len(topology) + 1))
+                names = [f"biases_{layer}" for layer in range(1, len(topology) + 1)]
+                biases = tuple(archive[name] for name in names if name in archive)
             return sparse_weights(topology, values), biases
 
     def _one(self, run_id: str, columns: str, tables: str) -> tuple[Any, ...]:
@@ -351,7 +355,7 @@ class Store:
         reasons: dict[str, set[str]] = {}
         with damage_said(self.path):
             for names, ids, values, _, given in self._profiles():
-                columns = [f"{layer}_{metric}" for layer, metric in names]
+                columns = numbered_columns(names)
                 piece = pd.DataFrame(values, index=pd.Index(ids, name="topology_id", dtype=object), columns=columns)
                 table = piece if table.empty else piece.combine_first(table)[_in_order(table.columns, columns)]
                 for text in dict.fromkeys(given):

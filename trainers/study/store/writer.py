@@ -14,7 +14,7 @@ import numpy as np
 
 from trainers.study.plan import Condition, Run
 from trainers.study.records import Job, JobResult, Profile, writable
-from trainers.study.spec import Recipe
+from trainers.study.spec import AnyRecipe, recipe_from_record
 from trainers.study.store.access import damage_said
 
 _UNSTORABLE = (ValueError, TypeError, LookupError, OverflowError, sqlite3.DataError, sqlite3.IntegrityError,
@@ -60,7 +60,7 @@ class StoreWriter:
         self._path = path
         connection.execute("PRAGMA synchronous = FULL")  # a finished run survives a power cut too
         self._connection = connection
-        self._recipes: dict[int, Recipe] = {}
+        self._recipes: dict[int, AnyRecipe] = {}
         self._conditions: dict[int, Condition] = {}
         self._profiles: dict[str, int] = {}
         self.topologies: dict[int, str] = {}
@@ -110,7 +110,7 @@ class StoreWriter:
         with damage_said(self._path):
             return json.loads(row[0]) if row else default
 
-    def _recipe(self, key: str, recipe: Recipe) -> int:
+    def _recipe(self, key: str, recipe: AnyRecipe) -> int:
         self._connection.execute(
             "INSERT INTO recipes (key, record, architecture, construction, variant, degrees, topology_seed) "
             "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING",
@@ -195,14 +195,14 @@ class StoreWriter:
         }
         return [found[run] for run in runs]
 
-    def recipe(self, recipe: int) -> Recipe:
+    def recipe(self, recipe: int) -> AnyRecipe:
         """A recipe by its number."""
         if recipe not in self._recipes:
             record, topology_id = self._connection.execute(
                 "SELECT record, topology_id FROM recipes WHERE recipe = ?", (recipe,)
             ).fetchone()
             with damage_said(self._path):
-                self._recipes[recipe] = Recipe.from_record(json.loads(record))
+                self._recipes[recipe] = recipe_from_record(json.loads(record))
             if topology_id:
                 self.topologies[recipe] = topology_id
         return self._recipes[recipe]

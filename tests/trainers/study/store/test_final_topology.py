@@ -62,4 +62,4 @@ def test_a_record_gives_the_last_topology_back():
 def test_a_study_that_names_no_metrics_says_nothing_of_the_end_of_its_networks(tmp_path):
     grid = {"architectures": [64, 8, 10], "constructions": "random_regular", "degrees": 2}
     run_study({"grid": grid, "training": {"epochs": 1}}, tmp_path / "s.sqlite", workers=1, progress=False)
-    assert Store(tmp_path / "s.sqlite").final_metrics().empty
+    assert open_store(tmp_path / "s.sqlite").final_metrics().empty

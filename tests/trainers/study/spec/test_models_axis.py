@@ -74,7 +74,7 @@ def test_models_and_allocations_can_be_zipped_and_left_out():
     ("content", "words"),
     [
         (model_study(models="lenet6"), r"\[grid\] models: .*did you mean 'lenet5'"),
-        (model_study(models={"name": "lstm", "hiden": 4}), "did you mean 'hidden'"),
+        (model_study(models={"name": "lstm", "hidde": 4}), "did you mean 'hidden'"),
         (model_study(models=[3]), "names or tables"),
         (model_study(models="no_such_module:thing"), "models: .*could not be loaded"),
         (model_study(allocations="erkk"), r"\[grid\] allocations: .*did you mean 'erk'"),

@@ -78,6 +78,10 @@ class TrainingDivergedError(TrainingError, ArithmeticError):
     """The loss became NaN or infinite while training."""
 
 
+class BudgetError(TrainingError, InvalidParameterError):
+    """A layer has fewer edges than its compression has parameters at least."""
+
+
 class UnsupportedSettingError(TopographError, ValueError):
     """A trainer was asked for a setting that it does not offer."""
 

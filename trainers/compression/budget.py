@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from topograph.errors import InvalidParameterError
+from topograph.errors import BudgetError, InvalidParameterError
 from topograph.topology import Topology
 from trainers.compression.compression import Compression, Floats, Form, get_compression, n_parameters
 from trainers.config import TrainingConfig
@@ -16,7 +16,7 @@ def compressed_parameters(topology: Topology, compression: str | Compression) ->
 
     Raises
     ------
-    InvalidParameterError
+    BudgetError
         When a layer has fewer edges than the compression has parameters at least.
 
     Examples
@@ -42,7 +42,7 @@ def compressed_layers(topology: Topology, config: TrainingConfig) -> list[tuple[
 
     Raises
     ------
-    InvalidParameterError
+    BudgetError
         When a layer has fewer edges than the compression has parameters at least.
     """
     layers: list[tuple[Form, list[Floats]] | None] = []
@@ -72,4 +72,4 @@ def _form(topology: Topology, number: int, compression: Compression, generator: 
     try:
         return compression.build(graph.n_left, graph.n_right, graph.n_edges, seed=generator)
     except InvalidParameterError as error:
-        raise InvalidParameterError(f"layer {number + 1}, whose edges are its budget: {error}") from error
+        raise BudgetError(f"layer {number + 1}, whose edges are its budget: {error}") from error

@@ -11,7 +11,13 @@ from typing import Any
 import numpy as np
 
 from topograph.checks import check_choice, check_flag, check_integer
-from topograph.errors import InvalidParameterError, MissingDependencyError, TrainingError, UnsupportedSettingError
+from topograph.errors import (
+    BudgetError,
+    InvalidParameterError,
+    MissingDependencyError,
+    TrainingError,
+    UnsupportedSettingError,
+)
 from topograph.graph import BipartiteGraph
 from topograph.topology import Topology
 from trainers.config import TrainingConfig
@@ -99,7 +105,10 @@ class PyTorchTrainer:
         results: list[TrainingResult | TrainingError] = []
         for begin in range(0, len(topologies), size):
             part = slice(begin, begin + size)
-            results += self._train_stack(topologies[part], dataset, configs[part], device)
+            try:
+                results += self._train_stack(topologies[part], dataset, configs[part], device)
+            except BudgetError as error:  # of the one compressed network in it
+                results.append(error)
         return results
 
     def train_model(

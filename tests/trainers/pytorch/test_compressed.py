@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import topograph as tg
-from topograph.errors import InvalidParameterError, UnknownNameError, UnsupportedSettingError
+from topograph.errors import BudgetError, InvalidParameterError, UnknownNameError, UnsupportedSettingError
 from trainers import TrainingConfig, TrainingResult, get_trainer, load_dataset
 from trainers.initialization import batch_order, compression_generator, initial_weights
 
@@ -155,6 +155,14 @@ def test_many_compressed_networks_are_those_that_are_trained_alone(topology, dat
     many = trainer.train_many([topology, other], data, configs)
     for result, one, settings in zip(many, (topology, other), configs, strict=True):
         assert result.history == trainer.train(one, data, settings).history
+
+
+def test_a_budget_that_is_too_small_for_one_network_costs_no_other(topology, data):
+    small = tg.Topology.build(["random_regular", "dense"], [64, 30, 10], [1, 10], seed=0)
+    config = QUICK.replace(compression="low_rank", epochs=1)
+    first, error, last = get_trainer("pytorch").train_many([topology, small, topology], data, [config] * 3)
+    assert isinstance(error, BudgetError)
+    assert first.history == last.history
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "hashed"])

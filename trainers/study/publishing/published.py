@@ -99,6 +99,8 @@ class PublishedStudy:
     def final_metrics(self) -> pd.DataFrame:
         """What was measured of networks at their end, as `trainers.study.Store.final_metrics`."""
         names = [name for name in self.runs_table.columns if name.startswith(FINAL)]
+        if not names:
+            return pd.DataFrame()
         table = self.runs_table.set_index("run_id")[names].dropna(how="all")
         return table.rename(columns=lambda name: name.removeprefix(FINAL))
 

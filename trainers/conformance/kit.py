@@ -17,6 +17,7 @@ from trainers.conformance import (
     learning,
     many,
     masks,
+    models,
     results,
     rewiring,
     settings,
@@ -38,8 +39,8 @@ class Check:
     find
         Function of a session that yields mismatches.
     of
-        Class whose documentation holds the words: ``"Trainer"``, ``"MultiTrainer"``, ``"TrainingResult"`` or
-        ``"TrainingConfig"``.
+        Class whose documentation holds the words: ``"Trainer"``, ``"MultiTrainer"``, ``"ModelTrainer"``,
+        ``"TrainingResult"`` or ``"TrainingConfig"``.
     words
         Quotation from the contract.
     """
@@ -84,6 +85,21 @@ CHECKS = {
     "learns_digits": Check(learning.learns_digits, "Trainer", "Trains a network on a fixed topology."),
     "rewiring": Check(rewiring.rewiring, "Trainer", "edges that stay keep weight and velocity"),
     "compression": Check(compression.compression, "Trainer", "the matrices that its compressed layers make"),
+    "model_masks": Check(models.exact_masks, "ModelTrainer", "The masks hold exactly, at every step"),
+    "model_seed": Check(models.same_seed, "ModelTrainer", "give the same result, to the bit, on one device"),
+    "model_settings": Check(models.settings, "ModelTrainer", "Settings that the model decides"),
+    "model_refusals": Check(
+        models.refusals, "ModelTrainer", "Masks that do not fit are refused before any sample is read"
+    ),
+    "model_inputs": Check(
+        models.inputs_untouched,
+        "ModelTrainer",
+        "Neither the masks, the data set, a model that was given nor a global random state is changed",
+    ),
+    "model_result": Check(
+        models.result_of_models, "TrainingResult", "A trained network and the course of its training"
+    ),
+    "model_divergence": Check(models.divergence, "ModelTrainer", "The contract of ``train_model`` is that of"),
     "train_many": Check(many.train_many, "MultiTrainer", "what ``train`` returns, equal within rounding"),
 }
 """Name → check, in the order in which they run."""

@@ -89,6 +89,7 @@ def settings(session: Session) -> Iterator[Mismatch]:
             continue
         for expected, came in session.compare(task, result, config):
             yield f"{expected}, or {name}={changes[name]!r} to be refused by name", f"{came}, with {changes}"
+    yield from _clipping(session)
     for dtype in CHOICES["dtype"]:
         if "dtype" in session.base:
             break
@@ -102,8 +103,21 @@ def settings(session: Session) -> Iterator[Mismatch]:
             yield f"weights and biases of dtype {dtype}, as asked for", f"{', '.join(sorted(kinds))}"
 
 
+def _clipping(session: Session) -> Iterator[Mismatch]:
+    """A setting of models: chains follow it, or refuse it by name."""
+    task = small_task(seed=2)
+    try:
+        result = session.train(task, clip_norm=1e-3)
+    except UnsupportedSettingError as error:
+        if "clip_norm" not in str(error):
+            yield "the setting clip_norm to be named where it is refused", f"UnsupportedSettingError: {error}"
+    else:
+        if result.history["loss"] == session.train(task).history["loss"]:
+            yield "another course with clip_norm=0.001, or clip_norm to be refused by name", "the same"
+
+
 @dataclass(frozen=True, kw_only=True)
-class _LaterConfig(TrainingConfig):
+class LaterConfig(TrainingConfig):
     """A config as a later version may have it."""
 
     a_later_setting: float = 0.0
@@ -112,7 +126,7 @@ class _LaterConfig(TrainingConfig):
 def later_settings(session: Session) -> Iterator[Mismatch]:
     """A setting of a later version is refused by name, and so is an unknown value of each enumerated setting."""
     task = small_task()
-    later = _LaterConfig(**session.config(epochs=1).to_record(), a_later_setting=1.0)
+    later = LaterConfig(**session.config(epochs=1).to_record(), a_later_setting=1.0)
     asked: list[tuple[str, TrainingConfig]] = [("a_later_setting", later)]
     for name in CHOICES:
         config = session.config(epochs=1)
@@ -131,21 +145,32 @@ def later_settings(session: Session) -> Iterator[Mismatch]:
             yield expected, "it trained"
 
 
-class _Watched(Dataset):
-    """A data set that records which of its samples are read."""
+class Watched(Dataset):
+    """A data set that records which of its samples are read; their numbers may be asked for."""
 
-    def watch(self) -> _Watched:
+    def watch(self) -> Watched:
         """Start recording."""
-        self.__dict__.update(n_classes=self.n_classes, features=Dataset.n_features.fget(self), read=[])  # type: ignore[attr-defined]
+        numbers = {"n_classes": self.n_classes, "features": super().n_features, "samples": super().n_train}
+        self.__dict__.update(**numbers, read=[])
         return self
 
     @property
     def n_features(self) -> int:
-        features: int = self.__dict__["features"]
-        return features
+        """Number of inputs."""
+        return self._number("features", super().n_features if "features" not in self.__dict__ else 0)
+
+    @property
+    def n_train(self) -> int:
+        """Number of training samples."""
+        return self._number("samples", super().n_train if "samples" not in self.__dict__ else 0)
+
+    def _number(self, name: str, read: int) -> int:
+        number: int = self.__dict__.get(name, read)
+        return number
 
     @cached_property
     def content_hash(self) -> str:
+        """Not of the samples, which are not to be read."""
         return ""
 
     def __getattribute__(self, name: str) -> Any:
@@ -165,7 +190,7 @@ def early_refusal(session: Session) -> Iterator[Mismatch]:
         (Topology.build("dense", [5, 3]), offered, TopologyMismatchError, "6"),
         (Topology.build("dense", [6, 4]), offered, TopologyMismatchError, "3"),
     ):
-        watched = _Watched("watched", data.x_train, data.y_train, data.x_test, data.y_test).watch()
+        watched = Watched("watched", data.x_train, data.y_train, data.x_test, data.y_test).watch()
         expected = f"{kind.__name__} that says {words!r}"
         try:
             session.trainer.train(topology, watched, asked)

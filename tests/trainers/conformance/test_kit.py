@@ -88,7 +88,7 @@ def test_what_is_right_passes_at_any_size(seed):
 
 def test_every_quotation_stands_in_the_contract():
     places = {
-        "Trainer": trainers.Trainer, "MultiTrainer": trainers.MultiTrainer,
+        "Trainer": trainers.Trainer, "MultiTrainer": trainers.MultiTrainer, "ModelTrainer": trainers.ModelTrainer,
         "TrainingResult": trainers.TrainingResult, "TrainingConfig": trainers.TrainingConfig,
     }  # fmt: skip
     for name, check in CHECKS.items():
@@ -310,7 +310,8 @@ def test_what_breaks_it_is_caught_by_name(kind, check):
 
 
 def test_every_check_can_fail():
-    assert {check for _, check in BROKEN} == set(CHECKS)
+    chains = {name for name in CHECKS if not name.startswith("model_")}  # test_models.py breaks those of models
+    assert {check for _, check in BROKEN} == chains
 
 
 def test_all_failures_are_told_at_once():

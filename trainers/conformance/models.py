@@ -61,8 +61,8 @@ class _ModelSession:
     """A trainer's ``train_model`` with the settings that the checks start from."""
 
     def __init__(self, session: Session) -> None:
-        self.trainer: Any = session.trainer
-        self.tasks = _tasks(self.trainer.framework)
+        trainer: Any = session.trainer
+        self.trainer, self.tasks = trainer, _tasks(trainer.framework)
 
     def config(self, **changes: Any) -> TrainingConfig:
         quick = {"epochs": 2, "batch_size": 8, "learning_rate": 0.1, "loss": "cross_entropy"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -57,6 +58,7 @@ def _multiplications(made: Any, shape: tuple[int, ...]) -> float:
     torch = require("torch", "torch")
     counter = require("torch.utils.flop_counter", "torch").FlopCounterMode(display=False)
     made.eval()
-    with counter:
+    # recurrent cells of oneDNN are not counted, and without it PyTorch warns of graphics cards that are not there
+    with warnings.catch_warnings(action="ignore"), torch.backends.mkldnn.flags(enabled=False), counter:
         made(torch.from_numpy(np.zeros((1, *shape), np.float32)))
     return float(counter.get_total_flops()) / 2

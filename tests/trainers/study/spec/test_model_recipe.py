@@ -95,4 +95,6 @@ def test_the_whole_model_is_measured_with_its_masks_on():
 def test_sizes_count_what_convolutions_multiply_at_every_place():
     size = model_size(ModelSpec("lenet5"), "digits")
     assert size.multiplications > 2 * size.room > 0
+    rows = model_size(ModelSpec("lstm", {"hidden": 16}), "digits")
+    assert rows.multiplications == 8 * (rows.room - 160) + 160  # a digit has eight rows; the last layer reads one state
     assert model_size(ModelSpec(RAISES), "digits") == ModelSize(0, 0.0)

@@ -289,6 +289,6 @@ def test_lines_are_found_in_strange_texts():
     assert find_line(text, ("nothing",)) is None
 
 
-@pytest.mark.parametrize("name", ["digits", "experiment"])
+@pytest.mark.parametrize("name", ["digits", "experiment", "convolutional", "recurrent", "attention"])
 def test_the_shipped_specs_are_whole(name):
     assert len(StudySpec.from_toml(ROOT / "studies" / f"{name}.toml").recipes()) >= 30

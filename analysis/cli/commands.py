@@ -6,7 +6,7 @@ import argparse
 import os
 import shutil
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -25,6 +25,9 @@ from analysis.cli.printing import (
 )
 from topograph.errors import InvalidParameterError
 from topograph.files import check_output
+
+if TYPE_CHECKING:
+    from trainers.models import ModelSpec
 
 _CATALOGUE = ("metric", "group", "range", "direction", "cost", "needs", "summary")
 
@@ -47,6 +50,15 @@ def list_names(options: argparse.Namespace) -> None:
         table = describe_metrics().reset_index()
         rows = list(table[list(_CATALOGUE)].itertuples(index=False, name=None))
         say(options, columns(("metric", "group", "range", "direction", "cost", "needs", "summary"), rows), table)
+    elif options.what == "models":
+        from trainers.models import describe_models
+
+        models = describe_models().reset_index()
+        lines = []
+        for row in models.itertuples(index=False):
+            lines.append(f"{row.model}  ({row.framework})\n    {row.summary}")
+            lines += [f"    options: {row.options}", f"    reference: {row.reference}"]
+        say(options, "\n".join(lines), models)
     elif options.what == "trainers":
         from trainers import describe_trainers
 
@@ -61,6 +73,9 @@ def list_names(options: argparse.Namespace) -> None:
 
 def build(options: argparse.Namespace) -> None:
     """``topograph build``."""
+    if options.model is not None:
+        _build_masks(options)
+        return
     topology = tg.Topology.build(
         options.construction,
         options.sizes,
@@ -80,6 +95,40 @@ def build(options: argparse.Namespace) -> None:
     layers = [{"n_left": g.n_left, "n_right": g.n_right, "n_edges": g.n_edges, "density": g.density} for g in topology]
     record = {"path": path, "topology_id": topology.content_hash, "sizes": topology.sizes, "layers": layers}
     say(options, "\n".join(lines), record)
+
+
+def _build_masks(options: argparse.Namespace) -> None:
+    """Masks for a model, sized for a data set."""
+    from trainers import load_dataset
+
+    if options.degrees is not None:
+        raise InvalidParameterError("--degrees is for --sizes: give --density, --densities, --edges or --set degree=…")
+    spec = _model(options)
+    masks = tg.MaskSet.build(
+        spec.build(load_dataset(options.dataset)),
+        options.construction,
+        densities=one_or_each(options.densities),
+        edges=options.edges,
+        density=options.density,
+        sparsity=options.sparsity,
+        allocation=options.allocation,
+        seed=options.seed,
+        **dict(setting(text) for text in options.set),
+    )
+    with unwritable_said(options.out):
+        path = masks.save(options.out)
+    lines = [f"masks for {spec.label} written to {path}", *(f"  {name}: {graph!r}" for name, graph in masks.items())]
+    layers = [
+        {"layer": name, "n_left": g.n_left, "n_right": g.n_right, "n_edges": g.n_edges, "density": g.density}
+        for name, g in masks.items()
+    ]
+    say(options, "\n".join(lines), {"path": path, "model": spec.to_record(), "layers": layers})
+
+
+def _model(options: argparse.Namespace) -> ModelSpec:
+    from trainers import ModelSpec
+
+    return ModelSpec(options.model, tuple(setting(text, "--model-set") for text in options.model_set))
 
 
 def measure(options: argparse.Namespace) -> None:
@@ -137,11 +186,20 @@ def _reading(options: argparse.Namespace) -> dict[str, Any]:
 
 def train(options: argparse.Namespace) -> None:
     """``topograph train``."""
-    from trainers import TrainingConfig, get_trainer, load_dataset
+    from trainers import ModelTrainer, TrainingConfig, get_trainer, load_dataset
 
-    topology = tg.Topology.load(options.topology)
     config = TrainingConfig.from_record(dict(setting(text) for text in options.set))
-    result = get_trainer(options.trainer).train(topology, load_dataset(options.dataset), config)
+    if options.model is None:
+        trainer = get_trainer(options.trainer or "numpy")
+        result = trainer.train(tg.Topology.load(options.topology), load_dataset(options.dataset), config)
+    else:
+        spec = _model(options)
+        chosen: Any = get_trainer(options.trainer or {"keras": "keras"}.get(spec.framework, "pytorch"))
+        if not isinstance(chosen, ModelTrainer):
+            raise InvalidParameterError(
+                f"the trainer {chosen.name!r} trains chains only: leave out --trainer, or name pytorch or keras"
+            )
+        result = chosen.train_model(spec, tg.load(options.topology), load_dataset(options.dataset), config)
     say(options, repr(result), result.to_record())
 
 

@@ -50,8 +50,9 @@ def make_parser() -> Parser:
     parser.add_argument("--version", action="version", version=f"topograph {tg.__version__}")
     subparsers = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
-    def command(name: str, function: object, what: str, example: str) -> argparse.ArgumentParser:
-        sub = subparsers.add_parser(name, help=what, description=f"{what}.", epilog=f"example:\n  {example}")
+    def command(name: str, function: object, what: str, *examples: str) -> argparse.ArgumentParser:
+        shown = "\n  ".join(examples)
+        sub = subparsers.add_parser(name, help=what, description=f"{what}.", epilog=f"example:\n  {shown}")
         sub.set_defaults(run=function)
         return sub
 
@@ -93,11 +94,15 @@ def make_parser() -> Parser:
     sub = command(
         "build",
         commands.build,
-        "Build a topology and save it",
+        "Build a topology, or masks for a model, and save it",
         "topograph build fibonacci_rotating --sizes 784,300,10 --degrees 30,10 --out t.npz",
+        "topograph build erdos_renyi --model lenet5 --density 0.1 --allocation erk --out masks.npz",
     )
     sub.add_argument("construction", help="see: topograph list constructions")
-    sub.add_argument("--sizes", required=True, type=whole_numbers, help="neurons in each layer, such as 784,300,10")
+    shape = sub.add_mutually_exclusive_group(required=True)
+    shape.add_argument("--sizes", type=whole_numbers, help="neurons in each layer, such as 784,300,10")
+    _add_model(sub, shape)
+    sub.add_argument("--dataset", default="digits", help="with --model: the data that size it (default: %(default)s)")
     many = sub.add_argument_group("how many edges: one of")
     many.add_argument("--degrees", type=numbers, help="outputs of each input, one per layer or one for all")
     many.add_argument("--densities", type=numbers, help="share of the possible edges, likewise")
@@ -115,14 +120,15 @@ def make_parser() -> Parser:
     sub = command(
         "train",
         commands.train,
-        "Train one network on a topology",
+        "Train one network on a topology, or a model on masks",
         "topograph train t.npz --dataset digits --set epochs=5 --set learning_rate=0.5",
+        "topograph train masks.npz --model lenet5 --set epochs=5 --set learning_rate=0.1",
     )
     _files(sub.add_argument("topology", type=Path, help="a file from: topograph build"))
+    _add_model(sub, sub)
     sub.add_argument(
         "--trainer",
-        default="numpy",
-        help="a name (see: topograph list trainers) or module:Class (default: %(default)s)",
+        help="a name (see: topograph list trainers) or module:Class (default: numpy, or the one of the model)",
     )
     sub.add_argument("--dataset", default="digits", help="see: topograph list datasets (default: %(default)s)")
     sub.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a training setting; repeatable")
@@ -195,10 +201,10 @@ def make_parser() -> Parser:
     sub = command(
         "list",
         commands.list_names,
-        "List constructions, metrics, trainers or data sets",
+        "List constructions, metrics, models, trainers or data sets",
         "topograph list constructions",
     )
-    sub.add_argument("what", choices=["constructions", "metrics", "trainers", "datasets"])
+    sub.add_argument("what", choices=["constructions", "metrics", "models", "trainers", "datasets"])
     add_format(sub)
 
     sub = command(
@@ -212,6 +218,14 @@ def make_parser() -> Parser:
 def add_format(sub: argparse.ArgumentParser) -> None:
     """The option that every command has: words for people, JSON for scripts."""
     sub.add_argument("--format", choices=["table", "json"], default="table", help=_default())
+
+
+def _add_model(sub: argparse.ArgumentParser, to: Any) -> None:
+    """The options that name a model; ``to`` is where ``--model`` itself goes."""
+    to.add_argument("--model", help="a model (see: topograph list models) or package.module:function")
+    sub.add_argument(
+        "--model-set", action="append", default=[], metavar="NAME=VALUE", help="an option of the model; repeatable"
+    )
 
 
 def _default() -> str:

@@ -32,10 +32,32 @@ def test_lists(capsys):
         ("constructions", "fibonacci_rotating"),
         ("metrics", "algebraic_connectivity"),
         ("trainers", "numpy"),
+        ("models", "lenet5  (torch)"),
         ("datasets", "fashion-mnist"),
     ):
         assert main(["list", what]) == 0
         assert expected in capsys.readouterr().out
+
+
+def test_masks_for_a_model_are_built_and_trained(tmp_path, capsys, monkeypatch):
+    pytest.importorskip("torch", reason="PyTorch is not installed")
+    monkeypatch.chdir(tmp_path)
+    built = ["build", "erdos_renyi", "--model", "lstm", "--model-set", "hidden=8", "--density", "0.5", "--out", "m.npz"]
+    assert main([*built, "--allocation", "erk"]) == 0
+    assert "masks for lstm(hidden=8) written to m.npz\n  cells.weight_ih_l0:input: " in capsys.readouterr().out
+    trained = ["train", "m.npz", "--model", "lstm", "--model-set", "hidden=8", "--set", "epochs=1", "--format", "json"]
+    assert main(trained) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert record["trainer"] == "pytorch"
+    assert len(record["weight_stats"]) == 9
+    for arguments, words in (
+        (["train", "m.npz", "--model", "lstn"], "did you mean 'lstm'?"),
+        (["train", "m.npz", "--model", "lstm"], "the model lstm does not take these masks"),
+        (["train", "m.npz", "--model", "lstm", "--trainer", "numpy"], "the trainer 'numpy' trains chains only"),
+        ([*built, "--degrees", "3"], "--degrees is for --sizes"),
+    ):
+        assert main(arguments) == 1
+        assert words in capsys.readouterr().err
 
 
 def test_build_measure_and_train(tmp_path, capsys):

@@ -104,6 +104,7 @@ def _build_masks(options: argparse.Namespace) -> None:
     if options.degrees is not None:
         raise InvalidParameterError("--degrees is for --sizes: give --density, --densities, --edges or --set degree=…")
     spec = _model(options)
+    given: dict[str, Any] = dict(setting(text) for text in options.set)
     masks = tg.MaskSet.build(
         spec.build(load_dataset(options.dataset)),
         options.construction,
@@ -113,7 +114,7 @@ def _build_masks(options: argparse.Namespace) -> None:
         sparsity=options.sparsity,
         allocation=options.allocation,
         seed=options.seed,
-        **dict(setting(text) for text in options.set),
+        **given,
     )
     with unwritable_said(options.out):
         path = masks.save(options.out)

@@ -15,7 +15,8 @@ Statistic = Callable[[Matrix], Vector]
 """From the weights of the rows, shape ``(sets of weights, n)``, to one value per set."""
 
 CERTAIN = 1 - 1e-12  # beyond this a correlation is 1 but for rounding
-_MOST = 1000  # groups of clusters that are left out in turn
+MOST = 1000
+"""Groups of clusters that are left out in turn."""
 _BLOCK = 4_000_000  # weights held at a time
 
 
@@ -39,7 +40,7 @@ def leave_each_out(statistic: Statistic, clusters: npt.NDArray[np.int64]) -> Vec
 
 
 def _weights(clusters: npt.NDArray[np.int64]) -> Iterator[Matrix]:
-    groups = np.unique(clusters, return_inverse=True)[1].ravel() % _MOST
+    groups = np.unique(clusters, return_inverse=True)[1].ravel() % MOST
     if (int(groups.max()) + 1) * len(groups) <= _BLOCK:
         yield _one_block(groups.tobytes())
     else:

@@ -20,6 +20,7 @@ METHOD_WORDS = {
     "within_cell": "density held fixed within cells",
     "within_cell_partial": "density held fixed within cells and by regression",
 }
+_MARK, _LETTER = 0.6, 0.08  # inches of an entry of the legend
 
 
 @figure()
@@ -60,7 +61,9 @@ def correlation_forest(
     ax.set_ylim(len(names) - 0.5, -0.5)
     ax.set_xlim(-1.02, 1.02)
     ax.set_xlabel(f"correlation with {label(str(table.attrs.get('outcome', 'test_accuracy')))} (95 % interval)")
-    ax.figure.legend(frameon=False, loc="outside upper center", ncols=len(methods))
+    words = [METHOD_WORDS.get(method, method) for method in methods]
+    fits = sum(_MARK + _LETTER * len(entry) for entry in words) <= ax.figure.get_figwidth()  # type: ignore[union-attr]
+    ax.figure.legend(frameon=False, loc="outside upper center", ncols=len(methods) if fits else 1)
     sns.despine(ax=ax)
 
 

@@ -29,6 +29,8 @@ __all__ = [
     "predicted_against_seen",
 ]
 
+_FEW = 12  # metrics whose names have room
+
 
 @figure("outcome")
 def accuracy_by_construction(
@@ -139,7 +141,7 @@ def metric_heatmap(frame: pd.DataFrame, ax: Axes, *, metrics: Sequence[str]) -> 
         matrix, cmap="vlag", vmin=-1, vmax=1, square=True, xticklabels=names, yticklabels=names,
         cbar_kws={"label": "Spearman correlation", "shrink": 0.6}, ax=ax,
     )  # fmt: skip
-    ax.tick_params(labelsize=7)
+    ax.tick_params(labelsize=7 if len(names) > _FEW else 9)
 
 
 @figure()

@@ -182,7 +182,9 @@ class Explorer:
                       "axis": {"tickCount": 8}},
                 "y": {"field": "up", "type": "quantitative", "scale": {"zero": False}, "title": None},
                 "color": {"field": "shade", "type": "nominal", "title": None,
-                          "scale": {"range": palette}, "legend": {"orient": "bottom", "columns": 4, "symbolLimit": 40}},
+                          "scale": {"range": palette},
+                          "legend": {"orient": "bottom", "columns": {"expr": "max(1, floor(width / 150))"},
+                                     "symbolLimit": 40}},
                 "opacity": {"condition": {"param": "picked", "value": 0.75}, "value": 0.06},
                 "tooltip": [
                     {"field": "b", "type": "nominal", "title": "construction"},

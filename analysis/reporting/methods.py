@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from importlib.metadata import PackageNotFoundError, version
 
+import pandas as pd
+
 from analysis.cells import held_columns
 from analysis.frame.names import column_words
+from analysis.leaving_out import MOST
 from analysis.naming import listed
 from analysis.reporting.findings import Findings
 from analysis.words import RAW
@@ -35,8 +38,8 @@ def methods(findings: Findings) -> str:
         by = listed([column_words(name) for name in columns.controls])
         sentences.append(f"As a second way, {by} were taken out by linear regression over all networks.")
     sentences.append(
-        "95 % intervals and p-values are from leaving out each topology in turn (the jackknife), on Fisher's z scale "
-        "(Efron & Stein 1981); p-values were corrected for the number of metrics by "
+        f"95 % intervals and p-values are from leaving out {left_out(frame)} in turn (the jackknife), on Fisher's z "
+        "scale (Efron & Stein 1981); p-values were corrected for the number of metrics by "
         "Holm's and by Benjamini and Hochberg's method, separately for each way."
     )
     if findings.effects and columns.cells is not None:
@@ -47,6 +50,11 @@ def methods(findings: Findings) -> str:
     assert RAW in used
     sentences.append("All computations were done with topograph " + _version("topograph") + ".")
     return " ".join(sentences)
+
+
+def left_out(frame: pd.DataFrame) -> str:
+    """What the intervals of correlations leave out in turn."""
+    return "each topology" if frame["topology_id"].nunique() <= MOST else f"each of {MOST:,} groups of topologies"
 
 
 def versions(findings: Findings) -> str:

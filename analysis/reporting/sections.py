@@ -20,7 +20,7 @@ from analysis.reporting.blocks import Block, Code, Items, Paragraph, Picture, Ta
 from analysis.reporting.explorer import Explorer
 from analysis.reporting.findings import Findings
 from analysis.reporting.forest import Forest, Row
-from analysis.reporting.methods import citation, methods, versions
+from analysis.reporting.methods import citation, left_out, methods, versions
 from analysis.reporting.pictures import COEFFICIENTS, draw_all
 from analysis.reporting.slopes import cell_slopes
 from analysis.units import outcome_unit
@@ -72,10 +72,10 @@ def _answer_caption(findings: Findings) -> str:
     density = findings.frame.attrs.get("density_from")
     reading = "1 minus the column" if "sparsity" in name_words(density) else "the column"
     source = f" log_density is the logarithm of {reading} {density}, taken for the whole network's." if density else ""
-    left_out = "".join(f" Within cells, {note}." for note in attributes.get("notes", []))
+    notes = "".join(f" Within cells, {note}." for note in attributes.get("notes", []))
     return (
         f"{len(findings.frame)} networks on {findings.frame['topology_id'].nunique()} topologies. {within} {regression}"
-        f"{source}{left_out} Intervals come from drawing whole topologies with replacement. These are correlations; "
+        f"{source}{notes} Intervals come from leaving out {left_out(findings.frame)} in turn. These are correlations; "
         "they do not show causes."
     )
 

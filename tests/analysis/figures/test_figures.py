@@ -179,3 +179,13 @@ def test_labels_are_words():
 def test_unknown_columns_are_refused_in_words(frame):
     with pytest.raises(UnknownNameError, match="l1_normalized_gap"):
         figures.accuracy_against_metric(frame, axes(), metric="l1_normalised_gap")
+
+
+def test_a_forest_of_three_methods_has_room_for_its_legend(frame):
+    table = analysis.correlate(frame, "test_accuracy", ["l1_normalized_gap"], control=["l1_density"])
+    ax = figures.correlation_forest(table)
+    ax.figure.canvas.draw()
+    legend, whole = ax.figure.legends[0].get_window_extent(), ax.figure.bbox
+    plt.close(ax.figure)
+    assert len(ax.figure.legends[0].get_texts()) == 3
+    assert whole.x0 <= legend.x0 < legend.x1 <= whole.x1

@@ -98,6 +98,21 @@ def test_the_explorer_shows_what_is_chosen(opened):
         assert abs(rows[rows[:, 2] == cell, :2].mean(axis=0)).max() < 1e-4
 
 
+def test_the_legend_of_the_explorer_is_whole_on_a_phone(made):
+    edges = (
+        "(async () => { const r = await window.vegaEmbed('#explorer-chart',"
+        "JSON.parse(document.getElementById('explorer-spec').textContent), {ast: true});"
+        "const marks = r.view.scenegraph().root.items[0].items.filter(mark => mark.role === 'legend');"
+        "return [marks.length, Math.max(...marks.map(mark => mark.items[0].bounds.x2)), r.view.width()]; })()"
+    )
+    with Browser() as page:
+        page.open(made, width=390)
+        page.wait_for(EXPLORED)
+        count, right, width = page.run(edges)
+    assert count == 1
+    assert right <= width + 1
+
+
 def test_sections_collapse_and_links_open_them(opened):
     regressions = "document.querySelector('#regressions > details').open"
     assert opened.run(regressions) is False

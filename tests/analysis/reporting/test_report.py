@@ -13,6 +13,7 @@ import analysis
 from analysis.columns import density_columns
 from analysis.reporting import explorer, page
 from analysis.reporting.explorer import Explorer
+from analysis.reporting.methods import left_out
 from analysis.reporting.slopes import cell_slopes
 from tests.analysis.conftest import STUDY, simulated
 from topograph.errors import InsufficientDataError
@@ -64,6 +65,7 @@ def test_the_page_is_whole_and_needs_nothing_else(made):
 def test_it_answers_first_and_escapes_what_users_write(made):
     text = made.path.read_text(encoding="utf-8")
     assert "Is &lt;this&gt; &amp; that escaped?" in text
+    assert text.count("leaving out each topology in turn") == 2  # above the forest, and among the methods
     assert 1 <= len(made.answer.sentences) <= 3
     assert all(text.index(html.escape(sentence)) < text.index("<figure>") for sentence in made.answer.sentences)
     assert made.verdicts[0].startswith("Raw, ")
@@ -205,6 +207,11 @@ def test_the_clearest_comes_first_and_is_the_one_that_survives(tmp_path):
     assert len(found.answer.clearest) == 5
     table = found.correlations[found.correlations["method"] == "within_cell"].set_index("metric")
     assert list(found.answer.order)[:3] == list(table.sort_values("p_value").index[:3])
+
+
+def test_what_is_left_out_in_turn_are_groups_where_topologies_are_many():
+    assert left_out(pd.DataFrame({"topology_id": range(1000)})) == "each topology"
+    assert left_out(pd.DataFrame({"topology_id": range(1001)})) == "each of 1,000 groups of topologies"
 
 
 def test_slopes_in_cells_are_those_of_least_squares():

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from analysis.frame.names import CELL, setting_columns
+from analysis.frame.names import CELL, MODEL_CELL, setting_columns
 from topograph.errors import InsufficientDataError, UnknownNameError
 from topograph.graph import BipartiteGraph
 
@@ -25,7 +25,8 @@ def cell_columns(frame: pd.DataFrame) -> tuple[str, ...]:
     >>> cell_columns(analysis.load_frame(frame))
     ('dataset', 'trainer', 'architecture', 'degrees', 'dropout_hidden')
     """
-    return (*CELL, *setting_columns(frame))
+    models = "model" in frame.columns and bool(frame["model"].notna().all())
+    return (*(MODEL_CELL if models else CELL), *setting_columns(frame))
 
 
 def check_cells(frame: pd.DataFrame, cells: Sequence[str] | None) -> tuple[str, ...]:

@@ -84,7 +84,7 @@ class Experiment:
 
 def experiment(
     frame: pd.DataFrame,
-    metric: str = "l1_algebraic_connectivity",
+    metric: str | None = None,
     *,
     outcome: str = "test_accuracy",
     groups: str = "topology_id",
@@ -104,7 +104,8 @@ def experiment(
     frame
         From `analysis.load_frame`, with the column ``variant``.
     metric
-        The measure of connectivity.
+        The measure of connectivity; by default the algebraic connectivity of the first layer, for models the mean over
+        their layers.
     outcome, groups, confidence, power
         As for `analysis.effect`.
     resamples, seed
@@ -118,10 +119,13 @@ def experiment(
         When the study has neither rewired nor relabelled masks.
     """
     cells = cell_columns(frame)
+    if metric is None:
+        metric = f"{'mean' if 'model' in frame.columns else 'l1'}_algebraic_connectivity"
     for column in (metric, outcome, groups, *cells, "construction", "variant"):
         if column not in frame.columns:
             raise UnknownNameError.among("column", column, map(str, frame.columns))
-    sparse = frame[frame["construction"] != "dense"]
+    # shuffled layers keep no degrees, so they are no part of it
+    sparse = frame[(frame["construction"] != "dense") & (frame["variant"] != "shuffled_layers")]
     relabelled = sparse["variant"] == _RELABELLED
     rewired = ~relabelled & (sparse["variant"] != "plain")
     if not (relabelled.any() or rewired.any()):

@@ -55,6 +55,8 @@ FAMILY_WORDS = {
 _OF_MODEL = re.compile(r"density (\S+) (.+)")
 CELL = ("dataset", "trainer", "architecture", "degrees")
 """The columns that name a cell, besides the training settings that vary: see `analysis.cells.cell_columns`."""
+MODEL_CELL = ("dataset", "trainer", "model", "density", "allocation")
+"""The same, under their own names, where all networks are models."""
 
 
 def split_name(column: object) -> tuple[str, str]:

@@ -21,7 +21,7 @@ from analysis.experiments import Experiment, experiment
 from analysis.family_comparison import FamilyComparison, compare_families
 from analysis.found import FoundMasks, found_masks, has_found_masks
 from analysis.frame.families import by_family, is_compressed
-from analysis.frame.names import CELL, KEYS, TEXT_KEYS
+from analysis.frame.names import CELL, KEYS, MODEL_CELL, TEXT_KEYS
 from analysis.frame.tables import from_table, without_infinities
 from analysis.prediction import Prediction, predict_unseen
 from analysis.regression import Fit, fit
@@ -209,7 +209,8 @@ def as_frame(frame: pd.DataFrame, outcome: str | None = None) -> pd.DataFrame:
 
 def _models(frame: pd.DataFrame, columns: Columns, notes: list[str]) -> tuple[dict[str, Fit], ModelComparison | None]:
     """The regressions; what cannot be fitted becomes a note."""
-    own = [cell for cell in columns.cells or () if cell not in (*CELL, *columns.settings)]
+    named = {*CELL, *MODEL_CELL} - {"allocation"}  # a model is an architecture, and density is among the controls
+    own = [cell for cell in columns.cells or () if cell not in {*named, *columns.settings}]
     factors = [c for c in ("architecture", "dataset", *columns.settings, *own) if frame[c].nunique() > 1]
     factors = [factor for factor in factors if frame[factor].nunique() < len(frame) / 4]
     design = [_factor(frame, factor) for factor in factors]

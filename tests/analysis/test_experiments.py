@@ -69,3 +69,13 @@ def test_half_an_experiment_says_what_is_missing():
         analysis.experiment(frame[frame["variant"] == "plain"], "gap")
     with pytest.raises(UnknownNameError, match="column"):
         analysis.experiment(frame, "gop")
+
+
+def test_shuffled_layers_which_keep_no_degrees_are_no_part_of_it():
+    frame = simulated(connectivity=0.02, alignment=0.0)
+    shuffled = frame.assign(variant="shuffled_layers", topology_id="s" + frame["topology_id"], test_accuracy=0.1)
+    both = pd.concat([frame, shuffled], ignore_index=True)
+    assert str(analysis.experiment(both, "gap", resamples=100)) == str(analysis.experiment(frame, "gap", resamples=100))
+    plain = pd.concat([frame[frame["variant"] == "plain"], shuffled], ignore_index=True)
+    with pytest.raises(InsufficientDataError, match="neither rewired nor relabelled"):
+        analysis.experiment(plain, "gap")

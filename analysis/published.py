@@ -18,7 +18,7 @@ def available_published() -> list[str]:
     Examples
     --------
     >>> available_published()
-    ['paper']
+    ['compression', 'paper']
     """
     return sorted(folder.name for folder in _FOLDER.iterdir() if is_published(folder)) if _FOLDER.is_dir() else []
 

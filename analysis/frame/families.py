@@ -69,7 +69,9 @@ def with_families(
             changed[f"{layer}_n_parameters"] = known.where(compressed, frame[column])
         changed[column] = frame[column].where(~compressed)
         said.setdefault(column, []).append(NOT_SPARSE)
-    frame = frame.assign(**changed)
+    added = pd.DataFrame({name: values for name, values in changed.items() if name not in frame.columns})
+    kept = {name: values for name, values in changed.items() if name in frame.columns}
+    frame = pd.concat([frame.assign(**kept), added], axis=1).copy()  # a copy holds its columns in few blocks again
     frame.attrs = attributes
     return frame, said
 

@@ -50,7 +50,7 @@ class Layer:
 class _Judged:
     """The weights that the edge rule judges, the layer's size, and the ways from the rule to the graph.
 
-    ``edges_of`` gives the magnitudes of the weights on the graph's edges, in their order; None for a mere mask.
+    ``edges_of`` gives the weights on the graph's edges, in their order; None for a mere mask.
     """
 
     weights: npt.NDArray[Any]
@@ -116,14 +116,14 @@ def _read(entry: Entry, reading: Reading, rule: EdgeRule | None, with_weights: b
 def _edge_weights(
     entry: Entry, judged: _Judged, rule: EdgeRule, layout: Layout, reading: Reading
 ) -> npt.NDArray[np.float64] | None:
-    """Magnitudes on the edges; where a mask came with weights, those that it lets through."""
+    """Weights on the edges, with their signs; where a mask came with weights, those that it lets through."""
     if entry.weights is None or reading.by_magnitude:
         return judged.edges_of(rule)
     if reading.unfold == "unrolled" and layout.taps:
         return None
     keep = rule.keep(judged.weights)
     weights = over_taps(layout.blocks(entry.weights()), reading.unfold)
-    return np.abs(weights[keep], dtype=np.float64) if weights.shape == keep.shape else None
+    return weights[keep].astype(np.float64) if weights.shape == keep.shape else None
 
 
 def _layout(entry: Entry, values: Any, reading: Reading) -> Layout:
@@ -186,10 +186,10 @@ def _prepare_sparse(values: Any, layout: Layout) -> _Judged:
 
 
 def _as_weights(values: npt.NDArray[Any]) -> npt.NDArray[np.float64] | None:
-    """Magnitudes; None where all are equal to 1 or booleans, as in a mask."""
+    """The weights; None where all are equal to 1 or booleans, as in a mask."""
     if values.dtype.kind == "b" or (values == 1).all():
         return None
-    return np.abs(values.astype(np.float64))
+    return values.astype(np.float64)
 
 
 def _rule(judged: _Judged, reading: Reading) -> EdgeRule:

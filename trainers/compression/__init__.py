@@ -1,6 +1,7 @@
 """Other ways to have fewer parameters than a dense layer: to compare with sparse topologies at equal budgets."""
 
 from trainers.compression.budget import compressed_parameters
+from trainers.compression.compressing import compress
 from trainers.compression.compression import (
     Compression,
     Form,
@@ -14,6 +15,7 @@ __all__ = [
     "Compression",
     "Form",
     "available_compressions",
+    "compress",
     "compressed_parameters",
     "describe_compressions",
     "get_compression",

@@ -8,6 +8,7 @@ import math
 import networkx as nx
 import numpy as np
 import pytest
+import scipy.sparse as sp
 
 import topograph as tg
 from topograph.metrics import WeightedGraph
@@ -224,6 +225,29 @@ def test_signs_count_in_the_spectrum_of_weights(compute):
     plus, minus = np.ones((2, 2)), np.array([[1.0, 1.0], [1.0, -1.0]])
     assert compute("stable_rank", WeightedGraph.from_matrix(plus)).value == pytest.approx(1)
     assert compute("stable_rank", WeightedGraph.from_matrix(minus)).value == pytest.approx(2)
+
+
+def test_the_effective_rank_of_equal_and_of_few_singular_values(compute):
+    assert compute("effective_rank", WeightedGraph.from_matrix(np.eye(7))).value == pytest.approx(7)
+    assert compute("effective_rank", WeightedGraph.from_matrix(np.ones((5, 3)))).value == pytest.approx(1)
+    matrix = np.random.default_rng(0).normal(size=(9, 6))
+    values = np.sqrt(np.linalg.eigvalsh(matrix.T @ matrix))
+    shares = values / values.sum()
+    entropy = -(shares * np.log(shares)).sum()
+    assert compute("effective_rank", WeightedGraph.from_matrix(matrix)).value == pytest.approx(np.exp(entropy))
+
+
+@pytest.mark.parametrize("wrap", [np.asarray, sp.csr_array, lambda matrix: {"fc": matrix}])
+def test_measure_hands_signs_to_the_spectrum_of_weights(wrap):
+    """A matrix of rank 3 has more as soon as its signs are lost."""
+    rng = np.random.default_rng(0)
+    matrix = rng.normal(size=(20, 3)) @ rng.normal(size=(3, 12))
+    row = tg.measure(wrap(matrix), ["effective_rank", "stable_rank", "weighted_gap"]).iloc[0]
+    values = np.linalg.svd(matrix, compute_uv=False)
+    assert row["effective_rank"] <= 3 + 1e-9
+    assert row["stable_rank"] == pytest.approx((values**2).sum() / values[0] ** 2)
+    magnitudes = np.linalg.svd(np.abs(matrix), compute_uv=False)
+    assert row["weighted_gap"] == pytest.approx(magnitudes[0] - magnitudes[1])  # of |W|, as it says
 
 
 # ---------------------------------------------------------------------- layers that fit each other

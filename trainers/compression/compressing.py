@@ -1,0 +1,91 @@
+"""`compress`: other linear layers for a PyTorch model, with fewer parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+import numpy as np
+
+from topograph.checks import check_integer, check_real
+from topograph.errors import BudgetError, InvalidParameterError, UnknownNameError
+from topograph.packages import require
+from trainers.compression.compression import get_compression, n_parameters
+
+
+def compress(
+    model: Any, compression: str, *, density: float, include: Collection[str] | None = None, seed: int = 0
+) -> dict[str, int]:
+    """Replace linear layers of a PyTorch model by compressed ones, in place.
+
+    Each layer n × m gets a budget of ``density`` · n · m parameters, rounded down. Its bias stays, and every entry of
+    its matrix begins with the variance that the replaced weights have. Train the model as any other; its layers'
+    ``matrix()`` writes a matrix out. A state dict holds the parameters, not what a form fixes by chance: to load one
+    into another model, compress that with the same seed.
+
+    Parameters
+    ----------
+    model
+        The model. Layers of exactly the type `torch.nn.Linear` are replaced, except the model itself.
+    compression
+        Name of a compression.
+    density
+        Share of a layer's parameters that it keeps at most, in (0, 1].
+    include
+        Names of the layers to replace, as in ``model.named_modules()``; all by default.
+    seed
+        Seed of the initial parameters and of whatever a form fixes by chance.
+
+    Returns
+    -------
+    dict
+        Name of each replaced layer → number of parameters that its matrix really has.
+
+    Raises
+    ------
+    BudgetError
+        When a layer's budget is below the form's least; the message names it, and nothing was replaced.
+    UnknownNameError
+        For an unknown compression, or a layer that the model does not have.
+    InvalidParameterError
+        When the model has no linear layer inside.
+
+    Examples
+    --------
+    >>> import torch
+    >>> model = torch.nn.Sequential(torch.nn.Linear(64, 30), torch.nn.ReLU(), torch.nn.Linear(30, 10))
+    >>> compress(model, "hashed", density=0.1, include=["0"])
+    {'0': 192}
+    >>> sum(p.numel() for p in model.parameters())
+    532
+    """
+    torch = require("torch", "torch")
+    from trainers.compression.linear import CompressedLinear
+
+    chosen = get_compression(compression)
+    density = check_real("density", density, low=0, high=1, include_low=False)
+    seed = check_integer("seed", seed, low=0)
+    if not isinstance(model, torch.nn.Module):
+        raise InvalidParameterError(f"model must be a torch.nn.Module, but got {type(model).__name__}")
+    layers = {name: layer for name, layer in model.named_modules() if name and type(layer) is torch.nn.Linear}
+    if not layers:
+        raise InvalidParameterError("the model has no torch.nn.Linear inside, so there is nothing to compress")
+    for name in include or ():
+        if name not in layers:
+            raise UnknownNameError.among("linear layer", name, layers)
+    made = {}
+    for number, (name, layer) in enumerate(layers.items()):
+        if include is not None and name not in include:
+            continue
+        generator = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(number,)))
+        n, m, weight = layer.in_features, layer.out_features, layer.weight.detach()
+        try:
+            form = chosen.build(n, m, max(1, int(density * n * m + 1e-9)), seed=generator)
+        except InvalidParameterError as error:
+            raise BudgetError(f"layer {name!r} at density={density:g}: {error}") from error
+        variance = float(weight.double().square().mean())
+        made[name] = CompressedLinear(form, variance, layer.bias, generator, weight)
+    for name, layer in made.items():
+        parent, _, last = name.rpartition(".")
+        setattr(model.get_submodule(parent), last, layer)
+    return {name: n_parameters(layer.form) for name, layer in made.items()}

@@ -106,7 +106,7 @@ class ModelLearner:
 
     def _outputs(self, x: Any) -> Any:
         self._module.eval()
-        with self._errors(), torch.no_grad():
+        with self._errors(), seeded(self._device, self._config.seed), torch.no_grad():  # some draw here, too
             return self._module(x)
 
     @contextmanager

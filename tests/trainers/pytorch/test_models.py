@@ -142,6 +142,14 @@ def test_the_same_seed_gives_the_same_bits(data):
     assert all(np.array_equal(a.data, b.data) for a, b in zip(first.weights, again.weights, strict=True))
 
 
+def test_a_model_that_draws_in_evaluation_has_the_same_bits_and_leaves_the_random_state_alone(data):
+    spec = ModelSpec("bad_factories:draws_in_evaluation")
+    masks, state = masks_for(spec, data), torch.random.get_rng_state()
+    first, again = (train(spec, masks, data, seed=3, validation=0.2)[0] for _ in range(2))
+    assert first.history == again.history
+    assert torch.equal(torch.random.get_rng_state(), state)
+
+
 def test_records_of_models_come_back(data):
     spec = ModelSpec("lenet5")
     for rewiring, steps in (("none", None), ("set", 2)):

@@ -23,6 +23,7 @@ from typing import Any
 from topograph.files import whole
 
 _ENTRY = "topograph_entry"
+_OLDEST = 17  # of LLVM: earlier ones have pointers of another kind
 _SUM = 32  # bytes of a SHA-256
 _alive: list[Any] = []  # engines own the code that they made
 _lock = threading.Lock()
@@ -84,6 +85,8 @@ class Kernels:
         kinds = [parameter.split()[0] for parameter in declared[1].split(", ")[2:]]
         import llvmlite.binding as llvm  # type: ignore[import-untyped]
 
+        if llvm.llvm_version_info[0] < _OLDEST:
+            return None
         try:
             _start(llvm)
             processor = llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()

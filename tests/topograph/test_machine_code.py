@@ -65,6 +65,15 @@ def test_text_that_llvm_cannot_read_is_left_to_numba(tmp_path):
     assert copied.find("spread") is None
 
 
+def test_an_llvm_that_is_too_old_is_left_to_numba(monkeypatch, capfd):
+    import llvmlite.binding as llvm
+
+    monkeypatch.setattr(llvm, "llvm_version_info", (15, 0, 7))
+    fresh = Kernels(kernels.KERNELS.path, kernels.KERNELS.sources)
+    assert fresh.find("spread") is None
+    assert capfd.readouterr().err == ""
+
+
 def test_the_address_is_that_of_numpy():
     array = np.arange(3.0)
     frozen = array.view()

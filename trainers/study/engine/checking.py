@@ -113,7 +113,7 @@ def _of_history(history: Any, config: TrainingConfig) -> Iterator[str]:
 
 def _of_topology(final: Any, topology: Topology | MaskSet, config: TrainingConfig) -> Iterator[str]:
     """The edges at the end: those of the beginning, or, where they may change, as many in every layer."""
-    what = "masks" if isinstance(topology, MaskSet) else "topology"
+    what = "set of masks" if isinstance(topology, MaskSet) else "topology"
     if config.compression != "none":
         if not isinstance(final, Topology) or isinstance(topology, MaskSet) or final != written_out(topology):
             yield f"compression={config.compression!r}, but its {what} is not that of all pairs of neurons"

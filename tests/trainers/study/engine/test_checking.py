@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.sparse as sp
 
@@ -125,3 +126,36 @@ def test_edges_may_change_only_where_rewiring_was_asked_for_and_as_many_per_laye
             check_result("mine", wrong, TOPOLOGY, data, rewired)
     with pytest.raises(ConformanceError, match="rewiring='none'"):
         check(replace(toy_result(last, CONFIG), topology=last))
+
+
+def masks_and_result(masks=None, **changes):
+    """Masks of two layers that do not chain, and a result that is possible for them."""
+    masks = masks or tg.MaskSet(
+        {"conv.weight": tg.construct("erdos_renyi", 9, 4, edges=12, seed=0),
+         "fc.weight": tg.construct("erdos_renyi", 16, 10, edges=30, seed=0)}
+    )  # fmt: skip
+    weights = tuple(graph.biadjacency.astype(np.float32) * 0.5 for graph in masks.values())
+    whole = replace(RESULT, weights=weights, biases=(), weight_stats=pd.DataFrame(), topology=masks)
+    return masks, replace(whole, **changes)
+
+
+def test_results_of_models_are_checked_against_the_masks_by_name():
+    data = load_dataset("digits")
+    masks, result = masks_and_result()
+    assert check_result("mine", result, masks, data, CONFIG) is result
+    assert list(result.weight_stats.index) == ["conv.weight", "fc.weight"]
+    fewer = tg.MaskSet({**masks, "fc.weight": tg.construct("erdos_renyi", 16, 10, edges=29, seed=0)})
+    renamed = tg.MaskSet({"conv.weight": masks["conv.weight"], "head.weight": masks["fc.weight"]})
+    for wrong, words in (
+        (replace(result, topology=fewer), "its set of masks is not the one"),
+        (replace(result, topology=renamed), "its set of masks is not"),
+        (replace(result, topology=TOPOLOGY), "its set of masks is not"),
+        (replace(result, weights=result.weights[::-1]), r"weights of layer conv.weight have shape \(16, 10\)"),
+        (replace(result, biases=(np.zeros(4), np.zeros(10))), "2 of biases"),
+        (replace(result, weight_stats=RESULT.weight_stats), "must have the rows conv.weight, fc.weight"),
+    ):
+        with pytest.raises(ConformanceError, match=words):
+            check_result("mine", wrong, masks, data, CONFIG)
+    rewired = CONFIG.replace(rewiring="set")
+    with pytest.raises(ConformanceError, match=r"layer fc.weight ends with 29 edges, but began with 30"):
+        check_result("mine", replace(masks_and_result(fewer)[1], config=rewired), masks, data, rewired)

@@ -67,7 +67,8 @@ class TrainingResult:
         computed from the weights where not given. NaN for a layer without edges. Rows are ``l1``, …, or the names of
         a model's layers.
     model
-        The model that was trained, with its masks on, where `ModelTrainer.train_model` did; it is in no record.
+        The model that was trained, with its masks on, where `ModelTrainer.train_model` did; it is in no record, and no
+        pickle takes it along.
     n_parameters
         Number of weights that each layer learnt, biases left out: its edges, unless it is compressed. Empty where it is
         not known, as in a result from a record of a network that is not compressed.
@@ -104,6 +105,9 @@ class TrainingResult:
     def __post_init__(self) -> None:
         if self.weight_stats.empty:
             object.__setattr__(self, "weight_stats", _statistics(self.weights, self._layer_names))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "model": None}
 
     @property
     def _layer_names(self) -> list[str]:

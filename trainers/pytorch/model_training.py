@@ -9,6 +9,7 @@ from typing import Any
 from topograph.errors import InvalidModelError
 from topograph.graph import BipartiteGraph
 from topograph.masks.torch.copying import plain_copy
+from topograph.masks.torch.masking import fixed_mask
 from topograph.packages import require
 from trainers.config import TrainingConfig
 from trainers.course import run_course
@@ -21,6 +22,7 @@ from trainers.pytorch.model_learner import ModelLearner
 from trainers.result import TrainingResult
 
 torch: Any = require("torch", "torch")
+require("torch.nn.utils.prune", "torch")
 
 
 def train_model(
@@ -76,6 +78,30 @@ def make_module(model: ModelSpec | str | Any, dataset: Dataset, seed: int) -> tu
             "of one, or a live model of PyTorch"
         )
     if module is model:
+        _check_plain(label, model)
         module = plain_copy(model, "it is trained")
         check_outputs(label, module, dataset.shape, dataset.n_classes)
     return label, module
+
+
+def _check_plain(label: str, model: Any) -> None:
+    """Refuse a live model whose weights something else than masks of ours computes: its copy would train otherwise.
+
+    Raises
+    ------
+    InvalidModelError
+    """
+    for path, part in model.named_modules():
+        steps = [step for weight in getattr(part, "parametrizations", {}).values() for step in weight]
+        others = {type(step).__name__ for step in steps if not isinstance(step, fixed_mask())}
+        others |= {
+            type(hook).__name__
+            for hook in part._forward_pre_hooks.values()
+            if isinstance(hook, torch.nn.utils.prune.BasePruningMethod)
+        }
+        if others:
+            raise InvalidModelError(
+                f"weights of {path or label} in the model {label} are computed by {', '.join(sorted(others))}: make "
+                "them plain, by torch.nn.utils.parametrize.remove_parametrizations or torch.nn.utils.prune.remove, or train "
+                "the model in a loop of your own under masks.apply_to(model)"
+            )

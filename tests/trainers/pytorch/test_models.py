@@ -1,5 +1,6 @@
 """Models under masks in the PyTorch backend, against a loop written by hand."""
 
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from trainers.protocol import ModelTrainer
 from trainers.schedule import learning_rate_at
 
 torch = pytest.importorskip("torch")
+pytest.importorskip("torch.nn.utils.prune")
 
 CROSS = {"loss": "cross_entropy", "output_activation": "softmax"}
 
@@ -158,6 +160,9 @@ def test_records_of_models_come_back(data):
         assert back.weight_stats.equals(result.weight_stats)
         assert back.history == result.history
         assert all((a != b).nnz == 0 for a, b in zip(back.weights, result.weights, strict=True))
+        sent = pickle.loads(pickle.dumps(result))
+        assert sent.history == result.history
+        assert sent.model is None
         if rewiring == "none":
             assert back.topology is None
         else:
@@ -188,6 +193,56 @@ def test_a_live_model_is_trained_from_its_weights_and_left_as_it_is(data):
     again, _ = train(module, masks, data, seed=5)
     assert again.history == named.history
     assert torch.nn.utils.parametrize.is_parametrized(module.conv1)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda layer: torch.nn.utils.parametrizations.weight_norm(layer), "_WeightNorm"),
+        (lambda layer: torch.nn.utils.prune.l1_unstructured(layer, "weight", 0.5), "L1Unstructured"),
+    ],
+)
+def test_a_live_model_whose_weights_are_computed_by_something_else_is_refused(change, words, data):
+    model = ModelSpec("mlp").build(data)
+    masks = tg.MaskSet.build(model, "erdos_renyi", density=0.5, seed=0)
+    change(model.l1)
+    with pytest.raises(InvalidModelError, match=rf"weights of l1 in the model Sequential are computed by {words}"):
+        train(model, masks, data)
+
+
+def test_frozen_weights_stay_and_tied_ones_share_their_mask(data):
+    class Tied(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a, self.b, self.c = torch.nn.Linear(64, 64), torch.nn.Linear(64, 64), torch.nn.Linear(64, 64)
+            self.head = torch.nn.Linear(64, 10)
+            self.b.weight = self.a.weight
+            self.c.requires_grad_(False)
+
+        def forward(self, x):
+            return self.head(torch.relu(self.c(torch.relu(self.b(torch.relu(self.a(x.flatten(1))))))))
+
+    model = Tied()
+    masks = tg.MaskSet.build(model, "erdos_renyi", density=0.5, seed=0)
+    assert set(masks) == {"a.weight", "c.weight", "head.weight"}
+    result, _ = train(model, masks, data)
+    trained = result.model
+    assert torch.equal(trained.a.weight, trained.b.weight)
+    edges = torch.from_numpy(masks["c.weight"].to_mask().T)
+    assert torch.equal(trained.c.weight, model.c.weight * edges)
+    assert int((trained.a.weight != 0).sum()) <= masks["a.weight"].n_edges
+
+
+def test_dropout_of_a_model_is_drawn_from_the_seed_and_leaves_the_global_state(data):
+    spec = ModelSpec.of("transformer", dropout=0.3)
+    masks = masks_for(spec, data)
+    torch.manual_seed(1)
+    state = torch.random.get_rng_state()
+    first, again = (train(spec, masks, data)[0] for _ in range(2))
+    assert first.history == again.history
+    assert torch.equal(state, torch.random.get_rng_state())
+    without = train(ModelSpec("transformer"), masks, data)[0]
+    assert without.history["loss"] != first.history["loss"]
 
 
 def test_a_mask_of_channels_stands_for_all_taps(data):

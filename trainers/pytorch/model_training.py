@@ -102,6 +102,6 @@ def _check_plain(label: str, model: Any) -> None:
         if others:
             raise InvalidModelError(
                 f"weights of {path or label} in the model {label} are computed by {', '.join(sorted(others))}: make "
-                "them plain, by torch.nn.utils.parametrize.remove_parametrizations or torch.nn.utils.prune.remove, or train "
+                "them plain, by remove_parametrizations or prune.remove of torch.nn.utils, or train "
                 "the model in a loop of your own under masks.apply_to(model)"
             )

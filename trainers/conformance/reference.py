@@ -44,24 +44,21 @@ class DenseMasked:
         self.outputs: Array = np.zeros((0, topology.sizes[-1]), config.dtype)
         self.memory = [[np.zeros_like(p), np.zeros_like(p)] for p in (*self.weights, *self.biases)]
         self.steps = 0
+        self.edge_draws: np.random.Generator | None = None  # of the epoch, for DropConnect
 
     def loss(
-        self,
-        x: Array,
-        labels: Array,
-        generator: np.random.Generator | None = None,
-        edge_generator: np.random.Generator | None = None,
+        self, x: Array, labels: Array, generator: np.random.Generator | None = None
     ) -> tuple[float, list[Array], list[Array]]:
         """Mean loss and the gradients of all weights and biases, for samples in rows.
 
-        Neurons and edges are dropped where there is a generator for them.
+        With a generator neurons are dropped, and edges by ``edge_draws``.
         """
         config, kind = self.config, np.dtype(self.config.dtype).type
         inputs: list[Array] = []
         outputs: list[Array] = []
         factors: list[Array | None] = []
         y = x.astype(config.dtype)
-        kept = [self._kept(mask, edge_generator) for mask in self.masks]
+        kept = [self._kept(mask, self.edge_draws if generator else None) for mask in self.masks]
         used = [weights * factor for weights, factor in zip(self.weights, kept, strict=True)]
         for layer, (weights, bias) in enumerate(zip(used, self.biases, strict=True)):
             rate = config.dropout_hidden if layer else config.dropout_input
@@ -120,23 +117,17 @@ class DenseMasked:
     def train_epoch(self, x: Array, labels: Array, epoch: int, rate: float | None = None) -> float:
         """One pass over all samples; returns the mean loss as it ran."""
         order = batch_order(len(x), epoch, self.config)
-        draws = dropout_generator(epoch, self.config), dropconnect_generator(epoch, self.config)
-        return self.walk(x, labels, order, self.config.learning_rate if rate is None else rate, *draws)[0]
+        self.edge_draws, generator = dropconnect_generator(epoch, self.config), dropout_generator(epoch, self.config)
+        return self.walk(x, labels, order, self.config.learning_rate if rate is None else rate, generator)[0]
 
     def walk(
-        self,
-        x: Array,
-        labels: Array,
-        order: Array,
-        rate: float,
-        generator: np.random.Generator,
-        edge_generator: np.random.Generator | None = None,
+        self, x: Array, labels: Array, order: Array, rate: float, generator: np.random.Generator
     ) -> tuple[float, float, float]:
         """One pass over the samples of ``order``: mean loss, accuracy and share of ties, as they ran."""
         losses = hits = ties = 0.0
         for start in range(0, len(order), self.config.batch_size):
             chosen = order[start : start + self.config.batch_size]
-            loss, weight_gradients, bias_gradients = self.loss(x[chosen], labels[chosen], generator, edge_generator)
+            loss, weight_gradients, bias_gradients = self.loss(x[chosen], labels[chosen], generator)
             right, tied = score(self.outputs, labels[chosen])
             hits, ties = hits + right * len(chosen), ties + tied * len(chosen)
             self.step(weight_gradients, bias_gradients, rate)
@@ -243,10 +234,10 @@ def train_reference(topology: Topology, dataset: Dataset, config: TrainingConfig
     rewired = None if rewirer is None else DenseRewired(network, topology, x, labels, rewirer)
     for epoch in range(config.epochs):
         order = learning[batch_order(len(learning), epoch, config)]
-        rate = learning_rate_at(epoch, config)
+        rate, generator = learning_rate_at(epoch, config), dropout_generator(epoch, config)
+        network.edge_draws = dropconnect_generator(epoch, config)
         if rewired is None:
-            draws = dropout_generator(epoch, config), dropconnect_generator(epoch, config)
-            loss, *accuracy = network.walk(x, labels, order, rate, *draws)
+            loss, *accuracy = network.walk(x, labels, order, rate, generator)
         else:
             loss, *accuracy = rewired.walk(epoch, order, rate)
         accuracies = {

@@ -7,17 +7,19 @@ import numpy as np
 from topograph.errors import TrainingDivergedError
 from trainers import TrainingResult
 from trainers.conformance.reference import DenseMasked
-from trainers.initialization import batch_order, dropout_generator, validation_split
+from trainers.initialization import batch_order, dropconnect_generator, dropout_generator, validation_split
 from trainers.protocol import ANY, EVERYTHING, check_offered, check_stack, check_topology
 from trainers.result import balanced_accuracy, sparse_weights
 from trainers.schedule import learning_rate_at
 from trainers.stopping import EarlyStopping
 
+OFFERED = {**EVERYTHING, "dropconnect": ANY}
+
 
 class HonestTrainer:
     name = "honest"
     network = DenseMasked
-    offered = EVERYTHING
+    offered = OFFERED
 
     def refuse(self, topology, dataset, config):
         check_offered(self.name, config, self.offered)
@@ -74,9 +76,8 @@ class HonestTrainer:
             self.begin_epoch(network, epoch)
             order = learning[self.order(len(learning), epoch, drawn)]
             with np.errstate(all="ignore"):
-                loss, accuracy, _ = network.walk(
-                    x, y, order, learning_rate_at(epoch, drawn), dropout_generator(epoch, drawn)
-                )
+                network.edge_draws, generator = dropconnect_generator(epoch, drawn), dropout_generator(epoch, drawn)
+                loss, accuracy, _ = network.walk(x, y, order, learning_rate_at(epoch, drawn), generator)
             self.check_finite(loss, epoch)
             values = {"loss": loss, "train_accuracy": accuracy}
             values["test_accuracy"] = self.measure(network, x_test, y_test)[1]

@@ -35,6 +35,17 @@ def test_what_refuses_by_name_passes_and_is_told():
     assert "one network at a time" in str(report)
 
 
+class HashesWhateverIsAskedFor:
+    """Offers every compression, and trains one."""
+
+    name = "hashes"
+
+    def train(self, topology, dataset, config):
+        pytest.importorskip("torch", reason="PyTorch is not installed")
+        hashed = config if config.compression == "none" else config.replace(compression="hashed")
+        return dataclasses.replace(trainers.get_trainer("pytorch").train(topology, dataset, hashed), config=config)
+
+
 class AdamOnly(HonestTrainer):
     offered = ADAM_ONLY
 
@@ -261,6 +272,7 @@ def without(name):
 
 BROKEN = [
     (VelocitySurvivesADrop, "rewiring"),
+    (HashesWhateverIsAskedFor, "compression"),
     (network(RevivingNetwork), "unseen_inputs"),
     (network(MaskedOnceAnEpoch), "unseen_inputs"),
     (network(MaskedOnceAnEpoch), "batch_order"),

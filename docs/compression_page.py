@@ -92,19 +92,17 @@ def verdict(results: Results) -> str:
     cells = best.groupby(["dataset", "degrees"], sort=False)
     beaten = [key for key, rows in cells if (rows["low"] > 0).any()]
     held = [key for key, rows in cells if (rows["high"] < 0).all()]
-    head = (
-        "**No, not here**"
-        if len(beaten) > len(cells) / 2
-        else "**Yes, here**"
-        if len(held) > len(cells) / 2
-        else "**These runs do not decide it**"
-    )
-    lines = [
-        f"{head}: at {len(beaten)} of {len(cells)} budgets ({_by_data(beaten, results)}) some compression is clearly "
-        "better than the best sparse construction of as many parameters, and at "
-        f"{len(held)} the best construction is clearly better than all compressions.",
-        "",
-    ]
+    lines = []
+    for dataset in results.datasets:
+        total = sum(name == dataset for name, _ in cells.groups)
+        lost, kept = (sum(name == dataset for name, _ in keys) for keys in (beaten, held))
+        answer = "no" if lost > total / 2 else "yes" if kept > total / 2 else "these runs do not decide it"
+        lines.append(
+            f"**On {dataset}: {answer}.** At {lost} of {total} budgets some compression is clearly better than the "
+            f"best sparse construction of as many parameters; at {kept} the best construction is clearly better than "
+            "all compressions."
+        )
+        lines.append("")
     for family in _FAMILIES:
         rows, middle = best[best["family"] == family], median[median["family"] == family]
         lines.append(
@@ -119,11 +117,6 @@ def verdict(results: Results) -> str:
     named = [f"`{name}` at {count}" for name, count in top.items()]
     lines += ["", f"The compression with the highest mean is {listed(named)} of {len(winners)} budgets."]
     return "\n".join(lines)
-
-
-def _by_data(keys: list[tuple[str, str]], results: Results) -> str:
-    counts = [f"{sum(dataset == name for dataset, _ in keys)} on {name}" for name in results.datasets]
-    return listed(counts)
 
 
 def _counts(rows: pd.DataFrame) -> str:

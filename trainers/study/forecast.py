@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from threadpoolctl import threadpool_limits
 
 from topograph.checks import check_integer
 from topograph.cores import available_cores
@@ -27,6 +29,7 @@ from trainers.study.store import open_store
 
 _SAMPLES = 3
 _SPREAD = 1.3
+_ENOUGH = 5_000  # samples that a model is timed on, of whose epochs those of small chains are a fiftieth
 
 
 @dataclass(frozen=True)
@@ -78,8 +81,8 @@ def forecast_study(
     """Forecast the size and the duration of a study from a few timed networks; nothing is written.
 
     For each trainer, data set and model, three networks (the cheapest, the median, the most expensive) are made,
-    measured and trained for one epoch and for three, which separates the time per epoch from the rest. The time of the
-    others is interpolated by their number of edges.
+    measured and trained on one thread for one epoch and for three, which separates the time per epoch from the rest.
+    The time of the others is interpolated by their number of edges. Models are timed on a part of large data sets.
 
     Parameters
     ----------
@@ -109,7 +112,8 @@ def forecast_study(
         groups.setdefault((run.condition.dataset, run.condition.trainer, model), []).append(run)
     for (dataset, trainer, _), group in groups.items():
         try:
-            took, samples = _group_seconds(group, load_dataset(dataset), metrics)
+            with threadpool_limits(1):  # as in a worker
+                took, samples = _group_seconds(group, load_dataset(dataset), metrics)
         except TopographError:
             raise
         except Exception as error:  # of somebody else's trainer, any may come
@@ -134,8 +138,10 @@ def _group_seconds(runs: Sequence[Run], data: Dataset, metrics: Sequence[str]) -
     samples = [ordered[position] for position in positions]
     trainer = get_trainer(samples[0].condition.trainer)
     first = samples[0].recipe
+    share = min(1.0, _ENOUGH / data.n_train) if isinstance(first, ModelRecipe) else 1.0
+    data = _part_of(data, share)
     train_alone(trainer, first, first.build(), data, samples[0].condition.config(0).replace(epochs=1))  # compiles
-    timed = [_timed(run, data, metrics) for run in samples]
+    timed = [_timed(run, data, metrics, share) for run in samples]
     edges = np.array([run.recipe.expected_edges for run in samples], dtype=float)
     making, fixed, epoch = (np.array(column) for column in zip(*timed, strict=True))
     recipes: dict[str, AnyRecipe] = {run.recipe_key: run.recipe for run in runs}
@@ -146,8 +152,25 @@ def _group_seconds(runs: Sequence[Run], data: Dataset, metrics: Sequence[str]) -
     return total, len(samples)
 
 
-def _timed(run: Run, data: Dataset, metrics: Sequence[str]) -> tuple[float, float, float]:
-    """Seconds to make and measure the topology, to set a training up and evaluate it, and for one epoch."""
+def _part_of(data: Dataset, share: float) -> Dataset:
+    """Samples from all over a data set; it keeps its number of classes."""
+    if share == 1:
+        return data
+    train, test = (
+        np.union1d(np.linspace(0, len(labels) - 1, math.ceil(share * len(labels))).astype(int), labels.argmax())
+        for labels in (data.y_train, data.y_test)
+    )
+    return replace(
+        data, x_train=data.x_train[train], y_train=data.y_train[train], x_test=data.x_test[test],
+        y_test=data.y_test[test],
+    )  # fmt: skip
+
+
+def _timed(run: Run, data: Dataset, metrics: Sequence[str], share: float) -> tuple[float, float, float]:
+    """Seconds to make and measure the topology, to set a training up and evaluate it, and for one epoch.
+
+    ``data`` are a ``share`` of those that the run would train on.
+    """
     started = time.perf_counter()
     topology = run.recipe.build()
     profile(topology, metrics, run.recipe)
@@ -159,7 +182,7 @@ def _timed(run: Run, data: Dataset, metrics: Sequence[str]) -> tuple[float, floa
         train_alone(trainer, run.recipe, topology, data, config.replace(epochs=epochs, patience=0))
         took.append(time.perf_counter() - started)
     epoch = max(0.0, (took[1] - took[0]) / 2)
-    return making, max(0.0, took[0] - epoch), epoch
+    return making, max(0.0, took[0] - epoch) / share, epoch / share
 
 
 def _between(wanted: Sequence[float], edges: npt.NDArray[Any], values: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -13,7 +13,8 @@ from tests.trainers.study.conftest import SMALL
 from tests.trainers.study.toy_models import RAISES, TINY, model_study
 from topograph.errors import SpecError
 from trainers import get_trainer, load_dataset
-from trainers.study import Store, run_study
+from trainers.datasets import Dataset
+from trainers.study import Store, forecast, run_study
 from trainers.study.engine.worker import train_alone
 from trainers.study.forecast import forecast_study
 from trainers.study.store.store import open_store
@@ -163,11 +164,35 @@ def test_processes_of_their_own_with_limits_give_the_same_numbers(done, tmp_path
 
 
 def test_the_size_and_the_time_are_forecast_and_nothing_is_written(tmp_path):
-    forecast = forecast_study(model_study(topology_seeds=[0, 1]), tmp_path / "s.sqlite", workers=1)
-    assert (forecast.runs, forecast.topologies) == (2, 2)
-    assert forecast.edges == 2 * round(0.4 * (36 + 72 + 4 * (4 * 6 + 6 * 6) + 6 * 10))
-    assert forecast.seconds > 0
+    found = forecast_study(model_study(topology_seeds=[0, 1]), tmp_path / "s.sqlite", workers=1)
+    assert (found.runs, found.topologies) == (2, 2)
+    assert found.edges == 2 * round(0.4 * (36 + 72 + 4 * (4 * 6 + 6 * 6) + 6 * 10))
+    assert found.seconds > 0
     assert not (tmp_path / "s.sqlite").exists()
+
+
+def test_models_are_timed_on_one_thread_and_on_a_part_of_the_data(tmp_path, monkeypatch):
+    seen = []
+
+    def timed(trainer, recipe, masks, data, config):
+        seen.append((data.n_train, data.n_classes, torch.get_num_threads()))
+        return train_alone(trainer, recipe, masks, data, config)
+
+    monkeypatch.setattr(forecast, "train_alone", timed)
+    monkeypatch.setattr(forecast, "_ENOUGH", 100)
+    torch.set_num_threads(2)
+    forecast_study(model_study(topology_seeds=[0]), tmp_path / "s.sqlite", workers=1)
+    torch.set_num_threads(1)
+    assert {classes for _, classes, _ in seen} == {10}
+    assert max(samples for samples, _, _ in seen) <= 101
+    assert {threads for _, _, threads in seen} == {1}
+
+
+def test_a_part_of_a_data_set_keeps_a_class_that_is_rare():
+    labels = np.append(np.zeros(99, dtype=int), 7)
+    x = np.random.default_rng(0).random((100, 4))
+    part = forecast._part_of(Dataset("rare", x, labels, x, labels), 0.05)
+    assert (part.n_train, part.n_classes) == (5, 8)
 
 
 def test_chains_and_models_are_read_from_one_store(tmp_path):

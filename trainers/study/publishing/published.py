@@ -18,6 +18,7 @@ from trainers.study.plan import Condition
 from trainers.study.publishing.card import CARD, Card, damaged
 from trainers.study.publishing.tables import FINAL, plain
 from trainers.study.spec import AnyRecipe, recipe_from_record
+from trainers.study.store.store import all_settings
 
 _STATISTICS = ("min", "max", "mean", "std")
 
@@ -64,7 +65,9 @@ class PublishedStudy:
     @cached_property
     def runs_table(self) -> pd.DataFrame:
         """One row per run, with the recipe, all settings and the statistics of the trained weights."""
-        return self.table("runs")
+        table = self.table("runs")
+        completed = {text: all_settings(text) for text in table["settings"].unique()}
+        return table.assign(settings=table["settings"].map(completed))
 
     def counts(self) -> dict[str, int]:
         """Number of runs by status, as `trainers.study.Store.counts`."""

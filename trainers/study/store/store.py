@@ -134,7 +134,7 @@ class Store:
             runs = _table(
                 connection, f"SELECT {', '.join([*own, 'recipe', 'condition'])} FROM runs{which} ORDER BY run"
             )
-            settings = {text: json.dumps(_all_settings(text)) for text in conditions["settings"]}
+            settings = {text: all_settings(text) for text in conditions["settings"]}
             conditions["settings"] = np.array([settings[text] for text in conditions["settings"]], dtype=object)
             found: dict[str, Any] = {name: runs[name] for name in own}
             for table, key in ((recipes, "recipe"), (conditions, "condition")):
@@ -417,9 +417,10 @@ def _joined(pieces: list[npt.NDArray[Any]]) -> npt.NDArray[Any]:
     return np.concatenate(pieces)
 
 
-def _all_settings(text: str) -> dict[str, Any]:
+def all_settings(text: str) -> str:
+    """Settings as JSON, completed by those that they do not name or that are newer: these have their defaults."""
     record = TrainingConfig.from_record(json.loads(text)).to_record()
-    return {name: value for name, value in record.items() if name != "seed"}
+    return json.dumps({name: value for name, value in record.items() if name != "seed"})
 
 
 def _matrix(blobs: Iterable[bytes], names: list[tuple[str, str]]) -> npt.NDArray[Any]:

@@ -17,6 +17,7 @@ XLA_FLAGS = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_pas
 
 
 REGISTERED = describe_trainers()
+OF_PYTORCH = {"compression", "dropconnect"}
 
 
 @pytest.mark.parametrize("name", REGISTERED.index)
@@ -27,8 +28,8 @@ def test_the_whole_kit(name, monkeypatch):
     report = check_trainer(name)
     assert len(report.findings) == len(CHECKS)
     assert not report.failures
-    if type(get_trainer(name)).__module__.startswith("trainers."):
-        assert not report.refused  # the built-in trainers offer every setting
+    if type(get_trainer(name)).__module__.startswith("trainers."):  # the built-in trainers offer every other setting
+        assert set(report.refused) <= (set() if name == "pytorch" else OF_PYTORCH)
 
 
 def test_the_built_in_trainers_are_among_them():

@@ -17,6 +17,7 @@ from topograph.masks.keras.variables import variable_path
 from trainers.config import TrainingConfig
 from trainers.course import run_course
 from trainers.datasets import Dataset
+from trainers.keras.choosing import quiet
 from trainers.keras.layer import keras
 from trainers.keras.learner import FittedLearner, device_of, numpy_of
 from trainers.keras.model import Loss
@@ -154,7 +155,7 @@ def _make_module(model: ModelSpec | str | Any, dataset: Dataset, seed: int) -> t
             "name of one, or a live model of Keras"
         )
     if module is model:
-        with random_state(seed):
+        with quiet(), random_state(seed):
             try:
                 module = keras.models.clone_model(model)
                 module.set_weights(model.get_weights())

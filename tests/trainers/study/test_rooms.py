@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 FOLDER = Path(__file__).parents[3] / "trainers" / "study"
-FLOORS = ["spec", "plan", "records", "store", "engine", "publishing", "runner", "forecast"]  # from the ground up
+FLOORS = ["data", "spec", "plan", "records", "store", "engine", "publishing", "runner", "forecast"]  # from the ground up
 
 
 def rooms_read(path):

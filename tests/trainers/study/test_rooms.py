@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 FOLDER = Path(__file__).parents[3] / "trainers" / "study"
-FLOORS = ["data", "spec", "plan", "records", "store", "engine", "publishing", "runner", "forecast"]  # from the ground up
+# from the ground up
+FLOORS = ["data", "spec", "plan", "records", "store", "engine", "publishing", "runner", "forecast"]
 
 
 def rooms_read(path):

@@ -355,7 +355,7 @@ class BipartiteGraph:
             from scipy.sparse import csgraph  # it brings all of SciPy's linear algebra
 
             _, labels = csgraph.connected_components(_bipartite_adjacency(self), directed=False)
-            self.keep_component_labels(labels)
+            cache_of(self)["component_labels"] = _frozen(labels, np.int64)
         cached: npt.NDArray[np.int64] = cache_of(self)["component_labels"]
         return cached
 
@@ -363,10 +363,6 @@ class BipartiteGraph:
     def has_component_labels(self) -> bool:
         """Whether the components have been searched for already."""
         return "component_labels" in cache_of(self)
-
-    def keep_component_labels(self, labels: npt.NDArray[Any]) -> None:
-        """Keep labels of this graph that were found together with those of others; see `compute_spectra`."""
-        cache_of(self)["component_labels"] = _frozen(labels, np.int64)
 
     @property
     def n_components(self) -> int:

@@ -8,6 +8,8 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -17,8 +19,10 @@ from topograph.cores import available_cores
 from topograph.graph import BipartiteGraph
 from topograph.metrics.metric import Metric, Value
 from topograph.metrics.registry import get_metric
+from topograph.metrics.stacked import Values, stacked
 from topograph.metrics.weighted import WeightedGraph
-from topograph.spectral import compute_spectra
+from topograph.spectral.batch import spectra_of_stack
+from topograph.stack import GraphStack
 
 Record = tuple[str, str, float, float, str | None]
 
@@ -37,9 +41,15 @@ class Item:
     graph: BipartiteGraph
     weights: npt.NDArray[np.float64] | None = None
 
+    @cached_property
+    def weighted(self) -> WeightedGraph:
+        """The graph with its weights, which there must be."""
+        assert self.weights is not None
+        return WeightedGraph(self.graph, self.weights)
+
 
 def measure_graphs(items: Sequence[Item], metrics: Sequence[Metric]) -> list[Record]:
-    """Records of layers, metric by metric; spectra of tiny layers of one shape are computed together."""
+    """Records of layers, one after the other, metric by metric; small layers of one shape are measured together."""
     with _threads_for(items):
         return _measure_graphs(items, metrics)
 
@@ -54,25 +64,50 @@ def _threads_for(items: Sequence[Item]) -> AbstractContextManager[Any]:
 
 
 def _measure_graphs(items: Sequence[Item], metrics: Sequence[Metric]) -> list[Record]:
-    if len(items) > 1 and any(metric.reads_spectrum for metric in metrics):
-        waiting = [item.graph for item in items if not item.graph.has_spectrum]
-        for graph, spectrum in zip(waiting, compute_spectra(waiting, on_failure="nan"), strict=True):
+    records: list[list[Record]] = [[] for _ in items]
+    for places, stack in GraphStack.of_equal_shape(item.graph for item in items):
+        if len(stack) > 1 and any(metric.reads_spectrum for metric in metrics):
+            _keep_spectra(stack)
+        chosen = [items[place] for place in places]
+        columns = [_column(chosen, stack, metric) for metric in metrics]
+        names = [metric.name for metric in metrics]
+        numbers = np.stack([[column.value, column.residual] for column in columns], axis=-1).transpose(1, 0, 2)
+        for number, (place, item) in enumerate(zip(places, chosen, strict=True)):
+            values, residuals = numbers[number].tolist()
+            reasons = [column.reasons.get(number) for column in columns]
+            records[place] = list(zip(repeat(item.name), names, values, residuals, reasons))
+    return [record for rows in records for record in rows]
+
+
+def _keep_spectra(stack: GraphStack) -> None:
+    """Compute together the spectra that are not known yet."""
+    waiting = [graph for graph in stack.graphs if not graph.has_spectrum]
+    if waiting:
+        part = stack if len(waiting) == len(stack) else GraphStack(waiting)
+        for graph, spectrum in zip(waiting, spectra_of_stack(part), strict=True):
             graph.keep_spectrum(spectrum)
-    records: list[Record] = []
-    for item in items:
-        weighted = None
-        for metric in metrics:
-            if metric.needs == "graph":
-                value = metric.compute(item.graph)
-            elif metric.needs == "chain":
-                value = Value.undefined("defined for a whole network, not for a layer")
-            elif item.weights is None:
-                value = Value.undefined("needs weights, but this is a pattern; measure the weight matrix itself")
-            else:
-                weighted = weighted or WeightedGraph(item.graph, item.weights)
-                value = metric.compute(weighted)
-            records.append((item.name, metric.name, float(value.value), float(value.residual), value.reason))
-    return records
+
+
+def _column(items: Sequence[Item], stack: GraphStack, metric: Metric) -> Values:
+    """One metric of layers whose graphs are stacked."""
+    if isinstance(metric.compute, stacked):
+        return metric.compute.many(stack)
+    values = [_value(item, metric) for item in items]
+    return Values(
+        np.array([value.value for value in values], dtype=np.float64),
+        np.array([value.residual for value in values], dtype=np.float64),
+        {place: value.reason for place, value in enumerate(values) if value.reason is not None},
+    )
+
+
+def _value(item: Item, metric: Metric) -> Value:
+    if metric.needs == "graph":
+        return metric.compute(item.graph)
+    if metric.needs == "chain":
+        return Value.undefined("defined for a whole network, not for a layer")
+    if item.weights is None:
+        return Value.undefined("needs weights, but this is a pattern; measure the weight matrix itself")
+    return metric.compute(item.weighted)
 
 
 def measure_stream(

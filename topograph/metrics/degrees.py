@@ -11,88 +11,111 @@ import numpy as np
 import numpy.typing as npt
 
 from topograph.caching import computed_once
-from topograph.graph import BipartiteGraph
-from topograph.metrics.metric import Metric, Value
-
-Counts = npt.NDArray[np.int64]
+from topograph.metrics.metric import Metric
+from topograph.metrics.stacked import NO_EDGES, Values, stacked
+from topograph.stack import Counts, GraphStack
 
 _NEWMAN = "Newman (2002), Assortative mixing in networks"
 _SHANNON = "Shannon (1948), A mathematical theory of communication"
 _GINI = "Gini (1912), Variabilità e mutabilità"
+_EXACT = 2**53
+"""Integers below it are exact as floats, too; larger ones are left to Python."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Side:
-    """The nodes of a side, seen through a histogram: how many have degree 0, 1, 2, and so on.
+    """The nodes of a side, seen through histograms: how many have degree 0, 1, 2, and so on.
 
-    It says everything asked for here, is short, and its sums are exact in integers.
+    They say everything asked for here, are short, and their sums are exact in integers.
     """
 
     histogram: Counts
+    """Shape ``(graphs, degrees)``."""
     nodes: int
-    total: int
-    """Sum of the degrees."""
-    squares: int
-    """Sum of their squares."""
+    total: Counts
+    """Sums of the degrees."""
+    squares: Counts
+    """Sums of their squares."""
 
     @classmethod
     def of(cls, node_degrees: Counts) -> _Side:
-        histogram = np.bincount(node_degrees)
-        degrees = np.arange(histogram.size)
+        count, nodes = node_degrees.shape
+        length = int(node_degrees.max()) + 1
+        numbers = node_degrees if count == 1 else node_degrees + np.arange(count)[:, None] * length
+        histogram = np.bincount(numbers.ravel(), minlength=count * length).reshape(count, length)
+        degrees = np.arange(length)
         weighted = histogram * degrees
-        return cls(histogram, node_degrees.size, int(np.add.reduce(weighted)), int(weighted @ degrees))
+        return cls(histogram, nodes, weighted.sum(axis=1), weighted @ degrees)
 
     @property
-    def variance(self) -> int:
+    def variance(self) -> npt.NDArray[Any]:
         """The variance times the square of the number of nodes: exactly 0 when all degrees are equal."""
-        return self.nodes * self.squares - self.total**2
+        squares, total = _exact(self.squares, self.nodes), _exact(self.total, int(self.total.max()))
+        return np.asarray(self.nodes * squares - total**2)
+
+    def moment(self, power: int) -> npt.NDArray[Any]:
+        """Sums of a power of the degrees."""
+        held = np.flatnonzero(self.histogram.any(axis=0))
+        powers = _exact(held, max(held.max(initial=1), 1) ** (power - 1) * self.nodes) ** power
+        return np.asarray(self.histogram[:, held].astype(powers.dtype) @ powers)
+
+
+def _exact(numbers: Counts, factor: int) -> npt.NDArray[Any]:
+    """The integers as Python's own where ``factor`` times the largest is not exact otherwise."""
+    return numbers.astype(object) if int(numbers.max(initial=0)) * factor >= _EXACT else numbers
+
+
+def _floats(numbers: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    return numbers.astype(np.float64)
 
 
 @computed_once
-def _left(graph: BipartiteGraph) -> _Side:
-    return _Side.of(graph.left_degrees)
+def _left(stack: GraphStack) -> _Side:
+    return _Side.of(stack.left_degrees)
 
 
 @computed_once
-def _right(graph: BipartiteGraph) -> _Side:
-    return _Side.of(graph.right_degrees)
+def _right(stack: GraphStack) -> _Side:
+    return _Side.of(stack.right_degrees)
 
 
-def _std(side: _Side) -> Value:
-    return Value(math.sqrt(side.variance) / side.nodes)
+def _std(side: _Side) -> Values:
+    return Values.exact(np.sqrt(_floats(side.variance)) / side.nodes)
 
 
-def _cv(side: _Side) -> Value:
-    return Value(math.sqrt(side.variance) / side.total) if side.total else _NO_EDGES
+def _cv(side: _Side) -> Values:
+    return Values.exact(np.sqrt(_floats(side.variance)) / side.total).undefined(side.total == 0, NO_EDGES)
 
 
-def _gini(side: _Side) -> Value:
-    if not side.total:
-        return _NO_EDGES
+def _gini(side: _Side) -> Values:
     # Σ_ij |d_i − d_j| = 2 Σ_t F(t) (n − F(t)), with F(t) the nodes of degree at most t
-    below = np.add.accumulate(side.histogram)
-    return Value(float(below @ (side.nodes - below)) / (side.nodes * side.total))
+    below = np.cumsum(side.histogram, axis=1)
+    pairs = (below * (side.nodes - below)).sum(axis=1)
+    return Values.exact(pairs / (side.nodes * side.total)).undefined(side.total == 0, NO_EDGES)
 
 
-def _entropy(side: _Side) -> Value:
-    held = side.histogram[side.histogram > 0]
-    shares = held / side.nodes
-    return Value(max(0.0, -float(shares @ np.log(shares))))
+def _entropy(side: _Side) -> Values:
+    shares = side.histogram / side.nodes
+    terms = shares * np.log(np.where(shares > 0, shares, 1.0))
+    # one term after the other, so that degrees which only other graphs have change no digit
+    return Values.exact(np.maximum(0.0, -np.cumsum(terms, axis=1)[:, -1]))
 
 
-_NO_EDGES = Value.undefined("the graph has no edges")
+def _largest(side: _Side) -> Values:
+    return Values.exact(side.histogram.shape[1] - 1 - np.argmax(side.histogram[:, ::-1] > 0, axis=1))
 
-_STATISTICS: dict[str, tuple[Callable[[_Side], Value], dict[str, Any]]] = {
+
+_STATISTICS: dict[str, tuple[Callable[[_Side], Values], dict[str, Any]]] = {
     "degree_min": (
-        lambda side: Value(int((side.histogram > 0).argmax())),
+        lambda side: Values.exact(np.argmax(side.histogram > 0, axis=1)),
         {"summary": "smallest degree of the {}, isolated ones included", "formula": r"\min_v d_v", "integer": True},
     ),
     "degree_mean": (
-        lambda side: Value(side.total / side.nodes),
+        lambda side: Values.exact(side.total / side.nodes),
         {"summary": "mean degree of the {}, isolated ones included", "formula": r"\bar d = |E| / |V|"},
     ),
     "degree_max": (
-        lambda side: Value(side.histogram.size - 1),
+        _largest,
         {"summary": "largest degree of the {}", "formula": r"\max_v d_v", "integer": True},
     ),
     "degree_std": (
@@ -131,7 +154,7 @@ _STATISTICS: dict[str, tuple[Callable[[_Side], Value], dict[str, Any]]] = {
         },
     ),
     "regularity": (
-        lambda side: Value(int(np.maximum.reduce(side.histogram)) / side.nodes),
+        lambda side: Values.exact(side.histogram.max(axis=1) / side.nodes),
         {
             "summary": "share of the {} that have the most common degree; 1 exactly when regular",
             "formula": r"\max_k |\{v : d_v = k\}| / |V|",
@@ -147,14 +170,14 @@ def _statistic(side: str, name: str) -> Metric:
     side_of = _left if side == "left" else _right
     settings: dict[str, Any] = {"low": 0, "high": math.inf, "group": "degrees"} | words
     settings["summary"] = words["summary"].format("inputs" if side == "left" else "outputs")
-    return Metric(f"{side}_{name}", lambda g: function(side_of(g)), **settings)
+    return Metric(f"{side}_{name}", stacked(lambda stack: function(side_of(stack))), **settings)
 
 
 def _isolated(side: str) -> Metric:
     side_of = _left if side == "left" else _right
     return Metric(
         f"isolated_{side}",
-        lambda g: Value(int(side_of(g).histogram[0])),
+        stacked(lambda stack: Values.exact(side_of(stack).histogram[:, 0])),
         summary=f"number of {'inputs' if side == 'left' else 'outputs'} without an edge",
         formula=r"|\{v : d_v = 0\}|",
         low=0,
@@ -165,44 +188,69 @@ def _isolated(side: str) -> Metric:
     )
 
 
+@dataclass(frozen=True, eq=False)
+class _EdgeMoments:
+    """Sums over the edges (u, v) of d_u, d_v, d_u², d_v² and d_u·d_v: exact in integers.
+
+    A correlation is a difference of almost equal numbers where degrees hardly vary.
+    """
+
+    edges: npt.NDArray[Any]
+    left: npt.NDArray[Any]
+    right: npt.NDArray[Any]
+    left_squares: npt.NDArray[Any]
+    right_squares: npt.NDArray[Any]
+    mixed: npt.NDArray[Any]
+
+    @property
+    def left_spread(self) -> npt.NDArray[Any]:
+        """The variance of d_u times the square of the number of edges."""
+        return np.asarray(self.edges * self.left_squares - self.left**2)
+
+    @property
+    def right_spread(self) -> npt.NDArray[Any]:
+        """The variance of d_v times the square of the number of edges."""
+        return np.asarray(self.edges * self.right_squares - self.right**2)
+
+
 @computed_once
-def _edge_moments(graph: BipartiteGraph) -> tuple[int, int, int, int, int]:
-    """Sums over the edges (u, v) of d_u, d_v, d_u², d_v² and d_u·d_v: exact in integers."""
-    left, right = graph.left_degrees, graph.right_degrees
-    # exactly, since the correlation is a difference of almost equal numbers where degrees hardly vary
-    bins = [
-        [(degree, count) for degree, count in enumerate(side.histogram.tolist()) if count]
-        for side in (_left(graph), _right(graph))
-    ]
-    sums = [sum(count * degree**2 for degree, count in side) for side in bins]
-    cubes = [sum(count * degree**3 for degree, count in side) for side in bins]
-    running = np.concatenate([[0], np.cumsum(right[graph.indices])])
-    mixed = int(left @ (running[graph.indptr[1:]] - running[graph.indptr[:-1]]))
-    return sums[0], sums[1], cubes[0], cubes[1], mixed
+def _edge_moments(stack: GraphStack) -> _EdgeMoments:
+    running = np.concatenate([[0], np.cumsum(stack.right_degrees.ravel()[stack.indices])])
+    sums = (running[stack.indptr[1:]] - running[stack.indptr[:-1]]).reshape(stack.left_degrees.shape)
+    mixed = np.einsum("gi,gi->g", stack.left_degrees, sums)
+    left, right = _left(stack), _right(stack)
+    most = int(stack.n_edges.max()) ** 2 * 4 * max(stack.n_left, stack.n_right) ** 2
+    exact = np.int64 if most < _EXACT else object
+    sums_of = (left.squares, right.squares, left.moment(3), right.moment(3), mixed)
+    return _EdgeMoments(stack.n_edges.astype(exact), *(numbers.astype(exact) for numbers in sums_of))
 
 
-def _correlation(graph: BipartiteGraph) -> Value:
-    if not graph.n_edges:
-        return _NO_EDGES
-    left, right, left_squares, right_squares, mixed = _edge_moments(graph)
-    edges = graph.n_edges
-    spreads = edges * left_squares - left**2, edges * right_squares - right**2
+def _ratio(numerator: npt.NDArray[Any], denominator: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """The quotients, 0 where the denominator is."""
+    some = denominator != 0
+    return _floats(np.where(some, numerator, 0) / np.where(some, denominator, 1))
+
+
+@stacked
+def _correlation(stack: GraphStack) -> Values:
+    sums = _edge_moments(stack)
+    spreads = sums.left_spread, sums.right_spread
+    roots = np.sqrt(_floats(spreads[0])) * np.sqrt(_floats(spreads[1]))
+    value = _ratio(_floats(sums.edges * sums.mixed - sums.left * sums.right), roots)
+    values = Values.exact(np.clip(value, -1.0, 1.0)).undefined(stack.n_edges == 0, NO_EDGES)
     for spread, side in zip(spreads, ("inputs", "outputs"), strict=True):
-        if not spread:
-            return Value.undefined(f"all connected {side} have the same degree")
-    value = (edges * mixed - left * right) / (math.sqrt(spreads[0]) * math.sqrt(spreads[1]))
-    return Value(min(1.0, max(-1.0, value)))
+        values = values.undefined(spread == 0, f"all connected {side} have the same degree")
+    return values
 
 
-def _assortativity(graph: BipartiteGraph) -> Value:
-    if not graph.n_edges:
-        return _NO_EDGES
-    left, right, left_squares, right_squares, mixed = _edge_moments(graph)
-    ends = 2 * graph.n_edges
-    spread = ends * (left_squares + right_squares) - (left + right) ** 2
-    if not spread:
-        return Value.undefined("all connected nodes have the same degree")
-    return Value(min(1.0, max(-1.0, (ends * 2 * mixed - (left + right) ** 2) / spread)))
+@stacked
+def _assortativity(stack: GraphStack) -> Values:
+    sums = _edge_moments(stack)
+    ends, both = 2 * sums.edges, (sums.left + sums.right) ** 2
+    spread = ends * (sums.left_squares + sums.right_squares) - both
+    values = Values.exact(np.clip(_ratio(ends * 2 * sums.mixed - both, spread), -1.0, 1.0))
+    values = values.undefined(stack.n_edges == 0, NO_EDGES)
+    return values.undefined(spread == 0, "all connected nodes have the same degree")
 
 
 METRICS = (

@@ -12,8 +12,9 @@ import numpy as np
 
 from topograph.caching import computed_once
 from topograph.graph import BipartiteGraph
-from topograph.metrics.metric import Metric, Value
-from topograph.spectral import Estimate
+from topograph.metrics.metric import Metric
+from topograph.metrics.stacked import NO_EDGES, Values, estimates, stacked
+from topograph.stack import Counts, GraphStack
 
 _PAL = "Pal et al. (2022), A study on the Ramanujan graph property of winning lottery tickets"
 _HOANG = (
@@ -22,76 +23,90 @@ _HOANG = (
 
 
 @computed_once
-def ramanujan_bound(graph: BipartiteGraph) -> Value:
-    """√(d_L − 1) + √(d_R − 1) with mean degrees over the nodes that have an edge.
-
-    A biregular graph is Ramanujan when σ2 is at most this.
-    """
-    if not graph.n_edges:
-        return Value.undefined("the graph has no edges")
-    left, right = mean_degrees(graph)
-    return Value(math.sqrt(left - 1) + math.sqrt(right - 1))
+def _connected_nodes(stack: GraphStack) -> tuple[Counts, Counts]:
+    """Numbers of inputs and outputs that have an edge."""
+    return np.count_nonzero(stack.left_degrees, axis=1), np.count_nonzero(stack.right_degrees, axis=1)
 
 
 def mean_degrees(graph: BipartiteGraph) -> tuple[float, float]:
     """Mean degrees of inputs and outputs over the nodes that have an edge; there must be one."""
-    left, right = connected_nodes(graph)
-    return graph.n_edges / left, graph.n_edges / right
+    left, right = _connected_nodes(GraphStack([graph]))
+    return graph.n_edges / int(left[0]), graph.n_edges / int(right[0])
 
 
 @computed_once
-def connected_nodes(graph: BipartiteGraph) -> tuple[int, int]:
-    """Numbers of inputs and outputs that have an edge."""
-    return int(np.count_nonzero(graph.left_degrees)), int(np.count_nonzero(graph.right_degrees))
+def _bounds(stack: GraphStack) -> Values:
+    left, right = (stack.n_edges / nodes for nodes in _connected_nodes(stack))
+    return Values.exact(np.sqrt(left - 1) + np.sqrt(right - 1)).undefined(stack.n_edges == 0, NO_EDGES)
 
 
-def _sigma(graph: BipartiteGraph, place: int) -> Estimate:
-    return graph.spectrum(on_failure="nan")[f"sigma{place}"]
+@stacked
+def ramanujan_bound(stack: GraphStack) -> Values:
+    """√(d_L − 1) + √(d_R − 1) with mean degrees over the nodes that have an edge.
+
+    A biregular graph is Ramanujan when σ2 is at most this.
+    """
+    return _bounds(stack)
 
 
-def _gap(graph: BipartiteGraph) -> Value:
-    return _over_second(ramanujan_bound(graph), graph)
+def _second(stack: GraphStack) -> Values:
+    return Values.of(estimates(stack, "sigma2"))
 
 
-def _over_second(bound: Value, graph: BipartiteGraph) -> Value:
+def _over_second(bound: Values, stack: GraphStack) -> Values:
     """A bound minus σ2."""
-    second = _sigma(graph, 2)
-    if bound.reason or second.reason:
-        return Value.undefined(str(bound.reason or second.reason))
-    return Value(bound.value - second.value, bound.residual + second.residual)
+    second = _second(stack)
+    return Values(bound.value - second.value, bound.residual + second.residual).because_of(bound, second)
 
 
-def _over_bound(value: Value, bound: Value) -> Value:
-    if value.reason or bound.reason:
-        return Value.undefined(str(bound.reason or value.reason))
-    if bound.value == 0:
-        return Value.undefined("the Ramanujan bound is 0: every connected node has a single edge")
-    return Value(value.value / bound.value, value.residual / bound.value)
+@stacked
+def _gap(stack: GraphStack) -> Values:
+    return _over_second(_bounds(stack), stack)
 
 
-def _sigma1_bound(graph: BipartiteGraph) -> Value:
-    if not graph.n_edges:
-        return Value.undefined("the graph has no edges")
-    first = _sigma(graph, 1)
-    if first.reason is not None:
-        return Value.of(first)
-    low, value, high = (2 * math.sqrt(max(end - 1, 0.0)) for end in (first.low, first.value, first.high))
-    return Value(value, max(value - low, high - value))
+def _over_bound(values: Values, stack: GraphStack) -> Values:
+    bound = _bounds(stack)
+    shares = Values(values.value / bound.value, values.residual / bound.value).because_of(bound, values)
+    return shares.undefined(bound.value == 0, "the Ramanujan bound is 0: every connected node has a single edge")
 
 
-def _narc(graph: BipartiteGraph, times: int) -> Value:
+@stacked
+def _gap_normalized(stack: GraphStack) -> Values:
+    return _over_bound(_over_second(_bounds(stack), stack), stack)
+
+
+@stacked
+def _ratio(stack: GraphStack) -> Values:
+    return _over_bound(_second(stack), stack)
+
+
+def _sigma1_bounds(stack: GraphStack) -> Values:
+    first = estimates(stack, "sigma1")
+    low, value, high = (2 * np.sqrt(np.maximum(end - 1, 0.0)) for end in (first.low, first.value, first.high))
+    bounds = Values(value, np.maximum(value - low, high - value))
+    return bounds.undefined(stack.n_edges == 0, NO_EDGES).because_of(Values.of(first))
+
+
+@stacked
+def _delta_s_bound(stack: GraphStack) -> Values:
+    return _sigma1_bounds(stack)
+
+
+@stacked
+def _delta_s(stack: GraphStack) -> Values:
+    return _over_second(_sigma1_bounds(stack), stack)
+
+
+def _narc(stack: GraphStack, times: int) -> Values:
     """NaRC with each edge counted so many ``times``."""
-    if not graph.n_edges:
-        return Value.undefined("the graph has no edges")
-    second = _sigma(graph, 2)
-    if second.reason is not None:
-        return Value.of(second)
-    n, m = graph.shape
-    left, right = connected_nodes(graph)
-    expected = graph.n_edges * right / m  # (d̄_L / m) L R, with d̄_L = E / L
-    spread = math.sqrt(left * right)
-    value = ((second.value**2 / 4 + 1) * spread - abs(times * graph.n_edges - expected)) / (n * m)
-    return Value(value, (second.value + second.residual) * second.residual / 2 * spread / (n * m))
+    second = _second(stack)
+    n, m = stack.n_left, stack.n_right
+    left, right = _connected_nodes(stack)
+    expected = stack.n_edges * right / m  # (d̄_L / m) L R, with d̄_L = E / L
+    spread = np.sqrt(left * right)
+    value = ((second.value**2 / 4 + 1) * spread - np.abs(times * stack.n_edges - expected)) / (n * m)
+    residual = (second.value + second.residual) * second.residual / 2 * spread / (n * m)
+    return Values(value, residual).undefined(stack.n_edges == 0, NO_EDGES).because_of(second)
 
 
 METRICS = (
@@ -120,7 +135,7 @@ METRICS = (
     ),
     Metric(
         "ramanujan_gap_normalized",
-        lambda g: _over_bound(_gap(g), ramanujan_bound(g)),
+        _gap_normalized,
         summary="Δr over the Ramanujan bound: 1 minus ramanujan_ratio",
         formula=r"1 - \sigma_2(B) / (\sqrt{\bar d_L - 1} + \sqrt{\bar d_R - 1})",
         low=-math.inf,
@@ -133,7 +148,7 @@ METRICS = (
     ),
     Metric(
         "ramanujan_ratio",
-        lambda g: _over_bound(Value.of(_sigma(g, 2)), ramanujan_bound(g)),
+        _ratio,
         summary="σ2 over the Ramanujan bound; at most 1 where the graph is Ramanujan",
         formula=r"\sigma_2(B) / (\sqrt{\bar d_L - 1} + \sqrt{\bar d_R - 1})",
         low=0,
@@ -146,7 +161,7 @@ METRICS = (
     ),
     Metric(
         "delta_s_bound",
-        _sigma1_bound,
+        _delta_s_bound,
         summary=(
             "the bound of Δs, from σ1 instead of the degrees; it disagrees with ramanujan_bound even on biregular"
             " graphs"
@@ -161,7 +176,7 @@ METRICS = (
     ),
     Metric(
         "delta_s",
-        lambda g: _over_second(_sigma1_bound(g), g),
+        _delta_s,
         summary="Δs: delta_s_bound minus σ2",
         formula=r"2 \sqrt{\sigma_1(B) - 1} - \sigma_2(B)",
         low=-math.inf,
@@ -174,7 +189,7 @@ METRICS = (
     ),
     Metric(
         "narc_hoang",
-        lambda g: _narc(g, 2),
+        stacked(lambda stack: _narc(stack, 2)),
         summary=("NaRC as published, with every edge counted twice; L and R are the inputs and outputs with an edge"),
         formula=r"\frac{(\sigma_2^2/4 + 1)\sqrt{LR} - |2|E| - \frac{\bar d_L}{m} LR|}{nm}",
         low=-math.inf,
@@ -186,7 +201,7 @@ METRICS = (
     ),
     Metric(
         "narc_corrected",
-        lambda g: _narc(g, 1),
+        stacked(lambda stack: _narc(stack, 1)),
         summary=(
             "NaRC with every edge counted once, as the expander mixing lemma has it; the discrepancy that it subtracts "
             "is 0 where every output has an edge"

@@ -6,8 +6,12 @@ import math
 from collections.abc import Callable
 from functools import partial
 
+import numpy as np
+
 from topograph.graph import BipartiteGraph
 from topograph.metrics.metric import Metric, Value
+from topograph.metrics.stacked import Values, estimates, stacked
+from topograph.stack import GraphStack, Vector
 
 _FIEDLER = "Fiedler (1973), Algebraic connectivity of graphs"
 _CHUNG = "Chung (1997), Spectral Graph Theory"
@@ -16,21 +20,19 @@ _HOORY = "Hoory, Linial & Wigderson (2006), Expander graphs and their applicatio
 
 
 def _read(quantity: str) -> Callable[[BipartiteGraph], Value]:
-    return lambda graph: Value.of(graph.spectrum(on_failure="nan")[quantity])
+    return stacked(lambda stack: Values.of(estimates(stack, quantity)))
 
 
-def _cheeger(bound: Callable[[float], float]) -> Callable[[BipartiteGraph], Value]:
+def _cheeger(bound: Callable[[Vector], Vector]) -> Callable[[BipartiteGraph], Value]:
     """A bound on the conductance, the error carried through by the ends of the gap's interval."""
 
-    def compute(graph: BipartiteGraph) -> Value:
-        gap = graph.spectrum(on_failure="nan")["normalized_gap"]
-        if gap.reason is not None:
-            return Value.of(gap)
+    def compute(stack: GraphStack) -> Values:
+        gap = estimates(stack, "normalized_gap")
         value = bound(gap.value)
-        ends = (bound(min(max(end, 0.0), 1.0)) for end in (gap.low, gap.high))
-        return Value(value, max(abs(end - value) for end in ends))
+        low, high = (np.abs(bound(np.clip(end, 0.0, 1.0)) - value) for end in (gap.low, gap.high))
+        return Values(value, np.maximum(low, high), gap.reasons)
 
-    return compute
+    return stacked(compute)
 
 
 _spectral = partial(
@@ -118,7 +120,7 @@ METRICS = (
     ),
     _spectral(
         "cheeger_upper",
-        _cheeger(lambda gap: math.sqrt(gap * (2 - gap))),
+        _cheeger(lambda gap: np.sqrt(gap * (2 - gap))),
         summary="the conductance (Cheeger constant) is at most this, from the normalized_gap",
         formula=r"h \le \sqrt{\gamma (2 - \gamma)},\ \gamma = 1 - \sigma_2",
         reference=_CHUNG,

@@ -8,60 +8,120 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import scipy.sparse as sp
 
 from topograph.caching import computed_once
 from topograph.graph import BipartiteGraph
 from topograph.metrics.adjacency import by_columns
-from topograph.metrics.metric import Metric, Value
+from topograph.metrics.metric import Metric
+from topograph.metrics.stacked import Values, stacked
+from topograph.stack import Counts, GraphStack
 
 _GRAY = "Gray, Radford & Kingma (2017), GPU kernels for block-sparse weights"
 
+Flags = npt.NDArray[np.bool_]
+
 
 @computed_once
-def _component_sizes(graph: BipartiteGraph) -> npt.NDArray[np.int64]:
-    if graph.has_spectrum and graph.spectrum(on_failure="nan")["algebraic_connectivity"].low > 0:
-        return np.array([graph.n_nodes])  # certainly connected: the search is spared where thousands are measured
-    return np.bincount(graph.component_labels)
+def _components(stack: GraphStack) -> tuple[Counts, Counts]:
+    """The number of components of each graph, and the nodes of the largest.
+
+    The search is spared where the spectrum is certain that the graph is connected, or where it is one component and
+    isolated nodes.
+    """
+    counts = np.ones(len(stack), dtype=np.int64)
+    largest = np.full(len(stack), stack.n_nodes)
+    unknown = [place for place, graph in enumerate(stack.graphs) if not _is_certainly_connected(graph)]
+    if len(unknown) > 1 and stack.has_small_side:
+        part = stack.take(unknown)
+        alive = (part.left_degrees > 0).sum(axis=1) + (part.right_degrees > 0).sum(axis=1)
+        counts[unknown], largest[unknown] = 1 + stack.n_nodes - alive, alive
+        unknown = [place for place, is_one in zip(unknown, part.are_one_component, strict=True) if not is_one]
+    for place in unknown:
+        sizes = np.bincount(stack.graphs[place].component_labels)
+        counts[place], largest[place] = sizes.size, sizes.max()
+    return counts, largest
 
 
-def _repeats(sizes: npt.NDArray[np.int64], lines: Callable[[], tuple[Any, Any]]) -> int:
+def _is_certainly_connected(graph: BipartiteGraph) -> bool:
+    return graph.has_spectrum and graph.spectrum(on_failure="nan")["algebraic_connectivity"].low > 0
+
+
+@stacked
+def _n_components(stack: GraphStack) -> Values:
+    return Values.exact(_components(stack)[0])
+
+
+@stacked
+def _giant_share(stack: GraphStack) -> Values:
+    return Values.exact(_components(stack)[1] / stack.n_nodes)
+
+
+def _repeats(sizes: Counts, lines: Callable[[list[int]], tuple[Any, Any]]) -> Counts:
     """The largest p that divides the number of lines (rows or columns), each p of them from the first being equal.
 
-    Row sizes alone rule this out for most masks, without a look at ``lines``.
+    Sizes alone rule this out for most masks, without a look at the ``lines``.
     """
-    if _common_step(sizes[1:] == sizes[:-1]) == 1:
-        return 1
-    indptr, indices = lines()
-    same = sizes[1:] == sizes[:-1]
-    pairs = np.flatnonzero(same & (sizes[1:] > 0))  # two rows without an edge are equal, too
-    starts, middles, ends = indptr[pairs], indptr[pairs + 1], indptr[pairs + 2]
+    same = sizes[:, 1:] == sizes[:, :-1]
+    steps = _common_steps(same)
+    chosen = np.flatnonzero(steps > 1)
+    if chosen.size:
+        steps[chosen] = _equal_lines(same[chosen], sizes[chosen], *lines(chosen.tolist()))
+    return steps
+
+
+def _equal_lines(same: Flags, sizes: Counts, indptr: Any, indices: Any) -> Counts:
+    """As `_repeats`, for lines of which the ``same`` have the size of the next."""
+    most = sizes.shape[1]
+    graphs, numbers = np.nonzero(same & (sizes[:, 1:] > 0))  # two rows without an edge are equal, too
+    places = graphs * most + numbers
+    starts, middles, ends = indptr[places], indptr[places + 1], indptr[places + 2]
     alike = (indices[starts] == indices[middles]) & (indices[middles - 1] == indices[ends - 1])
-    same[pairs[~alike]] = False
-    repeats = _common_step(same)
-    for place in np.flatnonzero(alike) if repeats > 1 else ():
+    same[graphs[~alike], numbers[~alike]] = False
+    steps = _common_steps(same)
+    for place in np.flatnonzero(alike & (steps[graphs] > 1)):
         start, middle, end = starts[place], middles[place], ends[place]
         if not np.array_equal(indices[start:middle], indices[middle:end]):
-            repeats = math.gcd(repeats, int(pairs[place]) + 1)
-    return repeats
+            steps[graphs[place]] = math.gcd(int(steps[graphs[place]]), int(numbers[place]) + 1)
+    return steps
 
 
-def _common_step(same: npt.NDArray[np.bool_]) -> int:
+def _common_steps(same: Flags) -> Counts:
     """A new line may begin only at a multiple of the step."""
-    return math.gcd(same.size + 1, *(np.flatnonzero(~same) + 1).tolist())
+    lines = same.shape[1] + 1
+    steps = np.ones(len(same), dtype=np.int64)
+    chosen = np.flatnonzero(same[:, 0]) if lines > 1 else np.arange(0)  # the others begin anew at the second line
+    begins = np.where(same[chosen], 0, np.arange(1, lines))
+    steps[chosen] = np.gcd.reduce(begins, axis=1, initial=lines)
+    return steps
 
 
-def _block_rows(graph: BipartiteGraph) -> Value:
-    return Value(_repeats(graph.left_degrees, lambda: (graph.indptr, graph.indices)))
+@stacked
+def _block_rows(stack: GraphStack) -> Values:
+    def rows(places: list[int]) -> tuple[Any, Any]:
+        part = stack if len(places) == len(stack) else stack.take(places)
+        return part.indptr, part.indices
+
+    return Values.exact(_repeats(stack.left_degrees, rows))
 
 
-def _block_columns(graph: BipartiteGraph) -> Value:
-    return Value(_repeats(graph.right_degrees, lambda: by_columns(graph)))
+@stacked
+def _block_columns(stack: GraphStack) -> Values:
+    def columns(places: list[int]) -> tuple[Any, Any]:
+        if len(stack) == 1:
+            return by_columns(stack.graphs[0])
+        part = stack if len(places) == len(stack) else stack.take(places)
+        shape = len(places) * stack.n_left, len(places) * stack.n_right
+        blocks = sp.csr_array((np.ones(part.indices.size, dtype=bool), part.indices, part.indptr), shape=shape).tocsc()
+        return blocks.indptr, blocks.indices
+
+    return Values.exact(_repeats(stack.right_degrees, columns))
 
 
 METRICS = (
     Metric(
         "n_components",
-        lambda g: Value(_component_sizes(g).size),
+        _n_components,
         summary="number of connected components; an isolated node is one",
         formula="c",
         low=1,
@@ -73,7 +133,7 @@ METRICS = (
     ),
     Metric(
         "giant_share",
-        lambda g: Value(int(_component_sizes(g).max()) / g.n_nodes),
+        _giant_share,
         summary="share of the nodes in the component with the most nodes",
         formula=r"\max_C |C| / (n + m)",
         low=0,

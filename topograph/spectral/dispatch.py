@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -37,6 +38,9 @@ NEEDS: Mapping[str, tuple[str, ...]] = {
     "giant_normalized_gap": ("normalized_gap",),
 }
 """The quantities of connected pieces that a quantity of the graph is made of."""
+
+SMALLEST = ("connectivity", "normalized_gap")
+"""Those of them that can be smaller than the error of LAPACK."""
 
 _ZERO_WITHOUT_EDGES = ("algebraic_connectivity", "sigma1", "sigma2", "adjacency_gap")
 
@@ -110,8 +114,12 @@ class CheckedDenseSolver:
 
 def coarse_values(values: Values, tolerance: float) -> list[str]:
     """The smallest eigenvalues that LAPACK's backward error leaves wider than the tolerance."""
-    small = (name for name in ("connectivity", "normalized_gap") if name in values)
-    return [name for name in small if values[name].width > 2 * tolerance * abs(values[name].value)]
+    return [name for name in SMALLEST if name in values and is_coarse(values[name], tolerance)]
+
+
+def is_coarse(estimate: Any, tolerance: float) -> Any:
+    """Whether the interval is wider than the tolerance allows: of an `Estimate`, or of each of `Estimates`."""
+    return estimate.high - estimate.low > 2 * tolerance * abs(estimate.value)
 
 
 class InverseRescue:

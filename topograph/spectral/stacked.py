@@ -1,228 +1,284 @@
-"""`solve_stacked`: small irregular graphs of one shape, their matrices stacked by size for LAPACK.
+r"""`solve_stack`: graphs of one shape with a small side, solved together by matrices of the size of that side.
 
-Each number is that of `DenseSolver` to the bit: LAPACK gets the same matrices, only many of them in one call. What
-Python and NumPy do around a call takes many times the call itself.
+Let B have m columns, no more than rows, :math:`D_R` the degrees of the columns, and :math:`N_d = B_d^T B_d` count for
+each pair of columns the rows of degree d that they share. σ1 and σ2 are roots of eigenvalues of :math:`\sum_d N_d`, and
+the normalised gap comes from :math:`D_R^{-1/2} \left(\sum_d N_d / d\right) D_R^{-1/2}`. With the rows eliminated from
+L − μ there remains
+
+.. math:: S(\mu) = D_R - \mu - \sum_d \frac{N_d}{d - \mu},
+
+and by Sylvester's law of inertia (Haynsworth 1968) L has as many eigenvalues below a μ that is smaller than all degrees
+of rows as S(μ) has negative ones, and as many above a μ that is larger than them as S(μ) has positive ones. The
+second smallest eigenvalue of L is at most the smallest degree (Fiedler 1973), and for masks that are much longer than
+wide the two largest are above the largest degree of a row. So each of them is the μ at which a certain eigenvalue θ of
+S(μ) is 0.
+
+**The interval.** S'(μ) ≤ −I, so that θ falls at least as fast as μ grows: the root is within \|θ(μ)\| of any μ, plus
+what rounding can have done to θ, however that μ was come by. Graphs for which the iteration does not end at rounding,
+or leaves the range in which this holds, are left to the solvers for one graph.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
-from topograph.graph import BipartiteGraph
-from topograph.spectral.estimate import Estimate
+from topograph.spectral.estimates import Estimates
 from topograph.spectral.pattern import Vector
-from topograph.spectral.solvers.dense import LARGEST_REDUCED, backward_error, dense_estimate, symmetric_eigenvalues
+from topograph.stack import Counts, GraphStack
 
-_ENTRIES = 1 << 22  # of the masks that are held as dense arrays together
+_EPS = float(np.finfo(float).eps)
+_LEAST_SQUARE = 1e-9  # squares of singular values below this share of the largest lose too many digits
+_STEPS = 3  # of Rayleigh's iteration, which triples the digits each time
+_ROUNDS = 14  # until λ2 has settled, to a share of its distance from the nearest degree
+_SETTLED = 1e-3
+_NUDGE = 1.3e-13  # of the diagonal, so that no matrix is exactly singular at an eigenvalue
 
-Counts = npt.NDArray[np.int64]
+LAPLACIAN = {"connectivity": 1, "laplacian_max": -1, "laplacian_second_max": -2}
+"""Which eigenvalue of S(μ) has its root there."""
 
 
-def solve_stacked(
-    graphs: list[BipartiteGraph], needed: Collection[str], largest_order: int
-) -> Iterator[tuple[int, dict[str, Estimate]]]:
-    """The ``needed`` values by place, of those graphs that are one incomplete component and isolated nodes.
+def solve_stack(stack: GraphStack, needed: Collection[str]) -> tuple[npt.NDArray[np.bool_], dict[str, Estimates]]:
+    """The ``needed`` values of graphs that are one incomplete component and isolated nodes; which of them are solved.
 
-    The components of these graphs are kept with them.
+    The values of the others mean nothing.
 
     Parameters
     ----------
-    graphs
-        All of one shape, with at least as many inputs as outputs.
+    stack
+        Graphs with a small side.
     needed
         Quantities of connected graphs; see `topograph.spectral.solvers.protocol`.
-    largest_order
-        Graphs whose reduced Laplacian is larger are left out.
     """
-    n, m = graphs[0].shape
-    step = max(1, _ENTRIES // (n * m))
-    for start in range(0, len(graphs), step):
-        chosen = graphs[start : start + step]
-        stack = _Stack.of(chosen)
-        places = np.flatnonzero(stack.are_one_component())
-        for place, labels in zip(places.tolist(), stack.component_labels(places), strict=True):
-            chosen[place].keep_component_labels(labels)
-        stack = stack.take(places)
-        fit = np.flatnonzero(stack.fits(largest_order))
-        for place, values in zip(places[fit].tolist(), stack.take(fit).solve(needed), strict=True):
-            yield start + place, values
+    problem = _Eliminated.of(stack)
+    solved = np.ones(len(stack), dtype=bool)
+    values: dict[str, Estimates] = {}
+
+    def add(name: str, value: Vector, residual: Vector) -> None:
+        if name in needed:
+            values[name] = Estimates.within(value, residual, "dense")
+
+    if {"sigma1", "sigma2"} & set(needed):
+        squares = np.linalg.eigvalsh(stack.overlaps)
+        first, second = np.sqrt(squares[:, -1]), np.sqrt(np.maximum(squares[:, -2], 0.0))
+        solved &= squares[:, -2] > _LEAST_SQUARE * squares[:, -1]
+        bound = problem.rounding * squares[:, -1]  # an error of δ in σ² is one of at most δ / σ in σ
+        add("sigma1", first, bound / first)
+        add("sigma2", second, bound / second)
+    if "normalized_gap" in needed:
+        square = np.linalg.eigvalsh(problem.normalized)[:, -2]
+        solved &= square > _LEAST_SQUARE
+        sigma = np.sqrt(np.maximum(square, 0.0))
+        add("normalized_gap", 1.0 - sigma, problem.rounding / sigma + _EPS)
+    names = [name for name in LAPLACIAN if name in needed]
+    if names:
+        roots, bounds, certain = problem.roots(names)
+        solved &= certain.all(axis=1)
+        for place, name in enumerate(names):
+            add(name, roots[:, place], bounds[:, place])
+    return solved, values
 
 
-@dataclass(frozen=True)
-class _Stack:
-    """Masks of one shape as floats, ``(graphs, n, m)``, with the degrees of both sides."""
+@dataclass(frozen=True, eq=False)
+class _Eliminated:
+    """What is left of the matrices of a stack when the rows are eliminated.
 
-    masks: Vector
-    left: Counts
-    right: Counts
+    Arrays have the axes graph, eigenvalue sought, degree, column, in this order, where they have them.
+    """
+
+    columns: Vector
+    """Degrees of the columns."""
+    degrees: Vector
+    """Degrees that rows have, ascending, without 0."""
+    shared: Vector
+    """N_d for each of them, shape ``(graphs, degrees, columns²)``."""
 
     @classmethod
-    def of(cls, graphs: list[BipartiteGraph]) -> _Stack:
-        count, (n, m) = len(graphs), graphs[0].shape
-        left = np.stack([graph.left_degrees for graph in graphs])
-        masks = np.zeros(count * n * m)
-        rows = np.repeat(np.arange(count * n), left.ravel())
-        masks[rows * m + np.concatenate([graph.indices for graph in graphs])] = 1.0
-        return cls(masks.reshape(count, n, m), left, np.stack([graph.right_degrees for graph in graphs]))
+    def of(cls, stack: GraphStack) -> _Eliminated:
+        rows, columns = stack.sides
+        return cls(columns.astype(np.float64), *_shared_rows(stack.masks, rows))
 
-    def take(self, places: Counts) -> _Stack:
-        """The graphs at these places."""
-        return _Stack(self.masks[places], self.left[places], self.right[places])
+    def take(self, places: Counts) -> _Eliminated:
+        """Of the graphs at these places."""
+        return _Eliminated(self.columns[places], self.degrees, self.shared[places])
 
     @property
-    def sides(self) -> tuple[Counts, Counts]:
-        """Numbers of inputs and of outputs that have an edge."""
-        return np.count_nonzero(self.left, axis=1), np.count_nonzero(self.right, axis=1)
+    def width(self) -> int:
+        """Number of columns."""
+        return int(self.columns.shape[1])
 
-    def are_one_component(self) -> npt.NDArray[np.bool_]:
-        """Whether all outputs that have an edge reach each other."""
-        reach = (self.masks.transpose(0, 2, 1) @ self.masks > 0).astype(np.float64)
-        for _ in range(int(np.ceil(np.log2(reach.shape[1])))):
-            reach = (reach @ reach > 0).astype(np.float64)
-        alive = self.right > 0
-        pairs = alive[:, :, None] & alive[:, None, :]
-        return np.asarray(alive.any(axis=1) & ((reach > 0) | ~pairs).all(axis=(1, 2)))
+    @cached_property
+    def alive(self) -> npt.NDArray[np.bool_]:
+        """Whether the column has an edge."""
+        return np.asarray(self.columns > 0)
 
-    def component_labels(self, places: Counts) -> Iterator[Counts]:
-        """Of each node of these graphs, which are one component and isolated nodes; numbered by their lowest node."""
-        alive = np.concatenate([self.left[places] > 0, self.right[places] > 0], axis=1)
-        begins = ~alive
-        first = np.argmax(alive, axis=1)[:, None]
-        np.put_along_axis(begins, first, True, axis=1)
-        numbers = np.cumsum(begins, axis=1) - 1
-        yield from np.where(alive, np.take_along_axis(numbers, first, axis=1), numbers)
-
-    def fits(self, largest_order: int) -> npt.NDArray[np.bool_]:
-        """Whether `solve` is for this graph: incomplete, no wider than long, and small once reduced."""
-        n, m = self.sides
-        order = np.where(n + m <= largest_order, n + m, self._factor_rows.sum(axis=1) + m)
-        return np.asarray((self.left.sum(axis=1) < n * m) & (n >= m) & (order <= largest_order))
-
-    def solve(self, needed: Collection[str]) -> list[dict[str, Estimate]]:
-        """The values of each graph."""
-        found: list[dict[str, Estimate]] = [{} for _ in self.left]
-        if {"connectivity", "laplacian_max", "laplacian_second_max"} & set(needed):
-            self._add_laplacian(found, needed)
-        for places, matrices in self._connected_parts():
-            n = matrices.shape[1]
-            if {"sigma1", "sigma2"} & set(needed):
-                sigmas = np.linalg.svd(matrices, compute_uv=False)[:, :2].tolist()
-                for place, pair in zip(places, sigmas, strict=True):
-                    for name, sigma in zip(("sigma1", "sigma2"), pair, strict=True):
-                        if name in needed:
-                            found[place][name] = dense_estimate(sigma, backward_error(n, pair[0]))
-            if "normalized_gap" in needed:
-                left, right = matrices.sum(axis=2), matrices.sum(axis=1)
-                scaled = matrices / np.sqrt(left)[:, :, None] / np.sqrt(right)[:, None, :]
-                gaps = (1.0 - np.linalg.svd(scaled, compute_uv=False)[:, 1]).tolist()
-                for place, gap in zip(places, gaps, strict=True):
-                    found[place]["normalized_gap"] = dense_estimate(gap, backward_error(n, 1.0))
-        return found
-
-    # ------------------------------------------------------------------ the Laplacian, reduced as in `DenseSolver`
+    @cached_property
+    def exist(self) -> npt.NDArray[np.bool_]:
+        """Whether the graph has rows of this degree."""
+        return np.asarray(self.shared.any(axis=2))
 
     @property
-    def _degree_counts(self) -> Counts:
-        """How many inputs have degree 0, 1, …, m."""
-        count, m = self.right.shape
-        numbers = np.arange(count)[:, None] * (m + 1) + self.left
-        return np.bincount(numbers.ravel(), minlength=count * (m + 1)).reshape(count, m + 1)
+    def rounding(self) -> float:
+        """What forming a matrix and LAPACK's eigenvalues may be off, relative to its norm."""
+        return float(4 * self.width**0.5 + self.degrees.size + 4) * _EPS
 
     @property
-    def _factor_rows(self) -> Counts:
-        """Rows of the factor of the inputs of degree 1, 2, …, m."""
-        return np.minimum(self._degree_counts[:, 1:], self.sides[1][:, None])
+    def normalized(self) -> Vector:
+        """The squares of the normalised B."""
+        scales = np.divide(1.0, np.sqrt(self.columns), out=np.zeros_like(self.columns), where=self.alive)
+        squares = (self.shared.transpose(0, 2, 1) @ (1.0 / self.degrees)).reshape(-1, self.width, self.width)
+        return np.asarray(squares * scales[:, :, None] * scales[:, None, :])
 
-    def _add_laplacian(self, found: list[dict[str, Estimate]], needed: Collection[str]) -> None:
-        n, m = self.sides
-        sizes = self._factor_rows.sum(axis=1) + m
-        reduced = sizes <= LARGEST_REDUCED * (n + m)
-        ends: list[tuple[list[int], Vector]] = []
-        for places, matrices in self._connected_parts(~reduced):
-            left, right = matrices.sum(axis=2), matrices.sum(axis=1)
-            ends.append((places, symmetric_eigenvalues(_laplacians(matrices, left, right))))
-        factors, degrees, repeated = self._factors(np.flatnonzero(reduced))
-        outputs = np.argsort(self.right == 0, axis=1, kind="stable")
-        right = np.take_along_axis(self.right, outputs, axis=1)
-        for (size, width), places in _groups(sizes, m, among=reduced):
-            rows = size - width
-            stacked = _laplacians(factors[places, :rows, :width], degrees[places, :rows], right[places, :width])
-            ends.append((places, symmetric_eigenvalues(stacked)))
-        for places, eigenvalues in ends:
-            lowest, highest = eigenvalues[:, :2].tolist(), eigenvalues[:, -2:].tolist()
-            for place, low, high in zip(places, lowest, highest, strict=True):
-                copies = repeated.get(place, [])
-                second, (before, last) = sorted([*low, *copies])[1], sorted([*high, *copies])[-2:]
-                bound = backward_error(int(n[place] + m[place]), last)
-                values = {"connectivity": second, "laplacian_max": last, "laplacian_second_max": before}
-                found[place] |= {name: dense_estimate(values[name], bound) for name in values if name in needed}
+    @cached_property
+    def limits(self) -> tuple[Vector, Vector]:
+        """The smallest and the largest degree of the rows that have an edge."""
+        lowest = self.degrees[np.argmax(self.exist, axis=1)]
+        return lowest, self.degrees[::-1][np.argmax(self.exist[:, ::-1], axis=1)]
 
-    def _factors(self, places: Counts) -> tuple[Vector, Vector, dict[int, list[float]]]:
-        """QR factors of the inputs of each degree, one below the other, with the degrees of their rows.
+    def roots(self, names: Sequence[str]) -> tuple[Vector, Vector, npt.NDArray[np.bool_]]:
+        """Eigenvalues of L by graph and name, how far they may be off, and whether that is little and certain."""
+        order = np.array([LAPLACIAN[name] for name in names])
+        mu, vectors = self._start(order)
+        for _ in range(_STEPS):
+            mu, vectors = self._improved(mu, vectors, order)
+            mu = self._inside(mu, order)
+        poles = self._poles(mu)
+        every = np.linalg.eigvalsh(self._matrices(mu, poles, order))
+        theta = np.take_along_axis(every, np.where(order > 0, order, self.width + order)[None, :, None], axis=2)
+        sums = self.shared.reshape(*self.shared.shape[:2], self.width, self.width).sum(axis=3)
+        norms = (np.abs(poles) @ sums + self.columns[:, None] + mu[:, :, None]).max(axis=2)
+        noise = self.rounding * norms
+        off = np.abs(theta[:, :, 0])
+        bounds = off + noise
+        low, high = self._range(order)
+        return mu, bounds, (off <= 4 * noise) & (mu - bounds > low) & (mu + bounds < high)
 
-        Outputs without an edge stand last. What the reduction takes from the spectrum comes third: twice each degree
-        that is an eigenvalue at least twice more.
+    def _range(self, order: Counts) -> tuple[Vector, Vector]:
+        """Between which μ an eigenvalue of S has its root at one of L."""
+        lowest, highest = (limit[:, None] for limit in self.limits)
+        return np.where(order > 0, 0.0, highest), np.where(order > 0, lowest, np.inf)
+
+    def _inside(self, mu: Vector, order: Counts) -> Vector:
+        """The same μ, and another one where it has left its range, from where to go on."""
+        low, high = self._range(order)
+        return np.where((mu > low) & (mu < high), mu, np.where(order > 0, 0.9 * high, 2.0 * low + 1.0))
+
+    def _poles(self, mu: Vector) -> Vector:
+        """1 / (d − μ) for the degrees d that a graph has."""
+        return np.divide(1.0, self.degrees - mu[:, :, None], out=np.zeros((*mu.shape, self.degrees.size)),
+                         where=self.exist[:, None])  # fmt: skip
+
+    def _matrices(self, mu: Vector, poles: Vector, order: Counts) -> Vector:
+        """S(μ); columns without an edge get eigenvalues out of the way."""
+        matrices = -(poles @ self.shared).reshape(*mu.shape, self.width, self.width)
+        away = np.where(order > 0, 1.0, -1.0) * (self.columns.max(axis=1, keepdims=True) + np.abs(mu))
+        diagonal = np.where(self.alive[:, None], self.columns[:, None] - mu[:, :, None], away[:, :, None])
+        np.einsum("gtii->gti", matrices)[...] += diagonal
+        return matrices
+
+    def _start(self, order: Counts) -> tuple[Vector, Vector]:
+        """Guesses of the eigenvalues sought, with their vectors of columns."""
+        guesses = [self._guess_low()] if (order > 0).any() else []
+        if (order < 0).any():
+            guesses.append(self._guess_high(order[order < 0]))
+        return np.concatenate([mu for mu, _ in guesses], axis=1), np.concatenate([v for _, v in guesses], axis=1)
+
+    def _guess_high(self, order: Counts) -> tuple[Vector, Vector]:
+        """By the eigenvectors of S at a bound of the largest eigenvalue: so far from the poles they hardly turn."""
+        mu = (self.limits[1] + self.columns.max(axis=1))[:, None]
+        _, every = np.linalg.eigh(self._matrices(mu, self._poles(mu), order[:1]))
+        vectors = every[:, 0].transpose(0, 2, 1)[:, order]
+        mu = mu.repeat(order.size, axis=1)
+        value, slope = self._form(mu, vectors, self._images(vectors)[1], self._poles(mu))
+        return self._inside(mu + value / slope, order), vectors
+
+    def _guess_low(self) -> tuple[Vector, Vector]:
+        """By rounds that come nearer from anywhere, until each graph has settled."""
+        lowest = self.limits[0][:, None]
+        mu, vectors = 0.5 * lowest, np.empty((len(lowest), 1, self.width))
+        rest = np.arange(len(lowest))
+        for _ in range(_ROUNDS):
+            part = self if rest.size == len(lowest) else self.take(rest)
+            before = mu[rest]
+            mu[rest], vectors[rest] = part._nearer(before)
+            rest = rest[(np.abs(mu[rest] - before) > _SETTLED * (lowest[rest] - mu[rest])).any(axis=1)]
+            if not rest.size:
+                break
+        return mu, vectors
+
+    def _nearer(self, mu: Vector) -> tuple[Vector, Vector]:
+        """Towards λ2, by the lowest eigenvectors of S among those which belong to vectors of L that sum to 0."""
+        order, diagonal = np.ones(1, dtype=np.int64), np.arange(self.width) * (self.width + 1)
+        poles = self._poles(mu)
+        matrices = self._matrices(mu, poles, order)[:, 0]
+        sums = self.alive + (poles @ self.shared[:, :, diagonal])[:, 0]  # of the vector of L, for each column
+        weight = 100 * np.abs(matrices).sum(axis=2).max(axis=1) / (sums**2).sum(axis=1)
+        _, every = np.linalg.eigh(matrices + (weight[:, None] * sums)[:, :, None] * sums[:, None, :])
+        vectors = every[:, None, :, 0]
+        return self._inside(self._before_pole(mu, vectors, self.limits[0][:, None]), order), vectors
+
+    def _before_pole(self, mu: Vector, vectors: Vector, lowest: Vector) -> Vector:
+        """Where the quadratic form of S is 0: the nearest pole stays as it is, the other terms are made linear.
+
+        From beyond λ2 this may lead far back, where the vector means nothing: then Rayleigh's quotient is taken.
         """
-        n_right = self.sides[1]
-        counts, rows = self._degree_counts, self._factor_rows
-        begins, offsets = np.cumsum(counts, axis=1) - counts, np.cumsum(rows, axis=1) - rows
-        # by degree, and in their order within a degree
-        by_degree = np.argsort(self.left, axis=1, kind="stable")
-        alive_first = np.argsort(self.right == 0, axis=1, kind="stable")
-        masks = np.take_along_axis(self.masks, by_degree[:, :, None], axis=1)
-        masks = np.take_along_axis(masks, alive_first[:, None, :], axis=2)
-        factors = np.zeros((len(masks), int(rows.sum(axis=1).max(initial=0)), masks.shape[2]))
-        degrees = np.zeros(factors.shape[:2])
-        chosen, degree = np.nonzero(counts[places, 1:])
-        place = places[chosen]
-        degree += 1
-        number, width = counts[place, degree], n_right[place]
-        begin, offset = begins[place, degree], offsets[place, degree - 1]
-        for (size, columns), group in _groups(number, width):
-            block = masks[place[group, None], begin[group, None] + np.arange(size), :columns]
-            if size > columns:
-                block = np.asarray(np.linalg.qr(block, mode="r"))
-            to = place[group, None], offset[group, None] + np.arange(block.shape[1])
-            factors[(*to, slice(columns))] = block
-            degrees[to] = degree[group, None]
-        repeated: dict[int, list[float]] = defaultdict(list)
-        copies = np.minimum(np.maximum(number - width, 0), 2)
-        for which, value, times in zip(place.tolist(), degree.tolist(), copies.tolist(), strict=True):
-            repeated[which] += [float(value)] * times
-        return factors, degrees, repeated
+        forms, poles = self._images(vectors)[1], self._poles(mu)
+        share = np.take_along_axis(forms, np.argmax(self.exist, axis=1)[:, None, None], axis=2)[:, :, 0]
+        gap = lowest - mu
+        value, fall = self._form(mu, vectors, forms, poles)
+        ahead, slope = value + share / gap, np.maximum(fall - share / gap**2, 1.0)
+        root = np.sqrt((ahead - slope * gap) ** 2 + 4 * slope * share)
+        step, quotient = 2 * value * gap / (ahead + slope * gap + root), value / fall
+        return mu + np.where((value < 0) & (gap - step > 2 * (gap - quotient)), quotient, step)
 
-    def _connected_parts(self, among: npt.NDArray[np.bool_] | None = None) -> Iterator[tuple[list[int], Vector]]:
-        """The masks without isolated nodes, by size: places and ``(graphs, inputs, outputs)``."""
-        for (rows, columns), places in _groups(*self.sides, among=among):
-            matrices = self.masks[places]
-            if rows < matrices.shape[1]:
-                matrices = matrices[self.left[places] > 0].reshape(len(places), rows, -1)
-            if columns < matrices.shape[2]:
-                turned = matrices.transpose(0, 2, 1)[self.right[places] > 0]
-                matrices = turned.reshape(len(places), columns, rows).transpose(0, 2, 1)
-            yield places, matrices
+    def _images(self, vectors: Vector) -> tuple[Vector, Vector]:
+        """N_d times the vectors, and their quadratic forms."""
+        count, sought, width = vectors.shape
+        blocks = self.shared.reshape(count, -1, width)
+        images = (blocks @ vectors.transpose(0, 2, 1)).reshape(count, -1, width, sought).transpose(0, 3, 1, 2)
+        return images, (images @ vectors[..., None])[..., 0]
+
+    def _form(self, mu: Vector, vectors: Vector, forms: Vector, poles: Vector) -> tuple[Vector, Vector]:
+        """The quadratic form of S(μ), and how fast it falls; μ and their ratio make Rayleigh's quotient of L."""
+        squares = vectors * vectors
+        norms = squares.sum(axis=2)
+        values = (squares @ self.columns[:, :, None])[..., 0] - mu * norms - (poles * forms).sum(axis=2)
+        return values, norms + (poles**2 * forms).sum(axis=2)
+
+    def _improved(self, mu: Vector, vectors: Vector, order: Counts) -> tuple[Vector, Vector]:
+        """A step of Rayleigh's iteration on L."""
+        poles = self._poles(mu)
+        matrices = self._matrices(mu, poles, order)
+        np.einsum("gtii->gti", matrices)[...] += _NUDGE * mu[:, :, None]
+        right = vectors + (poles[:, :, None] ** 2 @ self._images(vectors)[0])[:, :, 0]
+        try:
+            vectors = np.asarray(np.linalg.solve(matrices, right[..., None])[..., 0], dtype=np.float64)
+        except np.linalg.LinAlgError:  # what is reached so far is judged all the same
+            return mu, vectors
+        vectors /= np.abs(vectors).max(axis=2, keepdims=True)
+        values, slopes = self._form(mu, vectors, self._images(vectors)[1], poles)
+        return mu + values / slopes, vectors
 
 
-def _groups(
-    first: Counts, second: Counts, *, among: npt.NDArray[np.bool_] | None = None
-) -> list[tuple[tuple[int, int], list[int]]]:
-    """Places of equal pairs of numbers."""
-    groups: dict[tuple[int, int], list[int]] = defaultdict(list)
-    for place, pair in enumerate(zip(first.tolist(), second.tolist(), strict=True)):
-        if among is None or among[place]:
-            groups[pair].append(place)
-    return list(groups.items())
+def _shared_rows(masks: Vector, rows: Counts) -> tuple[Vector, Vector]:
+    """The positive degrees of rows, and for each the pairs of columns' shared rows: ``(graphs, degrees, columns²)``.
 
-
-def _laplacians(matrices: Vector, left: Vector, right: Vector) -> Vector:
-    count, n, m = matrices.shape
-    laplacians = np.zeros((count, n + m, n + m))
-    diagonal = np.arange(n + m)
-    laplacians[:, diagonal, diagonal] = np.concatenate([left, right], axis=1)
-    laplacians[:, n:, :n] = -matrices.transpose(0, 2, 1)  # the lower triangle is read
-    return laplacians
+    Floats hold 53 bits: one product counts for several degrees, each in bits of its own.
+    """
+    count, n, width = masks.shape
+    degrees = np.flatnonzero(np.bincount(rows.ravel(), minlength=2)[1:]) + 1
+    bits = n.bit_length()
+    together = 52 // bits
+    shared = np.empty((count, degrees.size, width * width))
+    for start in range(0, degrees.size, together):
+        chosen = degrees[start : start + together]
+        units = np.zeros(width + 1)
+        units[chosen] = 2.0 ** (bits * np.arange(chosen.size))
+        packed = ((masks * units[rows][:, :, None]).transpose(0, 2, 1) @ masks).astype(np.int64)
+        for place in range(chosen.size):
+            shared[:, start + place] = ((packed >> (bits * place)) & (2**bits - 1)).reshape(count, -1)
+    return degrees.astype(np.float64), shared

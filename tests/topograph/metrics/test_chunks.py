@@ -11,7 +11,8 @@ import topograph as tg
 from topograph import plugins, spectral
 from topograph.errors import InvalidParameterError, PluginError, UnknownNameError
 from topograph.metrics import chunks, registry
-from topograph.spectral import compute_spectra, compute_spectrum
+from topograph.spectral import compute_spectrum
+from topograph.spectral.batch import spectra_of_stack
 
 STUDIED = ["sizes", "degrees", "structure", "spectral", "ramanujan"]  # what a study computes unless told otherwise
 
@@ -35,11 +36,11 @@ def test_the_spectrum_is_computed_once(monkeypatch):
 def test_tiny_graphs_are_solved_together(monkeypatch):
     together = []
 
-    def watching(graphs, **options):
-        together.append(len(graphs))
-        return compute_spectra(graphs, **options)
+    def watching(stack):
+        together.append(len(stack))
+        return spectra_of_stack(stack)
 
-    monkeypatch.setattr(chunks, "compute_spectra", watching)
+    monkeypatch.setattr(chunks, "spectra_of_stack", watching)
     masks = small_masks(40)
     table = tg.measure(masks)
     assert together == [40]
@@ -50,7 +51,7 @@ def test_tiny_graphs_are_solved_together(monkeypatch):
 
 
 def test_no_spectrum_is_computed_for_what_needs_none(monkeypatch):
-    monkeypatch.setattr(chunks, "compute_spectra", None)
+    monkeypatch.setattr(chunks, "spectra_of_stack", None)
     monkeypatch.setattr(spectral, "compute_spectrum", None)
     assert len(tg.measure(small_masks(3), ["sizes", "degrees", "structure", "ramanujan_bound"])) == 3
 

@@ -11,6 +11,7 @@ import pandas as pd
 
 from analysis.cells import cell_codes, cell_columns
 from analysis.effects import Effect, effect
+from analysis.frame.names import main_column
 from analysis.units import Unit, outcome_unit
 from topograph.errors import InsufficientDataError, UnknownNameError
 
@@ -120,7 +121,7 @@ def experiment(
     """
     cells = cell_columns(frame)
     if metric is None:
-        metric = f"{'mean' if 'model' in frame.columns else 'l1'}_algebraic_connectivity"
+        metric = main_column(frame, "algebraic_connectivity")
     for column in (metric, outcome, groups, *cells, "construction", "variant"):
         if column not in frame.columns:
             raise UnknownNameError.among("column", column, map(str, frame.columns))

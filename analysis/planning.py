@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from analysis.cells import check_cells, held_columns
+from analysis.frame.names import main_column
 from analysis.guards import check_columns, complete_rows
 from analysis.naming import listed
 from analysis.pilots import pilot_frame
@@ -135,7 +136,7 @@ class Plan:
 
 def plan(
     source: pd.DataFrame | str | os.PathLike[str] | Mapping[str, Any] | StudySpec | None,
-    metric: str = "l1_normalized_gap",
+    metric: str | None = None,
     *,
     points: float = 0.2,
     power: float = 0.8,
@@ -166,7 +167,7 @@ def plan(
         The pilot: a frame or a store or table as for `load_frame`. Or a study's specification (a ``.toml`` file, a
         mapping, a `StudySpec`): then a small part of it is run as the pilot. None runs a pilot on the digits.
     metric
-        The metric.
+        The column of the metric: by default the normalised gap of the first layer, for models the mean over layers.
     points
         Change of the outcome to be seen, per standard deviation of the metric within cells: in points (hundredths) for
         an outcome that is a share, such as an accuracy, else in its own unit.
@@ -203,6 +204,7 @@ def plan(
     (1, True, 0.8)
     """
     frame = pilot_frame(source)
+    metric = metric or main_column(frame, "normalized_gap")
     controls = [control] if isinstance(control, str) else list(control)
     check_columns(frame, [metric, outcome, *controls])
     if groups not in frame.columns:

@@ -169,7 +169,7 @@ def make_parser() -> Parser:
         "a store or a table; of a specification a small part is run; without any, a small pilot on the digits."
     )
     _files(sub.add_argument("source", nargs="?", type=Path, help="a store, a table or a .toml (default: run a pilot)"))
-    sub.add_argument("--metric", default="l1_normalized_gap", help=_default())
+    sub.add_argument("--metric", help="a column (default: the normalised gap of layer 1; of models, the mean)")
     sub.add_argument(
         "--points", type=float, default=0.2, help="change per standard deviation of the metric " + _default()
     )

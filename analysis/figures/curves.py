@@ -30,9 +30,7 @@ def accuracy_by_degree(frame: pd.DataFrame, ax: Axes, *, outcome: str = "test_ac
 
 
 @figure("metric")
-def metric_by_degree(
-    frame: pd.DataFrame, ax: Axes, *, metric: str = "l1_algebraic_connectivity", layer: int = 1
-) -> None:
+def metric_by_degree(frame: pd.DataFrame, ax: Axes, *, metric: str = "algebraic_connectivity", layer: int = 1) -> None:
     """Mean of a metric against the degree of a layer, one curve per construction; each topology counts once.
 
     Parameters

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 import matplotlib.pyplot as plt
@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 
 from analysis.figures.style import escaped
 from analysis.frame.families import by_family
-from analysis.frame.names import TEXT_KEYS
+from analysis.frame.names import TEXT_KEYS, main_column
 from analysis.frame.tables import without_infinities
 from analysis.guards import check_columns
 
@@ -28,7 +28,7 @@ _SHARED_WORDS = {
     "frame": "One row per run, as from `analysis.load_frame`.",
     "ax": "Matplotlib axes to draw on; new ones by default.",
     "outcome": "Column drawn upwards.",
-    "metric": "Column of the metric.",
+    "metric": "Column of the metric; a metric alone means that of the first layer, for models its mean over layers.",
 }
 
 
@@ -69,6 +69,7 @@ def figure(
             bound.apply_defaults()
             source = bound.arguments[parameters[0].name]
             if isinstance(source, pd.DataFrame):
+                bound.arguments |= {name: _columns(source, bound.arguments[name]) for name in columns}
                 check_columns(source, _named(bound.arguments[name] for name in columns))
                 bound.arguments[parameters[0].name] = _drawable(source)
             if bound.arguments["ax"] is None:
@@ -100,6 +101,14 @@ def _drawable(table: pd.DataFrame) -> pd.DataFrame:
     table = table.assign(**changed)
     table.attrs = attributes
     return table
+
+
+def _columns(table: pd.DataFrame, value: str | Sequence[str]) -> str | list[str]:
+    """Names of columns, where a metric alone stands for `main_column`, or for that of the network."""
+    if not isinstance(value, str):
+        return [str(_columns(table, name)) for name in value]
+    names = (value, main_column(table, value), f"network_{value}")
+    return next((name for name in names if name in table.columns), value)
 
 
 def _named(values: Iterator[Any]) -> Iterator[str]:

@@ -21,7 +21,7 @@ __all__ = ["accuracy_against_metric", "partial_regression", "within_cell_scatter
 
 @figure("metric", "outcome")
 def accuracy_against_metric(
-    frame: pd.DataFrame, ax: Axes, *, metric: str = "l1_algebraic_connectivity", outcome: str = "test_accuracy"
+    frame: pd.DataFrame, ax: Axes, *, metric: str = "algebraic_connectivity", outcome: str = "test_accuracy"
 ) -> None:
     """One point per run, its construction by colour and marker."""
     _points(frame, ax, metric, outcome)
@@ -34,8 +34,8 @@ def partial_regression(
     frame: pd.DataFrame,
     ax: Axes,
     *,
-    metric: str = "l1_algebraic_connectivity",
-    control: Sequence[str] = ("l1_log_density",),
+    metric: str = "algebraic_connectivity",
+    control: Sequence[str] = ("log_density",),
     outcome: str = "test_accuracy",
 ) -> None:
     """What is left of accuracy against what is left of the metric, once the controls have explained what they can.
@@ -70,7 +70,7 @@ def within_cell_scatter(
     frame: pd.DataFrame,
     ax: Axes,
     *,
-    metric: str = "l1_algebraic_connectivity",
+    metric: str = "algebraic_connectivity",
     outcome: str = "test_accuracy",
     cells: Sequence[str] | None = None,
 ) -> None:

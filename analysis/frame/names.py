@@ -105,6 +105,17 @@ def is_layer(prefix: str) -> bool:
     return prefix[:1] == "l" and prefix[1:].isdigit()
 
 
+def main_column(frame: pd.DataFrame, metric: str) -> str:
+    """The column of a metric that stands for a network where none is named: the first layer's; of models, the mean.
+
+    Examples
+    --------
+    >>> main_column(pd.DataFrame(columns=["model", "density"]), "normalized_gap")
+    'mean_normalized_gap'
+    """
+    return f"{'mean' if 'model' in frame.columns else 'l1'}_{metric}"
+
+
 def setting_columns(frame: pd.DataFrame) -> list[str]:
     """The training settings that vary, such as ``dropout_hidden``."""
     return [column for column in frame.columns if column in SETTINGS and frame[column].nunique(dropna=False) > 1]

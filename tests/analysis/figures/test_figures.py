@@ -189,3 +189,25 @@ def test_a_forest_of_three_methods_has_room_for_its_legend(frame):
     plt.close(ax.figure)
     assert len(ax.figure.legends[0].get_texts()) == 3
     assert whole.x0 <= legend.x0 < legend.x1 <= whole.x1
+
+
+def test_a_metric_alone_is_that_of_the_first_layer(frame):
+    ax = figures.accuracy_against_metric(frame, axes(), metric="normalized_gap")
+    points = np.vstack([c.get_offsets() for c in ax.collections if len(c.get_offsets())])
+    assert set(points[:, 0]) == set(frame["l1_normalized_gap"])
+
+
+def test_figures_of_models_show_the_mean_over_layers_by_default(frame):
+    models = frame.drop(columns=[c for c in frame.columns if c.startswith(("l1_", "l2_"))]).assign(
+        model="lstm(hidden=32)", mean_algebraic_connectivity=frame["l1_algebraic_connectivity"] / 2
+    )
+    ax = figures.accuracy_against_metric(models, axes())
+    points = np.vstack([c.get_offsets() for c in ax.collections if len(c.get_offsets())])
+    assert set(points[:, 0]) == set(models["mean_algebraic_connectivity"])
+    models = models.assign(network_log_density=np.log(np.linspace(0.1, 0.2, len(models))))
+    assert "mean of the layers" in figures.partial_regression(models, axes()).get_xlabel()
+
+
+def test_an_unknown_metric_is_named(frame):
+    with pytest.raises(UnknownNameError, match="'normalised_gap'"):
+        figures.within_cell_scatter(frame, axes(), metric="normalised_gap")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,8 @@ from trainers.keras.layer import keras
 from trainers.keras.learner import FittedLearner, device_of, numpy_of
 from trainers.keras.model import Loss
 from trainers.keras.optimizers import make_masked_optimizer
-from trainers.models.building import check_outputs, framework_of, random_state
+from trainers.models.building import random_state
+from trainers.models.making import make_module
 from trainers.models.masking import ModelMasks
 from trainers.models.spec import ModelSpec
 from trainers.result import TrainingResult
@@ -38,7 +40,9 @@ def train_model(
 ) -> TrainingResult:
     """Train a model under masks; see `trainers.protocol.ModelTrainer`."""
     started = time.perf_counter()
-    label, module = _make_module(model, dataset, config.seed)
+    label, module = make_module(
+        model, dataset, config.seed, trainer="keras", framework="keras", copied=partial(_copied, seed=config.seed)
+    )
     fitting = ModelMasks(label, module, masks)
     learner = ModelLearner(label, module, fitting.tensors, dataset, config)
     trained = run_course(learner, config, dataset.n_train, dataset.y_test)
@@ -141,28 +145,14 @@ class _Activated(keras.Model):  # type: ignore[misc, unused-ignore]
         return self._activation(self._model(x, training=training))
 
 
-def _make_module(model: ModelSpec | str | Any, dataset: Dataset, seed: int) -> tuple[str, Any]:
-    """A model in words, and a Keras model of our own: a new one with initial weights, or a copy of a live one."""
-    if isinstance(model, (str, ModelSpec)):
-        spec = ModelSpec.of(model)
-        label, module = spec.label, spec.build(dataset, seed=seed)
-    else:
-        label, module = type(model).__name__, model
-    if framework_of(module) != "keras":
-        raise InvalidModelError(
-            f"the trainer 'keras' trains a keras.Model, but the model {label} is "
-            f"{'a torch.nn.Module' if framework_of(module) else f'a {type(module).__name__}'}: give a ModelSpec, a "
-            "name of one, or a live model of Keras"
-        )
-    if module is model:
-        with quiet(), random_state(seed):
-            try:
-                module = keras.models.clone_model(model)
-                module.set_weights(model.get_weights())
-            except Exception as error:  # of somebody else's model, any may come
-                raise InvalidModelError(
-                    f"the model {label} cannot be copied ({type(error).__name__}: {str(error)[:200]}), and a live one "
-                    "is not trained itself: give a function that makes it, as 'package.module:function'"
-                ) from error
-        check_outputs(label, module, dataset.shape, dataset.n_classes)
-    return label, module
+def _copied(label: str, model: Any, seed: int) -> Any:
+    with quiet(), random_state(seed):
+        try:
+            module = keras.models.clone_model(model)
+            module.set_weights(model.get_weights())
+        except Exception as error:  # of somebody else's model, any may come
+            raise InvalidModelError(
+                f"the model {label} cannot be copied ({type(error).__name__}: {str(error)[:200]}), and a live one is "
+                "not trained itself: give a function that makes it, as 'package.module:function'"
+            ) from error
+    return module

@@ -15,7 +15,7 @@ from trainers.config import TrainingConfig
 from trainers.course import run_course
 from trainers.datasets import Dataset
 from trainers.initialization import validation_split
-from trainers.models.building import check_outputs, framework_of
+from trainers.models.making import make_module
 from trainers.models.spec import ModelSpec
 from trainers.pytorch.masked_model import MaskedModel
 from trainers.pytorch.model_learner import ModelLearner
@@ -36,7 +36,7 @@ def train_model(
 ) -> TrainingResult:
     """Train a model under masks; see `trainers.protocol.ModelTrainer`."""
     started = time.perf_counter()
-    label, module = make_module(model, dataset, config.seed)
+    label, module = make_module(model, dataset, config.seed, trainer="pytorch", framework="torch", copied=_copied)
     module = module.to(device, getattr(torch, config.dtype))
     samples = dataset.n_train
     learning, _ = validation_split(samples, config)
@@ -59,29 +59,9 @@ def train_model(
     )
 
 
-def make_module(model: ModelSpec | str | Any, dataset: Dataset, seed: int) -> tuple[str, Any]:
-    """A model in words, and a module of our own: a new one with initial weights, or a copy of a live one.
-
-    Raises
-    ------
-    InvalidModelError
-    """
-    if isinstance(model, (str, ModelSpec)):
-        spec = ModelSpec.of(model)
-        label, module = spec.label, spec.build(dataset, seed=seed)
-    else:
-        label, module = type(model).__name__, model
-    if framework_of(module) != "torch":
-        raise InvalidModelError(
-            f"the trainer 'pytorch' trains a torch.nn.Module, but the model {label} is "
-            f"{'a keras.Model' if framework_of(module) else f'a {type(module).__name__}'}: give a ModelSpec, a name "
-            "of one, or a live model of PyTorch"
-        )
-    if module is model:
-        _check_plain(label, model)
-        module = plain_copy(model, "it is trained")
-        check_outputs(label, module, dataset.shape, dataset.n_classes)
-    return label, module
+def _copied(label: str, model: Any) -> Any:
+    _check_plain(label, model)
+    return plain_copy(model, "it is trained")
 
 
 def _check_plain(label: str, model: Any) -> None:

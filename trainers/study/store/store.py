@@ -23,10 +23,10 @@ from topograph.topology import Topology
 from trainers.compression.budget import written_out
 from trainers.config import TrainingConfig
 from trainers.result import TrainingResult, sparse_weights
-from trainers.study.records import numbered_columns
 from trainers.study.spec import recipe_from_record
 from trainers.study.spec.values import expand
 from trainers.study.store.access import check_path, damage_said, read, readable, written
+from trainers.study.store.profiles import long_metrics, wide_metrics
 from trainers.study.store.schema import is_empty
 from trainers.study.store.writer import StoreWriter
 
@@ -320,26 +320,7 @@ class Store:
 
     def metrics(self) -> pd.DataFrame:
         """Metrics of all topologies: columns topology_id, layer, metric, value, residual, reason."""
-        pieces = []
-        with damage_said(self.path):
-            for names, ids, values, residuals, reasons in self._profiles():
-                count = len(names)
-                pieces.append(
-                    pd.DataFrame(
-                        {
-                            "topology_id": np.repeat(np.array(ids, dtype=object), count),
-                            "layer": np.tile(np.array([layer for layer, _ in names], dtype=object), len(ids)),
-                            "metric": np.tile(np.array([metric for _, metric in names], dtype=object), len(ids)),
-                            "value": values.ravel(),
-                            "residual": residuals.ravel(),
-                            "reason": [found.get(str(i)) for found in map(json.loads, reasons) for i in range(count)],
-                        }
-                    )
-                )
-        columns = ["topology_id", "layer", "metric", "value", "residual", "reason"]
-        table = pd.concat(pieces, ignore_index=True) if pieces else pd.DataFrame(columns=columns)
-        # the latest measurement counts
-        return table.drop_duplicates(columns[:3], keep="last", ignore_index=True)
+        return long_metrics(self._file, self.path)
 
     def metric_table(self) -> tuple[pd.DataFrame, dict[str, list[str]]]:
         """Metrics of all topologies side by side, with the reasons of undefined ones.
@@ -351,34 +332,7 @@ class Store:
         reasons
             Column → the reasons given for undefined values.
         """
-        table = pd.DataFrame(index=pd.Index([], name="topology_id", dtype=object))
-        reasons: dict[str, set[str]] = {}
-        with damage_said(self.path):
-            for names, ids, values, _, given in self._profiles():
-                columns = numbered_columns(names)
-                piece = pd.DataFrame(values, index=pd.Index(ids, name="topology_id", dtype=object), columns=columns)
-                table = piece if table.empty else piece.combine_first(table)[_in_order(table.columns, columns)]
-                for text in dict.fromkeys(given):
-                    for position, reason in json.loads(text).items():
-                        reasons.setdefault(columns[int(position)], set()).add(reason)
-        return table, {column: sorted(reasons[column]) for column in table.columns if column in reasons}
-
-    def _profiles(
-        self,
-    ) -> Iterator[tuple[list[tuple[str, str]], list[str], npt.NDArray[Any], npt.NDArray[Any], list[str]]]:
-        """For each list of names: the names, topologies, their values and residuals (one row each), their reasons."""
-        with read(self._file) as connection:
-            profiles = connection.execute(
-                "SELECT profile, names FROM profiles ORDER BY (SELECT MAX(measured) FROM metrics m "
-                "WHERE m.profile = profiles.profile)"
-            ).fetchall()
-            for profile, text in profiles:
-                names = [(layer, metric) for layer, metric in json.loads(text)]
-                rows = connection.execute(
-                    "SELECT topology_id, vals, residuals, reasons FROM metrics WHERE profile = ?", (profile,)
-                ).fetchall()
-                ids, values, residuals, reasons = zip(*rows, strict=True) if rows else ((), (), (), ())
-                yield names, list(ids), _matrix(values, names), _matrix(residuals, names), list(reasons)
+        return wide_metrics(self._file, self.path)
 
     def meta(self) -> dict[str, Any]:
         """Facts about the study from when it was last run, such as its spec and versions."""
@@ -421,11 +375,3 @@ def all_settings(text: str) -> str:
     """Settings as JSON, completed by those that they do not name or that are newer: these have their defaults."""
     record = TrainingConfig.from_record(json.loads(text)).to_record()
     return json.dumps({name: value for name, value in record.items() if name != "seed"})
-
-
-def _matrix(blobs: Iterable[bytes], names: list[tuple[str, str]]) -> npt.NDArray[Any]:
-    return np.frombuffer(b"".join(blobs), dtype="<f8").reshape(-1, len(names))
-
-
-def _in_order(first: Iterable[str], second: Iterable[str]) -> list[str]:
-    return list(dict.fromkeys([*first, *second]))

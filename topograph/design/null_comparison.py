@@ -15,7 +15,8 @@ from topograph.masks.layers import read_layers
 from topograph.masks.loading import open_source
 from topograph.masks.maskset import MaskSet
 from topograph.masks.options import Reading, ReadingOptions
-from topograph.metrics.chunks import Item, Record, measure_stream
+from topograph.metrics.chunks import Item, measure_stream
+from topograph.metrics.measured import Record
 from topograph.metrics.measuring import by_source, network_records
 from topograph.metrics.metric import Metric
 from topograph.metrics.registry import select_metrics

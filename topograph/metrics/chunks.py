@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -17,14 +16,13 @@ import numpy.typing as npt
 
 from topograph.cores import available_cores
 from topograph.graph import BipartiteGraph
+from topograph.metrics.measured import Measured
 from topograph.metrics.metric import Metric, Value
 from topograph.metrics.registry import get_metric
 from topograph.metrics.stacked import Values, stacked
 from topograph.metrics.weighted import WeightedGraph
 from topograph.spectral.batch import spectra_of_stack
 from topograph.stack import GraphStack
-
-Record = tuple[str, str, float, float, str | None]
 
 _CHUNK_EDGES = 400_000  # of the graphs that are held together
 _CHUNK_GRAPHS = 500
@@ -48,8 +46,8 @@ class Item:
         return WeightedGraph(self.graph, self.weights)
 
 
-def measure_graphs(items: Sequence[Item], metrics: Sequence[Metric]) -> list[Record]:
-    """Records of layers, one after the other, metric by metric; small layers of one shape are measured together."""
+def measure_graphs(items: Sequence[Item], metrics: Sequence[Metric]) -> Measured:
+    """Metrics of layers; small layers of one shape are measured together."""
     with _threads_for(items):
         return _measure_graphs(items, metrics)
 
@@ -63,20 +61,15 @@ def _threads_for(items: Sequence[Item]) -> AbstractContextManager[Any]:
     return threadpool_limits(limits=1, user_api="blas")  # type: ignore[no-any-return]
 
 
-def _measure_graphs(items: Sequence[Item], metrics: Sequence[Metric]) -> list[Record]:
-    records: list[list[Record]] = [[] for _ in items]
+def _measure_graphs(items: Sequence[Item], metrics: Sequence[Metric]) -> Measured:
+    measured = Measured.empty([item.name for item in items], [metric.name for metric in metrics])
     for places, stack in GraphStack.of_equal_shape(item.graph for item in items):
         if len(stack) > 1 and any(metric.reads_spectrum for metric in metrics):
             _keep_spectra(stack)
         chosen = [items[place] for place in places]
-        columns = [_column(chosen, stack, metric) for metric in metrics]
-        names = [metric.name for metric in metrics]
-        numbers = np.stack([[column.value, column.residual] for column in columns], axis=-1).transpose(1, 0, 2)
-        for number, (place, item) in enumerate(zip(places, chosen, strict=True)):
-            values, residuals = numbers[number].tolist()
-            reasons = [column.reasons.get(number) for column in columns]
-            records[place] = list(zip(repeat(item.name), names, values, residuals, reasons))
-    return [record for rows in records for record in rows]
+        for column, metric in enumerate(metrics):
+            measured.put(places, column, _values(chosen, stack, metric))
+    return measured
 
 
 def _keep_spectra(stack: GraphStack) -> None:
@@ -88,7 +81,7 @@ def _keep_spectra(stack: GraphStack) -> None:
             graph.keep_spectrum(spectrum)
 
 
-def _column(items: Sequence[Item], stack: GraphStack, metric: Metric) -> Values:
+def _values(items: Sequence[Item], stack: GraphStack, metric: Metric) -> Values:
     """One metric of layers whose graphs are stacked."""
     if isinstance(metric.compute, stacked):
         return metric.compute.many(stack)
@@ -112,8 +105,8 @@ def _value(item: Item, metric: Metric) -> Value:
 
 def measure_stream(
     items: Iterable[Item], metrics: Sequence[Metric], *, total: int, workers: int | None
-) -> Iterator[list[Record]]:
-    """Records of many layers, in their order, read no further ahead than the work needs.
+) -> Iterator[Measured]:
+    """Metrics of many layers, in their order, read no further ahead than the work needs.
 
     Parameters
     ----------
@@ -157,7 +150,7 @@ def _chunks(items: Iterable[Item]) -> Iterator[list[Item]]:
         yield held
 
 
-def _in_processes(chunks: Iterator[list[Item]], metrics: Sequence[Metric], workers: int) -> Iterator[list[Record]]:
+def _in_processes(chunks: Iterator[list[Item]], metrics: Sequence[Metric], workers: int) -> Iterator[Measured]:
     from loky import get_reusable_executor
 
     names = [metric.name for metric in metrics]
@@ -175,6 +168,6 @@ def _in_processes(chunks: Iterator[list[Item]], metrics: Sequence[Metric], worke
             job.cancel()
 
 
-def _measure_named(chunk: list[Item], names: list[str]) -> list[Record]:
+def _measure_named(chunk: list[Item], names: list[str]) -> Measured:
     """In another process metrics are looked up again: a plug-in's function need not travel."""
     return measure_graphs(chunk, [get_metric(name) for name in names])

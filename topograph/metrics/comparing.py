@@ -11,6 +11,7 @@ from topograph.masks.layers import read_layers
 from topograph.masks.loading import open_source
 from topograph.masks.maskset import MaskSet
 from topograph.masks.options import Reading, ReadingOptions
+from topograph.metrics.measured import Measured
 from topograph.metrics.measuring import LONG_COLUMNS, wide_table
 from topograph.metrics.registry import select_comparisons
 from topograph.topology import Topology
@@ -86,7 +87,7 @@ def compare_masks(
         table = pd.DataFrame(records, columns=list(LONG_COLUMNS))
         table.attrs["conventions"] = {comparison.name: comparison.summary for comparison in chosen}
         return table
-    return wide_table(records, [comparison.name for comparison in chosen])
+    return wide_table(Measured.of(records, [comparison.name for comparison in chosen]))
 
 
 def _read(source: Any, reading: Reading) -> MaskSet:

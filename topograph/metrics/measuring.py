@@ -18,7 +18,8 @@ from topograph.masks.live import kind_of
 from topograph.masks.loading import open_source
 from topograph.masks.maskset import MaskSet, nothing_read
 from topograph.masks.options import Reading, ReadingOptions
-from topograph.metrics.chunks import Item, Record, measure_stream
+from topograph.metrics.chunks import Item, measure_stream
+from topograph.metrics.measured import Measured, Record
 from topograph.metrics.metric import Metric, Value
 from topograph.metrics.registry import select_metrics
 from topograph.topology import Topology
@@ -168,7 +169,8 @@ def _measure(
     import pandas as pd
 
     with_weights = any(metric.needs == "weights" for metric in chosen)
-    records: list[Record] = []
+    names = [metric.name for metric in chosen]
+    parts: list[Measured] = []
     left_out: dict[str, str] = {}
     read_as: dict[str, str] = {}
     chain: list[BipartiteGraph] = []
@@ -190,26 +192,26 @@ def _measure(
         hidden = None if progress is None else not progress
         with tqdm(total=total, unit="layer", delay=2, disable=hidden) as bar:
             for part in measure_stream(items(), chosen, total=total, workers=workers):
-                records += part
-                bar.update(len(part) // len(chosen))
+                parts.append(part)
+                bar.update(len(part))
         # a file of an optimizer's state is understood, and its table says so; a file that cannot be read is an error
         judged = [entry for entry in opened.entries if entry.read is not None and not entry.needs_orientation]
         understood = reading.include is None and bool(judged) and all(entry.reason for entry in judged)
-        if not records and not understood:
+        if not parts and not understood:
             raise nothing_read(opened.label, left_out)
     if chain and len(chain) == total:
-        records += network_records(Topology(chain), chosen)
+        parts.append(Measured.of(network_records(Topology(chain), chosen), names))
     elif example is not None:
         from topograph.model_graph.row import model_records  # the one that knows models
 
-        records += model_records(source, example, reading, chosen)
+        parts.append(Measured.of(model_records(source, example, reading, chosen), names))
+    measured = Measured.joined(parts, names)
     if long:
-        table = pd.DataFrame(records, columns=list(LONG_COLUMNS))
+        table = pd.DataFrame(list(measured), columns=list(LONG_COLUMNS))
         table.attrs["read_as"], table.attrs["left_out"] = read_as, left_out
         table.attrs["conventions"] = {metric.name: metric.summary for metric in chosen}
         return table
-    integers = [metric.name for metric in chosen if metric.integer]
-    wide = wide_table(records, [metric.name for metric in chosen], integers)
+    wide = wide_table(measured, [metric.name for metric in chosen if metric.integer])
     wide.attrs["left_out"] = left_out
     if read_as:
         wide["read_as"] = pd.Series(read_as, dtype=object).reindex(wide.index, fill_value="")
@@ -233,24 +235,11 @@ def network_records(topology: Topology, metrics: Sequence[Metric]) -> list[Recor
     return records
 
 
-def wide_table(records: list[Record], names: list[str], integers: Iterable[str] = ()) -> pd.DataFrame:
-    """One row per layer; the records hold each layer's metrics in the order of ``names``."""
+def wide_table(measured: Measured, integers: Iterable[str] = ()) -> pd.DataFrame:
+    """One row per layer."""
     import pandas as pd
 
-    layers = [record[0] for record in records[:: len(names)]]
-    values = np.array([record[2] for record in records], dtype=float).reshape(len(layers), len(names))
-    table = pd.DataFrame(values, index=pd.Index(layers, name="layer"), columns=names)
+    table = pd.DataFrame(measured.values, index=pd.Index(measured.layers, name="layer"), columns=measured.metrics)
     table = table.astype({name: "int64" if table[name].notna().all() else "Int64" for name in integers})
-    table["reason"] = [_reasons(records[start : start + len(names)]) for start in range(0, len(records), len(names))]
+    table["reason"] = measured.reasons_by_layer()
     return table
-
-
-def _reasons(records: list[Record]) -> str:
-    """Each reason once, with the metrics it holds for."""
-    metrics: dict[str, list[str]] = {}
-    for _, name, _, _, reason in records:
-        if reason is not None:
-            metrics.setdefault(reason, []).append(name)
-    return "; ".join(
-        reason if len(names) == len(records) else f"{', '.join(names)}: {reason}" for reason, names in metrics.items()
-    )

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from topograph.caching import computed_once
 from topograph.graph import BipartiteGraph
 from topograph.metrics.metric import Value
 from topograph.spectral.estimates import Estimates
@@ -52,9 +53,9 @@ class Values:
 
     def undefined(self, where: npt.NDArray[np.bool_], reason: str) -> Values:
         """No value exists there; a reason that is given already stays."""
-        places = np.flatnonzero(where).tolist()
-        if not places:
+        if not where.any():
             return self
+        places = np.flatnonzero(where).tolist()
         value, residual = (np.where(where, np.nan, numbers) for numbers in (self.value, self.residual))
         return Values(value, residual, dict.fromkeys(places, reason) | self.reasons)
 
@@ -63,11 +64,10 @@ class Values:
         reasons = self.reasons
         for other in others:
             reasons = other.reasons | reasons
-        places = list(reasons)
-        value, residual = self.value, self.residual
-        if places:
-            value, residual = value.copy(), residual.copy()
-            value[places] = residual[places] = np.nan
+        if not reasons:
+            return self
+        value, residual, places = self.value.copy(), self.residual.copy(), list(reasons)
+        value[places] = residual[places] = np.nan
         return Values(value, residual, reasons)
 
     def __getitem__(self, place: int) -> Value:
@@ -106,5 +106,11 @@ class stacked:
 
 
 def estimates(stack: GraphStack, quantity: str) -> Estimates:
-    """A spectral quantity of each graph, computed for all of them together where none is known yet."""
-    return Estimates.of_quantity([g.spectrum(on_failure="nan").estimates for g in stack.graphs], quantity)
+    """A spectral quantity of each graph."""
+    return _quantities(stack)[quantity]
+
+
+@computed_once
+def _quantities(stack: GraphStack) -> dict[str, Estimates]:
+    spectra = [graph.spectrum(on_failure="nan").estimates for graph in stack.graphs]
+    return {quantity: Estimates.of_quantity(spectra, quantity) for quantity in spectra[0]}

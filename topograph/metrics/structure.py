@@ -33,10 +33,9 @@ def _components(stack: GraphStack) -> tuple[Counts, Counts]:
     largest = np.full(len(stack), stack.n_nodes)
     unknown = [place for place, graph in enumerate(stack.graphs) if not _is_certainly_connected(graph)]
     if len(unknown) > 1 and stack.has_small_side:
-        part = stack.take(unknown)
-        alive = (part.left_degrees > 0).sum(axis=1) + (part.right_degrees > 0).sum(axis=1)
-        counts[unknown], largest[unknown] = 1 + stack.n_nodes - alive, alive
-        unknown = [place for place, is_one in zip(unknown, part.are_one_component, strict=True) if not is_one]
+        alive = (stack.left_degrees > 0).sum(axis=1) + (stack.right_degrees > 0).sum(axis=1)
+        counts[unknown], largest[unknown] = 1 + stack.n_nodes - alive[unknown], alive[unknown]
+        unknown = [place for place in unknown if not stack.are_one_component[place]]
     for place in unknown:
         sizes = np.bincount(stack.graphs[place].component_labels)
         counts[place], largest[place] = sizes.size, sizes.max()

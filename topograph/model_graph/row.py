@@ -10,7 +10,7 @@ import numpy as np
 
 from topograph.errors import UnsupportedModelError
 from topograph.masks.options import Reading
-from topograph.metrics.chunks import Record
+from topograph.metrics.measured import Record
 from topograph.metrics.measuring import network_records
 from topograph.metrics.metric import Metric, Value
 from topograph.model_graph.components import components

@@ -35,7 +35,7 @@ _EPS = float(np.finfo(float).eps)
 _LEAST_SQUARE = 1e-9  # squares of singular values below this share of the largest lose too many digits
 _STEPS = 3  # of Rayleigh's iteration, which triples the digits each time
 _ROUNDS = 14  # until λ2 has settled, to a share of its distance from the nearest degree
-_SETTLED = 1e-3
+_SETTLED = 1e-2
 _NUDGE = 1.3e-13  # of the diagonal, so that no matrix is exactly singular at an eigenvalue
 
 LAPLACIAN = {"connectivity": 1, "laplacian_max": -1, "laplacian_second_max": -2}
@@ -199,7 +199,7 @@ class _Eliminated:
     def _guess_low(self) -> tuple[Vector, Vector]:
         """By rounds that come nearer from anywhere, until each graph has settled."""
         lowest = self.limits[0][:, None]
-        mu, vectors = 0.5 * lowest, np.empty((len(lowest), 1, self.width))
+        mu, vectors = 0.75 * lowest, np.empty((len(lowest), 1, self.width))
         rest = np.arange(len(lowest))
         for _ in range(_ROUNDS):
             part = self if rest.size == len(lowest) else self.take(rest)
@@ -269,16 +269,20 @@ def _shared_rows(masks: Vector, rows: Counts) -> tuple[Vector, Vector]:
 
     Floats hold 53 bits: one product counts for several degrees, each in bits of its own.
     """
-    count, n, width = masks.shape
-    degrees = np.flatnonzero(np.bincount(rows.ravel(), minlength=2)[1:]) + 1
-    bits = n.bit_length()
-    together = 52 // bits
+    count, _, width = masks.shape
+    numbers = rows + np.arange(count)[:, None] * (width + 1)
+    most = np.bincount(numbers.ravel(), minlength=count * (width + 1)).reshape(count, -1).max(axis=0)
+    degrees = np.flatnonzero(most[1:]) + 1
+    bits = [int(most[degree]).bit_length() for degree in degrees]
     shared = np.empty((count, degrees.size, width * width))
-    for start in range(0, degrees.size, together):
-        chosen = degrees[start : start + together]
-        units = np.zeros(width + 1)
-        units[chosen] = 2.0 ** (bits * np.arange(chosen.size))
-        packed = ((masks * units[rows][:, :, None]).transpose(0, 2, 1) @ masks).astype(np.int64)
-        for place in range(chosen.size):
-            shared[:, start + place] = ((packed >> (bits * place)) & (2**bits - 1)).reshape(count, -1)
+    done = 0
+    while done < degrees.size:
+        units, firsts = np.zeros(width + 1), [0]
+        while done + len(firsts) <= degrees.size and firsts[-1] + bits[done + len(firsts) - 1] < 53:
+            units[degrees[done + len(firsts) - 1]] = 2.0 ** firsts[-1]
+            firsts.append(firsts[-1] + bits[done + len(firsts) - 1])
+        packed = ((masks * units[rows][:, :, None]).transpose(0, 2, 1) @ masks).astype(np.int64).reshape(count, -1)
+        for first in firsts[:-1]:
+            shared[:, done] = (packed >> first) & (2 ** bits[done] - 1)
+            done += 1
     return degrees.astype(np.float64), shared

@@ -11,7 +11,7 @@ from topograph.checks import check_integer, check_real
 from topograph.errors import InvalidMaskError, InvalidParameterError
 from topograph.masks.maskset import MaskSet
 from topograph.masks.options import Reading
-from topograph.metrics.chunks import Record
+from topograph.metrics.measured import Record
 from topograph.metrics.measuring import measure, network_records
 from topograph.metrics.registry import select_metrics
 from topograph.model_graph.graph import NetworkGraph

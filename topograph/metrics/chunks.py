@@ -67,8 +67,7 @@ def _measure_graphs(items: Sequence[Item], metrics: Sequence[Metric]) -> Measure
         if len(stack) > 1 and any(metric.reads_spectrum for metric in metrics):
             _keep_spectra(stack)
         chosen = [items[place] for place in places]
-        for column, metric in enumerate(metrics):
-            measured.put(places, column, _values(chosen, stack, metric))
+        measured.put(places, [_values(chosen, stack, metric) for metric in metrics])
     return measured
 
 

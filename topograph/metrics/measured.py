@@ -74,10 +74,13 @@ class Measured:
         residuals = np.concatenate([nothing, *(part.residuals for part in parts)])
         return cls(layers, metrics, values, residuals, reasons)
 
-    def put(self, rows: Sequence[int], column: int, values: Values) -> None:
-        """Fill in a metric of these layers."""
-        self.values[rows, column], self.residuals[rows, column] = values.value, values.residual
-        self.reasons[column].update((rows[place], reason) for place, reason in values.reasons.items())
+    def put(self, rows: Sequence[int], columns: Sequence[Values]) -> None:
+        """Fill in all metrics of these layers."""
+        self.values[rows] = np.array([values.value for values in columns]).T
+        self.residuals[rows] = np.array([values.residual for values in columns]).T
+        for reasons, values in zip(self.reasons, columns, strict=True):
+            if values.reasons:
+                reasons.update((rows[place], reason) for place, reason in values.reasons.items())
 
     def __len__(self) -> int:
         return len(self.layers)

@@ -43,8 +43,8 @@ class Values:
     @classmethod
     def exact(cls, value: Any) -> Values:
         """Numbers without an error."""
-        value = np.asarray(value, dtype=np.float64)
-        return cls(value, np.zeros(value.shape))
+        numbers: Vector = np.asarray(value, dtype=np.float64)
+        return cls(numbers, np.zeros(numbers.size))
 
     @classmethod
     def of(cls, estimates: Estimates) -> Values:

@@ -215,7 +215,7 @@ def lapack(mask: npt.NDArray[np.bool_]) -> float:
 
 
 def networkx_spectra(graph: Any) -> float:
-    """What a user of networkx writes for six of the metrics: λ2, the largest eigenvalues, the normalised gap, and so on."""
+    """What a user of networkx writes for six of the metrics: gaps, largest eigenvalues, components, assortativity."""
     import networkx as nx
 
     graph = graph.subgraph([node for node, degree in graph.degree() if degree])

@@ -141,7 +141,7 @@ def by_source(source: Any, table_of: Callable[[Any], pd.DataFrame]) -> pd.DataFr
 def _holds_sources(source: Any) -> bool:
     if not isinstance(source, Mapping) or isinstance(source, MaskSet) or sp.issparse(source):  # SciPy's dok is a dict
         return False
-    several = [_is_source(value) for value in source.values()]
+    several = [not _is_matrix(value) and _is_source(value) for value in source.values()]
     return any(several) and all(
         is_one or _is_matrix(value) for is_one, value in zip(several, source.values(), strict=True)
     )

@@ -143,8 +143,9 @@ class _Eliminated:
         """Eigenvalues of L by graph and name, how far they may be off, and whether that is little and certain."""
         order = np.array([LAPLACIAN[name] for name in names])
         mu, vectors = self._start(order)
+        images, _ = self._images(vectors)
         for _ in range(_STEPS):
-            mu, vectors = self._improved(mu, vectors, order)
+            mu, vectors, images = self._improved(mu, vectors, images, order)
             mu = self._inside(mu, order)
         poles = self._poles(mu)
         every = np.linalg.eigvalsh(self._matrices(mu, poles, order))
@@ -249,19 +250,20 @@ class _Eliminated:
         values = (squares @ self.columns[:, :, None])[..., 0] - mu * norms - (poles * forms).sum(axis=2)
         return values, norms + (poles**2 * forms).sum(axis=2)
 
-    def _improved(self, mu: Vector, vectors: Vector, order: Counts) -> tuple[Vector, Vector]:
-        """A step of Rayleigh's iteration on L."""
+    def _improved(self, mu: Vector, vectors: Vector, images: Vector, order: Counts) -> tuple[Vector, Vector, Vector]:
+        """A step of Rayleigh's iteration on L, from vectors and N_d times them."""
         poles = self._poles(mu)
         matrices = self._matrices(mu, poles, order)
         np.einsum("gtii->gti", matrices)[...] += _NUDGE * mu[:, :, None]
-        right = vectors + (poles[:, :, None] ** 2 @ self._images(vectors)[0])[:, :, 0]
+        right = vectors + (poles[:, :, None] ** 2 @ images)[:, :, 0]
         try:
             vectors = np.asarray(np.linalg.solve(matrices, right[..., None])[..., 0], dtype=np.float64)
         except np.linalg.LinAlgError:  # what is reached so far is judged all the same
-            return mu, vectors
+            return mu, vectors, images
         vectors /= np.abs(vectors).max(axis=2, keepdims=True)
-        values, slopes = self._form(mu, vectors, self._images(vectors)[1], poles)
-        return mu + values / slopes, vectors
+        images, forms = self._images(vectors)
+        values, slopes = self._form(mu, vectors, forms, poles)
+        return mu + values / slopes, vectors, images
 
 
 def _shared_rows(masks: Vector, rows: Counts) -> tuple[Vector, Vector]:

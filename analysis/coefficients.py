@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pandas as pd
 import scipy.sparse as sp
 
-from analysis.leaving_out import Matrix, Vector
+from analysis.leaving_out import Matrix, Vector, groups_of
 
 _ROUNDING = 1e-12  # variances below this, of columns standardised to 1, are rounding
 _BLOCK = 4_000_000
@@ -84,16 +84,53 @@ class Deviations:
         weights
             Shape ``(sets, n)``.
         """
+        columns, products = self._columns()
+        sums = self._sums_by_cell(weights, np.column_stack([np.ones(len(columns)), columns]))
+        return self._of_sums(sums, weights @ products, weights.sum(axis=1))
+
+    def without(self, clusters: Codes) -> Vector:
+        """The correlation without each group of clusters in turn, from its sums: those of all rows less the group's.
+
+        Parameters
+        ----------
+        clusters
+            Shape ``(n,)``: number of the cluster of each row.
+        """
+        groups = groups_of(clusters)
+        columns, products = self._columns()
+        columns = np.column_stack([np.ones(len(columns)), columns])
+        cells, count = int(self.codes.max()) + 1, int(groups.max()) + 1
+        order = np.argsort(groups, kind="stable")
+        starts = np.searchsorted(groups[order], np.arange(count + 1))
+        total = np.stack([np.bincount(self.codes, weights=column, minlength=cells) for column in columns.T])
+        step = max(1, _BLOCK // (cells * columns.shape[1]))
+        found = []
+        for first in range(0, count, step):
+            last = min(first + step, count)
+            rows = order[starts[first] : starts[last]]
+            places, size = (groups[rows] - first) * cells + self.codes[rows], (last - first) * cells
+            sums = np.stack([np.bincount(places, weights=column[rows], minlength=size) for column in columns.T])
+            parts = np.add.reduceat(products[rows], starts[first:last] - starts[first], axis=0)
+            rest = total[:, None] - sums.reshape(-1, last - first, cells)
+            found.append(
+                self._of_sums(rest, products.sum(axis=0) - parts, len(groups) - np.diff(starts[first : last + 1]))
+            )
+        return np.concatenate(found)
+
+    def _columns(self) -> tuple[Matrix, Matrix]:
+        """Controls, outcome and metric, shape ``(n, k)``; and the product of each pair of them."""
         columns = np.column_stack([self.controls, self.y, self.x])
-        counts, *sums = self._sums_by_cell(weights, np.column_stack([np.ones(len(columns)), columns]))
-        counts = np.maximum(counts, 1e-300)
-        total = weights.sum(axis=1)
-        size = columns.shape[1]
-        upper = np.triu_indices(size)
-        products = weights @ (columns[:, upper[0]] * columns[:, upper[1]])
-        moments = np.empty((len(weights), size, size))
-        for place, (i, j) in enumerate(zip(*upper, strict=True)):
-            moments[:, i, j] = (products[:, place] - (sums[i] * sums[j] / counts).sum(axis=1)) / total
+        first, second = np.triu_indices(columns.shape[1])
+        return columns, columns[:, first] * columns[:, second]
+
+    def _of_sums(self, sums: Matrix, products: Matrix, total: Vector) -> Vector:
+        """Correlations from the counts and sums in each cell, the sums of products and the numbers of rows."""
+        counts, rest_of_sums = np.maximum(sums[0], 1e-300), sums[1:]
+        size = len(rest_of_sums)
+        moments = np.empty((len(total), size, size))
+        for place, (i, j) in enumerate(zip(*np.triu_indices(size), strict=True)):
+            between = (rest_of_sums[i] * rest_of_sums[j] / counts).sum(axis=1)
+            moments[:, i, j] = (products[:, place] - between) / total
             moments[:, j, i] = moments[:, i, j]
         q = self.rank
         cross = moments[:, :q, q:]
@@ -136,6 +173,55 @@ def spearman(y: Vector, x: Vector, weights: Matrix) -> Vector:
         ranks.append((middle / total)[:, place] - 0.5)
     parts = [(weights * a * b).sum(axis=1) for a, b in ((ranks[0], ranks[1]), (ranks[0],) * 2, (ranks[1],) * 2)]
     return _ratio(*(part / total[:, 0] for part in parts))
+
+
+def spearman_without(y: Vector, x: Vector, clusters: Codes) -> Vector:
+    r"""Spearman's correlation without each group of clusters in turn: `spearman` at those weights, computed faster.
+
+    With m rows left and ties of t rows, centred middle ranks have the sum of squares (m³ − Σ t³)/12.
+
+    Parameters
+    ----------
+    y, x
+        Shape ``(n,)``.
+    clusters
+        Shape ``(n,)``: number of the cluster of each row.
+
+    Examples
+    --------
+    >>> spearman_without(np.array([1.0, 2, 3, 0]), np.array([1.0, 2, 3, 9]), np.arange(4)).round(1).tolist()
+    [-0.5, -0.5, -0.5, 1.0]
+    """
+    groups = groups_of(clusters)
+    order = np.argsort(x, kind="stable")  # the ranks of x are then in their order, mostly
+    groups, count, n = groups[order], int(groups.max()) + 1, len(y)
+    left = n - np.bincount(groups, minlength=count).astype(float)
+    places, squares = [], []
+    for values in (x[order], y[order]):
+        distinct, place, ties = np.unique(values, return_inverse=True, return_counts=True)
+        places.append(place)
+        changed, gone = np.unique(groups * len(distinct) + place, return_counts=True)
+        ties = ties.astype(float)
+        before = ties[changed % len(distinct)]
+        fewer = np.bincount(changed // len(distinct), weights=before**3 - (before - gone) ** 3, minlength=count)
+        squares.append((left**3 - ((ties**3).sum() - fewer)) / 12)
+    by_group = np.argsort(groups, kind="stable")
+    starts = np.searchsorted(groups[by_group], np.arange(count + 1))
+    products, step = np.empty(count), max(1, _BLOCK // n)
+    for first in range(0, count, step):
+        last = min(first + step, count)
+        rows = by_group[starts[first] : starts[last]]
+        numbers, ranks = groups[rows] - first, []
+        for place in places:
+            size = int(place.max()) + 1
+            gone = np.bincount(numbers * size + place[rows], minlength=(last - first) * size).reshape(-1, size)
+            counts = np.bincount(place, minlength=size) - gone
+            middle = np.cumsum(counts, axis=1) - (counts + left[first:last, None]) / 2
+            ranks.append(middle if size == n and place is places[0] else middle[:, place])
+        own = np.bincount(numbers, weights=ranks[0][numbers, rows] * ranks[1][numbers, rows], minlength=last - first)
+        products[first:last] = np.einsum("gi,gi->g", *ranks) - own
+    parts = (products, *squares)
+    return _ratio(*(part / left**3 for part in parts))
 
 
 def kendall(y: Vector, x: Vector, weights: Matrix) -> Vector:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,9 +12,9 @@ import pandas as pd
 from scipy import stats
 
 from analysis.cells import cell_families, check_cells, held_columns
-from analysis.coefficients import Deviations, kendall, spearman
+from analysis.coefficients import Deviations, kendall, spearman, spearman_without
 from analysis.frame.names import DENSITY_WORDS, name_words
-from analysis.guards import check_columns, complete_rows
+from analysis.guards import check_columns, complete_rows, finite_values
 from analysis.leaving_out import Statistic, fisher_interval, holm, leave_each_out
 from analysis.within import Compared, compared
 from topograph.checks import check_real
@@ -29,12 +29,22 @@ _WITH_CONTROL = ("partial", "within_cell_partial")
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """A statistic with the clusters to draw and the degrees of freedom that they leave."""
+    """A statistic with the clusters to leave out and the degrees of freedom that they leave.
+
+    ``from_sums`` computes the statistic without each cluster faster than from weights, where it can be.
+    """
 
     statistic: Statistic
     clusters: npt.NDArray[np.int64]
     freedom: int
     n: int
+    from_sums: Callable[[npt.NDArray[np.int64]], npt.NDArray[np.float64]] | None = None
+
+    def without(self) -> npt.NDArray[np.float64]:
+        """The statistic without each cluster in turn."""
+        if self.from_sums is not None:
+            return self.from_sums(self.clusters)
+        return leave_each_out(self.statistic, self.clusters)
 
     @property
     def n_clusters(self) -> int:
@@ -69,7 +79,7 @@ def correlate(
     Runs on one topology are not independent, so whole topologies are left out in turn (the jackknife). With G clusters
     and z = artanh r, the error s of z has s² = (G − 1)/f · Σ (z without one − z)², and gives the interval tanh(z ± t·s)
     and the p-value of r = 0; t is from Student's distribution on f = G − 2 − controls degrees of freedom. More than
-    1,000 clusters are left out in 1,000 groups. Within cells f = G − 1 − F − controls, of the clusters that share a
+    1,000 clusters are left out in 250 groups. Within cells f = G − 1 − F − controls, of the clusters that share a
     cell with another: F is the number of families of cells, those with a cluster in common being one. Cells in which
     the outcome has one value, as where nothing was learnt, are left out within cells.
 
@@ -132,19 +142,29 @@ def correlate(
     check_real("confidence", confidence, low=0, high=1, include_low=False, include_high=False)
     methods, used_cells, not_computed = read_methods(frame, methods, controls, cells)
     complete_rows(frame, [outcome], groups)
+    is_within = bool(set(methods) & set(_WITHIN))
+    values = frame[list(dict.fromkeys([outcome, *names, *controls, groups, *(used_cells if is_within else ())]))]
+    values = finite_values(values.reset_index(drop=True), [outcome, *names, *controls])
+    values.attrs = {}  # pandas would copy them at each step
 
     rows: list[dict[str, Any]] = []
     reasons: dict[str, str] = {}
     notes: dict[str, None] = {}
+    cells_of_rows: dict[bytes, Compared] = {}  # most metrics are known in the same rows
     for name in names:
         held = [column for column in dict.fromkeys(controls) if column != name]
         try:
-            data = complete_rows(frame, [outcome, name], groups, also=held)
+            data = complete_rows(values, [outcome, name], groups, also=held)
         except InsufficientDataError as error:
             reasons[name] = str(error)
             rows += [_row(name, method, 0, 0) for method in methods]
             continue
-        within = compared(data, used_cells, outcome, groups) if set(methods) & set(_WITHIN) else None
+        within = None
+        if is_within:
+            known = data.index.to_numpy().tobytes()
+            if known not in cells_of_rows:
+                cells_of_rows[known] = compared(data, used_cells, outcome, groups)
+            within = cells_of_rows[known]
         for method in methods:
             if method in _WITHIN and within is not None:
                 notes |= dict.fromkeys(within.notes)
@@ -154,7 +174,7 @@ def correlate(
                 reasons[f"{name} ({method})"] = reason
                 rows.append(_row(name, method, 0 if sample is None else sample.n, 0))
                 continue
-            without = leave_each_out(sample.statistic, sample.clusters)
+            without = sample.without()
             low, high, p_value = fisher_interval(estimate, without, confidence, sample.n_clusters, sample.freedom)
             row = _row(name, method, sample.n, sample.n_clusters)
             rows.append(row | {"estimate": estimate, "low": low, "high": high, "p_value": p_value})
@@ -222,11 +242,22 @@ def make_sample(
         return None, f"{name} is the only control: with itself held fixed nothing of it is left"
     y, x = (data[column].to_numpy(dtype=float) for column in (outcome, name))
     freedom = int(np.count_nonzero(np.bincount(clusters))) - families - 1
-    if method in ("spearman", "kendall"):
-        coefficient = spearman if method == "spearman" else kendall
-        return Sample(lambda weights: coefficient(y, x, weights), clusters, freedom, len(data)), _why(method, name, ())
+    if method == "spearman":
+        return (
+            Sample(
+                lambda weights: spearman(y, x, weights),
+                clusters,
+                freedom,
+                len(data),
+                lambda clusters: spearman_without(y, x, clusters),
+            ),
+            _why(method, name, ()),
+        )
+    if method == "kendall":
+        return Sample(lambda weights: kendall(y, x, weights), clusters, freedom, len(data)), _why(method, name, ())
     columns = Deviations(y, x, data[list(controls)].to_numpy(dtype=float), codes)
-    return Sample(columns.correlation, clusters, freedom - columns.rank, len(data)), _why(method, name, controls)
+    sample = Sample(columns.correlation, clusters, freedom - columns.rank, len(data), columns.without)
+    return sample, _why(method, name, controls)
 
 
 def _why(method: str, name: str, held: Sequence[str]) -> str:

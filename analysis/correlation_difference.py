@@ -11,7 +11,7 @@ import pandas as pd
 
 from analysis.correlation import make_sample, read_methods
 from analysis.guards import check_columns, complete_rows
-from analysis.leaving_out import leave_each_out, plain_interval
+from analysis.leaving_out import plain_interval
 from analysis.within import compared
 from topograph.checks import check_real
 from topograph.errors import InsufficientDataError, UnknownNameError
@@ -135,7 +135,7 @@ def compare_correlations(
             raise InsufficientDataError(f"{name}: {reason}")
         samples.append(sample)
     estimates = [float(sample.statistic(np.ones((1, sample.n)))[0]) for sample in samples]
-    without = [leave_each_out(sample.statistic, sample.clusters) for sample in samples]
+    without = [sample.without() for sample in samples]
     sizes = [np.array(estimates), *without]
     if magnitudes:
         sizes = [np.abs(values) for values in sizes]

@@ -88,6 +88,10 @@ def read_formula(
     else:
         data[_OUTCOME] = data[outcome].astype(float)
     data = data.dropna(subset=needed)
+    for column in used:  # the formula engine would look at each value of a text to find out that it is one
+        is_object = data[column].dtype == object
+        if isinstance(data[column].dtype, pd.StringDtype) or (is_object and data[column].map(type).eq(str).all()):
+            data[column] = data[column].astype("category")
     if len(data) < 4 or is_constant(data[_OUTCOME]):
         raise InsufficientDataError(
             f"{len(data)} complete rows of {len(frame)}: the outcome must vary over at least 4 to fit {formula!r}"

@@ -33,13 +33,15 @@ class _Forest(BaseEstimator):  # type: ignore[misc]
     def fit(self, x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]) -> _Forest:
         """Grow the trees, each on a draw of the rows."""
         x, column, count = np.ascontiguousarray(x, dtype=np.float32), y.reshape(-1, 1), len(y)
-        random = np.random.RandomState(0)
+        seeds, state = np.random.RandomState(0), np.random.RandomState()  # one state, set anew: making one costs more
         self.trees_ = []
         for _ in range(_TREES):
-            seed = random.randint(np.iinfo(np.int32).max)
-            weights = np.bincount(np.random.RandomState(seed).randint(0, count, count), minlength=count).astype(float)
-            tree = DecisionTreeRegressor(max_features=1 / 3, min_samples_leaf=3, random_state=seed)
-            self.trees_.append(tree.fit(x, column, sample_weight=weights, check_input=False))
+            seed = seeds.randint(np.iinfo(np.int32).max)
+            state.seed(seed)
+            weights = np.bincount(state.randint(0, count, count), minlength=count).astype(float)
+            state.seed(seed)
+            tree = DecisionTreeRegressor(max_features=1 / 3, min_samples_leaf=3, random_state=state)
+            self.trees_.append(tree.fit(x, column, sample_weight=weights, check_input=False).tree_)
         return self
 
     def predict(self, x: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -47,7 +49,7 @@ class _Forest(BaseEstimator):  # type: ignore[misc]
         x = np.ascontiguousarray(x, dtype=np.float32)
         total = np.zeros(len(x))
         for tree in self.trees_:
-            total += tree.predict(x, check_input=False)
+            total += tree.predict(x)[:, 0]
         return total / len(self.trees_)
 
 

@@ -14,6 +14,8 @@ from topograph.errors import InsufficientDataError
 
 RAW = "pearson"
 HELD = ("within_cell_partial", "within_cell", "partial")
+Rows = dict[str, dict[str, Any]]
+"""What a table of correlations says of one metric: method → column → value."""
 
 
 def verdicts(table: pd.DataFrame, held: str | None = None, confidence: float = 0.95) -> list[str]:
@@ -46,11 +48,25 @@ def verdicts(table: pd.DataFrame, held: str | None = None, confidence: float = 0
     gap: raw r = +0.80 (95 % CI +0.70 … +0.90); with density held fixed +0.05 (-0.10 … +0.20) within cells: not
     distinguishable from zero.
     """
-    by_metric = {str(name): rows.set_index("method") for name, rows in table.groupby("metric", sort=False)}
+    by_metric = rows_by_metric(table)
     ways = [method for method in HELD if method in set(table["method"])]
     words = _Words(table, ways, held, confidence)
     sentences = (_sentence(name, rows, ways, words) for name, rows in by_metric.items())
     return [_headline(by_metric, ways, words), *sentences]
+
+
+def rows_by_metric(table: pd.DataFrame) -> dict[str, Rows]:
+    """A table of correlations by metric and method, to be read row by row: pandas is slow at that.
+
+    Examples
+    --------
+    >>> rows_by_metric(pd.DataFrame({"metric": ["gap"], "method": ["pearson"], "estimate": [0.8]}))
+    {'gap': {'pearson': {'estimate': 0.8}}}
+    """
+    by_metric: dict[str, Rows] = {}
+    for row in table.to_dict("records"):
+        by_metric.setdefault(str(row.pop("metric")), {})[str(row.pop("method"))] = row
+    return by_metric
 
 
 class _Words:
@@ -89,7 +105,7 @@ class _Words:
         return "; ".join(reasons) or "no method that holds it fixed was asked for"
 
 
-def _headline(by_metric: dict[str, pd.DataFrame], ways: Sequence[str], words: _Words) -> str:
+def _headline(by_metric: dict[str, Rows], ways: Sequence[str], words: _Words) -> str:
     known = {name: rows for name, rows in by_metric.items() if _defined(rows, RAW)}
     total, raw = len(known), sum(is_clear(rows, RAW) for rows in known.values())
     headline = (
@@ -103,9 +119,9 @@ def _headline(by_metric: dict[str, pd.DataFrame], ways: Sequence[str], words: _W
     computed = {name: rows for name, rows in known.items() if _defined(rows, way)}
     clear = [rows for rows in computed.values() if is_clear(rows, way)]
     headline += f"; with {words.held_by[way]} held fixed ({words.way[way]}), {len(clear)} of {len(computed)}"
-    if len(computed) > 1 and clear and all("p_bh" in rows for rows in clear):
+    if len(computed) > 1 and clear and all("p_bh" in rows[way] for rows in clear):
         level = 1 - words.confidence
-        survive = {name: sum(rows.loc[way, p] < level for rows in clear) for name, p in _CORRECTIONS.items()}
+        survive = {name: sum(rows[way][p] < level for rows in clear) for name, p in _CORRECTIONS.items()}
         headline += (
             f", of which {' and '.join(f'{count} by {name}' for name, count in survive.items())} survive the "
             f"correction for {len(computed)} tries"
@@ -134,7 +150,7 @@ def _headline(by_metric: dict[str, pd.DataFrame], ways: Sequence[str], words: _W
 _CORRECTIONS = {"Benjamini-Hochberg": "p_bh", "Holm": "p_holm"}
 
 
-def _sentence(name: str, rows: pd.DataFrame, ways: Sequence[str], words: _Words) -> str:
+def _sentence(name: str, rows: Rows, ways: Sequence[str], words: _Words) -> str:
     if not _defined(rows, RAW):
         reason = words.reasons.get(name) or words.reasons.get(f"{name} ({RAW})")
         return f"{name}: cannot be correlated: {reason or 'it does not vary, or is mostly undefined'}."
@@ -152,43 +168,43 @@ def _sentence(name: str, rows: pd.DataFrame, ways: Sequence[str], words: _Words)
     return f"{text}; {fixed}{numbers}: {_judgement(rows, defined[0])}{apart}."
 
 
-def _judgement(rows: pd.DataFrame, way: str) -> str:
-    if math.isnan(rows.loc[way, "low"]):
+def _judgement(rows: Rows, way: str) -> str:
+    if math.isnan(rows[way]["low"]):
         return "no judgement without an interval"
     if not is_clear(rows, way):
         return "not distinguishable from zero"
     if not is_clear(rows, RAW):
         return "a link appears, which is not distinguishable from zero raw"
-    same = (rows.loc[way, "estimate"] > 0) == (rows.loc[RAW, "estimate"] > 0)
+    same = (rows[way]["estimate"] > 0) == (rows[RAW]["estimate"] > 0)
     return "a link remains" if same else "a link of the opposite sign remains"
 
 
-def _disagree(rows: pd.DataFrame, ways: Sequence[str]) -> bool:
+def _disagree(rows: Rows, ways: Sequence[str]) -> bool:
     """Whether one way leaves zero out and another does not, or both do on opposite sides."""
     signs = [
-        math.copysign(1, rows.loc[way, "estimate"]) if is_clear(rows, way) else 0.0
+        math.copysign(1, rows[way]["estimate"]) if is_clear(rows, way) else 0.0
         for way in ways
-        if _defined(rows, way) and not math.isnan(rows.loc[way, "low"])
+        if _defined(rows, way) and not math.isnan(rows[way]["low"])
     ]
     return len(set(signs)) > 1
 
 
-def _defined(rows: pd.DataFrame, method: str) -> bool:
-    return method in rows.index and not math.isnan(rows.loc[method, "estimate"])
+def _defined(rows: Rows, method: str) -> bool:
+    return method in rows and not math.isnan(rows[method]["estimate"])
 
 
-def _number(rows: pd.DataFrame, method: str, level: str = "") -> str:
-    row = rows.loc[method]
+def _number(rows: Rows, method: str, level: str = "") -> str:
+    row = rows[method]
     if math.isnan(row["low"]):
         return f"{row['estimate']:+.2f} (too few topologies for an interval)"
     return f"{row['estimate']:+.2f} ({level}{row['low']:+.2f} … {row['high']:+.2f})"
 
 
-def is_clear(rows: pd.DataFrame, method: str) -> bool:
+def is_clear(rows: Rows, method: str) -> bool:
     """Whether the interval of a method leaves zero out."""
-    if method not in rows.index or math.isnan(rows.loc[method, "low"]):
+    if method not in rows or math.isnan(rows[method]["low"]):
         return False
-    return bool(rows.loc[method, "low"] > 0 or rows.loc[method, "high"] < 0)
+    return bool(rows[method]["low"] > 0 or rows[method]["high"] < 0)
 
 
 def verdict(frame: pd.DataFrame, metric: str, **options: Any) -> str:

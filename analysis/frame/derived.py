@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from analysis.frame.names import SUMMARIES, global_density, split_name
+from analysis.frame.names import SUMMARIES, global_density, is_percentage, split_name
 
 
 def with_derived(frame: pd.DataFrame) -> pd.DataFrame:
@@ -28,7 +28,8 @@ def with_derived(frame: pd.DataFrame) -> pd.DataFrame:
     source = None if known else global_density(frame)
     if source is not None:
         column, is_sparsity = source
-        added["log_density"] = _log(1 - frame[column] if is_sparsity else frame[column])
+        shares = frame[column] / 100 if is_percentage(frame[column]) else frame[column]
+        added["log_density"] = _log(1 - shares if is_sparsity else shares)
         attributes["density_from"] = column
     new = {name: values for name, values in added.items() if name not in frame.columns}
     frame = frame.assign(**new)

@@ -198,10 +198,14 @@ def other_metric_columns(frame: pd.DataFrame) -> list[str]:
 def global_density(frame: pd.DataFrame) -> tuple[str, bool] | None:
     """The column of a table that holds the density of the whole network, and whether it is a sparsity (1 − density).
 
+    Shares, or percentages: a sparsity above 1, or a density above 1 whose name says so.
+
     Examples
     --------
     >>> global_density(pd.DataFrame({"Target Sparsity": [0.5, 0.98]})), global_density(pd.DataFrame({"gap": [0.5]}))
     (('Target Sparsity', True), None)
+    >>> global_density(pd.DataFrame({"sparsity": [50, 98]})), global_density(pd.DataFrame({"density": [8, 30]}))
+    (('sparsity', True), None)
     """
     named = [
         str(c)
@@ -213,9 +217,22 @@ def global_density(frame: pd.DataFrame) -> tuple[str, bool] | None:
             values = frame[column].dropna()
             if "log" in name_words(column) or values.empty:
                 continue
-            if values.between(0, 1).all() and values.nunique() > 1:
+            says_percent = "%" in column or bool({"percent", "percentage", "pct"} & set(name_words(column)))
+            highest = 100 if is_sparsity or says_percent else 1
+            if values.between(0, highest).all() and values.nunique() > 1:
                 return column, is_sparsity
     return None
+
+
+def is_percentage(densities: pd.Series) -> bool:
+    """Whether densities or sparsities are percentages: whether any is above 1.
+
+    Examples
+    --------
+    >>> is_percentage(pd.Series([50.0, 98.0])), is_percentage(pd.Series([0.5, None]))
+    (True, False)
+    """
+    return bool(densities.max() > 1)
 
 
 def name_words(column: object) -> list[str]:
@@ -225,4 +242,4 @@ def name_words(column: object) -> list[str]:
 
 DENSITY_WORDS = frozenset({"density", "sparsity", "degree", "degrees", "compression"})
 """Words of the names of columns that hold density fixed when they are held fixed."""
-_NO_METRIC = {"seed", "id", "index", "unnamed", "density", "sparsity"}
+_NO_METRIC = {"seed", "id", "index", "unnamed", "density", "sparsity", "run", "trial", "fold", "repeat", "replicate"}

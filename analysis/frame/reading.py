@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -12,6 +13,7 @@ _PACKED = (".gz", ".bz2", ".xz", ".zip")
 ENDINGS = (".csv", ".tsv", ".json", ".parquet")
 _MISSING = frozenset(["", "NA", "N/A", "n/a", "na", "NaN", "nan", "null", "NULL", "None", "none", "#N/A", "?", "-"])
 _SQLITE = b"SQLite format 3"
+_COMMA = re.compile(r"[-+]?\d+(,\d+)?([eE][-+]?\d+)?\s*%?")
 
 
 def is_table(path: Path) -> bool:
@@ -50,7 +52,8 @@ def read_table(path: Path) -> pd.DataFrame:
         separators = ("\t", ",") if ending == ".tsv" else (",", ";", "\t")
         columns = {separator: _read_text(path, separator, rows=0).shape[1] for separator in separators}
         best = next((s for s in separators if columns[s] > 1), separators[0])
-        return _read_text(path, best)
+        table = _read_text(path, best)
+        return table if best == "," else table.apply(_with_points)
     except Exception as error:  # pandas and its engines raise errors of many kinds
         first = (str(error).splitlines() or [type(error).__name__])[0]
         raise StoreError(f"{path} cannot be read as a table: {first}") from error
@@ -58,6 +61,15 @@ def read_table(path: Path) -> pd.DataFrame:
 
 def _read_text(path: Path, separator: str, rows: int | None = None) -> pd.DataFrame:
     return pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig", nrows=rows)
+
+
+def _with_points(values: pd.Series) -> pd.Series:
+    """Numbers with decimal commas, as some spreadsheets write them beside semicolons, as numbers with points."""
+    text = values.str.strip()
+    known = text[~text.isin(_MISSING)]
+    if known.empty or not known.str.contains(",").any() or not known.map(lambda v: bool(_COMMA.fullmatch(v))).all():
+        return values
+    return text.str.replace(",", ".")
 
 
 def _ending(path: Path) -> str:

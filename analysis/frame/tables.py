@@ -48,7 +48,8 @@ def from_table(table: pd.DataFrame, columns: Mapping[str, str], outcome: str = "
         elif column in _UNKNOWN:
             frame[column] = frame[column].where(frame[column].notna(), "unknown")
     frame = frame[[*KEYS, *(column for column in frame.columns if column not in KEYS)]].copy()
-    frame.attrs = dict(table.attrs) | {"outcome": outcome}
+    said = {name: Shared(value) if isinstance(value, dict) else value for name, value in table.attrs.items()}
+    frame.attrs = said | {"outcome": outcome}
     return with_derived(without_infinities(frame))
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 from analysis.effects import Effect
 from analysis.frame.names import column_words
 from analysis.naming import listed
-from analysis.words import HELD, RAW, is_clear
+from analysis.words import HELD, RAW, Rows, is_clear, rows_by_metric
 
 N_CLEAREST = 5
 _WIDEST, _NARROWEST = 110, 80
@@ -103,7 +103,7 @@ def answer(
     """
     order = clarity(correlations)
     way = held_way(correlations)
-    by_metric = {str(name): rows.set_index("method") for name, rows in correlations.groupby("metric", sort=False)}
+    by_metric = rows_by_metric(correlations)
     words = _held_words(way, held, control)
     outcome = column_words(str(correlations.attrs.get("outcome", "the outcome")))
     sentences = [_count(by_metric, way, words, outcome), _first(by_metric, str(order.index[0]), way)]
@@ -131,26 +131,26 @@ def _held_words(way: str | None, held: Sequence[str], control: Sequence[str]) ->
     return cells if way == "within_cell" or not by else f"{cells} (and {by}, by regression)"
 
 
-def _count(by_metric: dict[str, pd.DataFrame], way: str | None, held: str, outcome: str) -> str:
+def _count(by_metric: dict[str, Rows], way: str | None, held: str, outcome: str) -> str:
     raw = sum(is_clear(rows, RAW) for rows in by_metric.values())
     start = f"Raw, {raw} of {len(by_metric)} metrics go with {outcome}"
     if way is None:
         return f"{start}; nothing could be held fixed, so density may be all that they show."
     clear = [rows for rows in by_metric.values() if is_clear(rows, way)]
-    survive = {name: sum(rows.loc[way, name] < 0.05 for rows in by_metric.values()) for name in ("p_bh", "p_holm")}
-    known = sum(way in rows.index and pd.notna(rows.loc[way, "estimate"]) for rows in by_metric.values())
+    survive = {name: sum(rows[way][name] < 0.05 for rows in by_metric.values()) for name in ("p_bh", "p_holm")}
+    known = sum(way in rows and pd.notna(rows[way]["estimate"]) for rows in by_metric.values())
     return (
         f"{start}; with {held} held fixed, {len(clear)} of {known} do. Corrected for {known} tries it is "
         f"{survive['p_bh']} (Benjamini-Hochberg) and {survive['p_holm']} (Holm)."
     )
 
 
-def _first(by_metric: dict[str, pd.DataFrame], name: str, way: str | None) -> str:
+def _first(by_metric: dict[str, Rows], name: str, way: str | None) -> str:
     rows = by_metric[name]
     if way is None:
         return f"The clearest is {column_words(name)}: r = {_number(rows, RAW)}."
     verb = "is" if is_clear(rows, way) else "would be"
-    unclear = "" if is_clear(rows, way) else ", which zero is not ruled out for"
+    unclear = "" if is_clear(rows, way) else " (the interval holds zero)"
     return (
         f"The clearest {verb} {column_words(name)}: r = {_number(rows, way)} with that held fixed{unclear}, and "
         f"{_number(rows, RAW)} raw."
@@ -169,20 +169,20 @@ def _about(effects: Sequence[Effect], outcome: str) -> str:
     return f"Per standard deviation within cells, {', and '.join(parts)}; these are links, not causes."
 
 
-def _number(rows: pd.DataFrame, method: str) -> str:
-    if method not in rows.index or pd.isna(rows.loc[method, "estimate"]):
+def _number(rows: Rows, method: str) -> str:
+    if method not in rows or pd.isna(rows[method]["estimate"]):
         return "not computed"
-    row = rows.loc[method]
+    row = rows[method]
     if pd.isna(row["low"]):
         return f"{row['estimate']:+.2f} (no interval)"
     return f"{row['estimate']:+.2f} ({row['low']:+.2f} … {row['high']:+.2f})"
 
 
-def _survives(rows: pd.DataFrame, way: str) -> str:
-    if way not in rows.index:
+def _survives(rows: Rows, way: str) -> str:
+    if way not in rows:
         return "no"
     names = {"p_holm": "Holm", "p_bh": "BH"}
-    return next((word for name, word in names.items() if rows.loc[way, name] < 0.05), "no")
+    return next((word for name, word in names.items() if rows[way][name] < 0.05), "no")
 
 
 def _table_lines(table: pd.DataFrame, width: int) -> list[str]:

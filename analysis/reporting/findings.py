@@ -219,10 +219,14 @@ def _models(frame: pd.DataFrame, columns: Columns, notes: list[str]) -> tuple[di
     base = " + ".join([*controls, *design]) or "1"
     full = " + ".join([*controls, *design, *connectivity]) or "1"
     outcome = term(columns.outcome)
+    needed = [columns.outcome, *columns.controls, *columns.connectivity, *factors, "construction", "topology_id"]
+    has_counts = columns.outcome == OUTCOME and bool(frame["total"].notna().any())
+    frame = frame[list(dict.fromkeys([*needed, *(("correct", "total") if has_counts else ())]))]
+    frame.attrs = {}  # pandas would copy them at each step
     fits: dict[str, Fit] = {}
     wanted = [("linear", full, "ols")]
     wanted += [("linear, with construction", " + ".join([full, *construction]), "ols")] if construction else []
-    if columns.outcome == OUTCOME and frame["total"].notna().any():
+    if has_counts:
         name = "binomial, with construction" if construction else "binomial"
         wanted.append((name, " + ".join([full, *construction]), "binomial"))
     for name, formula, model in wanted:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from analysis.cells import held_columns
 from analysis.frame.names import column_words
-from analysis.leaving_out import MOST
+from analysis.leaving_out import GROUPS, MOST
 from analysis.naming import listed
 from analysis.reporting.findings import Findings
 from analysis.words import RAW
@@ -54,7 +54,7 @@ def methods(findings: Findings) -> str:
 
 def left_out(frame: pd.DataFrame) -> str:
     """What the intervals of correlations leave out in turn."""
-    return "each topology" if frame["topology_id"].nunique() <= MOST else f"each of {MOST:,} groups of topologies"
+    return "each topology" if frame["topology_id"].nunique() <= MOST else f"each of {GROUPS} groups of topologies"
 
 
 def versions(findings: Findings) -> str:

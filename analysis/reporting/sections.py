@@ -13,7 +13,7 @@ from analysis import figures
 from analysis.cells import held_columns
 from analysis.columns import Columns
 from analysis.figures.coefficients import METHOD_WORDS
-from analysis.frame.names import column_words, name_words
+from analysis.frame.names import column_words, is_percentage, name_words
 from analysis.naming import listed
 from analysis.reporting.answer import N_CLEAREST, held_way
 from analysis.reporting.blocks import Block, Code, Items, Paragraph, Picture, Table
@@ -24,6 +24,7 @@ from analysis.reporting.methods import citation, left_out, methods, versions
 from analysis.reporting.pictures import COEFFICIENTS, draw_all
 from analysis.reporting.slopes import cell_slopes
 from analysis.units import outcome_unit
+from analysis.words import rows_by_metric
 
 
 def _always(findings: Findings) -> bool:
@@ -71,6 +72,8 @@ def _answer_caption(findings: Findings) -> str:
         regression = f"“By regression” was not computed: {not_computed['partial']}."
     density = findings.frame.attrs.get("density_from")
     reading = "1 minus the column" if "sparsity" in name_words(density) else "the column"
+    if density and is_percentage(findings.frame[density]):
+        reading = reading.replace("the column", "a hundredth of the column")
     source = f" log_density is the logarithm of {reading} {density}, taken for the whole network's." if density else ""
     notes = "".join(f" Within cells, {note}." for note in attributes.get("notes", []))
     return (
@@ -102,20 +105,22 @@ def _forest(findings: Findings) -> Iterator[Block]:
     unit = outcome_unit(findings.frame, columns.outcome)
     held = held_columns(findings.frame, columns.cells) if columns.cells is not None else ()
     sentences = dict(zip(table["metric"].unique(), findings.verdicts[1:], strict=True))
-    by_metric = {name: rows.set_index("method") for name, rows in table.groupby("metric", sort=False)}
+    by_metric = rows_by_metric(table)
+    numbers = findings.frame[
+        list(dict.fromkeys(["topology_id", *findings.answer.order, columns.outcome, *(columns.cells or ())]))
+    ]
+    numbers.attrs = {}  # pandas would copy them at each step
     rows = [
         Row(
             name,
             {
-                str(method): (row["estimate"], row["low"], row["high"], int(row["n_clusters"]))
-                for method, row in by_metric[name].iterrows()
+                method: (row["estimate"], row["low"], row["high"], int(row["n_clusters"]))
+                for method, row in by_metric[name].items()
             },
             sentences[name],
             pd.DataFrame()
             if columns.cells is None
-            else cell_slopes(
-                _numbers(findings.frame, name, columns), name, columns.outcome, columns.cells, held, unit.scale
-            ),
+            else cell_slopes(_numbers(numbers, name, columns), name, columns.outcome, columns.cells, held, unit.scale),
         )
         for name in findings.answer.order
     ]

@@ -6,7 +6,9 @@ import pytest
 from scipy import stats
 
 from analysis import compare, correlate, effect, verdicts
+from analysis.coefficients import Deviations, spearman, spearman_without
 from analysis.correlation import COLUMNS
+from analysis.leaving_out import leave_each_out
 from tests.analysis.conftest import simulated
 from topograph.errors import InsufficientDataError, InvalidParameterError, UnknownNameError
 
@@ -107,7 +109,7 @@ def test_intervals_are_those_of_leaving_out_each_topology_by_hand(method):
     assert row["p_value"] == pytest.approx(2 * stats.t.sf(abs(z(frame)) / error, freedom), rel=1e-8)
 
 
-def test_more_than_a_thousand_topologies_are_left_out_in_a_thousand_groups():
+def test_more_than_a_thousand_topologies_are_left_out_in_250_groups():
     rng = np.random.default_rng(7)
     x = rng.normal(size=5000)
     frame = pd.DataFrame({"x": x, "y": x + 2 * rng.normal(size=5000), "topology_id": rng.permutation(5000)})
@@ -115,6 +117,25 @@ def test_more_than_a_thousand_topologies_are_left_out_in_a_thousand_groups():
     exact = stats.pearsonr(frame["x"], frame["y"]).confidence_interval()
     assert row["high"] - row["low"] == pytest.approx(exact.high - exact.low, rel=0.1)
     assert row["p_value"] < 1e-50
+
+
+@pytest.mark.parametrize("size", [60, 1100])
+def test_leaving_clusters_out_by_sums_is_leaving_them_out_by_weights(size, monkeypatch):
+    monkeypatch.setattr("analysis.coefficients._BLOCK", 5000)  # several blocks
+    rng = np.random.default_rng(size)
+    x = np.round(rng.normal(size=3 * size), 1)  # with ties
+    y = x + rng.normal(size=3 * size)
+    clusters = rng.integers(0, 3 * size, size=3 * size) if size > 1000 else np.repeat(np.arange(size), 3)
+    ranks = leave_each_out(lambda weights: spearman(y, x, weights), clusters)
+    assert spearman_without(y, x, clusters) == pytest.approx(ranks, abs=1e-12)
+    for codes, controls in (
+        (np.zeros_like(clusters), rng.normal(size=(3 * size, 2))),
+        (rng.integers(0, 9, 3 * size), np.zeros((3 * size, 0))),
+    ):
+        deviations = Deviations(y, x, controls, codes)
+        by_weights = leave_each_out(deviations.correlation, clusters)
+        assert len(by_weights) == (250 if size > 1000 else size)
+        assert deviations.without(clusters) == pytest.approx(by_weights, abs=1e-12)
 
 
 def test_what_one_topology_decides_has_no_interval():

@@ -41,7 +41,13 @@ def test_a_global_density_is_held_fixed_and_named(tmp_path):
     percent = analysis.load_frame(
         stranger(sparsity=lambda f: 100 * (1 - np.exp(simulated(0.02, clusters=30)["l1_log_density"])))
     )
-    assert "sparsity is not taken for a density" in analysis.report(percent, tmp_path / "p.html").verdicts[0]
+    assert np.allclose(np.exp(percent["log_density"]), 1 - percent["sparsity"] / 100)
+    assert "by regression on log_density" in analysis.report(percent, tmp_path / "p.html").verdicts[0]
+    assert "1 minus a hundredth of the column sparsity" in (tmp_path / "p.html").read_text(encoding="utf-8")
+    odd = analysis.load_frame(
+        stranger().rename(columns={"sparsity": "my_density"}).assign(my_density=lambda f: 50 * f["my_density"])
+    )
+    assert "my_density is not taken for a density" in analysis.report(odd, tmp_path / "o.html").verdicts[0]
     bare = analysis.report(analysis.load_frame(stranger().drop(columns="sparsity")), tmp_path / "bare.html")
     assert "no column of densities" in bare.verdicts[0]
 

@@ -215,3 +215,26 @@ def test_a_table_of_summaries_only_has_them_as_its_metrics():
     assert connectivity_columns(frame) == ["mean_normalized_gap"]
     sparse = analysis.load_frame(table.assign(mean_density=[0.1, 0.2]))
     assert sparse.attrs["density_from"] == "mean_density"
+
+
+def test_numbers_with_decimal_commas_are_read_beside_semicolons(tmp_path):
+    (tmp_path / "t.csv").write_text("acc;gap;pair\n0,5;1;1,2\n0,6;NA;a\n7e-1;0,25;b\n", encoding="utf-8")
+    frame = analysis.load_frame(tmp_path / "t.csv", {"acc": "test_accuracy"})
+    assert frame["test_accuracy"].tolist() == [0.5, 0.6, 0.7]
+    assert frame["gap"].iloc[[0, 2]].tolist() == [1.0, 0.25]
+    assert frame["pair"].tolist() == ["1,2", "a", "b"]
+
+
+@pytest.mark.parametrize(
+    "name, values, density",
+    [("Sparsity (%)", [50, 90, 98], [0.5, 0.1, 0.02]), ("density_pct", [8, 30, 100], [0.08, 0.3, 1.0])],
+)
+def test_densities_and_sparsities_in_per_cent_hold_density_fixed(name, values, density):
+    frame = analysis.load_frame(pd.DataFrame({"test_accuracy": [0.7, 0.8, 0.9], name: values}))
+    assert np.exp(frame["log_density"]).tolist() == pytest.approx(density)
+    assert frame.attrs["density_from"] == name
+
+
+def test_numbers_of_runs_are_not_metrics():
+    table = pd.DataFrame({"test_accuracy": [0.7, 0.8], "run": [0, 1], "Trial 2": [1, 2], "gap": [0.1, 0.2]})
+    assert other_metric_columns(analysis.load_frame(table)) == ["gap"]

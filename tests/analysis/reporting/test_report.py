@@ -211,7 +211,7 @@ def test_the_clearest_comes_first_and_is_the_one_that_survives(tmp_path):
 
 def test_what_is_left_out_in_turn_are_groups_where_topologies_are_many():
     assert left_out(pd.DataFrame({"topology_id": range(1000)})) == "each topology"
-    assert left_out(pd.DataFrame({"topology_id": range(1001)})) == "each of 1,000 groups of topologies"
+    assert left_out(pd.DataFrame({"topology_id": range(1001)})) == "each of 250 groups of topologies"
 
 
 def test_slopes_in_cells_are_those_of_least_squares():

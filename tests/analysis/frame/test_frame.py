@@ -226,7 +226,7 @@ def test_numbers_with_decimal_commas_are_read_beside_semicolons(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name, values, density",
+    ("name", "values", "density"),
     [("Sparsity (%)", [50, 90, 98], [0.5, 0.1, 0.02]), ("density_pct", [8, 30, 100], [0.08, 0.3, 1.0])],
 )
 def test_densities_and_sparsities_in_per_cent_hold_density_fixed(name, values, density):

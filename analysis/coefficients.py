@@ -100,6 +100,7 @@ class Deviations:
         columns, products = self._columns()
         columns = np.column_stack([np.ones(len(columns)), columns])
         cells, count = int(self.codes.max()) + 1, int(groups.max()) + 1
+        left = len(groups) - np.bincount(groups, minlength=count).astype(float)
         order = np.argsort(groups, kind="stable")
         starts = np.searchsorted(groups[order], np.arange(count + 1))
         total = np.stack([np.bincount(self.codes, weights=column, minlength=cells) for column in columns.T])
@@ -112,9 +113,7 @@ class Deviations:
             sums = np.stack([np.bincount(places, weights=column[rows], minlength=size) for column in columns.T])
             parts = np.add.reduceat(products[rows], starts[first:last] - starts[first], axis=0)
             rest = total[:, None] - sums.reshape(-1, last - first, cells)
-            found.append(
-                self._of_sums(rest, products.sum(axis=0) - parts, len(groups) - np.diff(starts[first : last + 1]))
-            )
+            found.append(self._of_sums(rest, products.sum(axis=0) - parts, left[first:last]))
         return np.concatenate(found)
 
     def _columns(self) -> tuple[Matrix, Matrix]:

@@ -112,7 +112,7 @@ class Deviations:
             places, size = (groups[rows] - first) * cells + self.codes[rows], (last - first) * cells
             sums = np.stack([np.bincount(places, weights=column[rows], minlength=size) for column in columns.T])
             parts = np.add.reduceat(products[rows], starts[first:last] - starts[first], axis=0)
-            rest = total[:, None] - sums.reshape(-1, last - first, cells)
+            rest = np.asarray(total[:, None] - sums.reshape(-1, last - first, cells), dtype=np.float64)
             found.append(self._of_sums(rest, products.sum(axis=0) - parts, left[first:last]))
         return np.concatenate(found)
 

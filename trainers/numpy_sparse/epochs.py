@@ -14,6 +14,7 @@ import numpy as np
 
 from topograph.compiling import reordered, reordered_part
 from topograph.lanes import LANES, TURNED, broadcast, prefetch, store_lanes, turn_block
+from trainers.numpy_sparse.draws import Draws
 from trainers.numpy_sparse.edges import backward, descend, forward
 from trainers.numpy_sparse.flat import (
     FIRST_INPUT,
@@ -27,6 +28,7 @@ from trainers.numpy_sparse.flat import (
     Work,
 )
 from trainers.numpy_sparse.neurons import activate, differentiate, drop, take_loss
+from trainers.numpy_sparse.random_bits import next_bits, uniform
 from trainers.numpy_sparse.samples import Samples
 
 _NONE, _ALONE = (
@@ -35,20 +37,20 @@ _NONE, _ALONE = (
 )  # a literal number would be compiled for once more, with all that it is given to
 
 
-@reordered
+@reordered.in_place
 def train_epoch(
     flat: FlatNetwork, state: State, work: Work, setting: Setting, rule: Rule, samples: Samples, labels: Any,
-    order: Any, batch: int, step: int, generator: Any,
+    order: Any, batch: int, step: int, draws: Draws,
 ) -> tuple[float, int, int]:  # fmt: skip
     """One pass over the samples of ``order``; returns the sum of their losses, how many were right, and the steps.
 
     A loss that is NaN or infinite ends the pass with the step that it led to.
     """
-    summed, correct, n_active = 0.0, 0, _NONE
-    for begin in range(0, order.shape[0], batch):
-        end = min(begin + batch, order.shape[0])
+    summed, correct, n_active, end = 0.0, 0, _NONE, _NONE
+    while end < order.shape[0]:
+        begin, end = end, min(end + batch, order.shape[0])
         step += 1
-        draw(flat, work, setting, generator, end - begin)
+        draw(flat, work, setting, draws, end - begin)
         for tile in range(begin, end, LANES):
             chosen = order[tile : min(tile + LANES, end)]
             n_active = _fill(work, samples, chosen, n_active)
@@ -65,47 +67,48 @@ def train_epoch(
     return summed, correct, step
 
 
-@reordered
+@reordered.in_place
 def accumulate(
     flat: FlatNetwork, state: State, work: Work, setting: Setting, rule: Rule, samples: Samples, labels: Any,
     chosen: Any, first: int, stride: int,
 ) -> tuple[float, int]:  # fmt: skip
     """Gradients of a batch's tiles number ``first``, ``first + stride``, …: one worker's share."""
-    summed, correct, n_active, batch = 0.0, 0, _NONE, chosen.shape[0]
-    for begin in range(first * LANES, batch, stride * LANES):
+    summed, correct, n_active, batch, begin = 0.0, 0, _NONE, chosen.shape[0], first * LANES
+    while begin < batch:
         tile = chosen[begin : min(begin + LANES, batch)]
         n_active = _fill(work, samples, tile, n_active)
         loss, right = _learn(flat, state, work, setting, rule, labels, tile, batch, begin, n_active, 0, False)
         summed += loss
         correct += right
+        begin += stride * LANES
     _clear(work, n_active)
     return summed, correct
 
 
-@reordered
+@reordered.in_place
 def absorb(state: State, others: Any, begin: int, end: int, rule: Rule, step: int) -> None:
     """Add the other workers' gradients, one row each, on some of the edges, and step."""
     for worker in range(others.shape[0]):
         for e in range(begin, end):
             state.gradient[e] += others[worker, e]
-        others[worker, begin:end] = 0
+            others[worker, e] = 0
     descend(state.weights, state.gradient, state.velocity, state.second, begin, end, rule, rule.weight_decay, step)
 
 
-@reordered
+@reordered.in_place
 def absorb_biases(state: State, others: Any, rule: Rule, step: int) -> None:
     """As `absorb`, for all biases, which are few."""
     for worker in range(others.shape[0]):
         for j in range(others.shape[1]):
             state.bias_gradient[j] += others[worker, j]
-        others[worker] = 0
+            others[worker, j] = 0
     descend(
         state.bias, state.bias_gradient, state.bias_velocity, state.bias_second,
         0, state.bias.shape[0], rule, rule.weight_decay * 0, step,
     )  # fmt: skip
 
 
-@reordered
+@reordered.in_place
 def evaluate(
     flat: FlatNetwork, state: State, work: Work, setting: Setting, samples: Samples, labels: Any, order: Any,
     outputs: Any,
@@ -156,7 +159,7 @@ def _learn(
                 keep = values.dtype.type(1 - rate)
                 drop(deltas, work.kept, first, end, lane, count, values.dtype.type(1) / keep)
                 drop(values, work.kept, first, end, lane, count, keep)
-            differentiate(values, deltas, first, end, setting.activation)
+            differentiate(values, deltas, first, end, setting.activation, setting.leak)
     return loss, correct
 
 
@@ -175,11 +178,11 @@ def _propagate(
         forward(flat, layer, state, work.values, work.active, n_active)
         last = layer == flat.layers.shape[0] - 1
         activation = setting.output_activation if last else setting.activation
-        activate(work.values, table[FIRST_OUTPUT], table[FIRST_OUTPUT] + table[OUTPUTS], activation)
+        activate(work.values, table[FIRST_OUTPUT], table[FIRST_OUTPUT] + table[OUTPUTS], activation, setting.leak)
 
 
-@reordered
-def draw(flat: FlatNetwork, work: Work, setting: Setting, generator: Any, count: int) -> None:
+@reordered.in_place
+def draw(flat: FlatNetwork, work: Work, setting: Setting, draws: Draws, count: int) -> None:
     """Which neurons stay, layer by layer, neuron by neuron, sample by sample: as `dropout_mask` draws them."""
     for layer in range(flat.layers.shape[0]):
         rate = setting.dropout_hidden if layer else setting.dropout_input
@@ -187,7 +190,7 @@ def draw(flat: FlatNetwork, work: Work, setting: Setting, generator: Any, count:
             first = flat.layers[layer, FIRST_INPUT]
             for i in range(first, first + flat.layers[layer, INPUTS]):
                 for s in range(count):
-                    work.kept[i, s] = generator.random(dtype=np.float32) >= np.float32(rate)
+                    work.kept[i, s] = uniform(next_bits(draws.function, draws.state)) >= np.float32(rate)
 
 
 @reordered_part
@@ -243,4 +246,5 @@ def _clear(work: Work, n_active: int) -> None:
     """Set the rows of the inputs back to 0."""
     for number in range(n_active):
         store_lanes(work.values, work.active[number], broadcast(work.values, work.values.dtype.type(0)))
-    work.marked[:] = 0
+    for i in range(work.marked.shape[0]):
+        work.marked[i] = 0

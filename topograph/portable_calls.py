@@ -16,6 +16,8 @@ import numpy as np
 
 from topograph.machine_code import Kernels, as_arguments
 
+_NUMBERS = {bool: "b1", int: "i8", float: "f8", np.float32: "f4"}
+
 
 class PortableFunction:
     """A function that takes numbers, arrays and named tuples of them.
@@ -77,5 +79,5 @@ def _flatten(arguments: Iterable[Any], kinds: list[str], numbers: list[float]) -
         elif isinstance(argument, tuple):
             _flatten(argument, kinds, numbers)
         else:
-            kinds.append(np.asarray(argument).dtype.str.lstrip("|<"))
+            kinds.append(_NUMBERS.get(type(argument)) or np.asarray(argument).dtype.str.lstrip("|<"))
             numbers.append(argument)

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from topograph.compiling import reordered, reordered_part
-from topograph.lanes import LANES, TURNED, broadcast, prefetch, store_lanes, turn_block
+from topograph.lanes import TURNED, broadcast, prefetch, store_lanes, turn_block
+from topograph.tiles import LANES
 from trainers.numpy_sparse.draws import Draws
 from trainers.numpy_sparse.edges import backward, descend, forward
 from trainers.numpy_sparse.flat import (
@@ -31,10 +32,9 @@ from trainers.numpy_sparse.neurons import activate, differentiate, drop, take_lo
 from trainers.numpy_sparse.random_bits import next_bits, uniform
 from trainers.numpy_sparse.samples import Samples
 
-_NONE, _ALONE = (
-    np.int64(0),
-    np.int64(1),
-)  # a literal number would be compiled for once more, with all that it is given to
+# a literal number would be compiled for once more, with all that it is given to
+_NONE: Any = np.int64(0)
+_ALONE: Any = np.int64(1)
 
 
 @reordered.in_place
@@ -157,7 +157,7 @@ def _learn(
             rate = setting.dropout_hidden
             if rate > 0:  # a silent neuron has no gradient; the others' values come back unscaled
                 keep = values.dtype.type(1 - rate)
-                drop(deltas, work.kept, first, end, lane, count, values.dtype.type(1) / keep)
+                drop(deltas, work.kept, first, end, lane, count, setting.scale_hidden)
                 drop(values, work.kept, first, end, lane, count, keep)
             differentiate(values, deltas, first, end, setting.activation, setting.leak)
     return loss, correct
@@ -173,8 +173,8 @@ def _propagate(
         rate = setting.dropout_hidden if layer else setting.dropout_input
         if count and rate > 0:
             first = table[FIRST_INPUT]
-            factor = work.values.dtype.type(1) / work.values.dtype.type(1 - rate)
-            drop(work.values, work.kept, first, first + table[INPUTS], lane, count, factor)
+            scale = setting.scale_hidden if layer else setting.scale_input
+            drop(work.values, work.kept, first, first + table[INPUTS], lane, count, scale)
         forward(flat, layer, state, work.values, work.active, n_active)
         last = layer == flat.layers.shape[0] - 1
         activation = setting.output_activation if last else setting.activation

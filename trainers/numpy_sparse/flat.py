@@ -73,13 +73,18 @@ class Work(NamedTuple):
 
 
 class Setting(NamedTuple):
-    """What the network computes: activations and loss as numbers, dropout, bounds for logarithms, a slope."""
+    """What the network computes: activations and loss as numbers, dropout, bounds for logarithms, a slope.
+
+    The scales of dropout, 1 / (1 − rate), are taken here: compilers may divide by 1 − rate where they see it.
+    """
 
     activation: int
     output_activation: int
     loss: int
     dropout_input: float
     dropout_hidden: float
+    scale_input: Any
+    scale_hidden: Any
     tiny: Any
     below_one: Any
     leak: Any

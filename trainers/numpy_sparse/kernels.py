@@ -1,9 +1,9 @@
 """The compiled functions as the rest of the backend calls them.
 
-They are kept as portable code, which LLVM finishes at the first call (`topograph.portable_calls`); numba compiles them
-where that is not possible: for four billion edges, more than 65,536 inputs, or when their source has changed since.
-After such a change, ``python -m trainers.numpy_sparse.kernels``, with an empty folder as ``NUMBA_CACHE_DIR``, makes the
-portable code anew.
+They are kept as portable code, which LLVM finishes at the first call (`topograph.portable_calls`). Numba compiles them
+in the other cases: float64, four billion edges, more than 65,536 inputs, or a source that has changed since. After such
+a change, ``python -m trainers.numpy_sparse.kernels``, with an empty folder as ``NUMBA_CACHE_DIR``, makes the portable
+code anew.
 """
 
 from __future__ import annotations
@@ -56,17 +56,16 @@ def _examples() -> Iterator[tuple[PortableFunction, tuple[Any, ...]]]:
     yield sort_edges, (graph.indptr, graph.indices, True, 1, 2, starts, other, position)
     yield count_nonzero, (rows, order.copy())
     yield compress, (rows, samples.starts, samples.features, samples.entries)
-    for dtype in ("float32", "float64"):
-        network = SparseNetwork(topology, TrainingConfig(dtype=dtype, dropout_input=0.5))
-        flat, state, work, setting, rule = network.flat, network.state, network.work, network.setting, network.rule(1.0)
-        draws, others = draws_of(np.random.default_rng(0)), np.zeros((1, 9), dtype)
-        yield draw, (flat, work, setting, draws, 1)
-        yield absorb, (state, others, 0, 1, rule, 1)
-        yield absorb_biases, (state, others, rule, 1)
-        for labels in (order, read_only(np.zeros((4, 3), np.float32))):
-            yield train_epoch, (flat, state, work, setting, rule, samples, labels, order, 32, 0, draws)
-            yield accumulate, (flat, state, work, setting, rule, samples, labels, order, 0, 2)
-            yield evaluate, (flat, state, work, setting, samples, labels, order, np.zeros((4, 2), dtype))
+    network = SparseNetwork(topology, TrainingConfig(dropout_input=0.5))
+    flat, state, work, setting, rule = network.flat, network.state, network.work, network.setting, network.rule(1.0)
+    draws, others = draws_of(np.random.default_rng(0)), np.zeros((1, 9), np.float32)
+    yield draw, (flat, work, setting, draws, 1)
+    yield absorb, (state, others, 0, 1, rule, 1)
+    yield absorb_biases, (state, others, rule, 1)
+    for labels in (order, read_only(np.zeros((4, 3), np.float32))):
+        yield train_epoch, (flat, state, work, setting, rule, samples, labels, order, 32, 0, draws)
+        yield accumulate, (flat, state, work, setting, rule, samples, labels, order, 0, 2)
+        yield evaluate, (flat, state, work, setting, samples, labels, order, np.zeros((4, 2), np.float32))
 
 
 def write() -> None:

@@ -101,6 +101,8 @@ class SparseNetwork:
             loss=_LOSSES[config.loss],
             dropout_input=float(config.dropout_input),
             dropout_hidden=float(config.dropout_hidden),
+            scale_input=dtype.type(1) / dtype.type(1 - config.dropout_input),
+            scale_hidden=dtype.type(1) / dtype.type(1 - config.dropout_hidden),
             tiny=np.finfo(dtype).tiny,
             below_one=1 - np.finfo(dtype).epsneg,
             leak=dtype.type(LEAK),

@@ -13,7 +13,8 @@ import numpy as np
 from numba.extending import overload
 
 from topograph.compiling import reordered_part
-from topograph.lanes import LANES, entries, polynomial_of, power_of_two
+from topograph.lanes import entries, polynomial_of, power_of_two
+from topograph.tiles import LANES
 from trainers.numpy_sparse.edges import clear
 from trainers.numpy_sparse.flat import (
     LEAKY_RELU,

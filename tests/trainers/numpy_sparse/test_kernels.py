@@ -26,7 +26,7 @@ def test_the_portable_code_is_that_of_the_sources():
 @pytest.mark.parametrize("zeros", [0.0, 0.8])
 def test_portable_training_is_that_of_numba(topology, make_task, start, settings, zeros, monkeypatch):
     """To rounding: on some processors both may fuse other products with sums."""
-    config = TrainingConfig(**{"dtype": "float64", "learning_rate": 0.3} | settings)
+    config = TrainingConfig(**{"learning_rate": 0.3} | settings)
     x, labels = make_task(90, 40, 4, zeros)
 
     def trained():
@@ -39,7 +39,7 @@ def test_portable_training_is_that_of_numba(topology, make_task, start, settings
 
     ours = trained()
     monkeypatch.setattr(kernels.KERNELS, "find", lambda name, writes=False: None)
-    assert ours == pytest.approx(trained(), rel=1e-9, abs=1e-12)
+    assert ours == pytest.approx(trained(), rel=1e-3, abs=1e-5)
 
 
 def test_all_that_a_training_calls_is_portable(topology, make_task, start, monkeypatch):
@@ -55,14 +55,12 @@ def test_all_that_a_training_calls_is_portable(topology, make_task, start, monke
     x, labels = make_task(90, 40, 4, 0.8)
     targets = np.eye(5, dtype=np.float32)[labels]
     targets[:, 4] = 1
-    for dtype in ("float32", "float64"):
-        for given in (labels, targets):
-            for threads in (1, 2):
-                config = TrainingConfig(dtype=dtype, dropout_hidden=0.2)
-                network, samples, train = start(topology, config, x, given, threads)
-                train(0)
-                network.evaluate(samples, given, np.arange(90))
-                network.predict(samples, np.arange(90))
+    for given in (labels, targets):
+        for threads in (1, 2):
+            network, samples, train = start(topology, TrainingConfig(dropout_hidden=0.2), x, given, threads)
+            train(0)
+            network.evaluate(samples, given, np.arange(90))
+            network.predict(samples, np.arange(90))
     assert not missing
 
 

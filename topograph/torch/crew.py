@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from topograph.tiles import LANES
+from topograph.lanes import LANES
 
 _LINE = 64  # bytes of a cache line
 _pools: dict[int, ThreadPoolExecutor] = {}

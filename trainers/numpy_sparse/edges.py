@@ -105,7 +105,7 @@ def backward(
     first_in, first_out, by_input = table[FIRST_INPUT], table[FIRST_OUTPUT], table[KIND] != BY_OUTPUT
     owners = table[INPUTS] if by_input else table[OUTPUTS]
     if layer > 0:
-        clear(deltas, first_in, first_in + table[INPUTS])
+        deltas[first_in : first_in + table[INPUTS]] = 0
     for block in range(table[BLOCKS]):
         base, number = table[FIRST_SEGMENT] + block * owners, 0
         for begin in range(0, owners, _CHUNK):
@@ -151,27 +151,6 @@ def backward(
 
 
 @reordered_part
-def clear(values: Float, begin: int, end: int) -> None:
-    """Set some rows to 0."""
-    for row in range(begin, end):
-        store_lanes(values, row, broadcast(values, values.dtype.type(0)))
-
-
-@reordered_part
-def _power(base: Any, exponent: int, one: Any) -> Any:
-    """``base`` to a whole power that is not negative, without the errors that numba's power can raise."""
-    if exponent > 0x10000:
-        return math.pow(base, float(exponent))
-    result = one
-    while exponent:
-        if exponent & 1:
-            result *= base
-        exponent >>= 1
-        base *= base
-    return result
-
-
-@reordered_part
 def descend(
     weights: Any, gradient: Any, velocity: Any, second: Any, begin: Any, end: Any, rule: Rule, decay: Any, step: int
 ) -> None:
@@ -181,8 +160,8 @@ def descend(
     if rule.adam:
         kind = gradient.dtype.type
         beta, rest = kind(rule.second), kind(1 - rule.second)  # 1 − 0.999 is taken before it is rounded
-        rate = kind(rate / (1 - _power(mu, step, one)))
-        scale = kind(1 / math.sqrt(1 - _power(rule.second, step, 1.0)))
+        rate = kind(rate / (1 - float(mu) ** step))
+        scale = kind(1 / math.sqrt(1 - rule.second**step))
         for e in range(begin, end):
             g = gradient[e] + decay * weights[e]
             m = mu * velocity[e] + (one - mu) * g

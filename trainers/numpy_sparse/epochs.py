@@ -13,9 +13,7 @@ from typing import Any
 import numpy as np
 
 from topograph.compiling import reordered, reordered_part
-from topograph.lanes import TURNED, broadcast, prefetch, store_lanes, turn_block
-from topograph.tiles import LANES
-from trainers.numpy_sparse.draws import Draws
+from topograph.lanes import LANES, TURNED, broadcast, prefetch, store_lanes, turn_block
 from trainers.numpy_sparse.edges import backward, descend, forward
 from trainers.numpy_sparse.flat import (
     FIRST_INPUT,
@@ -29,28 +27,28 @@ from trainers.numpy_sparse.flat import (
     Work,
 )
 from trainers.numpy_sparse.neurons import activate, differentiate, drop, take_loss
-from trainers.numpy_sparse.random_bits import next_bits, uniform
 from trainers.numpy_sparse.samples import Samples
 
-# a literal number would be compiled for once more, with all that it is given to
-_NONE: Any = np.int64(0)
-_ALONE: Any = np.int64(1)
+_NONE, _ALONE = (
+    np.int64(0),
+    np.int64(1),
+)  # a literal number would be compiled for once more, with all that it is given to
 
 
-@reordered.in_place
+@reordered
 def train_epoch(
     flat: FlatNetwork, state: State, work: Work, setting: Setting, rule: Rule, samples: Samples, labels: Any,
-    order: Any, batch: int, step: int, draws: Draws,
+    order: Any, batch: int, step: int, generator: Any,
 ) -> tuple[float, int, int]:  # fmt: skip
     """One pass over the samples of ``order``; returns the sum of their losses, how many were right, and the steps.
 
     A loss that is NaN or infinite ends the pass with the step that it led to.
     """
-    summed, correct, n_active, end = 0.0, 0, _NONE, _NONE
-    while end < order.shape[0]:
-        begin, end = end, min(end + batch, order.shape[0])
+    summed, correct, n_active = 0.0, 0, _NONE
+    for begin in range(0, order.shape[0], batch):
+        end = min(begin + batch, order.shape[0])
         step += 1
-        draw(flat, work, setting, draws, end - begin)
+        draw(flat, work, setting, generator, end - begin)
         for tile in range(begin, end, LANES):
             chosen = order[tile : min(tile + LANES, end)]
             n_active = _fill(work, samples, chosen, n_active)
@@ -67,48 +65,47 @@ def train_epoch(
     return summed, correct, step
 
 
-@reordered.in_place
+@reordered
 def accumulate(
     flat: FlatNetwork, state: State, work: Work, setting: Setting, rule: Rule, samples: Samples, labels: Any,
     chosen: Any, first: int, stride: int,
 ) -> tuple[float, int]:  # fmt: skip
     """Gradients of a batch's tiles number ``first``, ``first + stride``, …: one worker's share."""
-    summed, correct, n_active, batch, begin = 0.0, 0, _NONE, chosen.shape[0], first * LANES
-    while begin < batch:
+    summed, correct, n_active, batch = 0.0, 0, _NONE, chosen.shape[0]
+    for begin in range(first * LANES, batch, stride * LANES):
         tile = chosen[begin : min(begin + LANES, batch)]
         n_active = _fill(work, samples, tile, n_active)
         loss, right = _learn(flat, state, work, setting, rule, labels, tile, batch, begin, n_active, 0, False)
         summed += loss
         correct += right
-        begin += stride * LANES
     _clear(work, n_active)
     return summed, correct
 
 
-@reordered.in_place
+@reordered
 def absorb(state: State, others: Any, begin: int, end: int, rule: Rule, step: int) -> None:
     """Add the other workers' gradients, one row each, on some of the edges, and step."""
     for worker in range(others.shape[0]):
         for e in range(begin, end):
             state.gradient[e] += others[worker, e]
-            others[worker, e] = 0
+        others[worker, begin:end] = 0
     descend(state.weights, state.gradient, state.velocity, state.second, begin, end, rule, rule.weight_decay, step)
 
 
-@reordered.in_place
+@reordered
 def absorb_biases(state: State, others: Any, rule: Rule, step: int) -> None:
     """As `absorb`, for all biases, which are few."""
     for worker in range(others.shape[0]):
         for j in range(others.shape[1]):
             state.bias_gradient[j] += others[worker, j]
-            others[worker, j] = 0
+        others[worker] = 0
     descend(
         state.bias, state.bias_gradient, state.bias_velocity, state.bias_second,
         0, state.bias.shape[0], rule, rule.weight_decay * 0, step,
     )  # fmt: skip
 
 
-@reordered.in_place
+@reordered
 def evaluate(
     flat: FlatNetwork, state: State, work: Work, setting: Setting, samples: Samples, labels: Any, order: Any,
     outputs: Any,
@@ -157,9 +154,9 @@ def _learn(
             rate = setting.dropout_hidden
             if rate > 0:  # a silent neuron has no gradient; the others' values come back unscaled
                 keep = values.dtype.type(1 - rate)
-                drop(deltas, work.kept, first, end, lane, count, setting.scale_hidden)
+                drop(deltas, work.kept, first, end, lane, count, values.dtype.type(1) / keep)
                 drop(values, work.kept, first, end, lane, count, keep)
-            differentiate(values, deltas, first, end, setting.activation, setting.leak)
+            differentiate(values, deltas, first, end, setting.activation)
     return loss, correct
 
 
@@ -173,16 +170,16 @@ def _propagate(
         rate = setting.dropout_hidden if layer else setting.dropout_input
         if count and rate > 0:
             first = table[FIRST_INPUT]
-            scale = setting.scale_hidden if layer else setting.scale_input
-            drop(work.values, work.kept, first, first + table[INPUTS], lane, count, scale)
+            factor = work.values.dtype.type(1) / work.values.dtype.type(1 - rate)
+            drop(work.values, work.kept, first, first + table[INPUTS], lane, count, factor)
         forward(flat, layer, state, work.values, work.active, n_active)
         last = layer == flat.layers.shape[0] - 1
         activation = setting.output_activation if last else setting.activation
-        activate(work.values, table[FIRST_OUTPUT], table[FIRST_OUTPUT] + table[OUTPUTS], activation, setting.leak)
+        activate(work.values, table[FIRST_OUTPUT], table[FIRST_OUTPUT] + table[OUTPUTS], activation)
 
 
-@reordered.in_place
-def draw(flat: FlatNetwork, work: Work, setting: Setting, draws: Draws, count: int) -> None:
+@reordered
+def draw(flat: FlatNetwork, work: Work, setting: Setting, generator: Any, count: int) -> None:
     """Which neurons stay, layer by layer, neuron by neuron, sample by sample: as `dropout_mask` draws them."""
     for layer in range(flat.layers.shape[0]):
         rate = setting.dropout_hidden if layer else setting.dropout_input
@@ -190,7 +187,7 @@ def draw(flat: FlatNetwork, work: Work, setting: Setting, draws: Draws, count: i
             first = flat.layers[layer, FIRST_INPUT]
             for i in range(first, first + flat.layers[layer, INPUTS]):
                 for s in range(count):
-                    work.kept[i, s] = uniform(next_bits(draws.function, draws.state)) >= np.float32(rate)
+                    work.kept[i, s] = generator.random(dtype=np.float32) >= np.float32(rate)
 
 
 @reordered_part
@@ -246,5 +243,4 @@ def _clear(work: Work, n_active: int) -> None:
     """Set the rows of the inputs back to 0."""
     for number in range(n_active):
         store_lanes(work.values, work.active[number], broadcast(work.values, work.values.dtype.type(0)))
-    for i in range(work.marked.shape[0]):
-        work.marked[i] = 0
+    work.marked[:] = 0

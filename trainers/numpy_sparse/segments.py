@@ -7,7 +7,7 @@ from typing import Any
 from topograph.compiling import reordered
 
 
-@reordered.in_place
+@reordered
 def sort_edges(
     indptr: Any, indices: Any, by_input: bool, block: int, owners: int, starts: Any, other: Any, position: Any
 ) -> None:

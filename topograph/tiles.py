@@ -1,3 +1,0 @@
-"""`LANES`: how many samples compiled code takes through a network at once (`topograph.lanes`)."""
-
-LANES = 32

@@ -31,17 +31,14 @@ _SPARSE = ("random_regular", "regular_rotating", "fibonacci_rotating")
 _DENSE = ("dense", "dense + dropconnect")
 
 
-class Results:
-    """The published runs and their comparison."""
+class Arm:
+    """The runs of equally many epochs, and how their families compare."""
 
-    def __init__(self) -> None:
-        self.study = open_study(STUDY)
-        self.frame = analysis.load_frame(STUDY)
-        self.found = analysis.compare_families(self.frame)
-        self.datasets = [name for name in ("mnist", "fashion-mnist") if name in set(self.frame["dataset"])]
-        self.degrees = sorted(
-            {d for d in self.frame["degrees"] if d != "300-10"}, key=lambda d: int(d.partition("-")[0])
-        )
+    def __init__(self, frame: pd.DataFrame) -> None:
+        self.frame, self.found = frame, analysis.compare_families(frame)
+        self.datasets = [name for name in ("mnist", "fashion-mnist") if name in set(frame["dataset"])]
+        self.degrees = sorted({d for d in frame["degrees"] if d != "300-10"}, key=lambda d: int(d.partition("-")[0]))
+        self.seeds = frame.groupby("dataset")["seed"].nunique()
 
     def outcomes(self, dataset: str, family: str) -> pd.DataFrame:
         """The rows of a family, indexed by degrees."""
@@ -53,6 +50,16 @@ class Results:
         table = self.found.differences.reset_index()
         table = table[table["against"] == against]
         return table.assign(**{name: 100 * table[name] for name in ("difference", "low", "high")})
+
+
+class Results:
+    """The published runs and their comparison, after each number of epochs."""
+
+    def __init__(self) -> None:
+        self.study = open_study(STUDY)
+        self.frame = analysis.load_frame(STUDY)
+        epochs = self.frame.get("epochs", pd.Series(1, index=self.frame.index))
+        self.arms = {int(n): Arm(rows) for n, rows in self.frame.groupby(epochs)}
 
 
 def share(degrees: str) -> str:
@@ -79,28 +86,41 @@ def page(text: str, results: Results) -> str:
 
 def status(results: Results) -> str:
     """What has been run, and what has not."""
-    card, seeds = results.study.card, results.frame.groupby("dataset")["seed"].nunique()
-    counts = [f"{seeds[name]} seed{'s' if seeds[name] > 1 else ''} on {name}" for name in results.datasets]
+    card = results.study.card
+    counts = [
+        f"after {epochs_in_words(epochs)} {arm.seeds[name]} seed{'s' if arm.seeds[name] > 1 else ''} on {name}"
+        for epochs, arm in results.arms.items()
+        for name in arm.datasets
+    ]
     left = card.planned - card.done
     rest = f" The other {left} have not been run." if left else ""
     return f"{card.done} of {card.planned} planned networks are published: {listed(counts)}.{rest}"
 
 
+def epochs_in_words(epochs: int) -> str:
+    """One epoch, ten epochs."""
+    return {1: "one epoch", 10: "ten epochs"}.get(epochs, f"{epochs} epochs")
+
+
 def verdict(results: Results) -> str:
     """The answer, with the rule that it follows."""
-    best, median = results.differences("best"), results.differences("median")
+    return "\n\n".join(_verdict(epochs, arm) for epochs, arm in results.arms.items())
+
+
+def _verdict(epochs: int, arm: Arm) -> str:
+    best, median = arm.differences("best"), arm.differences("median")
     cells = best.groupby(["dataset", "degrees"], sort=False)
     beaten = [key for key, rows in cells if (rows["low"] > 0).any()]
     held = [key for key, rows in cells if (rows["high"] < 0).all()]
     lines = []
-    for dataset in results.datasets:
+    for dataset in arm.datasets:
         total = sum(name == dataset for name, _ in cells.groups)
         lost, kept = (sum(name == dataset for name, _ in keys) for keys in (beaten, held))
         answer = "no" if lost > total / 2 else "yes" if kept > total / 2 else "these runs do not decide it"
         lines.append(
-            f"**On {dataset}: {answer}.** At {lost} of {total} budgets some compression is clearly better than the "
-            f"best sparse construction of as many parameters; at {kept} the best construction is clearly better than "
-            "all compressions."
+            f"**After {epochs_in_words(epochs)}, on {dataset}: {answer}.** At {lost} of {total} budgets some "
+            f"compression is clearly better than the best sparse construction of as many parameters; at {kept} the "
+            "best construction is clearly better than all compressions."
         )
         lines.append("")
     for family in _FAMILIES:
@@ -110,9 +130,8 @@ def verdict(results: Results) -> str:
             f"{_counts(middle)}, {_range(middle)}."
         )
     winners = [
-        max(_FAMILIES, key=lambda f: results.outcomes(d, f)["mean"].get(g, -1)) for d in results.datasets
-        for g in results.degrees
-    ]  # fmt: skip
+        max(_FAMILIES, key=lambda f: arm.outcomes(d, f)["mean"].get(g, -1)) for d in arm.datasets for g in arm.degrees
+    ]
     top = pd.Series(winners).value_counts()
     named = [f"`{name}` at {count}" for name, count in top.items()]
     lines += ["", f"The compression with the highest mean is {listed(named)} of {len(winners)} budgets."]
@@ -136,16 +155,19 @@ def _signed(value: float) -> str:
 def accuracies(results: Results) -> str:
     """Mean accuracy of each family at each budget, in percent, with half the width of its interval."""
     lines = []
-    for dataset in results.datasets:
-        lines += [f"**{dataset}**", "", "| family | " + " | ".join(map(share, results.degrees)) + " |"]
-        lines.append("|---|" + "---|" * len(results.degrees))
-        for family in (*_FAMILIES, *_SPARSE):
-            rows = results.outcomes(dataset, family)
-            lines.append(f"| `{family}` | " + " | ".join(_mean(rows, d) for d in results.degrees) + " |")
-        for family in _DENSE:
-            lines.append(f"| `{family}`, all parameters | {_mean(results.outcomes(dataset, family), '300-10')} |")
-            lines[-1] += " |" * (len(results.degrees) - 1)
-        lines.append("")
+    for epochs, arm in results.arms.items():
+        for dataset in arm.datasets:
+            lines += [f"**{dataset}, {epochs_in_words(epochs)}**", ""]
+            lines += ["| family | " + " | ".join(map(share, arm.degrees)) + " |", "|---|" + "---|" * len(arm.degrees)]
+            for family in (*_FAMILIES, *_SPARSE):
+                rows = arm.outcomes(dataset, family)
+                lines.append(f"| `{family}` | " + " | ".join(_mean(rows, d) for d in arm.degrees) + " |")
+            for family in _DENSE:
+                rows = arm.outcomes(dataset, family)
+                if len(rows):
+                    lines.append(f"| `{family}`, all parameters | {_mean(rows, '300-10')} |")
+                    lines[-1] += " |" * (len(arm.degrees) - 1)
+            lines.append("")
     return "\n".join(lines).strip()
 
 
@@ -159,10 +181,14 @@ def _mean(rows: pd.DataFrame, degrees: str) -> str:
 
 def differences(results: Results) -> str:
     """How much better each compression is than the best sparse construction, in points, with its interval."""
-    best = results.differences("best").set_index(["dataset", "family", "degrees"])
-    lines = ["| data | family | " + " | ".join(map(share, results.degrees)) + " |"]
-    lines.append("|---|---|" + "---|" * len(results.degrees))
-    for dataset in results.datasets:
+    return "\n\n".join(_differences(epochs, arm) for epochs, arm in results.arms.items())
+
+
+def _differences(epochs: int, arm: Arm) -> str:
+    best = arm.differences("best").set_index(["dataset", "family", "degrees"])
+    lines = [f"| {epochs_in_words(epochs)} | family | " + " | ".join(map(share, arm.degrees)) + " |"]
+    lines.append("|---|---|" + "---|" * len(arm.degrees))
+    for dataset in arm.datasets:
         for family in _FAMILIES:
             cells = [
                 "not run"
@@ -170,7 +196,7 @@ def differences(results: Results) -> str:
                 else "{} ({} … {})".format(
                     *(_signed(best.loc[(dataset, family, degrees), name]) for name in ("difference", "low", "high"))
                 )
-                for degrees in results.degrees
+                for degrees in arm.degrees
             ]
             lines.append(f"| {dataset} | `{family}` | " + " | ".join(cells) + " |")
     return "\n".join(lines)
@@ -180,19 +206,21 @@ def ranks(results: Results) -> str:
     """What each first layer's matrix looks like after training: parameters, effective and stable rank."""
     if "final_l1_effective_rank" not in results.frame.columns:
         return "The spectra of the trained matrices have not been measured."
-    measured = results.frame[results.frame["final_l1_effective_rank"].notna()]
+    first = results.arms[min(results.arms)]
+    runs = first.frame[first.frame["dataset"] == "mnist"]
+    measured = runs[runs["final_l1_effective_rank"].notna()]
     seeds = ", ".join(map(str, sorted(measured["seed"].unique())))
     lines = [
-        f"Means over {len(measured)} networks (seed {seeds}) of the {len(results.frame)}; the spectra of the others "
+        f"Means over {len(measured)} networks on mnist (seeds {seeds}) of {len(runs)}; the spectra of the others "
         "were taken of magnitudes, by a bug that this table brought to light, and are left out.",
         "",
-        "| family | " + " | ".join(map(share, results.degrees)) + " |",
-        "|---|" + "---|" * len(results.degrees),
+        "| family | " + " | ".join(map(share, first.degrees)) + " |",
+        "|---|" + "---|" * len(first.degrees),
     ]
     for family in (*_FAMILIES, *_SPARSE):
         rows = measured[measured["family"] == family].groupby("degrees")
         names = ["l1_n_parameters", "final_l1_effective_rank", "final_l1_stable_rank"]
-        means = rows[names].mean().reindex(results.degrees)
+        means = rows[names].mean().reindex(first.degrees)
         cells = [f"{count:.0f}, {rank:.0f}, {stable:.1f}" for count, rank, stable in means.itertuples(index=False)]
         lines.append(f"| `{family}` | " + " | ".join(cells) + " |")
     return "\n".join(lines)
@@ -216,30 +244,38 @@ def times() -> str:
 
 def draw(results: Results) -> Figure:
     """Accuracy over the budget: compressions in colour, constructions in grey, the dense network as a line."""
-    figure, axes = plt.subplots(1, len(results.datasets), figsize=(6 * len(results.datasets), 4.4), squeeze=False)
-    x = [int(d.partition("-")[0]) / 3 for d in results.degrees]
-    for ax, dataset in zip(axes[0], results.datasets, strict=True):
-        for marker, family in zip("osD^", _FAMILIES, strict=True):
-            _line(ax, x, results.outcomes(dataset, family).reindex(results.degrees), family, marker=marker)
-        for style, family in zip(("-", "--", ":"), _SPARSE, strict=True):
-            rows = results.outcomes(dataset, family).reindex(results.degrees)
-            _line(ax, x, rows, family, marker="x", color="0.45", linestyle=style)
-        for style, family in zip(("-", "-."), _DENSE, strict=True):
-            rows = results.outcomes(dataset, family)
-            if len(rows):
-                ax.axhline(100 * rows["mean"].iloc[0], color="black", linestyle=style, linewidth=0.8, label=family)
-        ax.set_xscale("log")
-        ax.set_xticks(x, [f"{value:g}" for value in x])
-        ax.minorticks_off()
-        low = min(100 * results.outcomes(dataset, f)["mean"].min() for f in _SPARSE)
-        high = max(100 * results.outcomes(dataset, f)["mean"].max() for f in (*_FAMILIES, *_SPARSE, *_DENSE))
-        ax.set_ylim(low - 3, high + 1)  # low_rank falls below at the smallest budgets: the table says how far
-        ax.set_xlabel("parameters of the first layer, in % of the dense one's")
-        ax.set_ylabel("test accuracy in %")
-        ax.set_title(dataset)
+    rows, columns = len(results.arms), max(len(arm.datasets) for arm in results.arms.values())
+    figure, axes = plt.subplots(rows, columns, figsize=(6 * columns, 4.2 * rows), squeeze=False)
+    for row, (epochs, arm) in zip(axes, results.arms.items(), strict=True):
+        for ax in row[len(arm.datasets) :]:
+            ax.axis("off")
+        for ax, dataset in zip(row, arm.datasets, strict=False):
+            _panel(ax, arm, dataset)
+            ax.set_title(f"{dataset}, {epochs_in_words(epochs)}")
     axes[0, -1].legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
     figure.tight_layout()
     return figure
+
+
+def _panel(ax: plt.Axes, arm: Arm, dataset: str) -> None:
+    x = [int(d.partition("-")[0]) / 3 for d in arm.degrees]
+    for marker, family in zip("osD^", _FAMILIES, strict=True):
+        _line(ax, x, arm.outcomes(dataset, family).reindex(arm.degrees), family, marker=marker)
+    for style, family in zip(("-", "--", ":"), _SPARSE, strict=True):
+        rows = arm.outcomes(dataset, family).reindex(arm.degrees)
+        _line(ax, x, rows, family, marker="x", color="0.45", linestyle=style)
+    for style, family in zip(("-", "-."), _DENSE, strict=True):
+        rows = arm.outcomes(dataset, family)
+        if len(rows):
+            ax.axhline(100 * rows["mean"].iloc[0], color="black", linestyle=style, linewidth=0.8, label=family)
+    ax.set_xscale("log")
+    ax.set_xticks(x, [f"{value:g}" for value in x])
+    ax.minorticks_off()
+    low = min(100 * arm.outcomes(dataset, f)["mean"].min() for f in _SPARSE)
+    high = max(100 * arm.outcomes(dataset, f)["mean"].max() for f in (*_FAMILIES, *_SPARSE, *_DENSE))
+    ax.set_ylim(low - 3, high + 1)  # low_rank falls below at the smallest budgets: the table says how far
+    ax.set_xlabel("parameters of the first layer, in % of the dense one's")
+    ax.set_ylabel("test accuracy in %")
 
 
 def _line(ax: plt.Axes, x: list[float], rows: pd.DataFrame, family: str, **style: str) -> None:

@@ -91,7 +91,9 @@ def raised(frame: pd.DataFrame) -> pd.DataFrame:
     Both networks of a pair have the same degrees, initial weights and batches.
     """
     keys = [*cell_columns(frame), "construction", "topology_seed", "seed"]
-    table = frame[frame["variant"].isin([_UP, _DOWN])].pivot_table(index=keys, columns="variant", values="test_accuracy")
+    table = frame[frame["variant"].isin([_UP, _DOWN])].pivot_table(
+        index=keys, columns="variant", values="test_accuracy"
+    )
     return (100 * (table[_UP] - table[_DOWN])).dropna().rename("points").reset_index()
 
 
@@ -120,21 +122,22 @@ def verdict(results: Results) -> str:
     for model, frame in results.models.items():
         pairs = raised(frame)
         mean, low, high = mean_interval(pairs["points"])
-        shift = _shift(frame)
+        shift, raw = _shift(frame), float(frame[_MAIN].corr(frame["test_accuracy"]))
         if low > 0 or high < 0:
             clear.append(model)
         said = "clearly more accurate" if low > 0 else "clearly less accurate" if high < 0 else "not told apart"
         lines.append(
-            f"- `{model}`: bringing λ2 from {shift[0]:.2f} up to {shift[1]:.2f} on average, at equal degrees, brought "
-            f"{signed(mean)} points of test accuracy ({signed(low)} … {signed(high)}, {len(pairs)} pairs): {said}."
+            f"- `{model}`: with nothing held fixed, λ2 correlates with test accuracy by {signed(raw)}. Bringing it from "
+            f"{shift[0]:.2f} up to {shift[1]:.2f} on average, at equal degrees, brought {signed(mean)} points "
+            f"({signed(low)} … {signed(high)}, {len(pairs)} pairs): {said}."
         )
     if not lines:
         return "Nothing has been run."
-    total = len(results.models)
+    total, models = len(results.models), "model" if len(results.models) == 1 else "models"
     answer = (
-        f"**In none of {total} models did connectivity clearly change accuracy once degrees were equal.**"
+        f"**In none of {total} {models} did connectivity clearly change accuracy once degrees were equal.**"
         if not clear
-        else f"**In {len(clear)} of {total} models connectivity clearly changed accuracy at equal degrees: "
+        else f"**In {len(clear)} of {total} {models} connectivity clearly changed accuracy at equal degrees: "
         f"{listed([f'`{name}`' for name in clear])}.**"
     )
     return "\n".join([answer, "", *lines])

@@ -127,8 +127,8 @@ def verdict(results: Results) -> str:
             clear.append(model)
         said = "clearly more accurate" if low > 0 else "clearly less accurate" if high < 0 else "not told apart"
         lines.append(
-            f"- `{model}`: with nothing held fixed, λ2 correlates with test accuracy by {signed(raw)}. Bringing it from "
-            f"{shift[0]:.2f} up to {shift[1]:.2f} on average, at equal degrees, brought {signed(mean)} points "
+            f"- `{model}`: with nothing held fixed, λ2 correlates with test accuracy by {signed(raw)}. Bringing "
+            f"it from {shift[0]:.2f} up to {shift[1]:.2f} on average, at equal degrees, brought {signed(mean)} points "
             f"({signed(low)} … {signed(high)}, {len(pairs)} pairs): {said}."
         )
     if not lines:
@@ -196,8 +196,14 @@ def signed(value: float) -> str:
 def draw(results: Results) -> Figure:
     """Accuracy over λ2, one panel per model: a colour per density, a line between the networks of a pair."""
     count = len(results.models)
-    figure, axes = plt.subplots(1, count, figsize=(4.2 * count, 4), squeeze=False)
-    for ax, (model, frame) in zip(axes[0], results.models.items(), strict=True):
+    columns = min(count, 2)
+    rows_of_panels = -(-count // columns)
+    figure, axes = plt.subplots(
+        rows_of_panels, columns, figsize=(5 * columns, 3.8 * rows_of_panels), squeeze=False, layout="constrained"
+    )
+    for ax in axes.flat[count:]:
+        ax.axis("off")
+    for ax, (model, frame) in zip(axes.flat, results.models.items(), strict=False):
         for colour, (density, rows) in zip(plt.cm.viridis([0.0, 0.45, 0.8]), frame.groupby("density"), strict=False):
             for line in _pairs(rows):
                 ax.plot(line[_MAIN], 100 * line["test_accuracy"], color=colour, linewidth=0.6, alpha=0.5)
@@ -208,7 +214,6 @@ def draw(results: Results) -> Figure:
         ax.set_xlabel("λ2, mean over layers")
         ax.set_ylabel("test accuracy in %")
         ax.legend(frameon=False, fontsize=8)
-    figure.tight_layout()
     return figure
 
 

@@ -18,7 +18,7 @@ def available_published() -> list[str]:
     Examples
     --------
     >>> available_published()
-    ['compression', 'paper']
+    ['attention', 'compression', 'convolutional', 'paper', 'recurrent']
     """
     return sorted(folder.name for folder in _FOLDER.iterdir() if is_published(folder)) if _FOLDER.is_dir() else []
 

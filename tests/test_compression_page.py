@@ -60,4 +60,7 @@ def test_every_compressed_network_keeps_its_budget(results):
 def test_the_page_names_the_families_and_settings_of_the_spec(generator, results):
     assert set(results.frame["family"]) == {*generator._FAMILIES, *generator._SPARSE, *generator._DENSE}
     spec = StudySpec.from_toml(ROOT / "studies" / "compression.toml")
-    assert {(p.config.epochs, p.config.batch_size, p.config.optimizer) for p in spec.points} == {(1, 128, "adam")}
+    assert {(p.config.epochs, p.config.batch_size, p.config.optimizer) for p in spec.points} == {
+        (1, 128, "adam"),
+        (10, 128, "adam"),
+    }

@@ -198,7 +198,7 @@ def other_metric_columns(frame: pd.DataFrame) -> list[str]:
 def global_density(frame: pd.DataFrame) -> tuple[str, bool] | None:
     """The column of a table that holds the density of the whole network, and whether it is a sparsity (1 − density).
 
-    Shares, or percentages: a sparsity above 1, or a density above 1 whose name says so.
+    Shares, or percentages: where the name says so, or a sparsity goes beyond 50, as no compression ratio usually does.
 
     Examples
     --------
@@ -218,8 +218,8 @@ def global_density(frame: pd.DataFrame) -> tuple[str, bool] | None:
             if "log" in name_words(column) or values.empty:
                 continue
             says_percent = "%" in column or bool({"percent", "percentage", "pct"} & set(name_words(column)))
-            highest = 100 if is_sparsity or says_percent else 1
-            if values.between(0, highest).all() and values.nunique() > 1:
+            percent = says_percent or (is_sparsity and values.max() > 50)
+            if values.between(0, 100 if percent else 1).all() and values.nunique() > 1:
                 return column, is_sparsity
     return None
 

@@ -80,15 +80,17 @@ def no_controls(frame: pd.DataFrame, given: Sequence[str] | None) -> str:
     """Why no column holds density fixed."""
     if given is not None:
         return "no column was to be held fixed"
-    known = [c for c in frame.columns if split_name(c)[1] in ("density", "log_density")]
-    if known:
-        return f"density does not vary ({listed(known[:3])})"
     for column in other_numbers(frame):
-        if {"density", "sparsity"} & set(name_words(column)) and not frame[column].dropna().between(0, 1).all():
+        words = set(name_words(column))
+        named = {"density", "sparsity"} & words and "log" not in words
+        if named and not frame[column].dropna().between(0, 1).all():
             return (
                 f"{column} is not taken for a density, since it has values outside [0, 1]: divide percentages by 100, "
                 "or name it with control=[...]"
             )
+    known = [c for c in frame.columns if split_name(c)[1] in ("density", "log_density")]
+    if known:
+        return f"density does not vary ({listed(known[:3])})"
     return "the table has no column of densities that is known as one; name one with control=[...]"
 
 

@@ -10,6 +10,7 @@ import analysis
 from analysis.columns import connectivity_columns, density_columns
 from analysis.frame import KEYS, load_learning_curves, metric_columns
 from analysis.frame.names import other_metric_columns
+from analysis.reporting.choosing import no_controls
 from topograph.errors import InsufficientDataError, InvalidParameterError, StoreError, UnknownNameError
 from trainers.study import Store, run_study
 
@@ -238,3 +239,14 @@ def test_densities_and_sparsities_in_per_cent_hold_density_fixed(name, values, d
 def test_numbers_of_runs_are_not_metrics():
     table = pd.DataFrame({"test_accuracy": [0.7, 0.8], "run": [0, 1], "Trial 2": [1, 2], "gap": [0.1, 0.2]})
     assert other_metric_columns(analysis.load_frame(table)) == ["gap"]
+
+
+def test_a_compression_ratio_that_is_called_sparsity_is_not_taken_for_percentages():
+    frame = analysis.load_frame(pd.DataFrame({"test_accuracy": [0.7, 0.8, 0.9], "sparsity": [16.0, 8.0, 2.0]}))
+    assert "density_from" not in frame.attrs
+    assert "sparsity is not taken for a density" in no_controls(frame, None)
+
+
+def test_a_density_beyond_1_is_not_said_to_be_constant():
+    frame = analysis.load_frame(pd.DataFrame({"test_accuracy": [0.7, 0.8, 0.9], "density": [8.0, 30.0, 50.0]}))
+    assert "density is not taken for a density, since it has values outside [0, 1]" in no_controls(frame, None)

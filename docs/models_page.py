@@ -14,6 +14,8 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 from scipy.stats import t as student
+from scipy.stats import ttest_1samp
+from statsmodels.stats.multitest import multipletests
 
 import analysis
 from analysis.cells import cell_columns
@@ -107,7 +109,7 @@ def mean_interval(values: pd.Series) -> tuple[float, float, float]:
 def observed(frame: pd.DataFrame, metric: str) -> tuple[Effect | None, Effect | None]:
     """What goes with one standard deviation of a metric at fixed density, and at fixed degrees and seeds."""
     cells = cell_columns(frame)
-    found = []
+    found: list[Effect | None] = []
     for held in (cells, (*cells, "construction", "topology_seed")):
         try:
             found.append(analysis.effect(frame, metric, cells=held))
@@ -117,30 +119,31 @@ def observed(frame: pd.DataFrame, metric: str) -> tuple[Effect | None, Effect | 
 
 
 def verdict(results: Results) -> str:
-    """The answer, model by model, and the rule that it follows."""
-    lines, clear = [], []
-    for model, frame in results.models.items():
-        pairs = raised(frame)
-        mean, low, high = mean_interval(pairs["points"])
-        shift, raw = _shift(frame), float(frame[_MAIN].corr(frame["test_accuracy"]))
-        if low > 0 or high < 0:
-            clear.append(model)
-        said = "clearly more accurate" if low > 0 else "clearly less accurate" if high < 0 else "not told apart"
-        lines.append(
-            f"- `{model}`: with nothing held fixed, λ2 correlates with test accuracy by {signed(raw)}. Bringing "
-            f"it from {shift[0]:.2f} up to {shift[1]:.2f} on average, at equal degrees, brought {signed(mean)} points "
-            f"({signed(low)} … {signed(high)}, {len(pairs)} pairs): {said}."
-        )
-    if not lines:
+    """The answer, model by model; the headline is corrected for their number."""
+    if not results.models:
         return "Nothing has been run."
-    total, models = len(results.models), "model" if len(results.models) == 1 else "models"
+    pairs = {model: raised(frame) for model, frame in results.models.items()}
+    p_values = [float(ttest_1samp(rows["points"], 0).pvalue) for rows in pairs.values()]
+    corrected = dict(zip(pairs, multipletests(p_values, method="holm")[1], strict=True))
+    clear = [f"`{model}`" for model, p in corrected.items() if p < 0.05]
+    number = f"{len(pairs)} model{'s' if len(pairs) > 1 else ''}"
     answer = (
-        f"**In none of {total} {models} did connectivity clearly change accuracy once degrees were equal.**"
-        if not clear
-        else f"**In {len(clear)} of {total} {models} connectivity clearly changed accuracy at equal degrees: "
-        f"{listed([f'`{name}`' for name in clear])}.**"
+        f"**In {len(clear)} of {number} connectivity clearly changed accuracy at equal degrees: {listed(clear)}.**"
+        if clear
+        else f"**In none of {number} did connectivity clearly change accuracy once degrees were equal.**"
     )
-    return "\n".join([answer, "", *lines])
+    return "\n".join([answer, "", *(_sentence(m, results.models[m], pairs[m], corrected[m]) for m in pairs)])
+
+
+def _sentence(model: str, frame: pd.DataFrame, pairs: pd.DataFrame, corrected: float) -> str:
+    mean, low, high = mean_interval(pairs["points"])
+    down, up = _shift(frame)
+    raw, seeds = float(frame[_MAIN].corr(frame["test_accuracy"])), pairs["seed"].nunique()
+    return (
+        f"- `{model}`: with nothing held fixed, λ2 correlates with test accuracy by {signed(raw)}. Bringing it from "
+        f"{down:.2f} up to {up:.2f} on average, at equal degrees, brought {signed(mean)} points ({signed(low)} … "
+        f"{signed(high)}; {len(pairs)} pairs of {seeds} seeds; p = {corrected:.2g} after Holm's correction)."
+    )
 
 
 def _shift(frame: pd.DataFrame) -> tuple[float, float]:

@@ -106,6 +106,13 @@ def mean_interval(values: pd.Series) -> tuple[float, float, float]:
     return mean, mean - half, mean + half
 
 
+def detectable(values: pd.Series, power: float = 0.8) -> float:
+    """The smallest mean that as many values, as scattered, tell from 0 with this power."""
+    count = len(values)
+    reach = student.ppf(0.975, count - 1) + student.ppf(power, count - 1)
+    return float(reach * values.std(ddof=1) / math.sqrt(count))
+
+
 def observed(frame: pd.DataFrame, metric: str) -> tuple[Effect | None, Effect | None]:
     """What goes with one standard deviation of a metric at fixed density, and at fixed degrees and seeds."""
     cells = cell_columns(frame)
@@ -142,7 +149,8 @@ def _sentence(model: str, frame: pd.DataFrame, pairs: pd.DataFrame, corrected: f
     return (
         f"- `{model}`: with nothing held fixed, λ2 correlates with test accuracy by {signed(raw)}. Bringing it from "
         f"{down:.2f} up to {up:.2f} on average, at equal degrees, brought {signed(mean)} points ({signed(low)} … "
-        f"{signed(high)}; {len(pairs)} pairs of {seeds} seeds; p = {corrected:.2g} after Holm's correction)."
+        f"{signed(high)}; {len(pairs)} pairs of {seeds} seeds; p = {corrected:.2g} after Holm's correction). So many "
+        f"pairs could have seen {detectable(pairs['points']):.2f} points."
     )
 
 

@@ -139,8 +139,9 @@ def _count(by_metric: dict[str, Rows], way: str | None, held: str, outcome: str)
     clear = [rows for rows in by_metric.values() if is_clear(rows, way)]
     survive = {name: sum(rows[way][name] < 0.05 for rows in by_metric.values()) for name in ("p_bh", "p_holm")}
     known = sum(way in rows and pd.notna(rows[way]["estimate"]) for rows in by_metric.values())
+    tests = "one test" if known == 1 else f"{known} tests"
     return (
-        f"{start}; with {held} held fixed, {len(clear)} of {known} do. Corrected for {known} tries it is "
+        f"{start}; with {held} held fixed, {len(clear)} of {known} do. Corrected for {tests} it is "
         f"{survive['p_bh']} (Benjamini-Hochberg) and {survive['p_holm']} (Holm)."
     )
 

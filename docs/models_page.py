@@ -75,13 +75,13 @@ def page(text: str, results: Results) -> str:
 
 def status(results: Results) -> str:
     """What has been run, and what has not."""
-    lines = ["| study | model | networks | topologies | planned |", "|---|---|---|---|---|"]
+    lines = ["| study | model | networks | topologies | planned in all |", "|---|---|---|---|---|"]
     for name, study in results.studies.items():
         frame = analysis.load_frame(name)
         for model, rows in frame.groupby("model", sort=False):
             lines.append(
                 f"| `studies/{name}.toml` | `{model}` | {len(rows)} | {rows['topology_id'].nunique()} | "
-                f"{study.card.planned} in the study |"
+                f"{study.card.planned} |"
             )
     missing = [f"`studies/{name}.toml`" for name in STUDIES if name not in results.studies]
     return "\n".join(lines) + (f"\n\nNot run: {listed(missing)}." if missing else "")

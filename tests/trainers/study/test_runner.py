@@ -14,6 +14,7 @@ from tests.trainers.study import toy_trainers as toys_of
 from tests.trainers.study.conftest import SMALL, SMALL_RUNS, TOPOLOGIES, changed, study, toy_study
 from topograph.errors import SpecError, StoreError
 from trainers.study import Store, run_study
+from trainers.study.engine import worker
 
 ROOT = Path(__file__).parents[3]
 FIXED = ["run_id", "topology_id", "construction", "degrees", "topology_seed", "seed", "test_accuracy", "correct"]
@@ -112,3 +113,19 @@ def test_networks_that_do_not_fit_their_data_are_refused_before_there_is_a_store
         with pytest.raises(SpecError, match=r"digits has 64 inputs and 10 classes.*\[64, 12, 11\]"):
             run_study(changed(architectures=[64, 12, 11], degrees=2), tmp_path / "s.sqlite", workers=workers)
     assert not (tmp_path / "s.sqlite").exists()
+
+
+def test_a_study_in_this_process_trains_on_one_thread_as_workers_do(tmp_path, monkeypatch):
+    torch = pytest.importorskip("torch")
+    grid = {"datasets": "digits", "trainers": "pytorch", "architectures": [64, 30, 10], "constructions": "dense"}
+    content = {"name": "threads", "grid": grid | {"degrees": [[30, 10]]}, "training": {"epochs": 1}}
+    seen, train = [], worker.train_alone
+    monkeypatch.setattr(worker, "train_alone", lambda *a: (seen.append(torch.get_num_threads()), train(*a))[1])
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        outcome = run_study(content, tmp_path / "s.sqlite", workers=1, progress=False)
+        after = torch.get_num_threads()
+    finally:
+        torch.set_num_threads(before)
+    assert (outcome.done, seen, after) == (1, [1], 2)

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import pickle
+import sys
 import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
@@ -70,6 +71,21 @@ def _same_folder() -> Iterator[None]:
             os.chdir(folder)
 
 
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """PyTorch on one thread, as in a sandbox: sums of several threads round otherwise, and so would results."""
+    torch = sys.modules.get("torch")
+    before = getattr(torch, "get_num_threads", lambda: 1)()
+    if torch is None or before == 1:
+        yield
+        return
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def _make(job: Job) -> tuple[Edges | None, JobResult]:
     """The topology of a job, with its content hash and its metrics, or the reason why there is none."""
     try:
@@ -103,12 +119,15 @@ def _train(jobs: Sequence[Job], topologies: Sequence[Any]) -> list[TrainingResul
         trainer = _trainer(condition.trainer, jobs[0].trainer)
         data = checked(condition.dataset, condition.data_hash)
         configs = [condition.config(job.seed) for job in jobs]
-        if len(jobs) > 1:
-            results = list(islice(trainer.train_many(topologies, data, configs), len(jobs) + 1))  # type: ignore[attr-defined]
-            if len(results) != len(jobs):
-                raise ConformanceError(f"train_many was given {len(jobs)} networks, but did not return as many results")
-        else:
-            results = [train_alone(trainer, jobs[0].recipe, topologies[0], data, configs[0])]
+        with _one_thread():
+            if len(jobs) > 1:
+                results = list(islice(trainer.train_many(topologies, data, configs), len(jobs) + 1))  # type: ignore[attr-defined]
+                if len(results) != len(jobs):
+                    raise ConformanceError(
+                        f"train_many was given {len(jobs)} networks, but did not return as many results"
+                    )
+            else:
+                results = [train_alone(trainer, jobs[0].recipe, topologies[0], data, configs[0])]
     except BaseException as error:  # whatever a trainer raises must not end the study
         if is_interrupt(error):
             raise

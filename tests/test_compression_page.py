@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 
 import matplotlib
 import pytest
 from PIL import Image
 
+from tests.page_scripts import page_script
 from trainers.study import StudySpec
 
 ROOT = Path(__file__).parents[1]
@@ -17,10 +17,7 @@ ROOT = Path(__file__).parents[1]
 @pytest.fixture(scope="module")
 def generator():
     """The script that makes the page."""
-    spec = importlib.util.spec_from_file_location("compression_page", ROOT / "docs" / "compression_page.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return page_script("compression_page")
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 
 import matplotlib
@@ -12,6 +11,7 @@ from PIL import Image
 from scipy import stats
 
 from analysis.published import open_study
+from tests.page_scripts import page_script
 from trainers.study import StudySpec
 
 ROOT = Path(__file__).parents[1]
@@ -20,10 +20,7 @@ ROOT = Path(__file__).parents[1]
 @pytest.fixture(scope="module")
 def generator():
     """The script that makes the page."""
-    spec = importlib.util.spec_from_file_location("models_page", ROOT / "docs" / "models_page.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return page_script("models_page")
 
 
 @pytest.fixture(scope="module")

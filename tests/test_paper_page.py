@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from PIL import Image
 
 from analysis.paper import CLAIMS, QUESTIONS, judge_claims, load_paper
 from analysis.paper.judgement import HOLDS, IN_PART, NOT_HERE, NOT_RUN, UNTOLD, VERDICTS
+from tests.page_scripts import page_script
 from trainers.study import StudySpec
 
 ROOT = Path(__file__).parents[1]
@@ -27,10 +27,7 @@ def results():
 @pytest.fixture(scope="module")
 def generator():
     """The script that makes the page."""
-    spec = importlib.util.spec_from_file_location("paper_page", ROOT / "docs" / "paper_page.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return page_script("paper_page")
 
 
 def test_the_page_is_what_the_results_say(generator, results):

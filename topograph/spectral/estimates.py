@@ -15,7 +15,7 @@ from topograph.spectral.pattern import Vector
 
 @dataclass(frozen=True, eq=False)
 class Estimates:
-    """The fields of `Estimate`, each an array over the graphs; where there is no reason, ``reasons`` has no entry.
+    """The fields of `Estimate`, each an array over the graphs; ``reasons`` has entries for undefined values only.
 
     Examples
     --------

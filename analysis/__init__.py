@@ -98,6 +98,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name == "figures":  # a package, imported when it is asked for
+        return import_module("analysis.figures")
     if name not in _HOMES:
         raise AttributeError(f"module 'analysis' has no attribute {name!r}")
     value = getattr(import_module(f"analysis.{_HOMES[name]}"), name)

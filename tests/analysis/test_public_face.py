@@ -23,3 +23,8 @@ def test_no_module_hides_a_function():
 
     modules = {module.name for module in pkgutil.iter_modules(analysis.__path__)}
     assert not modules & set(analysis.__all__)
+
+
+def test_every_name_that_dir_gives_is_there_after_the_import_alone():
+    code = "import analysis; print([name for name in dir(analysis) if not hasattr(analysis, name)])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

@@ -118,7 +118,7 @@ class TrainingConfig:
     compression
         Name of another way to have as few parameters, see `trainers.compression`: each layer that the topology does not
         hold dense is replaced by one that connects all its neurons with at most as many parameters as the topology has
-        edges there. ``"none"`` trains the edges.
+        edges there; of a model each linear layer among the masked ones. ``"none"`` trains the edges.
 
     Raises
     ------

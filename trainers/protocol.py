@@ -96,6 +96,9 @@ class ModelTrainer(Protocol):
     * The model gives the outputs before ``config.output_activation``; loss and output activation are the settings'.
       ``weight_decay`` acts on parameters of two dimensions and more, ``clip_norm`` on the gradient of all.
     * The same model, masks, data set and config give the same result, to the bit, on one device.
+    * Where it offers ``compression``, linear layers whose masks leave out edges are compressed, their edges the budget;
+      the result's masks have all pairs there, its weights are these matrices written out, and ``n_parameters`` holds
+      what each layer learnt. The other masks hold.
     * Settings that the model decides (activations of hidden neurons, initial weights, biases, dropout) are refused by
       name unless they have their defaults, see `MODEL_SETTINGS`; so is everything else that is not offered. Masks that
       do not fit are refused before any sample is read.

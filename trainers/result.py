@@ -61,7 +61,7 @@ class TrainingResult:
         The edges at the end of the training: those that it began with, unless they changed on the way
         (``config.rewiring``), or were replaced by compressed layers (``config.compression``), whose matrices, written
         out, have all pairs of neurons; None where it is not known, as in a result from a record of fixed edges. Of a
-        model its `topograph.MaskSet`.
+        model its `topograph.MaskSet`; its compressed layers have all pairs, too.
     weight_stats
         Smallest, largest, mean and standard deviation of the weights, one row per layer (the paper's figure 6);
         computed from the weights where not given. NaN for a layer without edges. Rows are ``l1``, …, or the names of
@@ -121,7 +121,10 @@ class TrainingResult:
         return self.correct / self.total
 
     @property
-    def _is_rewired(self) -> bool:
+    def _has_own_edges(self) -> bool:
+        """Whether its edges at the end are known from the result only: rewired ones, and a compressed model's."""
+        if self.config.compression != "none":
+            return isinstance(self.topology, MaskSet)
         return self.config.rewiring != "none" and self.topology is not None
 
     @property
@@ -158,7 +161,7 @@ class TrainingResult:
             "seconds": float(self.seconds),
             "device": self.device,
             "versions": dict(self.versions),
-            **({"topology": _packed(self.topology)} if self._is_rewired else {}),
+            **({"topology": _packed(self.topology)} if self._has_own_edges else {}),
             **({} if self.config.compression == "none" else {"n_parameters": list(map(int, self.n_parameters))}),
             **(full if weights else {}),
         }

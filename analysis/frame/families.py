@@ -47,7 +47,7 @@ def is_compressed(frame: pd.DataFrame) -> pd.Series:
 def with_families(
     frame: pd.DataFrame, family: pd.Series | None, reasons: dict[str, list[str]]
 ) -> tuple[pd.DataFrame, dict[str, list[str]]]:
-    """The frame with ``family`` and, for each layer, ``l1_n_parameters``; and the reasons with what is left undefined.
+    """The frame with ``family`` and ``l1_n_parameters``, … and ``network_n_parameters``; the reasons with what is undefined.
 
     Metrics of the topology of a compressed run are those of the edges that gave its budget, not of its layers: they are
     left undefined, so that no correlation of a graph's metric takes it for a sparse network.
@@ -63,8 +63,8 @@ def with_families(
         layer, metric = split_name(column)
         if not layer or metric in _OF_ANY_MATRIX or metric.startswith("weight_") or not compressed.any():
             continue
-        if metric == "n_edges" and is_layer(layer):
-            learnt = f"final_{layer}_n_parameters"
+        learnt = f"final_{layer}_n_parameters"
+        if metric == "n_edges" and (is_layer(layer) or learnt in frame.columns):
             known = frame[learnt] if learnt in frame.columns else frame[column].where(~compressed)
             changed[f"{layer}_n_parameters"] = known.where(compressed, frame[column])
         changed[column] = frame[column].where(~compressed)

@@ -20,9 +20,9 @@ _LOOSE = 0.01  # share of a control's variation within cells from which cells do
 
 
 def default_metrics(frame: pd.DataFrame, columns: Columns, notes: list[str]) -> list[str]:
-    """Metric columns that say something besides size and density, vary, and are mostly defined.
+    """Metric columns that say something besides size and density, vary, and are defined for most runs that have any.
 
-    Of ours, all that measure connectivity or structure; of a table's own, all numbers with no other role.
+    Compressed networks have none. Of ours, all that measure connectivity or structure; of a table's own, all numbers with no other role.
     """
     groups = describe_metrics()["group"]
     wanted = {name for name, group in groups.items() if group not in ("sizes", "degrees")}
@@ -30,13 +30,14 @@ def default_metrics(frame: pd.DataFrame, columns: Columns, notes: list[str]) -> 
     candidates = [column for column in metric_columns(frame) if split_name(column)[1] in wanted]
     roles = {columns.outcome, *columns.controls, *(columns.cells or ())}
     candidates += [column for column in other_metric_columns(frame) if column not in roles]
+    measured = int(frame[candidates].notna().any(axis=1).sum())
     chosen: list[str] = []
     outcomes, taken = _Directions(), _Directions()
     outcomes.add(frame[columns.outcome])
     for column in candidates:
         values = frame[column]
         known = values.dropna().astype(float)
-        if len(known) < len(frame) / 2 or is_constant(known):
+        if len(known) < measured / 2 or is_constant(known):
             continue
         if outcomes.has(values):
             notes.append(f"{column} is {columns.outcome} in another unit, and is not taken for a metric.")

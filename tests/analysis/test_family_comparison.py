@@ -173,3 +173,56 @@ def test_an_unknown_compression_in_a_spec_is_refused_with_its_place():
         StudySpec.from_mapping({"name": "x", "grid": grid})
     with pytest.raises(SpecError, match="given twice: as compressions, and under training"):
         StudySpec.from_mapping({"name": "x", "grid": {**SPEC["grid"][1], "training": {"compression": "hashed"}}})
+
+
+MODELS = {
+    "name": "families of a model",
+    "metrics": ["sizes", "degrees", "normalized_gap"],
+    "training": {
+        "epochs": 1, "optimizer": "adam", "learning_rate": 0.01, "loss": "cross_entropy", "output_activation": "softmax",
+    },
+    "grid": {
+        "trainers": "pytorch", "models": {"name": "lenet5", "width": 3}, "constructions": ["erdos_renyi", "sobol"],
+        "densities": [0.2, 0.5], "compressions": ["none", "hashed", "circulant", "tensor_train"],
+        "training_seeds": [0, 1, 2], "topology_seeds": [0, 1, 2], "zip": ["topology_seeds", "training_seeds"],
+    },
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    pytest.importorskip("torch", reason="PyTorch is not installed")
+    path = tmp_path_factory.mktemp("families") / "models.sqlite"
+    summary = run_study(StudySpec.from_mapping(MODELS), path, workers=1, progress=False, keep_weights=True)
+    assert (summary.done, summary.failed) == (48, 0)
+    return path
+
+
+def test_a_study_crosses_models_with_compressions(models):
+    frame = analysis.load_frame(models)
+    assert set(frame["family"]) == {"erdos_renyi", "sobol", "hashed", "circulant", "tensor_train"}
+    sparse = frame["family"] == frame["construction"]
+    np.testing.assert_array_equal(frame.loc[sparse, "network_n_parameters"], frame.loc[sparse, "network_n_edges"])
+    budgets = frame[sparse].groupby("density")["network_n_edges"].max()
+    assert (frame["network_n_parameters"] <= frame["density"].map(budgets)).all()
+    assert frame.loc[~sparse, "mean_normalized_gap"].isna().all()
+    found = analysis.compare_families(frame)
+    assert len(found.differences) == 2 * 3 * 2
+    assert found.outcomes["parameters"].notna().all()
+
+
+def test_a_compressed_model_s_weights_come_back_on_all_pairs_and_convolutions_on_their_masks(models):
+    store = Store(models)
+    runs = store.runs("done", ["run_id", "settings"])
+    run = runs.loc[runs["settings"].str.contains("circulant"), "run_id"].iloc[0]
+    first, last = store.topology(run), store.final_topology(run)
+    weights, _ = store.weights(run)
+    for (name, graph), layer in zip(first.items(), weights, strict=True):
+        assert last[name] == graph if name.startswith("conv") else last[name].density == 1
+        assert layer.nnz == last[name].n_edges
+
+
+def test_the_report_of_a_study_of_mostly_compressed_networks_speaks_of_the_sparse_ones(models):
+    found = analysis.reporting.findings.find(analysis.load_frame(models))
+    assert "mean_normalized_gap" in found.metrics
+    assert found.families is not None

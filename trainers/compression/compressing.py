@@ -9,6 +9,7 @@ import numpy as np
 
 from topograph.checks import check_integer, check_real
 from topograph.errors import BudgetError, InvalidParameterError, UnknownNameError
+from topograph.masks.torch.swapping import why_not_linear
 from topograph.packages import require
 from trainers.compression.compression import get_compression, n_parameters
 
@@ -26,7 +27,8 @@ def compress(
     Parameters
     ----------
     model
-        The model. Layers of exactly the type `torch.nn.Linear` are replaced, except the model itself.
+        The model. Layers of exactly the type `torch.nn.Linear` are replaced, wherever they stand in it; not the model
+        itself, and not layers whose weight another module uses, too.
     compression
         Name of a compression.
     density
@@ -60,7 +62,7 @@ def compress(
     532
     """
     torch = require("torch", "torch")
-    from trainers.compression.linear import CompressedLinear
+    from trainers.compression.linear import CompressedLinear, replace_by_compressed
 
     chosen = get_compression(compression)
     density = check_real("density", density, low=0, high=1, include_low=False)
@@ -70,22 +72,23 @@ def compress(
     layers = {name: layer for name, layer in model.named_modules() if name and type(layer) is torch.nn.Linear}
     if not layers:
         raise InvalidParameterError("the model has no torch.nn.Linear inside, so there is nothing to compress")
+    reasons = why_not_linear(model, layers)
     for name in include or ():
         if name not in layers:
             raise UnknownNameError.among("linear layer", name, layers)
+        if reasons[name]:
+            raise InvalidParameterError(f"layer {name!r} cannot be compressed: {reasons[name]}; leave it out of include")
+    layers = {name: layer for name, layer in layers.items() if not reasons[name]}
     made = {}
     for number, (name, layer) in enumerate(layers.items()):
         if include is not None and name not in include:
             continue
         generator = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(number,)))
-        n, m, weight = layer.in_features, layer.out_features, layer.weight.detach()
+        n, m = layer.in_features, layer.out_features
         try:
             form = chosen.build(n, m, max(1, int(density * n * m + 1e-9)), seed=generator)
         except InvalidParameterError as error:
             raise BudgetError(f"layer {name!r} at density={density:g}: {error}") from error
-        variance = float(weight.double().square().mean())
-        made[name] = CompressedLinear(form, variance, layer.bias, generator, weight)
-    for name, layer in made.items():
-        parent, _, last = name.rpartition(".")
-        setattr(model.get_submodule(parent), last, layer)
+        made[name] = CompressedLinear.in_place_of(layer, form, generator)
+    replace_by_compressed(model, made)
     return {name: n_parameters(layer.form) for name, layer in made.items()}

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from topograph.masks.torch.swapping import replace_layers
 from topograph.packages import require
 from trainers.compression.compression import Form
 
@@ -42,7 +44,15 @@ class CompressedLinear(torch.nn.Module):  # type: ignore[misc]
         self.parts = torch.nn.ParameterList(
             torch.nn.Parameter(torch.as_tensor(array).to(like)) for array in form.initial(variance, generator)
         )
-        self.bias = None if bias is None else torch.nn.Parameter(bias.detach().clone())
+        self.bias = None if bias is None else torch.nn.Parameter(bias.detach().clone(), bias.requires_grad)
+
+    @classmethod
+    def in_place_of(
+        cls, layer: Any, form: Form, generator: np.random.Generator, share: float = 1.0
+    ) -> CompressedLinear:
+        """A layer with the bias of a linear one, whose entries begin with the variance of its weights, or a share of it."""
+        weight = layer.weight.detach()
+        return cls(form, share * float(weight.double().square().mean()), layer.bias, generator, weight)
 
     def forward(self, x: Any) -> Any:
         """Inputs in the last dimension."""
@@ -53,3 +63,8 @@ class CompressedLinear(torch.nn.Module):  # type: ignore[misc]
     def matrix(self) -> Any:
         """W written out, inputs × outputs."""
         return self.form.dense(list(self.parts))
+
+
+def replace_by_compressed(model: Any, layers: Mapping[str, CompressedLinear]) -> None:
+    """Put compressed layers in the place of linear ones, by the paths of those, wherever these stand in the model."""
+    replace_layers(model, {id(model.get_submodule(path)): layer for path, layer in layers.items()})

@@ -99,6 +99,9 @@ CHECKS = {
     "model_result": Check(
         models.result_of_models, "TrainingResult", "A trained network and the course of its training"
     ),
+    "model_compression": Check(
+        compression.compressed_models, "ModelTrainer", "linear layers whose masks leave out edges are compressed"
+    ),
     "model_divergence": Check(models.divergence, "ModelTrainer", "The contract of ``train_model`` is that of"),
     "train_many": Check(many.train_many, "MultiTrainer", "what ``train`` returns, equal within rounding"),
 }

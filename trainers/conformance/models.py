@@ -36,6 +36,7 @@ _OFFERED: tuple[dict[str, Any], ...] = (
     {"batch_size": 5},
     {"validation": 0.3},
     {"dtype": "float64"},
+    {"compression": "hashed"},
 )
 _DECIDED = {
     "activation": "tanh", "initialization": "he_uniform", "fans": "degrees", "bias": False, "dropout_input": 0.2,
@@ -57,7 +58,7 @@ class ModelTask:
     dataset: Dataset
 
 
-class _ModelSession:
+class ModelSession:
     """A trainer's ``train_model`` with the settings that the checks start from."""
 
     def __init__(self, session: Session) -> None:
@@ -80,14 +81,14 @@ class _ModelSession:
         return True
 
 
-def on_models(find: Callable[[_ModelSession], Iterator[Mismatch]]) -> Callable[[Session], Iterator[Mismatch]]:
+def on_models(find: Callable[[ModelSession], Iterator[Mismatch]]) -> Callable[[Session], Iterator[Mismatch]]:
     """A check that is left out, with a note, for trainers that train chains only or refuse all models."""
 
     def check(session: Session) -> Iterator[Mismatch]:
         if not isinstance(session.trainer, ModelTrainer):
             session.notes.append("trains chains only")
             return
-        models = _ModelSession(session)
+        models = ModelSession(session)
         if not models.tasks:
             session.notes.append(f"no model is registered for {models.trainer.framework!r}")
             return
@@ -102,7 +103,7 @@ def on_models(find: Callable[[_ModelSession], Iterator[Mismatch]]) -> Callable[[
 
 
 @on_models
-def exact_masks(models: _ModelSession) -> Iterator[Mismatch]:
+def exact_masks(models: ModelSession) -> Iterator[Mismatch]:
     """The edges of the masks are stored, and no others; a layer without any passes nothing on.
 
     Without an edge into its outputs a network sees nothing of its samples. The gradient there is large, so that a mask
@@ -139,7 +140,7 @@ def _stored(task: ModelTask, result: TrainingResult, changes: dict[str, Any]) ->
 
 
 @on_models
-def same_seed(models: _ModelSession) -> Iterator[Mismatch]:
+def same_seed(models: ModelSession) -> Iterator[Mismatch]:
     """The same bits again, another training in between; other weights from another seed."""
     for task in models.tasks:
         first, other, again = (models.train(task, seed=seed) for seed in (0, 1, 0))
@@ -150,7 +151,7 @@ def same_seed(models: _ModelSession) -> Iterator[Mismatch]:
 
 
 @on_models
-def settings(models: _ModelSession) -> Iterator[Mismatch]:
+def settings(models: ModelSession) -> Iterator[Mismatch]:
     """Each setting changes the course or is refused by name; what a model decides is refused by name."""
     task = models.tasks[0]
     usual = _bits(models.train(task))
@@ -180,7 +181,7 @@ def settings(models: _ModelSession) -> Iterator[Mismatch]:
 
 
 @on_models
-def refusals(models: _ModelSession) -> Iterator[Mismatch]:
+def refusals(models: ModelSession) -> Iterator[Mismatch]:
     """Settings and masks that do not fit, and what is not a model, are refused before a sample is read."""
     task, config = models.tasks[0], models.config(epochs=1)
     wrong = models.config(epochs=1)
@@ -213,7 +214,7 @@ def refusals(models: _ModelSession) -> Iterator[Mismatch]:
 
 
 @on_models
-def inputs_untouched(models: _ModelSession) -> Iterator[Mismatch]:
+def inputs_untouched(models: ModelSession) -> Iterator[Mismatch]:
     """A live model, masks, data and the global random states are as before; and it is trained from its weights."""
     task = models.tasks[0]
     live = task.spec.build(task.dataset, seed=0)
@@ -246,7 +247,7 @@ def inputs_untouched(models: _ModelSession) -> Iterator[Mismatch]:
 
 
 @on_models
-def result_of_models(models: _ModelSession) -> Iterator[Mismatch]:
+def result_of_models(models: ModelSession) -> Iterator[Mismatch]:
     """Names, counts, history and the record are complete, and the network has learnt something."""
     for task in models.tasks:
         result, config = models.train(task, epochs=12), models.config(epochs=12)
@@ -275,7 +276,7 @@ def result_of_models(models: _ModelSession) -> Iterator[Mismatch]:
 
 
 @on_models
-def divergence(models: _ModelSession) -> Iterator[Mismatch]:
+def divergence(models: ModelSession) -> Iterator[Mismatch]:
     """A step size beyond all reason breaks a model, and the trainer says so."""
     task = models.tasks[0]
     try:

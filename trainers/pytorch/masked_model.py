@@ -64,6 +64,15 @@ class MaskedModel:
         """The edges that the model has now."""
         return self._masks.to_mask_set(None if self.rewiring is None else self.rewiring.masks.graphs)
 
+    @property
+    def n_parameters(self) -> tuple[int, ...]:
+        """How many weights each masked layer learns: its edges."""
+        return tuple(graph.n_edges for graph in self.masks.values())
+
+    def decayed(self) -> list[Any]:
+        """The parameters that weight decay acts on: those of two dimensions and more."""
+        return [one for one in self.module.parameters() if one.dim() > 1]
+
     def mask_gradients(self, optimizer: Any) -> bool:
         """Set gradients to 0 where there is no edge, or change the edges; whether the optimizer is to take its step."""
         if self.rewiring is not None:

@@ -14,6 +14,7 @@ from topograph.packages import require
 from trainers.config import TrainingConfig
 from trainers.course import Floats
 from trainers.datasets import Dataset
+from trainers.pytorch.compressed_model import CompressedModel
 from trainers.pytorch.losses import make_loss
 from trainers.pytorch.masked_model import MaskedModel
 from trainers.pytorch.optimizer import make_optimizer, set_rate
@@ -36,7 +37,7 @@ class ModelLearner:
         Where it trains.
     """
 
-    def __init__(self, model: MaskedModel, dataset: Dataset, config: TrainingConfig, device: Any) -> None:
+    def __init__(self, model: MaskedModel | CompressedModel, dataset: Dataset, config: TrainingConfig, device: Any) -> None:
         self._model, self._module, self._config, self._device = model, model.module, config, device
         dtype = getattr(torch, config.dtype)
         self._x, self._x_test = (
@@ -46,7 +47,8 @@ class ModelLearner:
         self._labels = torch.tensor(dataset.y_train, device=device)
         self._loss = make_loss(config, dataset.n_classes)
         self._parameters = [one for one in self._module.parameters() if one.requires_grad]
-        matrices, vectors = ([p for p in self._parameters if (p.dim() > 1) is wide] for wide in (True, False))
+        decayed = {id(one) for one in model.decayed()}
+        matrices, vectors = ([p for p in self._parameters if (id(p) in decayed) is yes] for yes in (True, False))
         self.optimizer = make_optimizer(config, matrices, vectors, fused=device.type in ("cpu", "cuda"))
 
     def train_epoch(self, epoch: int, order: npt.NDArray[np.int64], rate: float) -> tuple[float, float]:

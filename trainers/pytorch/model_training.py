@@ -17,6 +17,7 @@ from trainers.datasets import Dataset
 from trainers.initialization import validation_split
 from trainers.models.making import make_module
 from trainers.models.spec import ModelSpec
+from trainers.pytorch.compressed_model import CompressedModel
 from trainers.pytorch.masked_model import MaskedModel
 from trainers.pytorch.model_learner import ModelLearner
 from trainers.result import TrainingResult
@@ -41,7 +42,8 @@ def train_model(
     samples = dataset.n_train
     learning, _ = validation_split(samples, config)
     steps = -(-len(learning) // config.batch_size)
-    masked = MaskedModel(label, module, masks, config, steps)
+    kind = MaskedModel if config.compression == "none" else CompressedModel
+    masked = kind(label, module, masks, config, steps)
     learner = ModelLearner(masked, dataset, config, device)
     trained = run_course(learner, config, samples, dataset.y_test, masked.rewiring)
     final, weights = masked.masks, masked.weights()
@@ -56,6 +58,7 @@ def train_model(
         device=device_name,
         packages=("numpy", "torch"),
         model=masked.finished(),
+        n_parameters=() if config.compression == "none" else masked.n_parameters,
     )
 
 

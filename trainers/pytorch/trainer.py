@@ -118,7 +118,7 @@ class PyTorchTrainer:
         dataset: Dataset,
         config: TrainingConfig,
     ) -> TrainingResult:
-        """See `trainers.protocol.ModelTrainer`. Every setting of models is offered, ``rewiring`` too.
+        """See `trainers.protocol.ModelTrainer`. Every setting of models is offered, ``rewiring`` and ``compression`` too.
 
         Layers are not made sparse and steps are not compiled: ``mode="sparse"`` and ``compile=True`` are refused.
         """
@@ -127,7 +127,7 @@ class PyTorchTrainer:
             raise UnsupportedSettingError(
                 f"the trainer {self.name!r} does not offer {given} for models: use PyTorchTrainer() without it"
             )
-        check_offered(self.name, config, {**MODEL_SETTINGS, "rewiring": ANY})
+        check_offered(self.name, config, {**MODEL_SETTINGS, "rewiring": ANY, "compression": ANY})
         from trainers.pytorch.model_training import train_model
 
         device = self._find_device(config)

@@ -84,3 +84,26 @@ def test_what_cannot_be_compressed_is_refused_and_nothing_is_changed():
         compress(torch.nn.Sequential(torch.nn.ReLU()), "hashed", density=0.5)
     with pytest.raises(InvalidParameterError, match="must be a torch"):
         compress("model", "hashed", density=0.5)
+
+
+def test_a_layer_in_two_places_is_replaced_in_both_and_shared_weights_are_left():
+    class Tied(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.body, self.encoder, self.decoder = (torch.nn.Linear(30, 30) for _ in range(3))
+            self.again = self.body
+            self.decoder.weight = self.encoder.weight
+
+    model = Tied()
+    assert list(compress(model, "hashed", density=0.5)) == ["body"]
+    assert model.again is model.body
+    assert model.decoder.weight is model.encoder.weight
+    with pytest.raises(InvalidParameterError, match="'encoder' cannot be compressed: another module uses the same"):
+        compress(Tied(), "hashed", density=0.5, include=["encoder"])
+
+
+def test_a_frozen_bias_stays_frozen():
+    model = Residual()
+    model.first.bias.requires_grad_(False)
+    compress(model, "hashed", density=0.5)
+    assert not model.first.bias.requires_grad

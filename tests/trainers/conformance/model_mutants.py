@@ -27,7 +27,7 @@ class Changed(PyTorchTrainer):
         return result
 
     def train_model(self, model, masks, dataset, config):
-        check_offered(self.name, config, {**MODEL_SETTINGS, "rewiring": ANY})
+        check_offered(self.name, config, {**MODEL_SETTINGS, "rewiring": ANY, "compression": ANY})
         result = super().train_model(self.model(model), masks, dataset, self.settings(config))
         return self.finish(dataclasses.replace(result, config=config))
 
@@ -136,6 +136,22 @@ class NeverBreaks(Changed):
             return super().train_model(model, masks, dataset, config.replace(learning_rate=1e-3))
 
 
+class HashesModels(Changed):
+    """Whatever form is asked for."""
+
+    def settings(self, config):
+        return config if config.compression == "none" else config.replace(compression="hashed")
+
+
+class CountsAllPairs(Changed):
+    """A compressed layer learns as many parameters as its matrix has entries, it says."""
+
+    def finish(self, result):
+        if result.config.compression == "none":
+            return result
+        return dataclasses.replace(result, n_parameters=tuple(weights.nnz for weights in result.weights))
+
+
 MODEL_MUTANTS = [
     (ForgetsTheMasks, "model_masks"),
     (ForgetsTheMasksOnce, "model_masks"),
@@ -150,5 +166,7 @@ MODEL_MUTANTS = [
     (SeedsGlobally, "model_inputs"),
     (NamesByNumber, "model_result"),
     (DoesNotLearn, "model_result"),
+    (HashesModels, "model_compression"),
+    (CountsAllPairs, "model_compression"),
     (NeverBreaks, "model_divergence"),
 ]

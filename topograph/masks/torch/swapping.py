@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from topograph.errors import InvalidParameterError
@@ -25,11 +25,13 @@ def swap_layers(model: Any, masks: Mapping[str, Mask]) -> None:
     from topograph.torch import SparseLinear
 
     modules = dict(model.named_modules(remove_duplicate=False))
-    users = _users(modules)
+    reasons = why_not_linear(model, (name.rpartition(".")[0] for name in masks))
     for name in masks:
-        reason = _why_not(modules[name.rpartition(".")[0]], model, users)
-        if reason:
-            raise InvalidParameterError(f"{name} cannot become sparse: {reason}; leave it out, or use sparse=False")
+        if reason := reasons[name.rpartition(".")[0]]:
+            raise InvalidParameterError(
+                f"{name} cannot become sparse: {reason}; leave it out, use sparse=False, or make a layer "
+                "with topograph.torch.SparseLinear.from_linear"
+            )
     replaced: dict[int, Any] = {}
     for name, mask in masks.items():
         layer, graph = modules[name.rpartition(".")[0]], BipartiteGraph.from_mask(mask.T)
@@ -37,10 +39,23 @@ def swap_layers(model: Any, masks: Mapping[str, Mask]) -> None:
             layer.rewire(graph)
         else:
             replaced[id(layer)] = SparseLinear.from_linear(layer, graph)
+    replace_layers(model, replaced)
+
+
+def replace_layers(model: Any, replaced: Mapping[int, Any]) -> None:
+    """Put other modules in the place of a model's, by the ids of those that go, wherever they stand."""
+    modules = dict(model.named_modules(remove_duplicate=False))
     for path, module in modules.items():
         if id(module) in replaced:
             parent, _, child = path.rpartition(".")
             setattr(modules[parent], child, replaced[id(module)])
+
+
+def why_not_linear(model: Any, paths: Iterable[str]) -> dict[str, str]:
+    """Why the modules at these paths cannot be replaced as linear layers; empty words where they can."""
+    modules = dict(model.named_modules(remove_duplicate=False))
+    users = _users(modules)
+    return {path: _why_not(modules[path], model, users) for path in paths}
 
 
 def is_sparse(layer: Any) -> bool:
@@ -72,6 +87,6 @@ def _why_not(layer: Any, model: Any, users: Mapping[int, set[int]]) -> str:
     if not is_linear:
         return f"it is a {type(layer).__name__}, not a torch.nn.Linear"
     if layer is model:
-        return "it is the model itself: use topograph.torch.SparseLinear.from_linear(model, graph)"
+        return "it is the model itself"
     weight = layer.parametrizations.weight.original if steps else layer.weight
     return "another module uses the same weight" if len(users.get(id(weight), ())) > 1 else ""

@@ -58,7 +58,7 @@ def check_result(
         *_of_numbers(result, dataset, config),
         *_of_history(result.history, config),
         *moved,
-        *_of_parameters(result.n_parameters, topology, config),
+        *_of_parameters(result.n_parameters, topology, final, config),
         *_of_weights(weights, result.biases, final),
     ]
     if not problems:
@@ -115,8 +115,7 @@ def _of_topology(final: Any, topology: Topology | MaskSet, config: TrainingConfi
     """The edges at the end: those of the beginning, or, where they may change, as many in every layer."""
     what = "set of masks" if isinstance(topology, MaskSet) else "topology"
     if config.compression != "none":
-        if not isinstance(final, Topology) or isinstance(topology, MaskSet) or final != written_out(topology):
-            yield f"compression={config.compression!r}, but its {what} is not that of all pairs of neurons"
+        yield from _of_compressed(final, topology, config)
         return
     if config.rewiring == "none":
         if final is not None and not (isinstance(final, type(topology)) and _layers(final) == _layers(topology)):
@@ -136,8 +135,25 @@ def _of_topology(final: Any, topology: Topology | MaskSet, config: TrainingConfi
             yield f"layer {name} ends with {after[name].n_edges} edges, but began with {graph.n_edges}"
 
 
-def _of_parameters(given: Any, topology: Topology | MaskSet, config: TrainingConfig) -> Iterator[str]:
-    """Of compressed layers, at most as many parameters as there are edges; a dense layer keeps all."""
+def _of_compressed(final: Any, topology: Topology | MaskSet, config: TrainingConfig) -> Iterator[str]:
+    """All pairs of neurons in every layer; of a model in its compressed ones, and the masks elsewhere."""
+    start = f"compression={config.compression!r}, but its "
+    if isinstance(topology, Topology):
+        if final != written_out(topology):
+            yield f"{start}topology is not that of all pairs of neurons"
+        return
+    if not isinstance(final, MaskSet) or list(final) != list(topology):
+        yield f"{start}set of masks is not of the layers {', '.join(topology)}"
+        return
+    for name, graph in topology.items():
+        if final[name] != graph and (final[name].shape != graph.shape or final[name].density != 1):
+            yield f"{start}layer {name} has neither its mask nor all pairs of neurons"
+
+
+def _of_parameters(
+    given: Any, topology: Topology | MaskSet, final: Topology | MaskSet, config: TrainingConfig
+) -> Iterator[str]:
+    """Of compressed layers, at most as many parameters as there are edges; a layer that keeps its edges learns all."""
     edges = [graph.n_edges for graph in _layers(topology).values()]
     if config.compression == "none":
         if given not in ((), tuple(edges)):
@@ -145,10 +161,11 @@ def _of_parameters(given: Any, topology: Topology | MaskSet, config: TrainingCon
     elif not isinstance(given, tuple) or len(given) != len(edges) or not all(map(_is_whole, given)):
         yield f"n_parameters={given!r}, but there must be a whole number for each of {len(edges)} layers"
     else:
-        for number, (parameters, graph) in enumerate(zip(given, _layers(topology).values(), strict=True), start=1):
-            least = graph.n_edges if graph.density == 1 else 1
+        ends = _layers(final)
+        for parameters, (name, graph) in zip(given, _layers(topology).items(), strict=True):
+            least = graph.n_edges if ends[name].n_edges == graph.n_edges else 1
             if not least <= parameters <= graph.n_edges:
-                yield f"layer {number} learnt {parameters} parameters, but it has {least} to {graph.n_edges}"
+                yield f"layer {name} learnt {parameters} parameters, but it has {least} to {graph.n_edges}"
 
 
 def _layers(topology: Topology | MaskSet) -> dict[str, BipartiteGraph]:

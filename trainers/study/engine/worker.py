@@ -187,6 +187,7 @@ def _final(outcome: TrainingResult, metrics: Sequence[str], recipe: AnyRecipe) -
     found: dict[str, Any] = {"metrics": {}}
     if config.compression != "none":
         found["metrics"] |= {f"l{i}_n_parameters": n for i, n in enumerate(outcome.n_parameters, start=1)}
+        found["metrics"]["network_n_parameters"] = sum(outcome.n_parameters)
     try:
         if config.rewiring != "none":
             assert outcome.topology is not None

@@ -234,7 +234,7 @@ class Store:
     def final_topology(self, run_id: str) -> Topology | MaskSet:
         """The topology, or the masks, that a run ended with: another than the first where edges change while training.
 
-        The matrices of a compressed network have all pairs of neurons.
+        Compressed layers, written out, have all pairs of neurons.
 
         Raises
         ------
@@ -245,11 +245,11 @@ class Store:
             run_id, "settings, record", "runs JOIN conditions USING (condition) LEFT JOIN records USING (run)"
         )
         known = json.loads(settings)
-        if known.get("compression", "none") != "none":
+        compressed = known.get("compression", "none") != "none"
+        if compressed or known.get("rewiring", "none") == "none":
             first = self.topology(run_id)
-            return first if isinstance(first, MaskSet) else written_out(first)
-        if known.get("rewiring", "none") == "none":
-            return self.topology(run_id)
+            if not compressed or isinstance(first, Topology):
+                return written_out(first) if compressed else first
         if record is None:
             raise StoreError(f"{self.path}: run {run_id} has not finished, so its last topology is not known")
         with damage_said(self.path):

@@ -47,7 +47,7 @@ def is_compressed(frame: pd.DataFrame) -> pd.Series:
 def with_families(
     frame: pd.DataFrame, family: pd.Series | None, reasons: dict[str, list[str]]
 ) -> tuple[pd.DataFrame, dict[str, list[str]]]:
-    """The frame with ``family`` and ``l1_n_parameters``, … and ``network_n_parameters``; the reasons with what is undefined.
+    """The frame with ``family``, ``l1_n_parameters``, …, ``network_n_parameters``; the reasons with what is undefined.
 
     Metrics of the topology of a compressed run are those of the edges that gave its budget, not of its layers: they are
     left undefined, so that no correlation of a graph's metric takes it for a sparse network.

@@ -22,7 +22,9 @@ _LOOSE = 0.01  # share of a control's variation within cells from which cells do
 def default_metrics(frame: pd.DataFrame, columns: Columns, notes: list[str]) -> list[str]:
     """Metric columns that say something besides size and density, vary, and are defined for most runs that have any.
 
-    Compressed networks have none. Of ours, all that measure connectivity or structure; of a table's own, all numbers with no other role.
+    Compressed networks have none.
+
+    Of ours, all that measure connectivity or structure; of a table's own, all numbers with no other role.
     """
     groups = describe_metrics()["group"]
     wanted = {name for name, group in groups.items() if group not in ("sizes", "degrees")}

@@ -179,7 +179,8 @@ MODELS = {
     "name": "families of a model",
     "metrics": ["sizes", "degrees", "normalized_gap"],
     "training": {
-        "epochs": 1, "optimizer": "adam", "learning_rate": 0.01, "loss": "cross_entropy", "output_activation": "softmax",
+        "epochs": 1, "optimizer": "adam", "learning_rate": 0.01, "loss": "cross_entropy",
+        "output_activation": "softmax",
     },
     "grid": {
         "trainers": "pytorch", "models": {"name": "lenet5", "width": 3}, "constructions": ["erdos_renyi", "sobol"],

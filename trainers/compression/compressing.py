@@ -77,7 +77,9 @@ def compress(
         if name not in layers:
             raise UnknownNameError.among("linear layer", name, layers)
         if reasons[name]:
-            raise InvalidParameterError(f"layer {name!r} cannot be compressed: {reasons[name]}; leave it out of include")
+            raise InvalidParameterError(
+                f"layer {name!r} cannot be compressed: {reasons[name]}; leave it out of include"
+            )
     layers = {name: layer for name, layer in layers.items() if not reasons[name]}
     made = {}
     for number, (name, layer) in enumerate(layers.items()):

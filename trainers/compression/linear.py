@@ -50,7 +50,7 @@ class CompressedLinear(torch.nn.Module):  # type: ignore[misc]
     def in_place_of(
         cls, layer: Any, form: Form, generator: np.random.Generator, share: float = 1.0
     ) -> CompressedLinear:
-        """A layer with the bias of a linear one, whose entries begin with the variance of its weights, or a share of it."""
+        """A layer with the bias of a linear one, whose entries begin with the variance of its weights, or a share."""
         weight = layer.weight.detach()
         return cls(form, share * float(weight.double().square().mean()), layer.bias, generator, weight)
 

@@ -40,7 +40,7 @@ def compression(session: Session) -> Iterator[Mismatch]:
 
 @on_models
 def compressed_models(models: ModelSession) -> Iterator[Mismatch]:
-    """Every form that it offers for models: linear layers of this form within their masks' edges, other masks as given."""
+    """Every form that it offers for models: linear layers of this form within their masks' edges; other masks hold."""
     for task in models.tasks:
         for name in _FORMS:
             start = f"{task.spec.label}, compression={name!r}: "

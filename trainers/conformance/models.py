@@ -66,14 +66,17 @@ class ModelSession:
         self.trainer, self.tasks = trainer, _tasks(trainer.framework)
 
     def config(self, **changes: Any) -> TrainingConfig:
+        """Settings of a quick training, with changes."""
         quick = {"epochs": 2, "batch_size": 8, "learning_rate": 0.1, "loss": "cross_entropy"}
         return TrainingConfig(**{**quick, "output_activation": "softmax", **changes})
 
     def train(self, task: ModelTask, **changes: Any) -> TrainingResult:
+        """Train a task with changed settings."""
         result: TrainingResult = self.trainer.train_model(task.spec, task.masks, task.dataset, self.config(**changes))
         return result
 
     def offers(self, task: ModelTask, **changes: Any) -> bool:
+        """Whether the trainer offers these settings for models."""
         try:
             self.train(task, epochs=1, **changes)
         except UnsupportedSettingError:

@@ -1,4 +1,4 @@
-"""`CompressedModel`: a PyTorch model whose masked linear layers are compressed, to as many parameters as they have edges."""
+"""`CompressedModel`: a PyTorch model with compressed layers in the place of masked linear ones."""
 
 from __future__ import annotations
 

@@ -37,7 +37,9 @@ class ModelLearner:
         Where it trains.
     """
 
-    def __init__(self, model: MaskedModel | CompressedModel, dataset: Dataset, config: TrainingConfig, device: Any) -> None:
+    def __init__(
+        self, model: MaskedModel | CompressedModel, dataset: Dataset, config: TrainingConfig, device: Any
+    ) -> None:
         self._model, self._module, self._config, self._device = model, model.module, config, device
         dtype = getattr(torch, config.dtype)
         self._x, self._x_test = (

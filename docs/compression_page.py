@@ -104,7 +104,23 @@ def epochs_in_words(epochs: int) -> str:
 
 def verdict(results: Results) -> str:
     """The answer, with the rule that it follows."""
-    return "\n\n".join(_verdict(epochs, arm) for epochs, arm in results.arms.items())
+    parts = [_verdict(epochs, arm) for epochs, arm in results.arms.items()]
+    return "\n\n".join([*parts, *_trend(results)])
+
+
+def _trend(results: Results) -> list[str]:
+    """Whether longer training favours the sparse network, where both were run."""
+    if len(results.arms) < 2:
+        return []
+    first, last = min(results.arms), max(results.arms)
+    keys = ["dataset", "degrees", "family"]
+    before, after = (results.arms[n].differences("best").set_index(keys)["difference"] for n in (first, last))
+    change = (after - before).dropna()
+    return [
+        f"From {epochs_in_words(first)} to {epochs_in_words(last)}, the difference between a compression and the best "
+        f"construction moves in favour of the sparse network at {int((change < 0).sum())} of {len(change)} pairs of "
+        f"compression and budget, by {_signed(-change.median()).lstrip('+')} points in the median."
+    ]
 
 
 def _verdict(epochs: int, arm: Arm) -> str:

@@ -118,7 +118,7 @@ class PyTorchTrainer:
         dataset: Dataset,
         config: TrainingConfig,
     ) -> TrainingResult:
-        """See `trainers.protocol.ModelTrainer`. All settings of models are offered, with ``rewiring`` and ``compression``.
+        """See `trainers.protocol.ModelTrainer`. All settings of models are offered, rewiring and compression too.
 
         Layers are not made sparse and steps are not compiled: ``mode="sparse"`` and ``compile=True`` are refused.
         """

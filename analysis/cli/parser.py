@@ -28,6 +28,17 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, **options)
+        self.set_defaults(parser=self)  # the innermost one's stays: that of the command that was given
+
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Refuse arguments that the command does not have, by the command's own parser."""
+        options, unknown = self.parse_known_args(args, namespace)
+        if unknown:
+            command: Parser = options.parser
+            names = [name for action in command._actions for name in action.option_strings]
+            close = get_close_matches(unknown[0].partition("=")[0], names, n=1, cutoff=0.75)
+            command.error(f"unknown: {' '.join(unknown)}" + (f"; did you mean {close[0]}?" if close else ""))
+        return options
 
     def error(self, message: str) -> NoReturn:
         """One line on the error, one line on where to read more; exit status 2."""

@@ -184,7 +184,7 @@ def test_wrong_usage_says_where_to_look(capsys):
         (["mesure", "x"], "did you mean 'measure'?\nSee: topograph --help\n"),
         (["train", "x", "--dataste", "d"], "--dataste d; did you mean --dataset?\nSee: topograph train --help\n"),
         (["study", "run", "x.toml", "--wrkers=2"], "did you mean --workers?\nSee: topograph study run --help\n"),
-        (["build", "dense", "--sizes", "4,4", "--out", "x", "--colour"], "unknown: --colour\nSee: topograph build --help\n"),
+        (["build", "dense", "--sizes", "4,4", "--out", "x", "--colour"], "--colour\nSee: topograph build --help\n"),
         (["list", "metric"], "did you mean 'metrics'?\nSee: topograph list --help\n"),
         (["build", "dense", "--sizes", "4,a", "--out", "x"], "whole numbers with commas between, such as 784,10"),
         (["study", "run"], "required: spec\nSee: topograph study run --help\n"),

@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_limits
 
 from topograph.checks import check_integer
 from topograph.cores import available_cores
-from topograph.errors import TopographError, TrainingError
+from topograph.errors import TrainingError
 from topograph.metrics.registry import select_metrics
 from trainers.datasets import Dataset, load_dataset
 from trainers.registry import get_trainer
@@ -50,6 +50,10 @@ class Forecast:
         Time for the rest on one core.
     workers
         Number of cores that would share it.
+    untimed
+        Number of networks whose time is not in ``seconds``, since all that were tried of their kind failed.
+    reasons
+        Why networks that were tried failed, each once. The study keeps such runs as failed.
     """
 
     name: str
@@ -60,16 +64,21 @@ class Forecast:
     sampled: int
     seconds: float
     workers: int
+    untimed: int = 0
+    reasons: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         share = self.seconds / self.workers
-        return (
+        text = (
             f"{self.name}: {self.runs:,} networks on {self.topologies:,} topologies, {self.edges:,} edges; "
             f"{self.pending:,} still to be trained\n"
             f"about {duration(share)} with {self.workers} workers ({duration(self.seconds)} on one core), from "
             f"{self.sampled} networks timed for a few epochs; expect {duration(share / _SPREAD)} to "
             f"{duration(share * _SPREAD)} on a quiet machine"
         )
+        if self.reasons:
+            text += f"\nof the networks that were tried, some failed: {'; '.join(self.reasons)}"
+        return text + (f"\nthe time of {self.untimed:,} such networks is not in this" if self.untimed else "")
 
 
 def forecast_study(
@@ -82,7 +91,8 @@ def forecast_study(
 
     For each trainer, data set and model, three networks (the cheapest, the median, the most expensive) are made,
     measured and trained on one thread for one epoch and for three, which separates the time per epoch from the rest.
-    The time of the others is interpolated by their number of edges. Models are timed on a part of large data sets.
+    The time of the others is interpolated by their number of edges. Models are timed on a part of large data sets. What
+    fails is named, and does not hide the time of the rest.
 
     Parameters
     ----------
@@ -92,6 +102,8 @@ def forecast_study(
     Raises
     ------
     SpecError, InvalidParameterError
+    TrainingError
+        When every network that was tried fails; the message has the reasons.
     """
     workers = available_cores() if workers is None else check_integer("workers", workers, low=1)
     spec = read_spec(spec)
@@ -105,20 +117,21 @@ def forecast_study(
         done = set(target.runs("done")["run_id"]) | set(target.runs("failed")["run_id"])
     pending = [run for run in runs if run.run_id not in done]
     metrics = [metric.name for metric in select_metrics(spec.metrics)]
-    seconds, sampled = 0.0, 0
+    seconds, sampled, untimed = 0.0, 0, 0
+    reasons: list[str] = []
     groups: dict[tuple[str, str, str], list[Run]] = {}
     for run in pending:
         model = run.recipe.architecture if isinstance(run.recipe, ModelRecipe) else ""
         groups.setdefault((run.condition.dataset, run.condition.trainer, model), []).append(run)
     for (dataset, trainer, _), group in groups.items():
-        try:
-            with threadpool_limits(1):  # as in a worker
-                took, samples = _group_seconds(group, load_dataset(dataset), metrics)
-        except TopographError:
-            raise
-        except Exception as error:  # of somebody else's trainer, any may come
-            raise TrainingError(f"{trainer} could not be timed: {describe_error(error)}") from error
+        with threadpool_limits(1):  # as in a worker
+            took, samples, failed = _group_seconds(group, load_dataset(dataset), metrics)
         seconds, sampled = seconds + took, sampled + samples
+        untimed += 0 if samples else len(group)
+        reasons += [f"{trainer}: {reason}" for reason in failed]
+    reasons = list(dict.fromkeys(reasons))
+    if reasons and not sampled:
+        raise TrainingError(f"no network could be timed: {'; '.join(reasons)}")
     return Forecast(
         name=spec.name,
         runs=len(runs),
@@ -128,11 +141,13 @@ def forecast_study(
         sampled=sampled,
         seconds=seconds,
         workers=workers,
+        untimed=untimed,
+        reasons=tuple(reasons),
     )
 
 
-def _group_seconds(runs: Sequence[Run], data: Dataset, metrics: Sequence[str]) -> tuple[float, int]:
-    """Seconds that runs of one trainer and data set take on one core, and how many of them were timed."""
+def _group_seconds(runs: Sequence[Run], data: Dataset, metrics: Sequence[str]) -> tuple[float, int, list[str]]:
+    """Seconds that runs of one trainer and data set take on one core, how many were timed, and why others failed."""
     ordered = sorted(runs, key=lambda run: run.recipe.expected_edges)
     positions = np.unique(np.linspace(0, len(ordered) - 1, _SAMPLES).round().astype(int))
     samples = [ordered[position] for position in positions]
@@ -140,16 +155,25 @@ def _group_seconds(runs: Sequence[Run], data: Dataset, metrics: Sequence[str]) -
     first = samples[0].recipe
     share = min(1.0, _ENOUGH / data.n_train) if isinstance(first, ModelRecipe) else 1.0
     data = _part_of(data, share)
-    train_alone(trainer, first, first.build(), data, samples[0].condition.config(0).replace(epochs=1))  # compiles
-    timed = [_timed(run, data, metrics, share) for run in samples]
-    edges = np.array([run.recipe.expected_edges for run in samples], dtype=float)
-    making, fixed, epoch = (np.array(column) for column in zip(*timed, strict=True))
+    timed: list[tuple[float, float, float, float]] = []
+    reasons = []
+    for run in samples:
+        try:
+            if not timed:  # the first of a kind compiles
+                config = run.condition.config(0).replace(epochs=1)
+                train_alone(trainer, run.recipe, run.recipe.build(), data, config)
+            timed.append((run.recipe.expected_edges, *_timed(run, data, metrics, share)))
+        except Exception as error:  # of somebody else's trainer or model, any may come
+            reasons.append(describe_error(error))
+    if not timed:
+        return 0.0, 0, reasons
+    edges, making, fixed, epoch = (np.array(column) for column in zip(*timed, strict=True))
     recipes: dict[str, AnyRecipe] = {run.recipe_key: run.recipe for run in runs}
     total = float(_between([recipe.expected_edges for recipe in recipes.values()], edges, making).sum())
     wanted = [run.recipe.expected_edges for run in runs]
     epochs = np.array([run.condition.config(0).epochs for run in runs])
     total += float((_between(wanted, edges, fixed) + epochs * _between(wanted, edges, epoch)).sum())
-    return total, len(samples)
+    return total, len(timed), reasons
 
 
 def _part_of(data: Dataset, share: float) -> Dataset:

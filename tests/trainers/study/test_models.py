@@ -11,7 +11,7 @@ from analysis.frame import metric_columns
 from analysis.frame.names import other_metric_columns
 from tests.trainers.study.conftest import SMALL
 from tests.trainers.study.toy_models import RAISES, TINY, model_study
-from topograph.errors import SpecError
+from topograph.errors import SpecError, TrainingError
 from trainers import get_trainer, load_dataset
 from trainers.datasets import Dataset
 from trainers.study import Store, forecast, run_study
@@ -169,6 +169,16 @@ def test_the_size_and_the_time_are_forecast_and_nothing_is_written(tmp_path):
     assert found.edges == 2 * round(0.4 * (36 + 72 + 4 * (4 * 6 + 6 * 6) + 6 * 10))
     assert found.seconds > 0
     assert not (tmp_path / "s.sqlite").exists()
+
+
+def test_what_fails_when_it_is_timed_is_named_and_does_not_hide_the_rest(tmp_path):
+    found = forecast_study(model_study(models=[TINY, RAISES], topology_seeds=[0]), tmp_path / "s.sqlite", workers=1)
+    assert (found.runs, found.sampled, found.untimed) == (2, 1, 1)
+    assert found.seconds > 0
+    assert "no such luck" in found.reasons[0]
+    assert "the time of 1 such networks is not in this" in str(found)
+    with pytest.raises(TrainingError, match=r"no network could be timed: .*toy_models:raises.*no such luck"):
+        forecast_study(model_study(models=RAISES, topology_seeds=[0]), tmp_path / "s.sqlite", workers=1)
 
 
 def test_models_are_timed_on_one_thread_and_on_a_part_of_the_data(tmp_path, monkeypatch):

@@ -54,22 +54,43 @@ def make_optimizer(config: TrainingConfig) -> optax.GradientTransformation:
     return optax.trace(config.momentum, config.nesterov)
 
 
-@lru_cache(maxsize=64)
-def compiled(config: TrainingConfig) -> tuple[Any, Any, Any, optax.GradientTransformation]:
-    """The step, the measure of samples, their labels, and the optimizer; kept, so that a study compiles once.
+def objective(parameters: Any, masks: Any, x: Any, target: Any, config: TrainingConfig) -> tuple[Any, Any]:
+    """The mean loss; the sum of the losses, and the number of samples classified correctly."""
+    z = logits(parameters, masks, x, config)
+    each = losses(z, target, config)
+    return each.mean(), (each.sum(), (z.argmax(axis=1) == target.argmax(axis=1)).sum())
 
-    A step takes parameters, memory, masks, a batch and η; it returns parameters, memory, the sum of the losses, and
-    the number of samples classified correctly. The measure returns these last two.
-    """
+
+# compiled functions are kept by the settings that they read, so that a study compiles each of them once
+LABELLING = ("activation",)
+MEASURING = (*LABELLING, "output_activation", "loss")
+STEPPING = (*MEASURING, "optimizer", "momentum", "nesterov", "weight_decay", "bias")
+
+
+def read_by(names: tuple[str, ...], config: TrainingConfig) -> TrainingConfig:
+    """These settings, and defaults for all others."""
+    return TrainingConfig(**{name: getattr(config, name) for name in names})
+
+
+@lru_cache(maxsize=64)
+def compiled_label(config: TrainingConfig) -> Any:
+    """Labels of samples."""
+    return jax.jit(lambda parameters, masks, x: logits(parameters, masks, x, config).argmax(axis=1))
+
+
+@lru_cache(maxsize=64)
+def compiled_measure(config: TrainingConfig) -> Any:
+    """The sum of the losses of samples, and the number of those classified correctly."""
+    return jax.jit(lambda parameters, masks, x, target: objective(parameters, masks, x, target, config)[1])
+
+
+@lru_cache(maxsize=64)
+def compiled_step(config: TrainingConfig) -> Any:
+    """A step: from parameters, memory, masks, a batch and η to parameters, memory, and what a measure returns."""
     optimizer = make_optimizer(config)
 
-    def objective(parameters: Any, masks: Any, x: Any, target: Any) -> tuple[Any, Any]:
-        z = logits(parameters, masks, x, config)
-        each = losses(z, target, config)
-        return each.mean(), (each.sum(), (z.argmax(axis=1) == target.argmax(axis=1)).sum())
-
     def step(parameters: Any, memory: Any, masks: Any, x: Any, target: Any, rate: Any) -> tuple[Any, Any, Any, Any]:
-        gradients, (loss, hits) = jax.grad(objective, has_aux=True)(parameters, masks, x, target)
+        gradients, (loss, hits) = jax.grad(objective, has_aux=True)(parameters, masks, x, target, config)
         if config.weight_decay:
             gradients = [(g + config.weight_decay * w, b) for (g, b), (w, _) in zip(gradients, parameters, strict=True)]
         if not config.bias:
@@ -81,14 +102,7 @@ def compiled(config: TrainingConfig) -> tuple[Any, Any, Any, optax.GradientTrans
             steps, memory = optimizer.update(jax.tree.map(lambda g: -rate * g, gradients), memory)
         return optax.apply_updates(parameters, steps), memory, loss, hits
 
-    def measure(parameters: Any, masks: Any, x: Any, target: Any) -> tuple[Any, Any]:
-        _, (loss, hits) = objective(parameters, masks, x, target)
-        return loss, hits
-
-    def label(parameters: Any, masks: Any, x: Any) -> Any:
-        return logits(parameters, masks, x, config).argmax(axis=1)
-
-    return jax.jit(step), jax.jit(measure), jax.jit(label), optimizer
+    return jax.jit(step)
 
 
 class JaxLearner:
@@ -102,11 +116,10 @@ class JaxLearner:
             weights = np.zeros(graph.shape, np.float32)
             weights[tuple(graph.edges().T)] = drawn
             self.layers.append((jnp.asarray(weights), jnp.zeros(graph.n_right)))
-        # settings that the step takes as arguments, or does not read, are not compiled in
-        self.step, self.measure, self.label, optimizer = compiled(
-            config.replace(seed=0, epochs=1, learning_rate=1.0, schedule="constant", validation=0.0, patience=0)
-        )
-        self.memory = optimizer.init(self.layers)
+        self.step = compiled_step(read_by(STEPPING, config))
+        self.measure = compiled_measure(read_by(MEASURING, config))
+        self.label = compiled_label(read_by(LABELLING, config))
+        self.memory = make_optimizer(config).init(self.layers)
         self.targets = np.eye(dataset.n_classes, dtype=np.float32)[dataset.y_train]
 
     def train_epoch(self, epoch: int, order: Any, rate: float) -> tuple[float, float]:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from importlib.metadata import version
+from importlib.util import find_spec
 
 import pytest
+from packaging.version import Version
 
 from trainers import describe_trainers, get_trainer
 from trainers.conformance import CHECKS, check_trainer
@@ -14,7 +17,8 @@ from trainers.conformance import CHECKS, check_trainer
 os.environ.setdefault("KERAS_BACKEND", "torch")  # must be said before Keras is first imported
 # tiny networks, and a step compiled for each setting: the compiler's time is nearly all that is spent
 XLA_FLAGS = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
-
+if find_spec("jaxlib") and Version(version("jaxlib")) >= Version("0.10"):  # older ones end at a flag they do not know
+    XLA_FLAGS += " --xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
 
 REGISTERED = describe_trainers()
 OF_PYTORCH = {"compression", "dropconnect"}

@@ -91,3 +91,10 @@ def test_each_spec_says_how_many_networks_it_plans(results):
 def test_published_results_are_small_enough_for_a_repository():
     folder = ROOT / "analysis" / "published_results"
     assert sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) < 15e6
+
+
+def test_pages_that_count_the_parts_and_networks_count_right(results):
+    parts, networks = len(results.card.parts), f"{results.card.planned:,}"
+    studies = " ".join((ROOT / "docs" / "studies.md").read_text(encoding="utf-8").split())
+    assert f"{networks} networks on MNIST, in {parts} parts" in studies
+    assert f"{networks} networks on MNIST in {parts} specs" in (ROOT / "studies/paper/README.md").read_text("utf-8")

@@ -105,7 +105,7 @@ def backward(
     first_in, first_out, by_input = table[FIRST_INPUT], table[FIRST_OUTPUT], table[KIND] != BY_OUTPUT
     owners = table[INPUTS] if by_input else table[OUTPUTS]
     if layer > 0:
-        deltas[first_in : first_in + table[INPUTS]] = 0
+        clear(deltas, first_in, first_in + table[INPUTS])
     for block in range(table[BLOCKS]):
         base, number = table[FIRST_SEGMENT] + block * owners, 0
         for begin in range(0, owners, _CHUNK):
@@ -148,6 +148,13 @@ def backward(
                 state.bias, state.bias_gradient, state.bias_velocity, state.bias_second,
                 first_out, first_out + table[OUTPUTS], rule, rule.weight_decay * 0, step,
             )  # fmt: skip
+
+
+@reordered_part
+def clear(values: Float, begin: int, end: int) -> None:
+    """Set some rows to 0: to assign to a slice takes numba seconds to compile."""
+    for row in range(begin, end):
+        store_lanes(values, row, broadcast(values, values.dtype.type(0)))
 
 
 @reordered_part

@@ -35,7 +35,7 @@ _NONE, _ALONE = (
 )  # a literal number would be compiled for once more, with all that it is given to
 
 
-@reordered
+@reordered.in_place
 def train_epoch(
     flat: FlatNetwork, state: State, work: Work, setting: Setting, rule: Rule, samples: Samples, labels: Any,
     order: Any, batch: int, step: int, generator: Any,
@@ -65,7 +65,7 @@ def train_epoch(
     return summed, correct, step
 
 
-@reordered
+@reordered.in_place
 def accumulate(
     flat: FlatNetwork, state: State, work: Work, setting: Setting, rule: Rule, samples: Samples, labels: Any,
     chosen: Any, first: int, stride: int,
@@ -82,30 +82,30 @@ def accumulate(
     return summed, correct
 
 
-@reordered
+@reordered.in_place
 def absorb(state: State, others: Any, begin: int, end: int, rule: Rule, step: int) -> None:
     """Add the other workers' gradients, one row each, on some of the edges, and step."""
     for worker in range(others.shape[0]):
         for e in range(begin, end):
             state.gradient[e] += others[worker, e]
-        others[worker, begin:end] = 0
+            others[worker, e] = 0
     descend(state.weights, state.gradient, state.velocity, state.second, begin, end, rule, rule.weight_decay, step)
 
 
-@reordered
+@reordered.in_place
 def absorb_biases(state: State, others: Any, rule: Rule, step: int) -> None:
     """As `absorb`, for all biases, which are few."""
     for worker in range(others.shape[0]):
         for j in range(others.shape[1]):
             state.bias_gradient[j] += others[worker, j]
-        others[worker] = 0
+            others[worker, j] = 0
     descend(
         state.bias, state.bias_gradient, state.bias_velocity, state.bias_second,
         0, state.bias.shape[0], rule, rule.weight_decay * 0, step,
     )  # fmt: skip
 
 
-@reordered
+@reordered.in_place
 def evaluate(
     flat: FlatNetwork, state: State, work: Work, setting: Setting, samples: Samples, labels: Any, order: Any,
     outputs: Any,
@@ -243,4 +243,5 @@ def _clear(work: Work, n_active: int) -> None:
     """Set the rows of the inputs back to 0."""
     for number in range(n_active):
         store_lanes(work.values, work.active[number], broadcast(work.values, work.values.dtype.type(0)))
-    work.marked[:] = 0
+    for i in range(work.marked.shape[0]):
+        work.marked[i] = 0

@@ -15,6 +15,7 @@ from numba.extending import overload
 from topograph.compiling import reordered_part
 from topograph.lanes import LANES, power_of_two
 from trainers.config import LEAK
+from trainers.numpy_sparse.edges import clear
 from trainers.numpy_sparse.flat import Float, Setting
 
 SIGMOID, TANH, RELU, LEAKY_RELU, LINEAR, SOFTMAX = range(6)
@@ -85,7 +86,7 @@ def take_loss(
         weighted: tuple[float, int] = _take_weighted_loss(values, deltas, begin, end, labels, chosen, batch, setting)
         return weighted
     zero, one, correct = values.dtype.type(0), values.dtype.type(1), 0
-    deltas[begin:end] = zero  # lanes beyond the batch stay 0: they must not count
+    clear(deltas, begin, end)  # lanes beyond the batch stay 0: they must not count
     summed = 0.0
     scale = values.dtype.type(1 / batch)
     if setting.loss == MSE:
@@ -114,7 +115,7 @@ def _take_weighted_loss(
 ) -> tuple[float, int]:
     """As `take_loss`, for rows of targets with a weight in the last column."""
     zero, one, correct = values.dtype.type(0), values.dtype.type(1), 0
-    deltas[begin:end] = zero
+    clear(deltas, begin, end)
     summed, outputs = 0.0, end - begin
     scale = values.dtype.type(1 / batch)
     if setting.loss == MSE:

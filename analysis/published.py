@@ -54,7 +54,7 @@ def find_study(source: str | os.PathLike[str]) -> PublishedStudy | None:
     """
     if is_published(source):
         return open_published(source)
-    named = not Path(source).exists() and os.fspath(source) in available_published()
+    named = not Path(source).is_file() and os.fspath(source) in available_published()
     return open_study(source) if named else None
 
 
@@ -76,6 +76,8 @@ def open_study(source: str | os.PathLike[str]) -> PublishedStudy:
     >>> open_study("paper").card.name
     'paper'
     """
-    if is_published(source) or os.fspath(source) != Path(source).name:
+    name = os.fspath(source)
+    is_path = is_published(source) or name != Path(source).name
+    if is_path or (Path(source).exists() and name not in available_published()):
         return open_published(source)
-    return open_published(published_folder(os.fspath(source)))
+    return open_published(published_folder(name))

@@ -72,6 +72,19 @@ def test_an_unknown_name_is_refused_with_those_that_exist():
         analysis.load_frame("papers")
 
 
+def test_a_store_is_not_a_published_study_and_a_folder_of_that_name_hides_nothing(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.sqlite").touch()
+    with pytest.raises(StoreError, match="is a file, but a published study is a folder"):
+        open_study("mine.sqlite")
+    (tmp_path / "mine").mkdir()
+    with pytest.raises(StoreError, match="mine holds no published study"):
+        open_study("mine")
+    (tmp_path / "paper").mkdir()
+    assert open_study("paper").card.name == "paper"
+    assert len(analysis.load_frame("paper")) == open_study("paper").card.done
+
+
 def test_an_installation_without_results_says_how_to_get_them(tmp_path, monkeypatch):
     monkeypatch.setattr(published_module, "_FOLDER", tmp_path / "nowhere")
     with pytest.raises(StoreError, match=r"no published results: .*\. Install topograph anew"):

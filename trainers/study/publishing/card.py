@@ -110,6 +110,11 @@ class Card:
             When there is none, it is damaged, or it is of another version.
         """
         path = folder / CARD
+        if folder.is_file():
+            raise StoreError(
+                f"{folder} is a file, but a published study is a folder: topograph study publish SPEC --stores FOLDER "
+                "--out FOLDER makes one of a store"
+            )
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
             version = content["format"]

@@ -121,10 +121,9 @@ def _is_sparse(frame: pd.DataFrame) -> pd.Series:
 
 def _parameters(frame: pd.DataFrame) -> pd.Series:
     """The number of weights that all layers learnt; NaN where the sizes are not known."""
-    if "network_n_parameters" in frame.columns:
-        return frame["network_n_parameters"]
     names = [c for c in map(str, frame.columns) if split_name(c)[1] == "n_parameters" and is_layer(split_name(c)[0])]
-    return frame[names].sum(axis=1, min_count=1) if names else pd.Series(math.nan, index=frame.index)
+    summed = frame[names].sum(axis=1, min_count=1) if names else pd.Series(math.nan, index=frame.index)
+    return summed.fillna(frame["network_n_parameters"]) if "network_n_parameters" in frame.columns else summed
 
 
 def _by_seed(sparse: pd.DataFrame, outcome: str) -> pd.DataFrame:

@@ -93,12 +93,12 @@ class CompressedModel:
 
     def _compress(self, config: TrainingConfig) -> dict[str, CompressedLinear]:
         compression = get_compression(config.compression)
-        reasons = why_not_linear(self.module, (name.split(":")[0].rpartition(".")[0] for name in self._masks.graphs))
+        reasons = self._reasons()
         layers = {}
         for number, (name, graph) in enumerate(self._masks.graphs.items()):
-            path = name.split(":")[0].rpartition(".")[0]
-            if reasons[path] or graph.density == 1:
+            if reasons[name]:
                 continue
+            path = name.rpartition(".")[0]
             generator = compression_generator(config, number)
             try:
                 form = compression.build(graph.n_left, graph.n_right, max(1, graph.n_edges), seed=generator)
@@ -106,7 +106,7 @@ class CompressedModel:
                 raise BudgetError(f"layer {name!r}, whose edges are its budget: {error}") from error
             layers[name] = CompressedLinear.in_place_of(self.module.get_submodule(path), form, generator, graph.density)
         if not layers:
-            told = "; ".join(f"{name}: {self._why_not(name, reasons)}" for name in list(self._masks.graphs)[:3])
+            told = "; ".join(f"{name}: {reason}" for name, reason in list(reasons.items())[:3])
             raise UnsupportedSettingError(
                 f"compression={config.compression!r} replaces linear layers with masks that leave out edges, but the "
                 f"model {self.label} has none among its masks ({told})"
@@ -114,5 +114,13 @@ class CompressedModel:
         replace_by_compressed(self.module, {name.rpartition(".")[0]: layer for name, layer in layers.items()})
         return layers
 
-    def _why_not(self, name: str, reasons: Mapping[str, str]) -> str:
-        return reasons[name.split(":")[0].rpartition(".")[0]] or "its mask has all edges"
+    def _reasons(self) -> dict[str, str]:
+        """Why the layer of each mask is not compressed; empty words where it is."""
+        paths = {name: name.split(":")[0].rpartition(".")[0] for name in self._masks.graphs}
+        reasons = why_not_linear(self.module, paths.values())
+        return {
+            name: reasons[path]
+            or ("its mask is of a part of a weight" if ":" in name else "")
+            or ("its mask has all edges" if self._masks.graphs[name].density == 1 else "")
+            for name, path in paths.items()
+        }

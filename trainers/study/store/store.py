@@ -245,11 +245,12 @@ class Store:
             run_id, "settings, record", "runs JOIN conditions USING (condition) LEFT JOIN records USING (run)"
         )
         known = json.loads(settings)
-        first = self.topology(run_id)
-        if known.get("compression", "none") != "none" and isinstance(first, Topology):
-            return written_out(first)
-        if known.get("compression", "none") == known.get("rewiring", "none") == "none":
-            return first
+        if known.get("rewiring", "none") == "none":
+            first = self.topology(run_id)
+            if known.get("compression", "none") == "none":
+                return first
+            if isinstance(first, Topology):
+                return written_out(first)
         if record is None:
             raise StoreError(f"{self.path}: run {run_id} has not finished, so its last topology is not known")
         with damage_said(self.path):

@@ -12,6 +12,7 @@ import analysis
 from analysis import figures
 from analysis.frame.families import NOT_SPARSE, by_family
 from analysis.frame.names import metric_columns, other_metric_columns
+from analysis.reporting.findings import find
 from topograph.errors import InsufficientDataError, SpecError
 from trainers.study import Store, StudySpec, run_study
 
@@ -224,6 +225,6 @@ def test_a_compressed_model_s_weights_come_back_on_all_pairs_and_convolutions_on
 
 
 def test_the_report_of_a_study_of_mostly_compressed_networks_speaks_of_the_sparse_ones(models):
-    found = analysis.reporting.findings.find(analysis.load_frame(models))
+    found = find(analysis.load_frame(models))
     assert "mean_normalized_gap" in found.metrics
     assert found.families is not None

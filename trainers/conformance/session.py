@@ -20,8 +20,10 @@ Mismatch = tuple[str, str]
 """Expected and actual result, in words."""
 
 # relative to the largest number of a layer: rounding of 50 steps with another order of summation, with a wide margin
-_WEIGHTS = {"float64": 1e-6, "float32": 1e-3}
-_LOSSES = {"float64": 1e-5, "float32": 1e-4}
+_WEIGHTS = {"float64": 1e-9, "float32": 1e-3}
+_LOSSES = {"float64": 1e-9, "float32": 1e-4}
+ROUNDING = 30
+"""Times the difference of two references, one in float32 and one in float64: TF32 has 8,000 times it."""
 ADAM_RATE = 0.01
 """Largest step size of a check with Adam, whose steps do not shrink with the gradient."""
 
@@ -120,10 +122,11 @@ class Session:
         yield from self.compare_course(course, result)
         yield from self.compare_weights(network, result)
 
-    def compare_course(self, course: Course, result: TrainingResult) -> Iterator[Mismatch]:
+    def compare_course(self, course: Course, result: TrainingResult, other: Course | None = None) -> Iterator[Mismatch]:
         """The first epoch at which each history leaves the reference's.
 
-        An accuracy may differ by the samples whose two largest outputs are equal to the reference within rounding.
+        An accuracy may differ by the samples whose two largest outputs are equal to the reference within rounding. A
+        loss may differ by `ROUNDING` times as much as that of ``other``, a reference in another precision.
         """
         for name, expected in course.history.items():
             actual = result.history.get(name, ())
@@ -132,24 +135,35 @@ class Session:
                 continue
             for epoch, (came, wanted) in enumerate(zip(actual, expected, strict=True), start=1):
                 allowed = _LOSSES[self.dtype] * max(abs(wanted), 1e-6)
+                if other is not None:
+                    allowed = max(allowed, ROUNDING * abs(other.history[name][epoch - 1] - wanted))
                 if "accuracy" in name:
                     allowed = course.ties[name][epoch - 1] + 1e-6
                 if not abs(came - wanted) <= allowed:
                     yield f"{name} of epoch {epoch}: {wanted:.8g} (the reference's)", f"{came:.8g}"
                     break
 
-    def compare_weights(self, network: DenseMasked, result: TrainingResult) -> Iterator[Mismatch]:
-        """The edge of each layer whose weight is farthest from the reference's, where that is too far."""
-        for kind, actual, expected in (
-            ("weight", [w.toarray() for w in result.weights], network.weights),
-            ("bias", result.biases, network.biases),
+    def compare_weights(
+        self, network: DenseMasked, result: TrainingResult, other: DenseMasked | None = None
+    ) -> Iterator[Mismatch]:
+        """The edge of each layer whose weight is farthest from the reference's, where that is too far.
+
+        A layer's weights may differ by `ROUNDING` times as much as those of ``other``, in another precision.
+        """
+        others = network if other is None else other
+        for kind, actual, expected, rounded in (
+            ("weight", [w.toarray() for w in result.weights], network.weights, others.weights),
+            ("bias", result.biases, network.biases, others.biases),
         ):
             if [np.shape(a) for a in actual] != [a.shape for a in expected]:
                 yield f"{kind} arrays of shapes {[a.shape for a in expected]}", f"{[np.shape(a) for a in actual]}"
                 continue
-            for number, (came, wanted) in enumerate(zip(actual, expected, strict=True), start=1):
+            for number, (came, wanted, there) in enumerate(zip(actual, expected, rounded, strict=True), start=1):
                 away = np.abs(np.asarray(came, dtype=float) - wanted)
-                if away.size and not away.max() <= _WEIGHTS[self.dtype] * max(np.abs(wanted).max(), 1e-3):
+                if not away.size:
+                    continue
+                allowed = _WEIGHTS[self.dtype] * max(np.abs(wanted).max(), 1e-3)
+                if not away.max() <= max(allowed, ROUNDING * np.abs(there - wanted).max()):
                     worst = tuple(int(i) for i in np.unravel_index(np.argmax(away), away.shape))
                     yield (
                         f"{kind} {worst} of layer {number} at the end: {wanted[worst]:.8g} (the reference's)",

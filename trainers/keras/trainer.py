@@ -8,7 +8,6 @@ from typing import Any
 
 from topograph.errors import UnsupportedSettingError
 from topograph.graph import BipartiteGraph
-from topograph.packages import require
 from topograph.topology import Topology
 from trainers.config import TrainingConfig
 from trainers.course import run_course
@@ -18,6 +17,7 @@ from trainers.models.spec import ModelSpec
 from trainers.protocol import EVERYTHING, MODEL_SETTINGS, check_offered, check_topology
 from trainers.result import TrainingResult
 
+_IN_FLOAT32 = {**EVERYTHING, "dtype": ("float32",)}
 _PACKAGES = {"torch": "torch", "jax": "jax", "tensorflow": "tensorflow"}
 
 
@@ -25,8 +25,8 @@ class KerasTrainer:
     """Trains with Keras 3, as the paper did: dense kernels under a mask, ``fit`` epoch by epoch.
 
     It runs on the backend that ``KERAS_BACKEND`` names; if that is not set, on PyTorch, or on JAX where PyTorch is not
-    installed. Every setting of `TrainingConfig` is offered; ``dtype="float64"`` on JAX only where ``JAX_ENABLE_X64`` is
-    set.
+    installed. Every setting of `TrainingConfig` is offered, in ``dtype="float32"``: Keras rounds products of float64
+    matrices to float32 on PyTorch and on JAX.
 
     Raises
     ------
@@ -44,7 +44,8 @@ class KerasTrainer:
         """See `trainers.protocol.Trainer`; a Keras backend that cannot train is refused like a setting."""
         keras = import_keras()
         backend = keras.config.backend()
-        check_offered(self.name, config, _offered(backend))
+        _check_backend(backend)
+        check_offered(self.name, config, _IN_FLOAT32)
         check_topology(topology, dataset)
         from trainers.keras.learner import KerasLearner
 
@@ -72,18 +73,15 @@ class KerasTrainer:
     ) -> TrainingResult:
         """See `trainers.protocol.ModelTrainer`; in ``dtype="float32"`` and without rewiring, on any Keras backend."""
         backend = import_keras().config.backend()
-        _offered(backend)
+        _check_backend(backend)
         check_offered(self.name, config, {**MODEL_SETTINGS, "dtype": ("float32",)})
         from trainers.keras.model_training import train_model
 
         return train_model(self.name, model, masks, dataset, config, ("numpy", "keras", _PACKAGES[backend]))
 
 
-def _offered(backend: str) -> Mapping[str, Any]:
+def _check_backend(backend: str) -> None:
     if backend not in _PACKAGES:
         raise UnsupportedSettingError(
             f"Keras's backend {backend!r} cannot train: set KERAS_BACKEND to torch or jax before Keras is imported"
         )
-    if backend == "jax" and not require("jax", "jax").config.jax_enable_x64:
-        return {**EVERYTHING, "dtype": ("float32",)}
-    return EVERYTHING

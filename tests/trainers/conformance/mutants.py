@@ -132,6 +132,15 @@ class HalfPrecisionGradients(HonestTrainer):
             super().step([halved(g) for g in weight_gradients], bias_gradients, rate)
 
 
+class SinglePrecisionInside(HonestTrainer):
+    """As Keras computes in float64."""
+
+    class network(DenseMasked):
+        def step(self, weight_gradients, bias_gradients, rate):
+            kind = self.config.dtype
+            super().step([g.astype(np.float32).astype(kind) for g in weight_gradients], bias_gradients, rate)
+
+
 # ---------------------------------------------------------------------- sizes
 
 
@@ -429,6 +438,7 @@ MUTANTS = [
     (HalfPrecisionInputs, "larger_network"),
     (HalfPrecisionWeights, "larger_network"),
     (HalfPrecisionGradients, "larger_network"),
+    (SinglePrecisionInside, "first_100_steps"),
     (First256Tests, "larger_network"),
     (WrongBeyond32Neurons, "larger_network"),
     (WrongBeyondThreeLayers, "larger_network"),

@@ -2,33 +2,64 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from topograph.lanes import LANES
+from topograph.packages import require
 
 _LINE = 64  # bytes of a cache line
 _pools: dict[int, ThreadPoolExecutor] = {}
+_is_forked = False
 _scratch = threading.local()
 
 
-def share_work(call: Callable[[int, int], None], workers: int) -> None:
-    """Call ``call(worker, workers)`` for each worker, the first on this thread; the calls must release the GIL."""
-    if workers == 1:
-        call(0, 1)
+def share_work(call: Callable[[npt.NDArray[np.int64], int], None], workers: int) -> None:
+    """Let several threads share a call, on PyTorch's own threads where they can be had.
+
+    Parameters
+    ----------
+    call
+        Function of the claims and of the region that `topograph.torch.sharing.shared` takes; it must release the GIL.
+    workers
+        How many there are.
+    """
+    claims = np.zeros(1, np.int64)
+    region = 0 if workers == 1 or _is_forked else _parallel_region()
+    if workers == 1 or region:
+        call(claims, region)
         return
     if workers not in _pools:
         _pools[workers] = ThreadPoolExecutor(workers - 1, thread_name_prefix="topograph")
-    others = [_pools[workers].submit(call, worker, workers) for worker in range(1, workers)]
-    call(0, workers)
+    others = [_pools[workers].submit(call, claims, 0) for _ in range(1, workers)]
+    call(claims, 0)
     for other in others:
         other.result()
+
+
+@cache
+def _parallel_region() -> int:
+    """Address of the function that opens a parallel region of the OpenMP library that PyTorch runs on; 0 if none.
+
+    The GNU library has it, and those of LLVM and Intel have it for its sake. It is looked up among what PyTorch's own
+    library needs, since other packages bring an OpenMP of theirs.
+    """
+    for library in sorted((Path(require("torch", "torch").__file__).parent / "lib").glob("*torch_cpu.*")):
+        try:
+            found = ctypes.CDLL(str(library)).GOMP_parallel
+        except (OSError, AttributeError):
+            continue
+        return ctypes.cast(found, ctypes.c_void_p).value or 0
+    return 0
 
 
 def scratch_rows(name: str, rows: int, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
@@ -46,10 +77,12 @@ def scratch(name: str, size: int, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
     return array[:size]
 
 
-def _forget_pools() -> None:
-    """A forked process has the pools, but none of their threads."""
+def _forget_threads() -> None:
+    """A forked process has neither the threads of the pools nor OpenMP's."""
+    global _is_forked
     _pools.clear()
+    _is_forked = True
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_pools)
+    os.register_at_fork(after_in_child=_forget_threads)

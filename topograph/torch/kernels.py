@@ -16,6 +16,7 @@ import numpy as np
 
 from topograph.compiling import reordered, reordered_part
 from topograph.lanes import LANES, broadcast, dot, load_lanes, prefetch, scaled, store_lanes
+from topograph.torch.sharing import shared
 from topograph.torch.vectors import EIGHT, add_eight, folded, paired_1, paired_2, paired_4, transpose_eight
 
 BOTH, VALUES, INPUTS = range(3)
@@ -29,15 +30,24 @@ _FIVE, _SIX, _SEVEN, _WHOLE = np.uint64(5), np.uint64(6), np.uint64(7), np.uint6
 @reordered.in_place
 def multiply(
     x: Any, values: Any, positions: Any, starts: Any, inputs: Any, bias: Any, y: Any,
-    ordered: Any, rows: Any, sums: Any, worker: int, workers: int,
+    ordered: Any, rows: Any, sums: Any, claims: Any, workers: int, region: int,
 ) -> None:  # fmt: skip
-    """Y = x W + b for one worker's share of the outputs.
+    """Y = x W + b, by workers that share the outputs.
 
     ``starts`` holds, block of inputs by block, where each output's segment begins in ``inputs`` and ``positions`` (the
-    edge's number in ``values``). ``ordered``, ``rows`` and ``sums`` are scratch arrays for the values in that order and
-    for a tile of inputs and of outputs.
+    edge's number in ``values``). ``ordered``, ``rows`` and ``sums`` are scratch arrays for the values in that order
+    and, once per worker, for a tile of inputs and of outputs. The last three are those of `shared`.
     """
+    shared(_multiply, (x, values, positions, starts, inputs, bias, y, ordered, rows, sums), claims, workers, region)
+
+
+@reordered_part
+def _multiply(given: Any, worker: int, workers: int) -> None:
+    """One worker's share of `multiply`."""
+    x, values, positions, starts, inputs, bias, y, ordered, rows_of_all, sums_of_all = given
     outputs = y.shape[1]
+    rows = rows_of_all[worker * x.shape[1] : (worker + 1) * x.shape[1]]
+    sums = sums_of_all[worker * outputs : (worker + 1) * outputs]
     blocks = (starts.shape[0] - 1) // outputs
     begin, end = _share_of_outputs(starts, outputs, blocks, worker, workers)
     for block in range(blocks):
@@ -68,15 +78,27 @@ def multiply(
 @reordered.in_place
 def differentiate(
     x: Any, delta: Any, values: Any, cuts: Any, outputs: Any, x_gradient: Any, gradient: Any,
-    rows: Any, deltas: Any, sums: Any, wanted: int, worker: int, workers: int,
+    rows: Any, deltas: Any, sums: Any, wanted: int, claims: Any, workers: int, region: int,
 ) -> None:  # fmt: skip
-    """The gradients of the values, Σ over samples of x_i δ_j, and of the inputs, δ Wᵀ: one worker's share.
+    """The gradients of the values, Σ over samples of x_i δ_j, and of the inputs, δ Wᵀ, by workers who share these.
 
     ``cuts[block, i]`` is where the edges of input i to that block of outputs begin in ``values`` and ``outputs``; its
     last row is where they end. ``wanted`` is `BOTH`, `VALUES` or `INPUTS`. ``rows``, ``deltas`` and ``sums`` are
-    scratch arrays for `PAIR` tiles of inputs, of outputs and of inputs.
+    scratch arrays, once per worker, for `PAIR` tiles of inputs, of outputs and of inputs. The last three are those of
+    `shared`.
     """
+    given = (x, delta, values, cuts, outputs, x_gradient, gradient, rows, deltas, sums, wanted)
+    shared(_differentiate, given, claims, workers, region)
+
+
+@reordered_part
+def _differentiate(given: Any, worker: int, workers: int) -> None:
+    """One worker's share of `differentiate`."""
+    x, delta, values, cuts, outputs, x_gradient, gradient, rows_of_all, deltas_of_all, sums_of_all, wanted = given
     n, m, blocks = cuts.shape[1], delta.shape[1], cuts.shape[0] - 1
+    rows = rows_of_all[worker * PAIR * n : (worker + 1) * PAIR * n]
+    deltas = deltas_of_all[worker * PAIR * m : (worker + 1) * PAIR * m]
+    sums = sums_of_all[worker * PAIR * n : (worker + 1) * PAIR * n]
     begin, end = _share_of_inputs(cuts, worker, workers)
     if wanted != INPUTS and begin < end:
         gradient[cuts[0, begin] : cuts[blocks, end - 1]] = 0

@@ -25,7 +25,7 @@ _PLAIN = (torch.Tensor, torch.nn.Parameter)
 # what traces or transforms; a release without these names takes the dispatcher's way
 _MODES: Any = getattr(torch._C, "_len_torch_dispatch_stack", lambda: 1)
 _TRANSFORMS: Any = getattr(torch._C._functorch, "peek_interpreter_stack", lambda: 0)
-_WORTH_A_THREAD = 3_000_000  # edges times samples
+_WORTH_A_THREAD = 1_000_000  # edges times samples
 
 
 def sparse_product(x: Any, values: Any, bias: Any, pattern: tuple[Any, ...], n_outputs: int) -> Any:
@@ -95,15 +95,16 @@ def _product_on_processor(
     shift[:] = 0 if bias is None else _array(bias, kind)
     ordered = scratch("ordered", len(weights), weights.dtype)
     places, begins, far = _unsigned(positions), starts.numpy(), _unsigned(inputs)
+    workers = _workers(values, rows)
+    tiles = (
+        scratch_rows("inputs", workers * given.shape[1], weights.dtype),
+        scratch_rows("sums", workers * n_outputs, weights.dtype),
+    )
 
-    def work(worker: int, workers: int) -> None:
-        multiply(
-            given, weights, places, begins, far, shift, result, ordered,
-            scratch_rows("inputs", given.shape[1], weights.dtype), scratch_rows("sums", n_outputs, weights.dtype),
-            worker, workers,
-        )  # fmt: skip
+    def work(claims: Any, region: int) -> None:
+        multiply(given, weights, places, begins, far, shift, result, ordered, *tiles, claims, workers, region)
 
-    share_work(work, _workers(values, rows))
+    share_work(work, workers)
     return y.to(x.dtype).view(*x.shape[:-1], n_outputs)
 
 
@@ -123,16 +124,15 @@ def _gradients_on_processor(
     arrays = rows.numpy(), deltas.numpy(), _array(values, kind), cuts.numpy(), _unsigned(outputs)
     results = x_gradient.numpy(), gradient.numpy()
     wanted = BOTH if of_inputs and of_values else INPUTS if of_inputs else VALUES
-    number = results[1].dtype
+    number, workers = results[1].dtype, _workers(values, deltas)
+    tiles = tuple(
+        scratch_rows(name, workers * PAIR * size, number) for name, size in (("inputs", n), ("outputs", m), ("sums", n))
+    )
 
-    def work(worker: int, workers: int) -> None:
-        differentiate(
-            *arrays, *results,
-            scratch_rows("inputs", PAIR * n, number), scratch_rows("outputs", PAIR * m, number),
-            scratch_rows("sums", PAIR * n, number), wanted, worker, workers,
-        )  # fmt: skip
+    def work(claims: Any, region: int) -> None:
+        differentiate(*arrays, *results, *tiles, wanted, claims, workers, region)
 
-    share_work(work, _workers(values, deltas))
+    share_work(work, workers)
     return _shaped(x_gradient, x, of_inputs), gradient.to(values.dtype)
 
 

@@ -2,6 +2,7 @@
 
 import copy
 import io
+import os
 import subprocess
 import sys
 
@@ -12,6 +13,8 @@ import topograph as tg
 from topograph.errors import InvalidMaskError, InvalidParameterError, TopologyMismatchError
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+
+from topograph.torch import crew  # noqa: E402
 
 GRAPHS = {
     "irregular": tg.construct("barabasi_albert", 67, 41, density=0.2, seed=0),
@@ -124,7 +127,10 @@ def test_an_exported_model_takes_batches_of_any_size():
     assert torch.equal(program.module()(x), model(x))
 
 
-def test_the_number_of_threads_does_not_change_a_bit():
+@pytest.mark.parametrize("openmp", [True, False])
+def test_the_number_of_threads_does_not_change_a_bit(openmp, monkeypatch):
+    if not openmp:
+        monkeypatch.setattr(crew, "_parallel_region", lambda: 0)
     layer = tg.torch.SparseLinear(GRAPHS["many blocks"])
     x, delta = torch.randn(64, 1700, requires_grad=True), torch.randn(64, 1601)
     before, seen = torch.get_num_threads(), []
@@ -140,6 +146,41 @@ def test_the_number_of_threads_does_not_change_a_bit():
         torch.set_num_threads(before)
     for others in seen[1:]:
         assert all(torch.equal(a, b) for a, b in zip(seen[0], others, strict=True))
+
+
+@pytest.mark.skipif(sys.platform != "linux" or "OpenMP" not in torch.__config__.show(), reason="for OpenMP on Linux")
+def test_threads_are_those_of_pytorch():
+    before = set(os.listdir("/proc/self/task"))
+    layer, x = tg.torch.SparseLinear(GRAPHS["many blocks"]), torch.randn(64, 1700)
+    threads = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        torch.ones(500_000).sum()
+        torch_has = set(os.listdir("/proc/self/task")) - before
+        layer(x)
+        assert set(os.listdir("/proc/self/task")) - before == torch_has
+    finally:
+        torch.set_num_threads(threads)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_a_forked_process_does_not_wait_for_the_threads_of_its_parent():
+    code = (
+        "import os, sys, torch, topograph as tg\n"
+        "torch.set_num_threads(2)\n"
+        "layer = tg.torch.SparseLinear(tg.construct('erdos_renyi', 1024, 1024, density=0.05, seed=0))\n"
+        "x = torch.randn(64, 1024)\n"
+        "with torch.no_grad():\n"
+        "    y = layer(x)\n"
+        "    child = os.fork()\n"
+        "    if child == 0:\n"
+        "        os._exit(0 if layer(x).numpy().tobytes() == y.numpy().tobytes() else 1)\n"
+        "sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code], timeout=120, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
 
 
 @pytest.mark.parametrize("kind", ["bfloat16", "float16"])

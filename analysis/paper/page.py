@@ -51,28 +51,29 @@ def page_blocks(results: PaperResults) -> dict[str, str]:
 
 
 def summary(results: PaperResults, claims: pd.DataFrame) -> str:
-    """What came out, in two sentences."""
+    """What came out, in three sentences."""
     counts = claims["verdict"].value_counts()
-    counted = ", ".join(
-        f"{counts[verdict]} {_counted(verdict, counts[verdict])}" for verdict in VERDICTS if verdict in counts
-    )
-    first = f"Of {len(claims)} claims of the paper, judged on {len(results.frame)} networks trained for it: {counted}."
-    return f"{first} {_drop_sentence(results)}".strip()
+    *counted, last = (_counted(verdict, counts[verdict]) for verdict in VERDICTS if verdict in counts)
+    listed = f"{', '.join(counted)} and {last}" if counted else last
+    first = f"Of {len(claims)} claims of the paper, judged on {len(results.frame)} networks trained for it, {listed}."
+    return f"{first} {_findings(results)}".strip()
 
 
-def _drop_sentence(results: PaperResults) -> str:
+def _findings(results: PaperResults) -> str:
     """What 10 % of the edges cost, and what connectivity brings at equal degrees, in both ways of training."""
-    drops, links = [], []
-    for arm, words in (("paper", "in the paper's setting"), ("converged", "trained until it no longer improves")):
+    drops: list[str] = []
+    links: list[str] = []
+    ways = {"paper": "in the paper's setting", "converged": "when it is trained until it no longer improves"}
+    for arm, words in ways.items():
         if _SHARE in results.shares(arm) and len(results.dense(arm)) > 1:
             gap, _ = gap_to_dense(results, arm, _SHARE)
-            drops.append(f"{_lost(gap)} {words}")
+            drops.append(f"{_difference(gap, is_first=not drops)} {words}")
         link = _link(results, arm)
         if link:
             links.append(f"{link} {words}")
-    first = f"With 10 % of the first layer's edges a network {' and '.join(drops)}" if drops else ""
-    second = f"at equal degrees, one standard deviation more of the normalized gap goes with {' and '.join(links)}"
-    return "; ".join(text for text in (first, second if links else "") if text) + "." if drops or links else ""
+    first = f"A network with 10 % of the first layer's edges is {', and '.join(drops)}."
+    second = f"At equal degrees, one standard deviation more of the normalized gap goes with {', and '.join(links)}."
+    return " ".join(text for text, parts in ((first, drops), (second, links)) if parts)
 
 
 def _link(results: PaperResults, arm: str) -> str:
@@ -84,16 +85,20 @@ def _link(results: PaperResults, arm: str) -> str:
     return f"{signed(found.points)} points ({signed(found.low)} … {signed(found.high)})"
 
 
-def _lost(gap: Interval) -> str:
-    word = "loses" if gap.estimate < 0 else "gains"
-    return f"{word} {abs(gap.estimate):.2f} points against the dense one ({gap.low:+.2f} … {gap.high:+.2f})".replace(
-        "-", "−"
-    )
+def _difference(gap: Interval, *, is_first: bool) -> str:
+    """How far a network is from the dense one, which only the first of several needs to name."""
+    size = f"{abs(gap.estimate):.2f} points {'less' if gap.estimate < 0 else 'more'} accurate"
+    interval = f"{signed(gap.low)} … {signed(gap.high)}"
+    return f"{size}{' than the dense one (95 % interval of the difference: ' if is_first else ' ('}{interval})"
 
 
 def _counted(verdict: str, count: int) -> str:
-    plural = {"holds": "hold", "holds in part": "hold in part", "does not hold here": "do not hold here"}
-    return verdict if count == 1 else plural.get(verdict, verdict)
+    plural = {
+        "holds": "hold", "holds in part": "hold in part", "does not hold here": "do not hold here",
+        "not yet run": "have not been run yet",
+    }  # fmt: skip
+    words = plural.get(verdict, verdict) if count > 1 else {"not yet run": "has not been run yet"}.get(verdict, verdict)
+    return f"{count} {words}"
 
 
 def _status(results: PaperResults) -> str:

@@ -11,8 +11,8 @@ from topograph.checks import check_flag
 from topograph.errors import InvalidParameterError, TopologyMismatchError, UnknownNameError
 from topograph.graph import BipartiteGraph
 from topograph.masks.live import Mask, available_models, kind_of
-from topograph.masks.loading import live_source
 from topograph.masks.maskable import MaskableLayer, layer_of
+from topograph.masks.maskset import nothing_read
 from topograph.masks.source import Entry, Source
 
 
@@ -139,10 +139,20 @@ def match_layers(
     ------
     TopologyMismatchError
         When their numbers differ.
+    InvalidParameterError
+        When this is not a model of a kind that masks go onto.
+    InvalidMaskError
+        When nothing in the model can hold a mask.
     """
     chain = list(graphs)
+    kind = kind_of(model)
+    if kind is None or kind.fix_masks is None:
+        raise _not_a_model(model)
     if layers is None:
-        names = [entry.name for entry in live_source(model).entries if entry.read is not None and not entry.reason]
+        source = kind.source(model)
+        names = [entry.name for entry in source.entries if entry.read is not None and not entry.reason]
+        if not names:
+            raise nothing_read(source.label, {entry.name: entry.reason for entry in source.entries})
     else:
         names = list(layers)
     if len(names) != len(chain):
@@ -157,4 +167,15 @@ def _full_name(name: str, entries: Mapping[str, Entry]) -> str:
     for candidate in (name, f"{name}.weight", f"{name}/kernel"):
         if candidate in entries:
             return candidate
-    raise UnknownNameError.among("layer", name, entries)
+    error = UnknownNameError.among("layer", name, entries)
+    for known in entries:
+        stem = known.removesuffix("/kernel").removesuffix(".weight")
+        ending = next((known_as for known_as in (known, stem) if name.endswith(f".{known_as}")), "")
+        if ending or stem.endswith(f".{name}") or known.endswith(f".{name}"):  # as by wrappers, and in checkpoints
+            prefix = name.removesuffix(ending) if ending else known[: known.rindex(name)]
+            renamed = f"name.removeprefix({prefix!r})" if ending else f"{prefix!r} + name"
+            raise UnknownNameError(
+                f"{error}. The model has it as {known!r}; rename the masks: "
+                f"topograph.MaskSet({{{renamed}: graph for name, graph in masks.items()}})"
+            )
+    raise error

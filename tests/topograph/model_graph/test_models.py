@@ -1,5 +1,7 @@
 """Whole models through the door: chains, refusals, and what a model may hold."""
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -330,3 +332,67 @@ def test_options_that_say_what_an_edge_is_hold_for_the_network():
     assert by_channel.drop("read_as").equals(masked.drop("read_as"))  # the network is made of weights
     with pytest.raises(InvalidParameterError, match="unfold='channel'"):
         tg.measure(model, "n_edges", example=(1, 4, 4), unfold="channel", threshold=0.1)
+
+
+class OfBatch(nn.Module):
+    """A linear layer on what a mapping holds, as many models of language take their batches."""
+
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(6, 5)
+
+    def forward(self, batch):
+        return self.linear(torch.cat(batch["parts"], 1) + batch["shift"])
+
+
+def test_of_batches_within_mappings_and_lists_the_first_sample_is_read():
+    batch = {"parts": [torch.randn(3, 2), np.ones((3, 4), dtype=np.float32)], "shift": torch.randn(3, 6)}
+    network = tg.network_graph(OfBatch(), example=(batch,))
+    one = {name: [part[:1] for part in value] if name == "parts" else value[:1] for name, value in batch.items()}
+    assert (network.n_units, len(network.inputs), len(network.outputs)) == (
+        tg.network_graph(OfBatch(), example=(one,)).n_units,
+        12,
+        5,
+    )
+
+
+@pytest.mark.parametrize(
+    ("example", "words"),
+    [
+        ((-6,), "sizes from 1 on"),
+        (torch.ones(0, 6), "must hold a sample"),
+        (np.array([["a"]]), "must hold numbers"),
+    ],
+)
+def test_an_example_without_a_sample_is_refused(example, words):
+    with pytest.raises(InvalidParameterError, match=words):
+        tg.network_graph(nn.Linear(6, 5), example=example)
+
+
+def lazy():
+    return nn.Sequential(nn.LazyLinear(5), nn.Linear(5, 4))
+
+
+def with_a_sparse_weight():
+    model = nn.Sequential(nn.Linear(6, 5), nn.Linear(5, 4))
+    model[0].weight = nn.Parameter(model[0].weight.data.to_sparse())
+    return model
+
+
+def of_torchscript():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return torch.jit.trace(nn.Sequential(nn.Linear(6, 5), nn.Linear(5, 4)), torch.randn(1, 6))
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [(lazy, "0.weight has no shape yet"), (with_a_sparse_weight, "make it dense"), (of_torchscript, "TorchScript")],
+)
+def test_weights_that_cannot_be_followed_are_the_reason_of_the_row(make, words):
+    model = make()
+    with pytest.raises(UnsupportedModelError, match=words):
+        tg.network_graph(model, example=(6,))
+    table = tg.measure(model, ["n_edges", "effective_density"], example=(6,))
+    assert words in table["reason"]["network"]
+    assert table["n_edges"].iloc[-2] == 20

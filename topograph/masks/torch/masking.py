@@ -27,9 +27,15 @@ def fix_masks(model: Any, masks: Mapping[str, Mask]) -> None:
     TopologyMismatchError
         When two names of one tensor are given different masks, or a mask does not have its weight's shape.
     InvalidParameterError
-        When a weight is computed by hooks, as by ``torch.nn.utils.prune``.
+        When a weight is computed by hooks, as by ``torch.nn.utils.prune``, or cannot hold a mask: of a compiled
+        TorchScript program, a sparse or a quantized one, or one made in inference mode.
     """
     torch, parametrize = require("torch", "torch"), require("torch.nn.utils.parametrize", "torch")
+    if isinstance(model, torch.jit.ScriptModule):
+        raise InvalidParameterError(
+            f"a {type(model).__name__} of TorchScript is a finished program, whose weights cannot be masked; mask the "
+            "model that it was made from, then script or trace that"
+        )
     tied = _tied_weights(model)
     wanted: dict[str, Mask] = {}
     for name, mask in masks.items():
@@ -160,13 +166,27 @@ def _check_weight(model: Any, name: str, mask: Mask) -> None:
                 f"{name} is pruned by torch.nn.utils.prune; make that final with "
                 f"torch.nn.utils.prune.remove(module, {weight!r}), then put the mask there"
             )
+        if callable(getattr(owner, weight, None)):
+            raise InvalidParameterError(
+                f"{name} is quantized, so it cannot be trained under a mask; put the mask on the model before it is "
+                "quantized"
+            )
         if hasattr(owner, weight):
             raise InvalidParameterError(
                 f"{name} is computed from other tensors by a hook, such as the old weight_norm or spectral_norm; use "
                 "those of torch.nn.utils.parametrizations, on which a mask may lie"
             )
         raise UnknownNameError.among("weight", name, (known for known, _ in model.named_parameters()))
-    shape = tuple(getattr(owner, weight).shape)
+    tensor = getattr(owner, weight)
+    if str(tensor.layout) != "torch.strided":
+        raise InvalidParameterError(
+            f"{name} is a tensor of layout {tensor.layout}; make it dense with to_dense() first"
+        )
+    if tensor.is_inference():
+        raise InvalidParameterError(
+            f"{name} was made under torch.inference_mode, so it cannot be changed; make the model outside of it"
+        )
+    shape = tuple(tensor.shape)
     if shape != mask.shape:
         raise TopologyMismatchError(f"{name} has shape {shape}, but its mask has {mask.shape}")
 
@@ -174,6 +194,7 @@ def _check_weight(model: Any, name: str, mask: Mask) -> None:
 def _tied_weights(model: Any) -> dict[str, tuple[str, ...]]:
     """Name of a weight → the names of all weights that lie in the same memory, its own among them."""
     parametrize = require("torch.nn.utils.parametrize", "torch")
+    is_lazy = require("torch.nn.parameter", "torch").is_lazy
     names: dict[Any, list[str]] = {}
     for path, owner in model.named_modules(remove_duplicate=False):
         if path.endswith("parametrizations") or ".parametrizations." in f".{path}.":
@@ -183,7 +204,8 @@ def _tied_weights(model: Any) -> dict[str, tuple[str, ...]]:
         if parametrize.is_parametrized(owner):
             raw |= {name: steps.original for name, steps in owner.parametrizations.items() if steps.is_tensor}
         for name, tensor in raw.items():
-            is_real = tensor.device.type != "meta" and tensor.numel() and hasattr(tensor, "data_ptr")
+            is_real = not is_lazy(tensor) and str(tensor.layout) == "torch.strided" and not tensor.is_meta
+            is_real = is_real and tensor.numel() and hasattr(tensor, "data_ptr")
             key = (tensor.data_ptr(), tuple(tensor.shape), tensor.stride()) if is_real else id(tensor)
             names.setdefault(key, []).append(prefix + name)
     return {name: tuple(twins) for twins in names.values() if len(twins) > 1 for name in twins}

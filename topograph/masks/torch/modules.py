@@ -94,11 +94,22 @@ def _tensors(module: Any) -> Iterator[tuple[str, Any, Any]]:
         for name, tensor in own.items():
             if tensor is not None:
                 yield prefix + name, tensor, owner
+        if "quantized" in type(owner).__module__.split("."):
+            yield from _quantized(prefix, owner)
+
+
+def _quantized(prefix: str, owner: Any) -> Iterator[tuple[str, Any, Any]]:
+    """The weight of a quantized module of PyTorch, which keeps it packed outside of its parameters and buffers."""
+    if callable(getattr(owner, "weight", None)):
+        yield f"{prefix}weight", owner.weight(), owner
+    elif type(owner).__name__ == "PackedParameter":  # the weights of a recurrent layer, for one place each
+        problem = "is packed for the quantized product; read the model before it is quantized"
+        yield f"{prefix}param", Stored((), lambda: None, problem), owner
 
 
 def _original(owner: Any, name: str) -> Any:
     """The parameter that our mask lies on; None where anything else is computed from it."""
-    if name not in owner.parametrizations:
+    if name not in getattr(owner, "parametrizations", ()):
         return None
     steps = owner.parametrizations[name]
     return steps.original if len(steps) == 1 and isinstance(steps[0], fixed_mask()) else None

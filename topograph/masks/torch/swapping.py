@@ -89,4 +89,6 @@ def _why_not(layer: Any, model: Any, users: Mapping[int, set[int]]) -> str:
     if layer is model:
         return "it is the model itself"
     weight = layer.parametrizations.weight.original if steps else layer.weight
+    if str(weight.layout) != "torch.strided":
+        return f"its weight is a tensor of layout {weight.layout}, make it dense with to_dense() first"
     return "another module uses the same weight" if len(users.get(id(weight), ())) > 1 else ""

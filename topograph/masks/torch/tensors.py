@@ -15,6 +15,14 @@ from topograph.packages import require
 def stored_tensor(tensor: Any) -> Stored:
     """A live tensor as a named tensor, read when it is asked for."""
     torch = require("torch", "torch")
+    if torch.nn.parameter.is_lazy(tensor):
+        return Stored(
+            (), lambda: None, "has no shape yet, as a lazy layer's before its first sample; run the model once"
+        )
+    if tensor.is_nested:
+        return Stored(
+            (), lambda: None, "is a nested tensor, whose rows differ in length; a mask has one length for all"
+        )
     shape = tuple(tensor.shape)
     dtype = DTYPES.get(str(tensor.dtype).removeprefix("torch."), "")
     problem = ""

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
+import numpy as np
+
 from topograph.errors import InvalidParameterError, TopographError, UnsupportedModelError
 from topograph.model_graph.graph import NetworkGraph
 from topograph.model_graph.torch.memory import WeightMemory
@@ -137,10 +139,11 @@ def _located(model: Any, weights: ModelWeights, tensors: Mapping[str, Any]) -> W
 
 def _arguments(example: Any, like: Any) -> list[tuple[list[Any], dict[str, Any]]]:
     """Positional and named arguments of the model, one sample each; several where a shape may mean several."""
-    if isinstance(example, int) or (
-        isinstance(example, (tuple, list)) and example and all(isinstance(size, int) for size in example)
-    ):
-        shape = [1, example] if isinstance(example, int) else [1, *example]
+    sizes = [example] if isinstance(example, (int, np.integer)) else example
+    if isinstance(sizes, (tuple, list)) and sizes and all(isinstance(size, (int, np.integer)) for size in sizes):
+        if min(sizes) < 1:
+            raise InvalidParameterError(f"example= must be a shape of sizes from 1 on, but got {example}")
+        shape = [1, *sizes]
         dtype = like.dtype if like.is_floating_point() else torch.float32
         numbers = torch.ones(shape, dtype=dtype, device=like.device)
         words = torch.zeros(shape, dtype=torch.int64, device=like.device)
@@ -152,10 +155,21 @@ def _arguments(example: Any, like: Any) -> list[tuple[list[Any], dict[str, Any]]
 
 
 def _sample(value: Any, like: Any) -> Any:
-    """The first sample of a batch, as a tensor where the model is."""
+    """The first sample of a batch, as a tensor where the model is; also of each batch in a mapping or a list."""
+    if isinstance(value, Mapping):
+        return {name: _sample(one, like) for name, one in value.items()}
+    if isinstance(value, (list, tuple)) and any(hasattr(one, "shape") or isinstance(one, Mapping) for one in value):
+        return [_sample(one, like) for one in value]
     if not hasattr(value, "shape") and not isinstance(value, (list, tuple)):
         return value
-    tensor = value.detach() if isinstance(value, torch.Tensor) else torch.as_tensor(value)
+    try:
+        tensor = value.detach() if isinstance(value, torch.Tensor) else torch.as_tensor(np.asarray(value))
+    except (TypeError, ValueError) as error:
+        raise InvalidParameterError(
+            f"example= must hold numbers, but got {type(value).__name__}, which PyTorch cannot read: {error}"
+        ) from error
+    if not tensor.numel():
+        raise InvalidParameterError(f"example= must hold a sample, but got an empty one of shape {tuple(tensor.shape)}")
     if tensor.is_floating_point() and like.is_floating_point():
         tensor = tensor.to(like.dtype)
     return (tensor[:1] if tensor.dim() else tensor).to(like.device).clone()

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from analysis.frame.names import CELL, MODEL_CELL, setting_columns
-from topograph.errors import InsufficientDataError, UnknownNameError
+from topograph.errors import InsufficientDataError, InvalidParameterError, UnknownNameError
 from topograph.graph import BipartiteGraph
 
 NO_CELLS = "the table has no degrees; name the columns that must be equal among compared runs with cells=[...]"
@@ -71,7 +71,13 @@ def cell_codes(frame: pd.DataFrame, cells: Sequence[str]) -> npt.NDArray[np.int6
     """
     if not cells:
         return np.zeros(len(frame), dtype=np.int64)
-    return np.asarray(frame.groupby(list(cells), sort=False, dropna=False).ngroup())
+    keys = frame[list(cells)].reset_index(drop=True)  # an index may have the same names
+    try:
+        return np.asarray(keys.groupby(list(cells), sort=False, dropna=False).ngroup())
+    except TypeError as error:
+        raise InvalidParameterError(
+            f"the cells must be named by text or numbers, but a value of {', '.join(cells)} is neither ({error})"
+        ) from error
 
 
 def cell_families(codes: npt.NDArray[np.int64], clusters: npt.NDArray[np.int64]) -> int:

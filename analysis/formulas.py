@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import ast
+import builtins
+import io
+import keyword
 import re
-from collections.abc import Sequence
+import tokenize
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import patsy.builtins
 from statsmodels.regression.linear_model import OLS
 
 from analysis.cells import cell_codes
@@ -17,7 +24,8 @@ from analysis.models import Problem
 from analysis.within import dead_cells, dead_words
 from topograph.errors import InsufficientDataError, InvalidParameterError, UnknownNameError
 
-_OUTCOME, _ABSORBED = "outcome_", "absorbed_"
+_MODULES = ("np", "pd")  # what a formula can call functions of
+_WORDS = {*dir(builtins), *patsy.builtins.__all__, *keyword.kwlist, *_MODULES}
 _QUOTED = re.compile(r"""^Q\((['"])(?P<name>.*)\1\)$""")
 
 
@@ -78,37 +86,49 @@ def read_formula(
         if column not in frame.columns:
             raise UnknownNameError.among("column", column, map(str, frame.columns))
     check_columns(frame, outcomes)
-    used = [str(c) for c in frame.columns if re.search(rf"(?<!\w){re.escape(str(c))}(?!\w)", right)]
+    names = names_in(right)
+    used = [str(c) for c in frame.columns if str(c) in names]
+    unknown = [name for name in names if name not in used and name not in _WORDS]
+    if unknown:  # the formula engine would look among the names of this module, too
+        close = get_close_matches(unknown[0], map(str, frame.columns), n=1)
+        meant = f"; did you mean {close[0]!r}?" if close else ""
+        raise _unreadable(f"{unknown[0]!r} is not a column{meant}", right, used, frame.columns)
+    y, constant = (_free(name, frame.columns) for name in ("outcome_", "absorbed_"))
     needed = list(dict.fromkeys([*used, *outcomes, *absorb, *([groups] if groups is not None else [])]))
     data = finite_values(frame.reset_index(drop=True), needed)
     if counts:
         check_counts(data)
-        data[_OUTCOME] = data["correct"] / data["total"].where(data["total"] > 0)
-        needed.append(_OUTCOME)
+        data[y] = data["correct"] / data["total"].where(data["total"] > 0)
+        needed.append(y)
     else:
-        data[_OUTCOME] = data[outcome].astype(float)
+        data[y] = data[outcome].astype(float)
     data = data.dropna(subset=needed)
     for column in used:  # the formula engine would look at each value of a text to find out that it is one
         is_object = data[column].dtype == object
+        if pd.api.types.is_extension_array_dtype(data[column]):  # of pandas or Arrow, which the engine does not know
+            is_bool, is_number = pd.api.types.is_bool_dtype(data[column]), pd.api.types.is_numeric_dtype(data[column])
+            if is_bool or is_number:
+                data[column] = data[column].astype(bool if is_bool else float)
         if isinstance(data[column].dtype, pd.StringDtype) or (is_object and data[column].map(type).eq(str).all()):
             data[column] = data[column].astype("category")
-    if len(data) < 4 or is_constant(data[_OUTCOME]):
+    if len(data) < 4 or is_constant(data[y]):
         raise InsufficientDataError(
             f"{len(data)} complete rows of {len(frame)}: the outcome must vary over at least 4 to fit {formula!r}"
         )
-    constants = ""
+    constants: list[str] = []
     notes: tuple[str, ...] = ()
     if absorb:
         codes = cell_codes(data, absorb)
         clusters = np.arange(len(data)) if groups is None else pd.factorize(data[groups])[0]
-        dead = dead_cells(data[_OUTCOME].to_numpy(dtype=float), codes, clusters)
+        dead = dead_cells(data[y].to_numpy(dtype=float), codes, clusters)
         if dead.any():
             left_out = dead[codes]
             notes = (dead_words(int(dead.sum()), int(left_out.sum())),)
             data, codes = data[~left_out], codes[~left_out]
-        data[_ABSORBED] = [f"cell {code}" for code in codes]
-        constants = f" + C({_ABSORBED})" if data[_ABSORBED].nunique() > 1 else ""
-    terms, design, labels = _matrix(data, right, constants, frame)
+        data[constant] = pd.Categorical([f"cell {code}" for code in codes])
+        constants = [constant] if data[constant].nunique() > 1 else []
+    named = data[[*used, y, *constants]]  # no other column may hide a function that is called
+    terms, design, labels = _matrix(named, y, right, constants, frame.columns)
     known = np.isfinite(design).all(axis=1)
     rows = labels[known]
     if len(rows) < len(data):
@@ -119,7 +139,7 @@ def read_formula(
     data, design = data.loc[rows], design[known]
     if len(data) <= design.shape[1]:
         raise InsufficientDataError(f"{len(data)} rows cannot determine {design.shape[1]} terms")
-    if is_constant(data[_OUTCOME]):
+    if is_constant(data[y]):
         raise InsufficientDataError(
             f"{outcome} has the same value in all {len(data)} rows of {formula!r} that are defined: nothing can vary "
             "with it"
@@ -131,12 +151,12 @@ def read_formula(
         )
     problem = Problem(
         data=data.reset_index(drop=True),
-        outcome=data[_OUTCOME].to_numpy(dtype=float),
+        outcome=data[y].to_numpy(dtype=float),
         terms=terms,
         design=design,
         groups=None if groups is None else data[groups].reset_index(drop=True),
     )
-    shown = tuple(term for term in terms if not term.startswith(f"C({_ABSORBED})["))
+    shown = tuple(term for term in terms if not term.startswith(f"{constant}["))
     return Reading(problem, rows, shown, notes)
 
 
@@ -151,18 +171,62 @@ def check_counts(data: pd.DataFrame) -> None:
         )
 
 
+def names_in(terms: str) -> list[str]:
+    """The names that the terms of a formula take values from: neither functions that are called nor parts of names.
+
+    Examples
+    --------
+    >>> names_in("C(method) * gap + Q('my gap') + np.log(density) + bs(size, df=3)")
+    ['method', 'gap', 'my gap', 'density', 'size']
+    """
+    try:
+        tokens = [t for t in tokenize.generate_tokens(io.StringIO(terms).readline) if t.string.strip()]
+    except (tokenize.TokenError, SyntaxError):  # the formula engine will say so
+        return []
+    words = ["", "", *(token.string for token in tokens), ""]
+    names: dict[str, None] = {}
+    for i, token in enumerate(tokens, start=2):
+        before, after = words[i - 1], words[i + 1]
+        if token.type == tokenize.STRING and words[i - 2 : i] == ["Q", "("]:
+            names[str(ast.literal_eval(token.string))] = None
+        elif (
+            token.type == tokenize.NAME
+            and before != "."
+            and after not in ("(", "=")
+            and not (after == "." and token.string in _MODULES)
+        ):
+            names[token.string] = None
+    return list(names)
+
+
+def _free(name: str, columns: Iterable[object]) -> str:
+    """The name, made longer until no column has it."""
+    while name in set(map(str, columns)):
+        name += "_"
+    return name
+
+
 def _matrix(
-    data: pd.DataFrame, right: str, constants: str, frame: pd.DataFrame
+    data: pd.DataFrame, outcome: str, right: str, constants: Sequence[str], columns: Iterable[object]
 ) -> tuple[tuple[str, ...], npt.NDArray[np.float64], npt.NDArray[np.int64]]:
     """Names and values of the terms, and the labels of the rows that the formula engine kept."""
     try:
         with np.errstate(all="ignore"):
-            model = OLS.from_formula(f"{_OUTCOME} ~ {right}{constants}", data)
+            model = OLS.from_formula(f"{outcome} ~ {' + '.join([right, *constants])}", data)
     except Exception as error:  # the formula engines raise errors of many kinds
         first = (str(error).splitlines() or [type(error).__name__])[0]
-        odd = [str(c) for c in frame.columns if not str(c).isidentifier() and str(c) in right]
-        hint = f"; write Q({odd[0]!r}) for the column {odd[0]}" if odd else ""
-        raise InvalidParameterError(
-            f"the formula cannot be read: {first}{hint}. Columns: {', '.join(map(str, frame.columns))}"
-        ) from error
+        raise _unreadable(first, right, list(data.columns), columns) from error
     return tuple(model.exog_names), np.asarray(model.exog, dtype=float), np.asarray(model.data.row_labels)
+
+
+def _unreadable(reason: str, right: str, used: Sequence[str], columns: Iterable[object]) -> InvalidParameterError:
+    """The error of a formula that cannot be read, with what to write instead."""
+    names = list(map(str, columns))
+    called = [name for name in used if re.search(rf"(?<![\w.]){re.escape(name)}\s*[(.]", right)]
+    odd = [name for name in names if name and name in right and (not name.isidentifier() or keyword.iskeyword(name))]
+    hint = ""
+    if called:
+        hint = f"; the column {called[0]} hides the function of this name: rename the column"
+    elif odd:
+        hint = f"; write Q({max(odd, key=len)!r}) for the column {max(odd, key=len)}"
+    return InvalidParameterError(f"the formula cannot be read: {reason}{hint}. Columns: {', '.join(names)}")

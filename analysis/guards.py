@@ -15,11 +15,12 @@ def check_columns(frame: pd.DataFrame, columns: Iterable[str]) -> None:
     for column in columns:
         if column not in frame.columns:
             raise UnknownNameError.among("column", column, map(str, frame.columns))
-        if not pd.api.types.is_numeric_dtype(frame[column]):
+        if not pd.api.types.is_numeric_dtype(frame[column]) or pd.api.types.is_complex_dtype(frame[column]):
             known = frame[column].dropna()
-            example = f" such as {known.iloc[0]!r}" if len(known) else ""
+            example = f" such as {known.tolist()[0]!r}" if len(known) else ""
             raise InvalidParameterError(
-                f"column {column!r} must hold numbers, but holds {frame[column].dtype}{example}"
+                f"column {column!r} must hold numbers, but holds {frame[column].dtype}{example}; pandas.to_numeric or "
+                "astype(float) makes numbers of what is one"
             )
 
 

@@ -29,8 +29,9 @@ def load_frame(
     ----------
     source
         The SQLite file that `trainers.study.run_study` or `analysis.record` wrote; published results, by their folder
-        or by their name, such as ``"paper"``; or a table of somebody else's networks: a ``.csv``, ``.tsv``, ``.json``
-        or ``.parquet`` file, packed or not, or a DataFrame. Names, such as those of topologies and variants, are text:
+        or by their name, such as ``"paper"``; or a table of somebody else's networks: a ``.csv``, ``.tsv``, ``.json``, ``.jsonl``
+        or ``.parquet`` file, packed or not, or a DataFrame of pandas or of a library that has ``to_pandas()``, such
+        as Polars; the named levels of its index are columns. Names, such as those of topologies and variants, are text:
         ``001`` is not ``1``, and ``null`` is not missing.
     columns
         For a table: its column → ours, such as ``{"acc": "test_accuracy", "sparse_dens": "l1_density"}``. Other columns
@@ -68,16 +69,25 @@ def load_frame(
     """
     if isinstance(source, pd.DataFrame):
         return from_table(source, columns or {}, outcome)
+    if hasattr(source, "to_pandas"):  # tables of Polars, Arrow, Dask, …
+        return from_table(source.to_pandas(), columns or {}, outcome)
+    if not isinstance(source, (str, os.PathLike)):
+        raise InvalidParameterError(
+            f"source must be a path or a table such as a DataFrame, but got {type(source).__name__}; "
+            "pandas.DataFrame(...) makes a table of lists, dictionaries and arrays"
+        )
     path = Path(source)
     if is_table(path):
         return from_table(read_table(path), columns or {}, outcome)
     if path.is_file() and not is_store(path):
         raise StoreError(
-            f"{path} is not a study's store, and its name does not end as a table's: {', '.join(ENDINGS)}, also packed"
+            f"{path} is not a study's store, and its name does not end as a table's: {', '.join(ENDINGS)}, also packed; "
+            "save a spreadsheet as .csv, or read it with pandas and pass the DataFrame"
         )
     if path.is_file() and is_recorded(path):
         return from_table(recorded_table(path), columns or {}, outcome)
+    published = find_study(source)
+    frame = without_infinities(from_store(Store(path) if published is None else published))
     if columns:
         raise InvalidParameterError("columns= renames the columns of a table; a store's are named already")
-    published = find_study(source)
-    return without_infinities(from_store(Store(path) if published is None else published))
+    return frame

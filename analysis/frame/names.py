@@ -192,6 +192,7 @@ def other_metric_columns(frame: pd.DataFrame) -> list[str]:
         and not _NO_METRIC & set(name_words(column))
         and pd.api.types.is_numeric_dtype(frame[column])
         and not pd.api.types.is_bool_dtype(frame[column])
+        and not pd.api.types.is_complex_dtype(frame[column])
     ]
 
 

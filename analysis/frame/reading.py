@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
+from numbers import Real
 from pathlib import Path
+from typing import Literal
 
 import pandas as pd
 
-from topograph.errors import StoreError
+from topograph.errors import InvalidParameterError, StoreError
 
 _PACKED = (".gz", ".bz2", ".xz", ".zip")
-ENDINGS = (".csv", ".tsv", ".json", ".parquet")
+ENDINGS = (".csv", ".tsv", ".json", ".jsonl", ".parquet")
 _MISSING = frozenset(["", "NA", "N/A", "n/a", "na", "NaN", "nan", "null", "NULL", "None", "none", "#N/A", "?", "-"])
 _SQLITE = b"SQLite format 3"
 _COMMA = re.compile(r"[-+]?\d+(,\d+)?([eE][-+]?\d+)?\s*%?")
@@ -47,20 +50,39 @@ def read_table(path: Path) -> pd.DataFrame:
     try:
         if ending == ".parquet":
             return pd.read_parquet(path)
-        if ending == ".json":
-            return pd.read_json(path, dtype=False, precise_float=True)
-        separators = ("\t", ",") if ending == ".tsv" else (",", ";", "\t")
+        if ending in (".json", ".jsonl"):
+            return pd.read_json(path, dtype=False, precise_float=True, lines=ending == ".jsonl")
+        separators = ("\t", ",") if ending == ".tsv" else (",", ";", "\t", "|")
         columns = {separator: _read_text(path, separator, rows=0).shape[1] for separator in separators}
         best = next((s for s in separators if columns[s] > 1), separators[0])
+        header = _read_text(path, best, rows=1, header=None).iloc[0]
+        doubled = header[header.duplicated() & (header != "")]
+        if len(doubled):
+            raise InvalidParameterError(f"{path} has the column {doubled.iloc[0]!r} twice; rename one")
         table = _read_text(path, best)
         return table if best == "," else table.apply(_with_points)
+    except InvalidParameterError:
+        raise
+    except UnicodeDecodeError as error:
+        raise StoreError(f"{path} is not UTF-8 text: {error}; save it as UTF-8") from error
     except Exception as error:  # pandas and its engines raise errors of many kinds
         first = (str(error).splitlines() or [type(error).__name__])[0]
         raise StoreError(f"{path} cannot be read as a table: {first}") from error
 
 
-def _read_text(path: Path, separator: str, rows: int | None = None) -> pd.DataFrame:
-    return pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig", nrows=rows)
+def _read_text(
+    path: Path, separator: str, rows: int | None = None, header: Literal["infer"] | None = "infer"
+) -> pd.DataFrame:
+    return pd.read_csv(
+        path,
+        sep=separator,
+        dtype=str,
+        keep_default_na=False,
+        encoding="utf-8-sig",
+        nrows=rows,
+        header=header,
+        skipinitialspace=separator != "\t",
+    )
 
 
 def _with_points(values: pd.Series) -> pd.Series:
@@ -105,12 +127,22 @@ def as_numbers(values: pd.Series) -> pd.Series:
     --------
     >>> as_numbers(pd.Series(["0.5", "NA", "-inf"])).tolist(), as_numbers(pd.Series(["adam", "null"])).tolist()
     ([0.5, nan, -inf], ['adam', 'null'])
-    >>> as_numbers(pd.Series(["93.5 %", "7%"])).tolist()
-    [0.935, 0.07]
+    >>> as_numbers(pd.Series(["93.5 %", "7%"])).tolist(), as_numbers(pd.Series([0.5, "n/a"], dtype=object)).tolist()
+    ([0.935, 0.07], [0.5, nan])
     """
-    if pd.api.types.is_numeric_dtype(values) or not values.map(lambda v: isinstance(v, str) or pd.isna(v)).all():
+    if pd.api.types.is_numeric_dtype(values):
         return values
-    text = values.fillna("").astype(str).str.strip()
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        if pd.api.types.is_numeric_dtype(values.cat.categories):  # numbers that were declared to be names
+            return values
+        values = values.astype(object)
+    kinds = {type(value) for value in values.dropna()}
+    numeric = {kind for kind in kinds if issubclass(kind, Real | Decimal) and not issubclass(kind, bool)}
+    if kinds and kinds == numeric:  # a column of objects, as a list with None or decimal numbers makes it
+        return values.astype(float)
+    if not all(kind in numeric or issubclass(kind, str) for kind in kinds):
+        return values
+    text = values.map(str, na_action="ignore").fillna("").astype(str).str.strip()
     missing = text.isin(_MISSING)
     if not missing.all() and text[~missing].isin({"True", "False"}).all() and not missing.any():
         return text == "True"

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from difflib import get_close_matches
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from analysis.frame.attributes import Shared
 from analysis.frame.derived import with_derived
-from analysis.frame.names import KEYS, SUMMARIES, TEXT_KEYS, split_name
+from analysis.frame.names import KEYS, SUMMARIES, TEXT_KEYS, metric_columns, split_name
 from analysis.frame.reading import as_numbers, as_text
 from topograph.errors import InvalidParameterError, UnknownNameError
 from topograph.metrics import describe_metrics
@@ -32,13 +33,16 @@ def from_table(table: pd.DataFrame, columns: Mapping[str, str], outcome: str = "
             + (", or another column with outcome=" if outcome == "test_accuracy" else "")
             + f". Available: {', '.join(map(str, table.columns))}"
         )
-    for column in frame.columns:
-        frame[column] = as_text(frame[column]) if column in TEXT_KEYS else as_numbers(frame[column])
-    frame = frame.copy()  # in one piece again: pandas warns of columns that were set one by one
-    frame[outcome] = _outcome(frame[outcome])
+    measured = {outcome, *metric_columns(frame)}
+    read = {column: _read(frame[column], is_measured=column in measured) for column in frame.columns}
+    numbers = [outcome, *(column for column in frame.columns if _must_be_number(column))]
+    read |= {
+        column: _as_floats(read[column]) for column in numbers if column == outcome or not _is_number(read[column])
+    }
+    frame = without_infinities(frame.assign(**read))
     _check_shares(frame)
-    numbers = [f"row {i}" for i in range(len(frame))]
-    filled: dict[str, object] = dict.fromkeys(("run_id", "topology_id"), numbers)
+    rows = [f"row {i}" for i in range(len(frame))]
+    filled: dict[str, object] = dict.fromkeys(("run_id", "topology_id"), rows)
     filled |= dict.fromkeys(_UNKNOWN, "unknown")
     filled |= {"degrees": None, "variant": "plain", "topology_seed": 0, "seed": 0, "test_accuracy": np.nan}
     filled |= dict.fromkeys(_NOT_GIVEN, np.nan)
@@ -47,10 +51,11 @@ def from_table(table: pd.DataFrame, columns: Mapping[str, str], outcome: str = "
             frame[column] = pd.Series(value, index=frame.index, dtype=object if value is None else None)
         elif column in _UNKNOWN:
             frame[column] = frame[column].where(frame[column].notna(), "unknown")
+    attributes = frame.attrs
     frame = frame[[*KEYS, *(column for column in frame.columns if column not in KEYS)]].copy()
-    said = {name: Shared(value) if isinstance(value, dict) else value for name, value in table.attrs.items()}
+    said = {name: Shared(value) if isinstance(value, dict) else value for name, value in attributes.items()}
     frame.attrs = said | {"outcome": outcome}
-    return with_derived(without_infinities(frame))
+    return with_derived(frame)
 
 
 def without_infinities(frame: pd.DataFrame) -> pd.DataFrame:
@@ -70,7 +75,23 @@ def without_infinities(frame: pd.DataFrame) -> pd.DataFrame:
     return frame
 
 
+def _read(values: pd.Series, *, is_measured: bool) -> pd.Series:
+    """A column as text, as numbers, or as it is; what is measured is a number, even where it was made a category."""
+    if values.name in TEXT_KEYS:
+        return as_text(values)
+    if is_measured and isinstance(values.dtype, pd.CategoricalDtype):
+        values = values.astype(values.cat.categories.dtype)
+    return as_numbers(values)
+
+
 def _renamed(table: pd.DataFrame, columns: Mapping[str, str]) -> pd.DataFrame:
+    levels = [name for name in table.index.names if name is not None and name not in table.columns]
+    if levels and len(set(levels)) == len(levels):  # the keys of a table that was grouped
+        table = table.reset_index(level=levels)
+    if not isinstance(columns, Mapping) or not all(isinstance(target, str) for target in columns.values()):
+        raise InvalidParameterError(
+            f"columns must map the table's names to ours, as {{'acc': 'test_accuracy'}} does, but got {columns!r}"
+        )
     for column, target in columns.items():
         if column not in table.columns:
             raise UnknownNameError.among("column", column, map(str, table.columns))
@@ -97,14 +118,31 @@ def _check_target(column: str, target: str) -> None:
         )
 
 
-def _outcome(values: pd.Series) -> pd.Series:
-    numbers = pd.to_numeric(values, errors="coerce")
+def _must_be_number(column: str) -> bool:
+    """Whether a column is reckoned with as soon as a table is read."""
+    return column in (*_SHARES, *_NOT_GIVEN) or split_name(column)[1] == "density" != column
+
+
+def _is_number(values: pd.Series) -> bool:
+    return pd.api.types.is_numeric_dtype(values)
+
+
+def _as_floats(values: pd.Series) -> pd.Series:
+    numbers = pd.Series([_number(value) for value in values], index=values.index, dtype=float)
     words = values[numbers.isna() & values.notna()]
     if len(words):
         raise InvalidParameterError(
-            f"{values.name} must hold numbers, but {len(words)} rows do not, first {words.iloc[0]!r}"
+            f"{values.name} must hold numbers such as 0.93, but {len(words)} of {len(values)} rows do not, first "
+            f"{words.iloc[0]!r}"
         )
-    return pd.Series(numbers.astype(float))
+    return numbers
+
+
+def _number(value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return float("nan")
 
 
 def _check_shares(frame: pd.DataFrame) -> None:
@@ -112,9 +150,11 @@ def _check_shares(frame: pd.DataFrame) -> None:
         layer, rest = split_name(column)
         if column not in _SHARES and not (layer and layer not in SUMMARIES and rest == "density"):
             continue
-        values = frame[column] if pd.api.types.is_numeric_dtype(frame[column]) else _outcome(frame[column])
+        values = frame[column]
         if values.max() > 1 or values.min() < 0:
+            percentages = int((values > 1).sum())
+            mixed = percentages and bool(values.between(0, 1, inclusive="neither").any()) and values.min() >= 0
+            advice = f"divide percentages by 100{f' ({percentages} of {len(values)} are above 1)' if mixed else ''}"
             raise InvalidParameterError(
-                f"{column} must be a share in [0, 1], but runs from {values.min():g} to {values.max():g}; "
-                "divide percentages by 100"
+                f"{column} must be a share in [0, 1], but runs from {values.min():g} to {values.max():g}; {advice}"
             )

@@ -6,7 +6,7 @@ import pytest
 import statsmodels.api as sm
 from scipy import stats
 
-from analysis import compare, fit
+from analysis import compare, effect, fit
 from tests.analysis.conftest import simulated
 from topograph.errors import InsufficientDataError, InvalidParameterError, UnknownNameError
 
@@ -216,3 +216,54 @@ def test_variance_inflation_and_influence_by_refitting():
     assert found.vif["l1_normalized_gap"] == pytest.approx(1 / (1 - r_squared))
     without = fit(frame[frame["topology_id"] != "t3"], FORMULA).coefficients["estimate"]
     assert found.influence.loc["t3"].to_numpy() == pytest.approx((without - found.coefficients["estimate"]).to_numpy())
+
+
+@pytest.mark.parametrize(
+    ("name", "term"),
+    [("my gap", "Q('my gap')"), ("C", "C"), ("bs", "bs"), ("λ2", "λ2"), ("outcome_", "outcome_"), ("a-1", 'Q("a-1")')],
+)
+def test_a_column_of_any_name_has_the_coefficient_of_a_plain_one(name, term):
+    frame = simulated(0.01)
+    renamed = frame.rename(columns={"l1_normalized_gap": name})
+    found = fit(renamed, f"test_accuracy ~ l1_log_density + {term}").coefficients
+    assert found["estimate"].tolist() == pytest.approx(fit(frame, FORMULA).coefficients["estimate"].tolist())
+
+
+def test_columns_that_a_formula_does_not_use_neither_hide_its_functions_nor_cost_rows():
+    frame = simulated(0.01).assign(method=lambda rows: np.where(rows.index % 2, "er", "erk"))
+    expected = fit(frame, "test_accuracy ~ np.log(seed + 1) + C(method)", absorb="degrees")
+    holes = np.where(np.arange(len(frame)) < 90, np.nan, 1.0)  # the names occur in the formula, the columns do not
+    named = frame.assign(C=holes, np=holes, log=holes, **{"absorbed_": holes, "gap": holes, "my gap": frame["seed"]})
+    found = fit(named, "test_accuracy ~ np.log(Q('my gap') + 1) + C(method)", absorb="degrees")
+    assert found.n == len(frame)
+    assert found.coefficients["estimate"].tolist() == pytest.approx(expected.coefficients["estimate"].tolist())
+
+
+@pytest.mark.parametrize("name", ["data", "right", "l1_normalised_gap"])
+def test_a_name_that_is_no_column_is_refused(name):
+    with pytest.raises(InvalidParameterError, match=f"{name}' is not a column"):
+        fit(simulated(0.01, clusters=6), f"test_accuracy ~ {name}")
+
+
+def test_a_column_that_hides_a_function_in_use_is_named():
+    frame = simulated(0.01, clusters=6).assign(Q=lambda rows: rows["total"], **{"my gap": 1.0})
+    with pytest.raises(InvalidParameterError, match="the column Q hides the function of this name"):
+        fit(frame, "test_accuracy ~ Q + Q('my gap')")
+
+
+@pytest.mark.parametrize("dtype", ["boolean", "bool[pyarrow]"])
+def test_truth_values_of_any_kind_are_terms(dtype):
+    frame = simulated(0.01).assign(wide=lambda rows: rows["l1_normalized_gap"] > 0.5)
+    found = fit(frame.astype({"wide": dtype}), "test_accuracy ~ l1_log_density + wide")
+    expected = fit(frame, "test_accuracy ~ l1_log_density + wide")
+    pd.testing.assert_frame_equal(found.coefficients, expected.coefficients)
+
+
+def test_cells_are_found_where_the_index_has_the_same_names():
+    frame = simulated(0.01)
+    grouped = frame.set_index(["degrees", "topology_id"], drop=False)
+    assert effect(grouped, "l1_normalized_gap", cells=["degrees"]) == effect(
+        frame, "l1_normalized_gap", cells=["degrees"]
+    )
+    with pytest.raises(InvalidParameterError, match="named by text or numbers"):
+        effect(frame.assign(sizes=[[64, 10]] * len(frame)), "l1_normalized_gap", cells=["sizes"])

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import sqlite3
+from decimal import Decimal
+from fractions import Fraction
 
 import numpy as np
 import pandas as pd
+import pyarrow
 import pytest
 
 import analysis
@@ -250,3 +253,105 @@ def test_a_compression_ratio_that_is_called_sparsity_is_not_taken_for_percentage
 def test_a_density_beyond_1_is_not_said_to_be_constant():
     frame = analysis.load_frame(pd.DataFrame({"test_accuracy": [0.7, 0.8, 0.9], "density": [8.0, 30.0, 50.0]}))
     assert "density is not taken for a density, since it has values outside [0, 1]" in no_controls(frame, None)
+
+
+def test_numbers_are_numbers_whatever_holds_them():
+    numbers = [0.5, 0.25, 0.125, 0.75]
+    table = pd.DataFrame({"test_accuracy": numbers, "l1_normalized_gap": numbers})
+    expected = analysis.load_frame(table)["l1_normalized_gap"].tolist()
+    columns = {
+        "text": [str(number) for number in numbers],
+        "decimal": [Decimal(str(number)) for number in numbers],
+        "fraction": [Fraction(number) for number in numbers],
+        "objects": pd.Series(numbers, dtype=object),
+        "category": pd.Categorical(numbers),
+        "mixed": ["0.5", 0.25, Decimal("0.125"), np.float32(0.75)],
+        "nullable": pd.array(numbers, dtype="Float64"),
+        "arrow": pd.array(numbers, dtype="float64[pyarrow]"),
+        "sparse": pd.arrays.SparseArray(numbers),
+    }
+    for name, column in columns.items():
+        frame = analysis.load_frame(table.assign(l1_normalized_gap=column, test_accuracy=column))
+        assert frame["l1_normalized_gap"].astype(float).tolist() == expected, name
+        assert frame["test_accuracy"].tolist() == expected, name
+    with_hole = analysis.load_frame(table.assign(l1_normalized_gap=[0.5, "n/a", None, 0.75]))["l1_normalized_gap"]
+    assert with_hole.isna().tolist() == [False, True, True, False]
+
+
+def test_categories_of_numbers_that_are_no_metric_stay_names():
+    frame = analysis.load_frame(pd.DataFrame({"test_accuracy": [0.5, 0.6], "batch": pd.Categorical([32, 64])}))
+    assert isinstance(frame["batch"].dtype, pd.CategoricalDtype)
+
+
+def test_columns_of_any_objects_are_kept_as_they_are():
+    table = pd.DataFrame({"test_accuracy": [0.5, 0.6]})
+    odd = [[1, 2], [3]], [{"a": 1}, {}], [np.ones(2), np.ones(3)], [1j, 2j], pd.to_datetime(["2026-01-01"] * 2)
+    for column in odd:
+        frame = analysis.load_frame(table.assign(odd=column))
+        assert list(map(str, frame["odd"])) == list(map(str, column))
+        assert other_metric_columns(frame) == []
+        with pytest.raises(InvalidParameterError, match="column 'odd' must hold numbers"):
+            analysis.correlate(frame, "test_accuracy", "odd")
+
+
+def test_the_keys_of_a_grouped_table_are_columns_and_tables_of_other_libraries_are_read():
+    table = pd.DataFrame({"method": ["er", "er", "erk"], "acc": [0.5, 0.6, 0.7], "dens": [0.1, 0.2, 0.1]})
+    columns = {"acc": "test_accuracy", "dens": "l1_density"}
+    frame = analysis.load_frame(table.groupby(["method", "dens"]).mean(), columns)
+    assert frame[["method", "l1_density", "test_accuracy"]].values.tolist() == [
+        ["er", 0.1, 0.5], ["er", 0.2, 0.6], ["erk", 0.1, 0.7]
+    ]  # fmt: skip
+    pd.testing.assert_frame_equal(
+        analysis.load_frame(pyarrow.Table.from_pandas(table), columns), analysis.load_frame(table, columns)
+    )
+    for wrong in (table.to_dict("list"), table["acc"], table.to_numpy(), None):
+        with pytest.raises(InvalidParameterError, match=f"but got {type(wrong).__name__}"):
+            analysis.load_frame(wrong)
+
+
+def test_shares_beside_percentages_are_counted_and_an_infinite_accuracy_is_missing():
+    with pytest.raises(InvalidParameterError, match=r"divide percentages by 100 \(2 of 3 are above 1\)"):
+        analysis.load_frame(pd.DataFrame({"test_accuracy": [0.9, 91.0, 92.0]}))
+    frame = analysis.load_frame(pd.DataFrame({"test_accuracy": [0.9, -np.inf, np.inf]}))
+    assert frame["test_accuracy"].isna().tolist() == [False, True, True]
+    assert frame.attrs["reasons"]["test_accuracy"] == ["infinite in 2 rows"]
+
+
+def test_tables_of_other_habits_are_read(tmp_path):
+    rows = [{"acc": 0.5, "method": "er"}, {"acc": 0.25, "method": "erk"}]
+    texts = {
+        "lines.jsonl": '{"acc": 0.5, "method": "er"}\n{"acc": 0.25, "method": "erk"}\n',
+        "spaces.csv": "acc, method\n0.5, er\n0.25, erk\n",
+        "bars.csv": "acc|method\n0.5|er\n0.25|erk\n",
+    }
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
+        frame = analysis.load_frame(tmp_path / name, {"acc": "test_accuracy"})
+        assert frame[["test_accuracy", "method"]].rename(columns={"test_accuracy": "acc"}).to_dict("records") == rows
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("test_accuracy,total\n0.5,\"10,000\"\n", "total must hold numbers such as 0.93, but 1 of 1 rows do not"),
+        ("test_accuracy,l1_density\n0.5,thin\n", "l1_density must hold numbers such as 0.93, but 1 of 1 rows do not"),
+        ("test_accuracy,gap,gap\n0.5,1,2\n", "has the column 'gap' twice"),
+    ],
+)  # fmt: skip
+def test_files_that_cannot_be_meant_are_refused(tmp_path, text, message):
+    path = tmp_path / "theirs.csv"
+    path.write_text(text)
+    with pytest.raises(InvalidParameterError, match=message):
+        analysis.load_frame(path)
+
+
+def test_what_columns_must_be_and_how_files_must_be_encoded_is_said(tmp_path):
+    path = tmp_path / "theirs.csv"
+    path.write_text("acc\n0.5\n", encoding="utf-16")
+    with pytest.raises(StoreError, match="save it as UTF-8"):
+        analysis.load_frame(path)
+    for columns in (["acc"], {"acc": 3}):
+        with pytest.raises(InvalidParameterError, match="columns must map the table's names to ours"):
+            analysis.load_frame(pd.DataFrame({"acc": [0.5]}), columns)
+    with pytest.raises(StoreError, match="no such store"):
+        analysis.load_frame(tmp_path / "none.sqlite", {"acc": "test_accuracy"})

@@ -29,10 +29,10 @@ def load_frame(
     ----------
     source
         The SQLite file that `trainers.study.run_study` or `analysis.record` wrote; published results, by their folder
-        or by their name, such as ``"paper"``; or a table of somebody else's networks: a ``.csv``, ``.tsv``, ``.json``, ``.jsonl``
-        or ``.parquet`` file, packed or not, or a DataFrame of pandas or of a library that has ``to_pandas()``, such
-        as Polars; the named levels of its index are columns. Names, such as those of topologies and variants, are text:
-        ``001`` is not ``1``, and ``null`` is not missing.
+        or by their name, such as ``"paper"``; or a table of somebody else's networks: a ``.csv``, ``.tsv``, ``.json``,
+        ``.jsonl`` or ``.parquet`` file, packed or not; or a DataFrame of pandas, or of a library that has
+        ``to_pandas()``, such as Polars; the named levels of its index are columns. Names, as of topologies and
+        variants, are text: ``001`` is not ``1``, and ``null`` is not missing.
     columns
         For a table: its column → ours, such as ``{"acc": "test_accuracy", "sparse_dens": "l1_density"}``. Other columns
         are kept under their own names.
@@ -81,8 +81,8 @@ def load_frame(
         return from_table(read_table(path), columns or {}, outcome)
     if path.is_file() and not is_store(path):
         raise StoreError(
-            f"{path} is not a study's store, and its name does not end as a table's: {', '.join(ENDINGS)}, also packed; "
-            "save a spreadsheet as .csv, or read it with pandas and pass the DataFrame"
+            f"{path} is not a study's store, and its name does not end as a table's: {', '.join(ENDINGS)}, also "
+            "packed; save a spreadsheet as .csv, or read it with pandas and pass the DataFrame"
         )
     if path.is_file() and is_recorded(path):
         return from_table(recorded_table(path), columns or {}, outcome)

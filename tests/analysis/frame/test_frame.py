@@ -114,7 +114,7 @@ def test_settings_that_vary_are_columns(tmp_path):
 
 
 def test_accuracies_that_are_no_numbers_are_refused():
-    with pytest.raises(InvalidParameterError, match=r"1 rows do not, first '91 %'"):
+    with pytest.raises(InvalidParameterError, match=r"1 of 3 rows do not, first '91 %'"):
         analysis.load_frame(pd.DataFrame({"test_accuracy": ["0.8", "91 %", None]}))
     assert analysis.load_frame(pd.DataFrame({"test_accuracy": ["0.8", None]}))["test_accuracy"].isna().tolist() == [
         0,
@@ -186,11 +186,11 @@ def test_semicolons_a_byte_order_mark_and_holes_are_read(tmp_path):
 
 def test_a_file_of_another_kind_is_refused_with_what_is_read(tmp_path):
     (tmp_path / "t.xlsx").write_bytes(b"PK")
-    with pytest.raises(StoreError, match=r"\.csv, \.tsv, \.json, \.parquet"):
+    with pytest.raises(StoreError, match=r"\.csv, \.tsv, \.json, \.jsonl, \.parquet"):
         analysis.load_frame(tmp_path / "t.xlsx")
     percent = analysis.load_frame(pd.DataFrame({"acc": ["76 %", "75%"]}), columns={"acc": "test_accuracy"})
     assert percent["test_accuracy"].tolist() == [0.76, 0.75]
-    with pytest.raises(InvalidParameterError, match="must hold numbers, but 2 rows do not, first '76 %'"):
+    with pytest.raises(InvalidParameterError, match="but 2 of 3 rows do not, first '76 %'"):
         analysis.load_frame(pd.DataFrame({"acc": ["76 %", "0.7", "71 %"]}), columns={"acc": "test_accuracy"})
     table = analysis.load_frame(pd.DataFrame({"test_accuracy": [0.5] * 9, "sparsity": ["50 %", *["low"] * 8]}))
     with pytest.raises(InvalidParameterError, match=r"'sparsity' must hold numbers, but holds .*50 %"):

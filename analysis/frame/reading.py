@@ -137,7 +137,7 @@ def as_numbers(values: pd.Series) -> pd.Series:
             return values
         values = values.astype(object)
     kinds = {type(value) for value in values.dropna()}
-    numeric = {kind for kind in kinds if issubclass(kind, Real | Decimal) and not issubclass(kind, bool)}
+    numeric = {kind for kind in kinds if kind is not bool and issubclass(kind, Real | Decimal)}
     if kinds and kinds == numeric:  # a column of objects, as a list with None or decimal numbers makes it
         return values.astype(float)
     if not all(kind in numeric or issubclass(kind, str) for kind in kinds):

@@ -37,7 +37,9 @@ def from_table(table: pd.DataFrame, columns: Mapping[str, str], outcome: str = "
     read = {column: _read(frame[column], is_measured=column in measured) for column in frame.columns}
     numbers = [outcome, *(column for column in frame.columns if _must_be_number(column))]
     read |= {
-        column: _as_floats(read[column]) for column in numbers if column == outcome or not _is_number(read[column])
+        column: _as_floats(read[column])
+        for column in numbers
+        if column == outcome or not pd.api.types.is_numeric_dtype(read[column])
     }
     frame = without_infinities(frame.assign(**read))
     _check_shares(frame)
@@ -121,10 +123,6 @@ def _check_target(column: str, target: str) -> None:
 def _must_be_number(column: str) -> bool:
     """Whether a column is reckoned with as soon as a table is read."""
     return column in (*_SHARES, *_NOT_GIVEN) or split_name(column)[1] == "density" != column
-
-
-def _is_number(values: pd.Series) -> bool:
-    return pd.api.types.is_numeric_dtype(values)
 
 
 def _as_floats(values: pd.Series) -> pd.Series:

@@ -21,6 +21,7 @@ _LIBRARY.define(
     f"sparse_gradients(Tensor delta, Tensor x, Tensor values, {_PATTERN}, bool of_inputs, bool of_values) "
     "-> (Tensor, Tensor)"
 )
+_Pattern = tuple[Any, Any, Any, Any, Any]  # the fields of a `WalkOrder` as tensors
 _PLAIN = (torch.Tensor, torch.nn.Parameter)
 # what traces or transforms; a release without these names takes the dispatcher's way
 _MODES: Any = getattr(torch._C, "_len_torch_dispatch_stack", lambda: 1)
@@ -45,7 +46,7 @@ def sparse_product(x: Any, values: Any, bias: Any, pattern: tuple[Any, ...], n_o
         Number of outputs.
     """
     if _is_eager(x, values):
-        return _Eager.apply(x, values, bias, *pattern, n_outputs)
+        return _Eager.apply(x, values, bias, pattern, n_outputs)
     return torch.ops.topograph.sparse_product(x, values, bias, *pattern, n_outputs)
 
 
@@ -91,8 +92,11 @@ def _product_on_processor(
     rows = _rows(x, kind)
     y = torch.empty((len(rows), n_outputs), dtype=kind)
     given, weights, result = rows.numpy(), _array(values, kind), y.numpy()
-    shift = scratch("bias", n_outputs, weights.dtype)
-    shift[:] = 0 if bias is None else _array(bias, kind)
+    if bias is None:
+        shift = scratch("bias", n_outputs, weights.dtype)
+        shift[:] = 0
+    else:
+        shift = _array(bias, kind)
     ordered = scratch("ordered", len(weights), weights.dtype)
     places, begins, far = _unsigned(positions), starts.numpy(), _unsigned(inputs)
     workers = _workers(values, rows)
@@ -105,7 +109,7 @@ def _product_on_processor(
         multiply(given, weights, places, begins, far, shift, result, ordered, *tiles, claims, workers, region)
 
     share_work(work, workers)
-    return y.to(x.dtype).view(*x.shape[:-1], n_outputs)
+    return y if x.dim() == 2 and x.dtype == kind else y.to(x.dtype).view(*x.shape[:-1], n_outputs)
 
 
 def _gradients_on_processor(
@@ -178,9 +182,13 @@ def _remember_product(ctx: Any, inputs: Any, output: Any) -> None:
     ctx.has_bias = bias is not None
 
 
-def _product_backward(ctx: Any, delta: Any, gradients: Any = None) -> tuple[Any, ...]:
-    gradients = gradients or torch.ops.topograph.sparse_gradients
+def _product_backward(ctx: Any, delta: Any) -> tuple[Any, ...]:
     x, values, *pattern = ctx.saved_tensors
+    return *_three_gradients(ctx, delta, x, values, pattern, torch.ops.topograph.sparse_gradients), *[None] * 6
+
+
+def _three_gradients(ctx: Any, delta: Any, x: Any, values: Any, pattern: Any, gradients: Any) -> tuple[Any, ...]:
+    """The gradients at the samples, of the values and of the bias; None for those that are not wanted."""
     of_inputs, of_values = ctx.needs_input_grad[:2]
     of_bias = ctx.has_bias and ctx.needs_input_grad[2]
     x_gradient = gradient = None
@@ -189,7 +197,7 @@ def _product_backward(ctx: Any, delta: Any, gradients: Any = None) -> tuple[Any,
         x_gradient, gradient = (
             one if wanted else None for one, wanted in zip(both, (of_inputs, of_values), strict=True)
         )
-    return x_gradient, gradient, delta.reshape(-1, delta.shape[-1]).sum(0) if of_bias else None, *[None] * 6
+    return x_gradient, gradient, delta.reshape(-1, delta.shape[-1]).sum(0) if of_bias else None
 
 
 def _remember_gradients(ctx: Any, inputs: Any, output: Any) -> None:
@@ -214,17 +222,20 @@ def _gradients_backward(ctx: Any, u: Any, v: Any) -> tuple[Any, ...]:
 
 
 class _Eager(torch.autograd.Function):  # type: ignore[misc, unused-ignore]
-    """The same node of autograd, without the dispatcher."""
+    """The same node of autograd, without the dispatcher. The pattern is one object, since every tensor costs time."""
 
     @staticmethod
-    def forward(ctx: Any, *inputs: Any) -> Any:
-        _remember_product(ctx, inputs, None)
-        return _product_on_processor(*inputs)
+    def forward(ctx: Any, x: Any, values: Any, bias: Any, pattern: _Pattern, n_outputs: int) -> Any:
+        ctx.save_for_backward(x, values)
+        ctx.has_bias, ctx.pattern = bias is not None, pattern
+        return _product_on_processor(x, values, bias, *pattern, n_outputs)
 
     @staticmethod
     def backward(ctx: Any, delta: Any) -> Any:
+        x, values = ctx.saved_tensors
         again = torch.is_grad_enabled()  # the gradients are to have gradients
-        return _product_backward(ctx, delta, None if again else _gradients_on_processor)
+        gradients: Any = torch.ops.topograph.sparse_gradients if again else _gradients_on_processor
+        return *_three_gradients(ctx, delta, x, values, ctx.pattern, gradients), None, None
 
 
 for _name, _on_processor, _on_device, _fake, _backward, _remember in (
@@ -247,10 +258,14 @@ def _sum_dtype(values: Any) -> Any:
 
 def _rows(samples: Any, kind: Any) -> Any:
     """Samples as a contiguous array of two dimensions."""
+    if samples.dim() == 2 and samples.dtype == kind and samples.is_contiguous():
+        return samples.detach()
     return samples.detach().reshape(-1, samples.shape[-1]).to(kind).contiguous()
 
 
 def _array(tensor: Any, kind: Any) -> Any:
+    if tensor.dtype == kind and tensor.is_contiguous():
+        return tensor.detach().numpy()
     return tensor.detach().to(kind).contiguous().numpy()
 
 
@@ -260,7 +275,9 @@ def _unsigned(index: Any) -> Any:
 
 
 def _shaped(gradient: Any, x: Any, wanted: bool) -> Any:
-    return gradient.to(x.dtype).view(x.shape) if wanted else gradient.new_empty(0, dtype=x.dtype)
+    if not wanted:
+        return gradient.new_empty(0, dtype=x.dtype)
+    return gradient if gradient.shape == x.shape and gradient.dtype == x.dtype else gradient.to(x.dtype).view(x.shape)
 
 
 def _workers(values: Any, rows: Any) -> int:

@@ -11,7 +11,7 @@ import scipy.sparse as sp
 
 from topograph.checks import check_integer
 from topograph.errors import InvalidMaskError
-from topograph.labels import Labels, number_names
+from topograph.labels import Labels, number_names, texts
 from topograph.matrices import as_matrix, is_zero
 
 if TYPE_CHECKING:
@@ -47,6 +47,11 @@ def read_matrix(mask: Any) -> Parts:
     if hasattr(mask, "iloc") and getattr(mask, "ndim", 0) == 2:
         return _read_frame(mask)
     matrix = as_matrix(mask)
+    if matrix.ndim == 0:
+        raise InvalidMaskError(
+            f"a mask is an array, a matrix, a tensor or a table of inputs × outputs, but got {type(mask).__name__}; "
+            "topograph.load reads files, models and mappings of masks"
+        )
     if matrix.ndim != 2:
         raise InvalidMaskError(
             f"a mask has two dimensions, inputs × outputs, but got shape {tuple(matrix.shape)}; "
@@ -67,11 +72,17 @@ def read_matrix(mask: Any) -> Parts:
 
 def _read_frame(frame: Any) -> Parts:
     """A pandas DataFrame: a mask whose index and columns name the neurons, unless they are mere numbers from 0."""
+    left, right = frame_labels(frame)
+    return read_matrix(frame.to_numpy())._replace(left_labels=left, right_labels=right)
+
+
+def frame_labels(frame: Any) -> tuple[Labels | None, Labels | None]:
+    """The names of the rows and of the columns of a pandas DataFrame; None where they are mere numbers from 0."""
     sides: list[Labels | None] = []
-    for axis in (frame.index, frame.columns):
+    for what, axis in (("the index", frame.index), ("the columns", frame.columns)):
         labels = axis.tolist()
-        sides.append(None if labels == list(range(len(labels))) else tuple(map(str, labels)))
-    return read_matrix(frame.to_numpy())._replace(left_labels=sides[0], right_labels=sides[1])
+        sides.append(None if labels == list(range(len(labels))) else texts(labels, what))
+    return sides[0], sides[1]
 
 
 def read_edges(
@@ -86,7 +97,19 @@ def read_edges(
     if pairs.size == 0:
         pairs = np.empty((0, 2), dtype=np.int64)
     if pairs.ndim != 2 or pairs.shape[1] != 2:
-        raise InvalidMaskError(f"edges are pairs (input, output), shape (n_edges, 2), but got shape {pairs.shape}")
+        advice = ""
+        if pairs.ndim == 2 and pairs.shape[0] == 2:
+            advice = "; pass numpy.transpose(edges) if the first row holds inputs and the second outputs"
+        elif pairs.ndim == 2 and pairs.shape[1] == 3:
+            advice = "; leave out the third column, such as weights"
+        raise InvalidMaskError(
+            f"edges are pairs (input, output), shape (n_edges, 2), but got shape {pairs.shape}{advice}"
+        )
+    if isinstance(edges, tuple) and all(isinstance(one, np.ndarray) for one in edges):  # as of numpy.nonzero
+        raise InvalidMaskError(
+            "two arrays of two numbers may be two edges, or the inputs and the outputs; pass numpy.array(edges) or "
+            "numpy.transpose(edges)"
+        )
     labels: list[Labels | None] = [None, None]
     if left is not None or right is not None or pairs.dtype.kind in "OUS":
         if n_left is not None or n_right is not None:
@@ -104,6 +127,8 @@ def read_edges(
         if size is None:
             if not column.size:
                 raise InvalidMaskError(f"{name} must be given when there are no edges")
+            if column.min() < 0:
+                raise InvalidMaskError(f"edges are numbered from 0, but got {column.min()}")
             size = int(column.max()) + 1
         size = check_side(name, size)
         if column.size and (column.min() < 0 or column.max() >= size):
@@ -138,11 +163,13 @@ def _as_pairs(edges: Any) -> npt.NDArray[Any]:
 
 def read_networkx(graph: nx.Graph[Any], left: Iterable[Hashable] | None) -> Parts:
     """A networkx graph with two sides; see `BipartiteGraph.from_networkx`."""
+    if not hasattr(graph, "is_multigraph"):
+        raise InvalidMaskError(f"need a networkx.Graph, but got {type(graph).__name__}")
     if graph.is_directed() or graph.is_multigraph():
         raise InvalidMaskError(
             f"need an undirected simple graph, but got {type(graph).__name__}; pass networkx.Graph(graph)"
         )
-    left_nodes = coloured_left(graph) if left is None else list(left)
+    left_nodes = coloured_left(graph) if left is None else _listed(left)
     unknown = [node for node in left_nodes if node not in graph]
     if unknown:
         raise InvalidMaskError(f"left names {len(unknown)} nodes that the graph lacks, first {unknown[0]!r}")
@@ -185,10 +212,17 @@ def coloured_left(graph: nx.Graph[Any]) -> list[Any]:
     uncoloured = [node for node, side in sides.items() if side is None]
     if uncoloured:
         raise InvalidMaskError(
-            f"{len(uncoloured)} nodes have no attribute bipartite=0 or 1, first {uncoloured[0]!r}; set it, or "
-            "pass left="
+            f"{len(uncoloured)} nodes have no attribute bipartite=0 or 1, first {uncoloured[0]!r}; set it, or name the "
+            "inputs by left= of topograph.BipartiteGraph.from_networkx"
         )
     return [node for node in graph if sides[node] == 0]
+
+
+def _listed(nodes: Iterable[Any]) -> list[Any]:
+    try:
+        return list(nodes)
+    except TypeError:
+        raise InvalidMaskError(f"left must list the inputs, but got {nodes!r}") from None
 
 
 def _colour(value: Any) -> int | None:
@@ -201,6 +235,8 @@ def _colour(value: Any) -> int | None:
 
 def read_igraph(graph: igraph.Graph, left: Iterable[int] | None) -> Parts:
     """A two-coloured igraph graph; see `BipartiteGraph.from_igraph`."""
+    if not hasattr(graph, "get_edgelist"):
+        raise InvalidMaskError(f"need an igraph.Graph, but got {type(graph).__name__}")
     if graph.is_directed():
         raise InvalidMaskError("need an undirected graph; pass graph.as_undirected()")
     if left is None:
@@ -216,7 +252,10 @@ def read_igraph(graph: igraph.Graph, left: Iterable[int] | None) -> Parts:
         is_right = np.array(types, dtype=bool)
         left_nodes = np.flatnonzero(~is_right)
     else:
-        left_nodes = np.fromiter(left, dtype=np.int64)
+        vertices = _listed(left)
+        if not all(isinstance(vertex, (int, np.integer)) for vertex in vertices):
+            raise InvalidMaskError(f"left must name vertices by their numbers, but got {vertices[:3]}")
+        left_nodes = np.array(vertices, dtype=np.int64)
         is_right = np.ones(graph.vcount(), dtype=bool)
         if left_nodes.size and (left_nodes.min() < 0 or left_nodes.max() >= graph.vcount()):
             raise InvalidMaskError(f"left must name vertices in 0..{graph.vcount() - 1}")

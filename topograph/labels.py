@@ -24,11 +24,42 @@ def check_labels(name: str, labels: Iterable[Hashable] | None, size: int) -> Lab
     """
     if labels is None:
         return None
-    names = tuple(str(label) for label in labels)
+    names = texts(labels, name)
     if len(names) != size:
         raise InvalidMaskError(f"{name} must be one name for each of {size} neurons, but got {len(names)}")
     numbers(names, name)
     return names
+
+
+def texts(names: Iterable[Hashable], what: str) -> Labels:
+    """Names as texts; a missing one, such as None or NaN, is refused.
+
+    Examples
+    --------
+    >>> texts(["TP53", 7], "left_labels")
+    ('TP53', '7')
+    >>> texts(["TP53", None], "left_labels")
+    Traceback (most recent call last):
+    ...
+    topograph.errors.InvalidMaskError: left_labels must be names, but 1 are missing, first number 1 (None)
+    """
+    try:
+        listed = list(names)
+    except TypeError:
+        raise InvalidMaskError(f"{what} must be a list of names, but got {names!r}") from None
+    missing = [number for number, name in enumerate(listed) if _is_missing(name)]
+    if missing:
+        first = f"first number {missing[0]} ({listed[missing[0]]})"
+        raise InvalidMaskError(f"{what} must be names, but {len(missing)} are missing, {first}")
+    return tuple(str(name) for name in listed)
+
+
+def _is_missing(name: object) -> bool:
+    """Whether a table has no name there: None, NaN, or what pandas puts in their place."""
+    try:
+        return name is None or bool(name != name)
+    except TypeError:  # pandas.NA, which is neither equal to itself nor not
+        return True
 
 
 def numbers(names: Sequence[str], what: str = "labels") -> dict[str, int]:
@@ -48,12 +79,12 @@ def number_names(names: Sequence[Hashable], labels: Iterable[Hashable] | None, w
     >>> number_names(["b", "a", "b"], None, "left")
     ([0, 1, 0], ('b', 'a'))
     """
-    texts = [str(name) for name in names]
+    ends = texts(names, f"the {what} ends of edges")
     if labels is None:
-        table = {name: number for number, name in enumerate(dict.fromkeys(texts))}
+        table = {name: number for number, name in enumerate(dict.fromkeys(ends))}
     else:
-        table = numbers([str(label) for label in labels], what)
-        unknown = [text for text in texts if text not in table]
+        table = numbers(texts(labels, what), what)
+        unknown = [name for name in ends if name not in table]
         if unknown:
             raise InvalidMaskError(f"{what} lacks {len(set(unknown))} names that edges use, first {unknown[0]!r}")
-    return [table[text] for text in texts], tuple(table)
+    return [table[name] for name in ends], tuple(table)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from topograph.errors import InvalidMaskError, TopologyMismatchError
 from topograph.graph import BipartiteGraph
-from topograph.labels import numbers
+from topograph.labels import numbers, texts
 
 Name = TypeVar("Name", bound=Hashable)
 
@@ -46,14 +46,15 @@ def layered_graphs(
 
 def _as_names(edges: Any) -> list[tuple[str, str]]:
     rows = edges.to_numpy().tolist() if hasattr(edges, "to_numpy") else list(edges)
-    pairs = []
+    pairs: list[Sequence[Hashable]] = []
     for row in rows:
         if isinstance(row, (str, bytes)) or len(row) != 2:
             raise InvalidMaskError(f"edges are pairs (source, target), but got {row!r}")
-        pairs.append((str(row[0]), str(row[1])))
+        pairs.append(row)
     if not pairs:
         raise InvalidMaskError("there are no edges to make a network from")
-    return pairs
+    sources, targets = zip(*pairs, strict=True)
+    return list(zip(texts(sources, "the sources of edges"), texts(targets, "the targets of edges"), strict=True))
 
 
 def layers_of(pairs: Sequence[tuple[Name, Name]]) -> list[list[Name]]:

@@ -89,7 +89,10 @@ def _tensor_array(tensor: Any) -> npt.NDArray[Any]:
 
 def _coordinates(matrix: Any) -> Any:
     """A sparse matrix of two dimensions as coordinates, with repeated entries added up."""
-    coordinates = matrix.tocoo()
+    try:
+        coordinates = matrix.tocoo()
+    except (ValueError, IndexError) as error:  # its arrays contradict each other
+        raise InvalidMaskError(f"cannot read {type(matrix).__name__} as a matrix: {error}") from error
     data = _plain(np.asarray(coordinates.data))
     places = coordinates.coords if hasattr(coordinates, "coords") else (coordinates.row, coordinates.col)
     if data.dtype.kind in "iu" and data.dtype.itemsize < 8:
@@ -101,7 +104,17 @@ def _coordinates(matrix: Any) -> Any:
 
 
 def _plain(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Numbers of a type that NumPy knows; others, such as ml_dtypes' bfloat16, as float32."""
+    """Numbers of a type that NumPy knows; others, such as ml_dtypes' bfloat16, as float32.
+
+    Numbers that are kept as objects, as by columns of pandas that may have gaps, become numbers.
+    """
+    if array.dtype.kind == "O" and array.ndim:
+        odd = next((one for one in array.flat if not isinstance(one, (bool, int, float, np.number, np.bool_))), None)
+        if odd is not None or None in array.flat:
+            raise InvalidMaskError(
+                f"holds objects of type {type(odd).__name__}, but a mask holds booleans, integers or floats"
+            )
+        return np.array(array.tolist())
     if array.dtype.kind != "V" or array.dtype.names is not None or array.dtype.itemsize > 2:
         return array
     try:

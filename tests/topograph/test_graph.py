@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
+import topograph as tg
 from topograph import BipartiteGraph
 from topograph.errors import InvalidMaskError, TopographError
 
@@ -126,7 +127,7 @@ def test_content_hash_is_the_same_on_every_machine():
         (np.array([["a"]]), "dtype"),
         (np.array([[1j]]), "dtype"),
         ([[1], [1, 2]], "cannot read"),
-        (None, "two dimensions"),
+        (None, "got NoneType"),
     ],
 )
 def test_bad_masks_are_refused_in_words(mask, words):
@@ -147,6 +148,10 @@ def test_bad_masks_are_refused_in_words(mask, words):
         ([], (None, 2), "n_left must be given"),
         ([(0, 0)], (-1, 2), "at least one node"),
         ([(0, 0)], (1.5, 2), "whole number"),
+        ([(-1, 0)], (None, None), "numbered from 0, but got -1"),
+        (np.array([[0, 1, 2], [0, 1, 1]]), (None, None), r"numpy.transpose\(edges\)"),
+        (np.nonzero(np.eye(2)), (None, None), r"numpy.array\(edges\) or numpy.transpose\(edges\)"),
+        ([("a", "b", 0.5)], (None, None), "leave out the third column"),
     ],
 )
 def test_bad_edges_are_refused_in_words(edges, sizes, words):
@@ -190,6 +195,32 @@ def test_bad_foreign_graphs_are_refused_in_words():
         BipartiteGraph.from_igraph(half_coloured)
     with pytest.raises(InvalidMaskError, match="no giant"):
         BipartiteGraph.from_mask([[0]]).giant_component()
+
+
+@pytest.mark.parametrize("graph", [None, np.eye(2), "graph"])
+def test_what_is_not_a_graph_is_refused_by_its_type(graph):
+    with pytest.raises(InvalidMaskError, match=f"need a networkx.Graph, but got {type(graph).__name__}"):
+        BipartiteGraph.from_networkx(graph)
+    with pytest.raises(InvalidMaskError, match=f"need an igraph.Graph, but got {type(graph).__name__}"):
+        BipartiteGraph.from_igraph(graph)
+
+
+def test_sides_that_are_not_lists_of_nodes_are_refused():
+    with pytest.raises(InvalidMaskError, match="left must list the inputs, but got 5"):
+        BipartiteGraph.from_networkx(nx.path_graph(3), left=5)
+    with pytest.raises(InvalidMaskError, match="left must list the inputs, but got 5"):
+        BipartiteGraph.from_igraph(igraph.Graph(edges=[(0, 1)]), left=5)
+    with pytest.raises(InvalidMaskError, match="by their numbers, but got \\['a'\\]"):
+        BipartiteGraph.from_igraph(igraph.Graph(edges=[(0, 1)]), left=["a"])
+    with pytest.raises(InvalidMaskError, match="left must be a list of names, but got 3"):
+        BipartiteGraph.from_edges([("a", "b")], left=3)
+
+
+def test_igraph_is_told_in_its_own_words_what_to_do():
+    with pytest.raises(InvalidMaskError, match="no attribute 'type'"):
+        tg.load(igraph.Graph(edges=[(0, 1)]))
+    with pytest.raises(InvalidMaskError, match=r"graph.simplify\(\)"):
+        tg.load(igraph.Graph(edges=[(0, 1), (0, 1)], vertex_attrs={"type": [False, True]}))
 
 
 def test_reprs():

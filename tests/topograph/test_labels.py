@@ -170,3 +170,28 @@ def test_igraphs_sides_are_read_from_networkx_too():
     graph = nx.Graph([("a", "x"), ("b", "x")])
     nx.set_node_attributes(graph, {"a": False, "b": False, "x": True}, "type")
     assert labels(tg.BipartiteGraph.from_networkx(graph)) == (("a", "b"), ("x",))
+
+
+@pytest.mark.parametrize("missing", [None, float("nan"), pd.NA, pd.NaT])
+def test_a_missing_name_is_not_a_neuron(missing):
+    pairs = [("TP53", "growth"), (missing, "growth")]
+    frame = pd.DataFrame({"gene": ["TP53", missing], "pathway": ["growth", "growth"]}, dtype=object)
+    for edges in (pairs, frame):
+        with pytest.raises(InvalidMaskError, match=r"left ends of edges must be names, but 1 are missing"):
+            tg.BipartiteGraph.from_edges(edges)
+        with pytest.raises(InvalidMaskError, match=r"sources of edges must be names, but 1 are missing"):
+            tg.Topology.from_edges(edges)
+    with pytest.raises(InvalidMaskError, match="the index must be names"):
+        tg.BipartiteGraph.from_mask(pd.DataFrame(np.eye(2), index=["TP53", missing]))
+
+
+def test_a_table_is_loaded_with_its_names():
+    frame = GRAPH.to_frame()
+    assert same(tg.load(frame)["graph"])
+    assert same(tg.load({"genes": frame})["genes"])
+
+
+def test_names_of_a_table_that_repeat_are_told():
+    masks = tg.load({"genes": pd.DataFrame(np.eye(3), index=["TP53", "TP53", "MYC"])})
+    assert labels(masks["genes"]) == (None, None)
+    assert masks.read_as["genes"] == "without names: the index must all be different, but 'TP53' stands there twice"

@@ -2,6 +2,7 @@
 
 import networkx as nx
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.sparse as sp
 
@@ -79,3 +80,36 @@ def test_an_object_that_is_not_a_matrix_is_refused_in_words():
 
     with pytest.raises(InvalidMaskError, match="cannot read Broken as a matrix: out of order"):
         tg.BipartiteGraph.from_mask(Broken())
+
+
+@pytest.mark.parametrize("dtype", ["Int64", "boolean", "Float32", object])
+def test_columns_of_pandas_that_may_have_gaps_are_numbers(dtype):
+    frame = pd.DataFrame(KEPT.astype(int)).astype(dtype)
+    assert doors(frame) == [tg.BipartiteGraph.from_mask(KEPT)] * 3
+    frame.iloc[0, 0] = pd.NA
+    with pytest.raises(InvalidMaskError, match="objects of type NAType"):
+        tg.BipartiteGraph.from_mask(frame)
+
+
+def test_a_sparse_matrix_whose_arrays_contradict_each_other_is_refused():
+    broken = sp.csr_array((np.ones(2), np.array([5, 0]), np.array([0, 2])), shape=(1, 3))
+    for door in (tg.BipartiteGraph.from_mask, tg.load):
+        with pytest.raises(InvalidMaskError, match="cannot read csr_array as a matrix"):
+            door(broken)
+
+
+@pytest.mark.parametrize("thing", [None, 3, print, np.ndarray, {1, 2}, iter([1]), b"mask"])
+def test_what_holds_no_numbers_is_named_by_its_type(thing):
+    with pytest.raises(InvalidMaskError, match=rf"got {type(thing).__name__}; topograph.load reads files"):
+        tg.BipartiteGraph.from_mask(thing)
+    with pytest.raises(InvalidMaskError, match=f"a {type(thing).__name__} holds no masks: give a path"):
+        tg.load(thing)
+
+
+@pytest.mark.parametrize(
+    "layers", [[KEPT, KEPT.T], [KEPT, KEPT], [{"w": KEPT}], ((KEPT, np.zeros(12)), (KEPT.T, np.zeros(20)))]
+)
+def test_a_list_of_arrays_is_told_that_layers_need_names(layers):
+    with pytest.raises(InvalidMaskError, match=r"dict\(enumerate\(arrays\)\)"):
+        tg.load(layers)
+    assert len(tg.load(dict(enumerate(layers)))) == len(layers)

@@ -12,8 +12,10 @@ from typing import Any, Unpack
 import numpy as np
 import scipy.sparse as sp
 
+from topograph.doors import frame_labels
 from topograph.errors import InvalidMaskError
 from topograph.graph import BipartiteGraph
+from topograph.labels import numbers
 from topograph.masks.formats.registry import format_of
 from topograph.masks.layers import read_layers
 from topograph.masks.layout import IN_OUT, OUT_IN
@@ -96,7 +98,18 @@ def live_source(source: Any) -> Source:
         return Source("the list of graphs", tuple(graph_entry(str(n), graph) for n, graph in enumerate(source)))
     if isinstance(source, BipartiteGraph):
         return Source("the graph", (graph_entry("graph", source),))
+    if isinstance(source, (list, tuple)) and _holds_layers(source):
+        raise InvalidMaskError(
+            f"the {type(source).__name__} holds several arrays; give them names, such as by dict(enumerate(arrays))"
+        )
     return Source("the mask", (_matrix_entry("graph", source),))
+
+
+def _holds_layers(items: Any, depth: int = 3) -> bool:
+    """Whether there are whole matrices or mappings in a list, rather than rows of numbers."""
+    if isinstance(items, Mapping) or getattr(items, "ndim", 0) >= 2:
+        return True
+    return isinstance(items, (list, tuple)) and depth > 0 and any(_holds_layers(item, depth - 1) for item in items[:64])
 
 
 def _mapping_source(arrays: Mapping[Any, Any]) -> Source:
@@ -107,7 +120,8 @@ def _mapping_source(arrays: Mapping[Any, Any]) -> Source:
     table = {name: stored for name, stored in tensor_table(others).items() if name not in graphs} if others else {}
     read = {entry.name: entry for entry in state_entries(table, orientation, bare=orientation == IN_OUT)}
     entries = [graph_entry(name, graph) for name, graph in graphs.items()]
-    entries += [_without_words(entry) for entry in read.values()]
+    given = {str(name): value for name, value in others.items()}
+    entries += [_named(_without_words(entry), given.get(entry.name)) for entry in read.values()]
     order = {str(name): number for number, name in enumerate(arrays)}
     entries.sort(key=lambda entry: order.get(entry.name, len(order)))
     return Source("the mapping", tuple(entries))
@@ -137,4 +151,22 @@ def _matrix_entry(name: str, source: Any) -> Entry:
         matrix = as_matrix(source)
     except InvalidMaskError as error:
         return Entry.left_out(name, str(error))
-    return array_entry(name, matrix.shape, lambda: matrix, words="")
+    if matrix.ndim == 0:
+        raise InvalidMaskError(
+            f"a {type(source).__name__} holds no masks: give a path, a live model, an array, a graph, or a mapping of "
+            "names to arrays"
+        )
+    return _named(array_entry(name, matrix.shape, lambda: matrix, words=""), source)
+
+
+def _named(entry: Entry, source: Any) -> Entry:
+    """The entry of a matrix with the names of its rows and columns, where a DataFrame has them."""
+    if entry.read is None or not (hasattr(source, "iloc") and getattr(source, "ndim", 0) == 2):
+        return entry
+    try:
+        labels = frame_labels(source)
+        for names, what in zip(labels, ("the index", "the columns"), strict=True):
+            numbers(names or (), what)
+    except InvalidMaskError as error:  # the numbers stand without their names
+        return replace(entry, note=f"without names: {error}")
+    return replace(entry, labels=labels)

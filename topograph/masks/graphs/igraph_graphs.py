@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from topograph.errors import InvalidMaskError
 from topograph.masks.graphs.networkx_graphs import networkx_source
 from topograph.masks.live import ModelKind, root_packages
 from topograph.masks.source import Source
@@ -13,6 +14,13 @@ def igraph_source(graph: Any) -> Source:
     """The layers of a graph; the vertex attribute ``type`` says the side, ``name`` the name of each neuron."""
     import networkx as nx
 
+    if graph.has_multiple():
+        raise InvalidMaskError("the igraph graph: has parallel edges; merge them by graph.simplify()")
+    if graph.vcount() and not graph.is_directed() and "type" not in graph.vs.attributes():
+        raise InvalidMaskError(
+            "the igraph graph: the vertices have no attribute 'type' (False input, True output); set it, or name the "
+            "inputs by left= of topograph.BipartiteGraph.from_igraph"
+        )
     copy: Any = nx.MultiDiGraph() if graph.is_directed() else nx.MultiGraph()
     attributes = graph.vs.attributes()
     for vertex in graph.vs:

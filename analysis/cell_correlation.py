@@ -10,7 +10,9 @@ import pandas as pd
 
 from analysis.cell_means import mean_of_cells
 from analysis.cells import check_cells
+from analysis.frame.names import column_phrase
 from analysis.guards import check_columns, complete_rows
+from analysis.naming import listed_columns
 from analysis.within import compared
 from topograph.checks import check_choice, check_real
 from topograph.errors import InsufficientDataError, UnknownNameError
@@ -46,8 +48,8 @@ class CellCorrelations:
 
     def __repr__(self) -> str:
         lines = [
-            f"{self.method} with {self.outcome} in each cell of equal {', '.join(self.cells)}"
-            + (f", {', '.join(self.control)} held fixed" if self.control else ""),
+            f"{self.method} with {column_phrase(self.outcome)} in each cell of equal {listed_columns(self.cells)}"
+            + (f", {listed_columns(self.control)} held fixed" if self.control else ""),
             self.means.to_string(float_format="{:.4g}".format),
             *(f"{metric}: {reason}" for metric, reason in self.reasons.items()),
             *self.notes,

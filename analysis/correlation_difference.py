@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.correlation import make_sample, read_methods
+from analysis.frame.names import column_phrase, column_words
 from analysis.guards import check_columns, complete_rows
 from analysis.leaving_out import plain_interval
 from analysis.within import compared
@@ -64,9 +65,9 @@ class CorrelationDifference:
         size = "in magnitude, " if self.magnitudes else ""
         clear = "distinguishable" if self.is_clear else "not distinguishable"
         return (
-            f"{self.method} with {self.outcome}: {self.first} {self.estimates[0]:+.2f}, {self.second} "
-            f"{self.estimates[1]:+.2f}; {size}difference {self.difference:+.2f} ({100 * self.confidence:g} % CI "
-            f"{self.low:+.2f} … {self.high:+.2f}): {clear} from zero."
+            f"{self.method} with {column_phrase(self.outcome)}: {column_words(self.first)} {self.estimates[0]:+.2f}; "
+            f"{column_words(self.second)} {self.estimates[1]:+.2f}; {size}difference {self.difference:+.2f} "
+            f"({100 * self.confidence:g} % CI {self.low:+.2f} … {self.high:+.2f}): {clear} from zero."
         )
 
     def _repr_html_(self) -> str:

@@ -13,8 +13,9 @@ from scipy import stats
 
 from analysis.cell_slopes import CellSlopes
 from analysis.cells import check_cells, held_columns
+from analysis.frame.names import column_phrase
 from analysis.guards import check_columns, complete_rows
-from analysis.naming import listed
+from analysis.naming import listed, listed_columns
 from analysis.units import Unit, outcome_unit
 from analysis.within import compared
 from topograph.checks import check_real
@@ -101,7 +102,7 @@ class Effect:
         """The effect in words; ``verb`` says how the metric and the outcome are linked by design."""
         number = self.unit.formatter(self.change, self.low, self.high, self.detectable)
         start = (
-            f"{self._fixed()}, one standard deviation of {self.metric} {verb} {number(self.change)} "
+            f"{self._fixed()}, one standard deviation of {column_phrase(self.metric)} {verb} {number(self.change)} "
             f"{self.unit.of(self.outcome)} ({100 * self.confidence:g} % CI {number(self.low)} … {number(self.high)}), "
             f"{f'{self.per_cell:.3g} topologies per cell' if self.held else f'{self.n_clusters} topologies'}: "
         )
@@ -118,11 +119,11 @@ class Effect:
         return f"{start}not distinguishable from zero; this study could have seen {seen}.{more}{notes}"
 
     def _fixed(self) -> str:
-        held = f"With {listed(self.held)} held fixed" if self.held else "With nothing held fixed"
+        held = f"With {listed_columns(self.held)} held fixed" if self.held else "With nothing held fixed"
         if not self.control:
             return held
-        by = f"{listed(self.control)} by regression"
-        return f"{held}, and {by}" if self.held else f"With {listed(self.control)} held fixed by regression"
+        by = f"{listed_columns(self.control)} by regression"
+        return f"{held}, and {by}" if self.held else f"With {listed_columns(self.control)} held fixed by regression"
 
     def __str__(self) -> str:
         return self.sentence()
@@ -239,7 +240,8 @@ def effect(
         notes.append(
             _without(
                 frame[frame[groups] != names[lever]],
-                f"topology {names[lever]} alone holds {100 * slopes.shares[lever]:.0f} % of the variation of {metric}",
+                f"topology {names[lever]} alone holds {100 * slopes.shares[lever]:.0f} % of the variation of "
+                f"{column_phrase(metric)}",
                 metric,
                 outcome=outcome,
                 groups=groups,

@@ -14,9 +14,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from analysis.cells import check_cells, held_columns
-from analysis.frame.names import main_column
+from analysis.frame.names import column_phrase, main_column
 from analysis.guards import check_columns, complete_rows
-from analysis.naming import listed
+from analysis.naming import listed_columns
 from analysis.pilots import pilot_frame
 from analysis.planned_power import simulated_power, sufficient_clusters, topologies_needed
 from analysis.units import Unit, outcome_unit
@@ -110,19 +110,23 @@ class Plan:
         number = self.unit.formatter(self.change)
         sizes = sorted(set(self.per_cell))
         each = f"{sizes[0]}" if len(sizes) == 1 else f"{sizes[0]} or {sizes[-1]}"
-        cells = f"{self.cells} cells of equal {listed(self.held)}, {each} per cell" if self.cells > 1 else "one cell"
+        cells = (
+            f"{self.cells} cells of equal {listed_columns(self.held)}, {each} per cell"
+            if self.cells > 1
+            else "one cell"
+        )
         trainings = "one training each" if self.trainings == 1 else f"{self.trainings} trainings each"
         cost = (
             "the hours are unknown, for the pilot has no seconds"
             if math.isnan(self.hours)
             else f"about {_hours(self.hours)} on one core"
         )
-        held = f", {listed(self.control)} held fixed" if self.control else ""
+        held = f", {listed_columns(self.control)} held fixed" if self.control else ""
         return "\n".join(
             [
                 f"To see {number(self.change).lstrip('+')} {self.unit.of(self.outcome)} per standard deviation of "
-                f"{self.metric} within cells{held}, with {100 * self.power:g} % power: {self.topologies} topologies in "
-                f"{cells}, {trainings}: {self.runs} trainings, {cost}.",
+                f"{column_phrase(self.metric)} within cells{held}, with {100 * self.power:g} % power: "
+                f"{self.topologies} topologies in {cells}, {trainings}: {self.runs} trainings, {cost}.",
                 f"The pilot ({self.n} runs, {self.n_clusters} topologies) leaves {self.low} … {self.high} topologies "
                 f"({100 * self.confidence:g} % CI); in simulations, {100 * self.found:.0f} % of such studies find it.",
                 *self.notes,
@@ -258,8 +262,8 @@ def plan(
     notes = list(found.notes)
     if noise.lever > _LEVER:
         notes.append(
-            f"One topology alone holds {100 * noise.lever:.0f} % of the variation of {metric} in the pilot: a study of "
-            "other topologies may need more or fewer."
+            f"One topology alone holds {100 * noise.lever:.0f} % of the variation of {column_phrase(metric)} in the "
+            "pilot: a study of other topologies may need more or fewer."
         )
     if not noise.splits:
         notes.append("No topology was trained twice, so what more trainings of each would save cannot be told.")

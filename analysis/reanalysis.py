@@ -13,7 +13,9 @@ from analysis.cell_correlation import CellCorrelations, correlate_per_cell
 from analysis.correlation import correlate
 from analysis.effects import Effect, effect
 from analysis.frame import load_frame
+from analysis.frame.names import column_words
 from analysis.frame.reading import ENDINGS, is_table, read_table
+from analysis.naming import listed_columns
 from analysis.recipes import Recipe, get_recipe
 from analysis.words import verdicts
 from topograph.errors import InsufficientDataError, InvalidParameterError
@@ -69,9 +71,9 @@ class Reanalysis:
             lines += ["", repr(self.per_cell)]
         if self.contradictions:
             lines += [
-                f"For {', '.join(self.contradictions)}, the ranks in the mean over cells point the other way than the "
-                "values pooled over cells: a few networks far from the others, or a few cells, decide, and no verdict "
-                "holds for both."
+                f"For {listed_columns(self.contradictions)}, the ranks in the mean over cells point the "
+                "other way than the values pooled over cells: a few networks far from the others, or a few cells, "
+                "decide, and no verdict holds for both."
             ]
         return "\n".join(lines)
 
@@ -142,7 +144,7 @@ def reanalyse(name: str, path: str | os.PathLike[str] | pd.DataFrame) -> Reanaly
         try:
             effects[metric] = effect(frame, metric, outcome=recipe.outcome, cells=cells, control=recipe.control)
         except InsufficientDataError as error:
-            effects[metric] = f"{metric}: nothing can be said: {error}."
+            effects[metric] = f"{column_words(metric)}: nothing can be said: {error}."
     per_cell = None
     if recipe.cells:
         try:

@@ -9,7 +9,7 @@ from enum import Enum
 
 import pandas as pd
 
-from analysis.frame.names import split_name
+from analysis.frame.names import column_phrase, split_name
 
 
 class Unit(Enum):
@@ -25,7 +25,7 @@ class Unit(Enum):
 
     def of(self, outcome: str) -> str:
         """The words between a number and what follows: ``points of test accuracy``, or ``of bleu``."""
-        words = outcome.replace("_", " ")
+        words = column_phrase(outcome)
         return f"points of {words}" if self is Unit.POINTS else f"of {words}, in its own unit"
 
     def formatter(self, *values: float) -> Callable[[float], str]:

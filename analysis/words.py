@@ -9,7 +9,8 @@ from typing import Any
 import pandas as pd
 
 from analysis.effects import effect
-from analysis.naming import listed
+from analysis.frame.names import column_phrase, column_words
+from analysis.naming import listed_columns
 from topograph.errors import InsufficientDataError
 
 RAW = "pearson"
@@ -75,7 +76,7 @@ class _Words:
     def __init__(self, table: pd.DataFrame, ways: Sequence[str], held: str | None, confidence: float) -> None:
         self.confidence = confidence
         self.level = f"{100 * confidence:g} %"
-        self.outcome = str(table.attrs.get("outcome", "the outcome")).replace("_", " ")
+        self.outcome = column_phrase(table.attrs.get("outcome", "the outcome"))
         self.reasons: dict[str, str] = table.attrs.get("reasons", {})
         self.not_computed: dict[str, str] = table.attrs.get("not_computed", {})
         cells = table.attrs.get("cells", [])
@@ -83,14 +84,15 @@ class _Words:
         holds = table.attrs.get("holds_density", {"within_cell": True, "partial": True})
         used = [way for way in ("within_cell", "partial") if any(name.startswith(way) for name in ways)]
         density = not used or all(holds[way] for way in used)
-        self.held = held or ("density" if density else listed([*cells, *control]) or "nothing")
+        self.held = held or ("density" if density else listed_columns([*cells, *control]) or "nothing")
         columns = {"within_cell": [*cells], "partial": [*control], "within_cell_partial": [*cells, *control]}
         holds = {**holds, "within_cell_partial": any(holds.values())}
         self.held_by = {
-            way: held or ("density" if holds[way] or not names else listed(names)) for way, names in columns.items()
+            way: held or ("density" if holds[way] or not names else listed_columns(names))
+            for way, names in columns.items()
         }
-        within = f"within cells of equal {listed(cells)}" if cells else "within cells"
-        regression = f"by regression on {listed(control)}" if 0 < len(control) < 3 else "by regression"
+        within = f"within cells of equal {listed_columns(cells)}" if cells else "within cells"
+        regression = f"by regression on {listed_columns(control)}" if 0 < len(control) < 3 else "by regression"
         self.way = {"within_cell": within, "partial": regression, "within_cell_partial": f"{within}, and {regression}"}
 
         self.short = {
@@ -139,7 +141,7 @@ def _headline(by_metric: dict[str, Rows], ways: Sequence[str], words: _Words) ->
     ):
         apart = [name for name, rows in computed.items() if set(pair) <= set(ways) and _disagree(rows, pair)]
         if apart:
-            shown = ", ".join(apart[:3]) + (", …" if len(apart) > 3 else "")
+            shown = "; ".join(map(column_words, apart[:3])) + ("; …" if len(apart) > 3 else "")
             headline += (
                 f" For {len(apart)} of {len(computed)} metrics ({shown}) the results {words.short[pair[0]]} and "
                 f"{words.short[pair[1]]} disagree; a reason may be that {reason}."
@@ -151,10 +153,11 @@ _CORRECTIONS = {"Benjamini-Hochberg": "p_bh", "Holm": "p_holm"}
 
 
 def _sentence(name: str, rows: Rows, ways: Sequence[str], words: _Words) -> str:
+    label = column_words(name)
     if not _defined(rows, RAW):
         reason = words.reasons.get(name) or words.reasons.get(f"{name} ({RAW})")
-        return f"{name}: cannot be correlated: {reason or 'it does not vary, or is mostly undefined'}."
-    text = f"{name}: raw r = {_number(rows, RAW, f'{words.level} CI ')}"
+        return f"{label}: cannot be correlated: {reason or 'it does not vary, or is mostly undefined'}."
+    text = f"{label}: raw r = {_number(rows, RAW, f'{words.level} CI ')}"
     if not ways:
         return f"{text}; with {words.held} held fixed: not computed, because {words.why_nothing()}."
     defined = [way for way in ways if _defined(rows, way)]
@@ -221,4 +224,4 @@ def verdict(frame: pd.DataFrame, metric: str, **options: Any) -> str:
     try:
         return str(effect(frame, metric, **options))
     except InsufficientDataError as error:
-        return f"{metric}: nothing can be said: {error}."
+        return f"{column_words(metric)}: nothing can be said: {error}."

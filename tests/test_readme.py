@@ -33,7 +33,7 @@ def test_snippets(tmp_path, monkeypatch, capsys):
     assert blocks == 7
     assert commands == 5
     assert (tmp_path / "small.html").exists()
-    assert "held fixed, one standard deviation of l1_normalized_gap" in capsys.readouterr().out
+    assert "held fixed, one standard deviation of the normalized gap of layer 1" in capsys.readouterr().out
 
 
 def test_it_is_short_enough_to_be_read():

@@ -44,6 +44,7 @@ TEXT_KEYS = ("run_id", "topology_id", "dataset", "trainer", "architecture", "con
 SETTINGS = frozenset(field.name for field in fields(TrainingConfig)) - {"seed"}
 SUMMARIES = ("mean", "min", "max")
 """What is taken of a metric over the masked layers of a network: ``mean_normalized_gap``, …"""
+_OVER_LAYERS = {"mean": "mean", "min": "smallest", "max": "largest"}
 MODEL_WORDS = {
     "model": "the model with its options, such as lstm(hidden=64); missing for chains of dense layers",
     "density": "share of the possible edges of all masked layers asked for; missing for chains of dense layers",
@@ -88,6 +89,25 @@ def column_words(column: object) -> str:
     return f"{words}, {layer_words(layer)}" if layer else words
 
 
+def column_phrase(column: object) -> str:
+    """A column name as part of a sentence, where `column_words` is a label.
+
+    Examples
+    --------
+    >>> column_phrase("l1_normalized_gap"), column_phrase("min_density"), column_phrase("network_density")
+    ('the normalized gap of layer 1', 'the smallest density of the layers', 'the density of the whole network')
+    >>> column_phrase("test_accuracy"), column_phrase("final_l1_density")
+    ('test accuracy', 'the final density of layer 1')
+    """
+    name = str(column)
+    last = "final " if name.startswith("final_") else ""
+    layer, rest = split_name(name.removeprefix("final_"))
+    words = last + rest.replace("_", " ")
+    if layer in SUMMARIES:
+        return f"the {_OVER_LAYERS[layer]} {words} of the layers"
+    return f"the {words} of {'the ' if layer == 'network' else ''}{layer_words(layer)}" if layer else words
+
+
 def layer_words(layer: str) -> str:
     """The part of a network that the first part of a column's name means.
 
@@ -96,8 +116,9 @@ def layer_words(layer: str) -> str:
     >>> layer_words("l2"), layer_words("network"), layer_words("min")
     ('layer 2', 'whole network', 'smallest of the layers')
     """
-    over = {"mean": "mean of the layers", "min": "smallest of the layers", "max": "largest of the layers"}
-    return "whole network" if layer == "network" else over.get(layer) or f"layer {layer[1:]}"
+    if layer in SUMMARIES:
+        return f"{_OVER_LAYERS[layer]} of the layers"
+    return "whole network" if layer == "network" else f"layer {layer[1:]}"
 
 
 def is_layer(prefix: str) -> bool:

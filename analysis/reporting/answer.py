@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from analysis.effects import Effect
-from analysis.frame.names import column_words
-from analysis.naming import listed
+from analysis.frame.names import column_phrase, column_words
+from analysis.naming import listed_columns
 from analysis.words import HELD, RAW, Rows, is_clear, rows_by_metric
 
 N_CLEAREST = 5
@@ -123,9 +123,9 @@ def answer(
 def _held_words(way: str | None, held: Sequence[str], control: Sequence[str]) -> str:
     if way is None:
         return "nothing"
-    cells = listed([column_words(name) for name in held])
+    cells = listed_columns(held)
     plain = [name for name in control if name.removesuffix("_squared") == name or name[:-8] not in control]
-    by = listed([column_words(name) for name in plain])
+    by = listed_columns(plain)
     if way == "partial":
         return f"{by} (by regression)"
     return cells if way == "within_cell" or not by else f"{cells} (and {by}, by regression)"
@@ -149,11 +149,11 @@ def _count(by_metric: dict[str, Rows], way: str | None, held: str, outcome: str)
 def _first(by_metric: dict[str, Rows], name: str, way: str | None) -> str:
     rows = by_metric[name]
     if way is None:
-        return f"The clearest is {column_words(name)}: r = {_number(rows, RAW)}."
+        return f"The clearest is {column_phrase(name)}: r = {_number(rows, RAW)}."
     verb = "is" if is_clear(rows, way) else "would be"
     unclear = "" if is_clear(rows, way) else " (the interval holds zero)"
     return (
-        f"The clearest {verb} {column_words(name)}: r = {_number(rows, way)} with that held fixed{unclear}, and "
+        f"The clearest {verb} {column_phrase(name)}: r = {_number(rows, way)} with that held fixed{unclear}, and "
         f"{_number(rows, RAW)} raw."
     )
 
@@ -166,7 +166,7 @@ def _about(effects: Sequence[Effect], outcome: str) -> str:
         unit = "" if parts else f" {effect.unit.of(outcome)}"
         verb = "with" if parts else "goes with"
         interval = f"({number(effect.low)} … {number(effect.high)}{seen})"
-        parts.append(f"{column_words(effect.metric)} {verb} {number(effect.change)}{unit} {interval}")
+        parts.append(f"{column_phrase(effect.metric)} {verb} {number(effect.change)}{unit} {interval}")
     return f"Per standard deviation within cells, {', and '.join(parts)}; these are links, not causes."
 
 

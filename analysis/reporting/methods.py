@@ -9,7 +9,7 @@ import pandas as pd
 from analysis.cells import held_columns
 from analysis.frame.names import column_words
 from analysis.leaving_out import GROUPS, MOST
-from analysis.naming import listed
+from analysis.naming import listed_columns
 from analysis.reporting.findings import Findings
 from analysis.words import RAW
 
@@ -26,16 +26,16 @@ def methods(findings: Findings) -> str:
         f"{len(frame)} trained networks on {frame['topology_id'].nunique()} topologies (Pearson's r)."
     ]
     if "within_cell" in used and columns.cells is not None:
-        held = listed([column_words(name) for name in held_columns(frame, columns.cells)]) or "nothing"
+        held = listed_columns(held_columns(frame, columns.cells)) or "nothing"
         sentences.append(
             f"To hold density fixed, networks were compared only with networks of equal {held}: correlations of "
             "deviations from the means of these cells, pooled over cells."
         )
     if "within_cell_partial" in used:
-        loose = listed([column_words(name) for name in findings.loose])
+        loose = listed_columns(findings.loose)
         sentences.append(f"Within cells {loose} still varied and was taken out by linear regression.")
     if "partial" in used:
-        by = listed([column_words(name) for name in columns.controls])
+        by = listed_columns(columns.controls)
         sentences.append(f"As a second way, {by} were taken out by linear regression over all networks.")
     sentences.append(
         f"95 % intervals and p-values are from leaving out {left_out(frame)} in turn (the jackknife), on Fisher's z "

@@ -13,7 +13,7 @@ from analysis import figures
 from analysis.cells import held_columns
 from analysis.figures.style import label
 from analysis.frame.names import layer_degrees
-from analysis.naming import listed
+from analysis.naming import listed_columns
 from analysis.reporting.blocks import Picture
 from analysis.reporting.findings import Findings
 
@@ -151,7 +151,7 @@ ENTRIES: tuple[Entry, ...] = (
             f.frame, ax, metric=metric, outcome=f.columns.outcome, cells=f.columns.cells
         ),
         lambda f, metric: (
-            f"Networks of equal {listed(held_columns(f.frame, f.columns.cells or ())) or 'nothing'} compared: "
+            f"Networks of equal {listed_columns(held_columns(f.frame, f.columns.cells or ())) or 'nothing'} compared: "
             f"deviations of {label(f.columns.outcome)} and {label(metric)} from their cell's mean."
         ),
     ),

@@ -14,7 +14,7 @@ from analysis.cells import held_columns
 from analysis.columns import Columns
 from analysis.figures.coefficients import METHOD_WORDS
 from analysis.frame.names import column_words, is_percentage, name_words
-from analysis.naming import listed
+from analysis.naming import listed_columns
 from analysis.reporting.answer import N_CLEAREST, held_way
 from analysis.reporting.blocks import Block, Code, Items, Paragraph, Picture, Table
 from analysis.reporting.explorer import Explorer
@@ -62,12 +62,10 @@ def _answer_caption(findings: Findings) -> str:
     if columns.cells is None:
         within = f"“Within cells” was not computed: {not_computed['within_cell']}."
     else:
-        held = listed([column_words(name) for name in held_columns(findings.frame, columns.cells)])
+        held = listed_columns(held_columns(findings.frame, columns.cells))
         within = f"“Within cells” compares only networks of equal {held}." if held else "All networks are one cell."
     if columns.controls:
-        regression = (
-            f"“By regression” takes out what is linear in {listed([column_words(c) for c in columns.controls])}."
-        )
+        regression = f"“By regression” takes out what is linear in {listed_columns(columns.controls)}."
     else:
         regression = f"“By regression” was not computed: {not_computed['partial']}."
     density = findings.frame.attrs.get("density_from")
@@ -141,7 +139,7 @@ def _explorer(findings: Findings) -> Iterator[Block]:
     first = [name for name in findings.answer.order if name in columns.connectivity]
     metrics = list(dict.fromkeys([*first, *findings.answer.order]))
     cells = held_columns(frame, columns.cells) if columns.cells is not None else ()
-    yield Explorer(frame, metrics, outcomes, columns.cells, listed([column_words(name) for name in cells]))
+    yield Explorer(frame, metrics, outcomes, columns.cells, listed_columns(cells))
 
 
 def _outcome(findings: Findings) -> str:

@@ -206,7 +206,7 @@ def test_verdicts_use_no_causal_word():
     assert "a link remains" in lines[1]
     assert not any(word in "".join(lines) for word in ("cause", "effect", "because", "improve"))
     raw_only = verdicts(correlate(simulated(0.02), "test_accuracy", "l1_normalized_gap", methods=["pearson"]))
-    assert raw_only[1].startswith("l1_normalized_gap: raw r = +")
+    assert raw_only[1].startswith("normalized gap, layer 1: raw r = +")
 
 
 def test_kendall_and_adjusted_p_values():

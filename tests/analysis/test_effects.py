@@ -36,7 +36,8 @@ def test_slope_and_jackknife_by_refitting():
 def test_words():
     clear = effect(simulated(0.02), "l1_normalized_gap")
     assert clear.is_clear
-    assert str(clear).startswith("With degrees held fixed, one standard deviation of l1_normalized_gap goes with +")
+    gap = "the normalized gap of layer 1"
+    assert str(clear).startswith(f"With degrees held fixed, one standard deviation of {gap} goes with +")
     assert "15 topologies per cell" in str(clear)
     assert str(clear).endswith("distinguishable from zero.")
     idle = effect(simulated(0.0), "l1_normalized_gap")

@@ -33,7 +33,7 @@ def test_a_global_density_is_held_fixed_and_named(tmp_path):
     assert frame.attrs["density_from"] == "sparsity"
     assert np.allclose(np.exp(frame["log_density"]), 1 - frame["sparsity"])
     found = analysis.report(frame, tmp_path / "r.html")
-    assert "by regression on log_density" in found.verdicts[0]
+    assert "by regression on log density" in found.verdicts[0]
     page = (tmp_path / "r.html").read_text(encoding="utf-8")
     assert "density does not vary" not in page
     assert "1 minus the column sparsity" in page
@@ -42,7 +42,7 @@ def test_a_global_density_is_held_fixed_and_named(tmp_path):
         stranger(sparsity=lambda f: 100 * (1 - np.exp(simulated(0.02, clusters=30)["l1_log_density"])))
     )
     assert np.allclose(np.exp(percent["log_density"]), 1 - percent["sparsity"] / 100)
-    assert "by regression on log_density" in analysis.report(percent, tmp_path / "p.html").verdicts[0]
+    assert "by regression on log density" in analysis.report(percent, tmp_path / "p.html").verdicts[0]
     assert "1 minus a hundredth of the column sparsity" in (tmp_path / "p.html").read_text(encoding="utf-8")
     odd = analysis.load_frame(
         stranger().rename(columns={"sparsity": "my_density"}).assign(my_density=lambda f: 50 * f["my_density"])
@@ -58,9 +58,9 @@ def test_cells_are_named_in_the_sentence():
     assert str(effect(frame, "l1_normalized_gap", cells=[])).startswith("With nothing held fixed, ")
     frame["model"] = np.where(frame["topology_seed"] % 2, "a", "b")
     words = str(effect(frame, "l1_normalized_gap", cells=["model", "degrees"], control="l1_log_density"))
-    assert words.startswith("With model and degrees held fixed, and l1_log_density by regression, ")
+    assert words.startswith("With model and degrees held fixed, and the log density of layer 1 by regression, ")
     by_regression = str(effect(frame, "l1_normalized_gap", cells=[], control="l1_log_density"))
-    assert by_regression.startswith("With l1_log_density held fixed by regression, ")
+    assert by_regression.startswith("With the log density of layer 1 held fixed by regression, ")
 
 
 def test_only_shares_have_points():
@@ -254,4 +254,25 @@ def test_cells_that_hold_no_density_are_not_said_to():
     assert "with model held fixed (within cells of equal model)" in headline
     assert "with density held fixed" not in sentence
     assert "within cells of equal model, " in sentence
-    assert "by regression on l1_log_density" in sentence
+    assert "by regression on the log density of layer 1" in sentence
+
+
+def test_sentences_have_the_words_of_the_report_and_no_names_of_columns():
+    frame = simulated(0.01).assign(l2_normalized_gap=lambda rows: np.sin(40 * rows["l1_normalized_gap"]))
+    metrics, control = ["l1_normalized_gap", "l2_normalized_gap"], ["l1_log_density"]
+    rewired = frame.assign(variant=np.where(frame["seed"] == 0, "plain", "rewired"))
+    sentences = [
+        str(effect(frame, metrics[0], cells=["construction"], control=control)),
+        analysis.verdict(frame, metrics[0], cells=["construction"], control=control),
+        analysis.verdict(frame.head(3), metrics[0]).split(": nothing can be said")[0],
+        *verdicts(correlate(frame, "test_accuracy", metrics, control=control)),
+        str(analysis.experiment(rewired, metrics[0])),
+        str(analysis.plan(frame, metrics[0], points=1.0, cells=["construction"], control=control)),
+        str(analysis.compare_correlations(frame, "test_accuracy", metrics[0], metrics[1])),
+        repr(analysis.correlate_per_cell(frame, "test_accuracy", metrics, control=control)).splitlines()[0],
+    ]
+    for sentence in sentences:
+        assert "_" not in sentence, sentence
+    assert "the normalized gap of layer 1" in sentences[0]
+    assert "and the log density of layer 1 by regression" in sentences[0]
+    assert sentences[2] == "normalized gap, layer 1"

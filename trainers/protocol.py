@@ -156,12 +156,45 @@ def check_topology(topology: Topology, dataset: Dataset) -> None:
     ------
     TopologyMismatchError
         With the sizes of both.
+    InvalidParameterError
+        When one of them is something else.
     """
+    _check_type("topology", topology, Topology)
+    check_dataset(dataset)
     if topology.sizes[0] != dataset.n_features or topology.sizes[-1] != dataset.n_classes:
         raise TopologyMismatchError(
             f"{dataset.name} has {dataset.n_features} inputs and {dataset.n_classes} classes, but the topology is "
             f"{topology.architecture}: its sizes must begin with {dataset.n_features} and end with {dataset.n_classes}"
         )
+
+
+def check_dataset(dataset: Dataset) -> None:
+    """Refuse what is not a data set.
+
+    Raises
+    ------
+    InvalidParameterError
+
+    Examples
+    --------
+    >>> check_dataset("digits")
+    Traceback (most recent call last):
+    ...
+    topograph.errors.InvalidParameterError: the dataset must be a trainers.Dataset, as load_dataset gives, but got str
+    """
+    _check_type("dataset", dataset, Dataset)
+
+
+_MADE_BY: Final = {
+    Topology: "a topograph.Topology, as Topology(graphs) or masks.to_topology() make",
+    Dataset: "a trainers.Dataset, as load_dataset gives",
+    TrainingConfig: "a trainers.TrainingConfig",
+}
+
+
+def _check_type(name: str, value: object, kind: type) -> None:
+    if not isinstance(value, kind):
+        raise InvalidParameterError(f"the {name} must be {_MADE_BY[kind]}, but got {type(value).__name__}")
 
 
 class _Any(Collection[Any]):
@@ -229,6 +262,8 @@ def check_offered(trainer: str, config: TrainingConfig, offered: Mapping[str, Co
     Raises
     ------
     UnsupportedSettingError
+    InvalidParameterError
+        When this is not a `TrainingConfig`.
 
     Examples
     --------
@@ -240,6 +275,7 @@ def check_offered(trainer: str, config: TrainingConfig, offered: Mapping[str, Co
     topograph.errors.UnsupportedSettingError: the trainer 'mine' does not offer optimizer='adam' (offered: 'sgd'), \
 validation=0.1 (offered: 0.0)
     """
+    _check_type("config", config, TrainingConfig)
     refused = []
     for field in fields(config):
         value = getattr(config, field.name)
@@ -272,6 +308,8 @@ network 1 has epochs=3 and network 0 has epochs=50
         )
     differ = "networks trained together differ in nothing but seed and edges, but network"
     for number, (topology, config) in enumerate(zip(topologies, configs, strict=True)):
+        _check_type("topology", topology, Topology)
+        _check_type("config", config, TrainingConfig)
         if topology.sizes != topologies[0].sizes:
             raise InvalidParameterError(
                 f"{differ} {number} is {topology.architecture} and network 0 is {topologies[0].architecture}"
@@ -295,6 +333,7 @@ __all__ = [
     "Trainer",
     "TrainingConfig",
     "TrainingResult",
+    "check_dataset",
     "check_offered",
     "check_stack",
     "check_topology",

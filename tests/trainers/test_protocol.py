@@ -8,7 +8,7 @@ import pytest
 
 import topograph as tg
 from topograph.errors import InvalidParameterError, TrainingDivergedError, TrainingError, UnsupportedSettingError
-from trainers import MultiTrainer, Trainer, TrainingConfig, get_trainer
+from trainers import MultiTrainer, Trainer, TrainingConfig, get_trainer, load_dataset
 from trainers.protocol import ANY, EVERYTHING, check_offered, check_stack
 
 
@@ -62,3 +62,17 @@ def test_the_protocols_tell_trainers_apart():
     object.__setattr__(config, "dtype", "float16")
     with pytest.raises(UnsupportedSettingError, match="dtype='float16'"):
         numpy.train(tg.Topology.build("dense", [1, 2]), None, config)
+
+
+@pytest.mark.parametrize("name", ["numpy", "pytorch"])
+def test_what_is_not_a_topology_a_dataset_or_a_config_is_refused_by_its_type(name):
+    if name == "pytorch":
+        pytest.importorskip("torch", reason="PyTorch is not installed")
+    trainer, config, digits = get_trainer(name), TrainingConfig(epochs=1), load_dataset("digits")
+    topology = tg.Topology.build("dense", [64, 10])
+    with pytest.raises(InvalidParameterError, match=r"topology must be a topograph.Topology, as .*, but got MaskSet"):
+        trainer.train(tg.MaskSet.from_topology(topology), digits, config)
+    with pytest.raises(InvalidParameterError, match=r"dataset must be a trainers.Dataset, as .*, but got str"):
+        trainer.train(topology, "digits", config)
+    with pytest.raises(InvalidParameterError, match=r"config must be a trainers.TrainingConfig, but got dict"):
+        trainer.train(topology, digits, {"epochs": 1})

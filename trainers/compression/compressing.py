@@ -15,7 +15,7 @@ from trainers.compression.compression import get_compression, n_parameters
 
 
 def compress(
-    model: Any, compression: str, *, density: float, include: Collection[str] | None = None, seed: int = 0
+    model: Any, compression: str, *, density: float, include: str | Collection[str] | None = None, seed: int = 0
 ) -> dict[str, int]:
     """Replace linear layers of a PyTorch model by compressed ones, in place.
 
@@ -34,7 +34,7 @@ def compress(
     density
         Share of a layer's parameters that it keeps at most, in (0, 1].
     include
-        Names of the layers to replace, as in ``model.named_modules()``; all by default.
+        Name or names of the layers to replace, as in ``model.named_modules()``; all by default.
     seed
         Seed of the initial parameters and of whatever a form fixes by chance.
 
@@ -69,10 +69,17 @@ def compress(
     seed = check_integer("seed", seed, low=0)
     if not isinstance(model, torch.nn.Module):
         raise InvalidParameterError(f"model must be a torch.nn.Module, but got {type(model).__name__}")
-    layers = {name: layer for name, layer in model.named_modules() if name and type(layer) is torch.nn.Linear}
-    if not layers:
-        raise InvalidParameterError("the model has no torch.nn.Linear inside, so there is nothing to compress")
-    reasons = why_not_linear(model, layers)
+    include = (include,) if isinstance(include, str) else include
+    layers = {name: layer for name, layer in model.named_modules() if isinstance(layer, torch.nn.Linear)}
+    reasons = {
+        name: _why_not(layer) or words
+        for (name, layer), words in zip(layers.items(), why_not_linear(model, layers).values(), strict=True)
+    }
+    if all(reasons.values()):
+        words = "; ".join(f"{name or 'the model'}: {reason}" for name, reason in reasons.items())
+        raise InvalidParameterError(
+            f"the model has no torch.nn.Linear inside that can be compressed{f' ({words})' if words else ''}"
+        )
     for name in include or ():
         if name not in layers:
             raise UnknownNameError.among("linear layer", name, layers)
@@ -94,3 +101,15 @@ def compress(
         made[name] = CompressedLinear.in_place_of(layer, form, generator)
     replace_by_compressed(model, made)
     return {name: n_parameters(layer.form) for name, layer in made.items()}
+
+
+def _why_not(layer: Any) -> str:
+    """Why a layer's weight cannot be compressed, beyond what keeps it from being replaced; empty when it can."""
+    torch = require("torch", "torch")
+    if type(layer) is not torch.nn.Linear:
+        return f"it is a {type(layer).__name__}, not a torch.nn.Linear"
+    if "weight" not in layer._parameters:
+        return "a hook computes its weight, as torch.nn.utils.prune does until prune.remove"
+    if layer.weight.is_meta:
+        return "its weight is on the device 'meta', without values"
+    return "" if layer.weight.is_floating_point() else f"its weight holds {layer.weight.dtype}"

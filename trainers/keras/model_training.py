@@ -27,6 +27,7 @@ from trainers.models.building import random_state
 from trainers.models.making import make_module
 from trainers.models.masking import ModelMasks
 from trainers.models.spec import ModelSpec
+from trainers.protocol import check_dataset
 from trainers.result import TrainingResult
 
 
@@ -40,6 +41,7 @@ def train_model(
 ) -> TrainingResult:
     """Train a model under masks; see `trainers.protocol.ModelTrainer`."""
     started = time.perf_counter()
+    check_dataset(dataset)
     label, module = make_module(
         model, dataset, config.seed, trainer="keras", framework="keras", copied=partial(_copied, seed=config.seed)
     )

@@ -37,10 +37,18 @@ class ModelMasks:
     """
 
     def __init__(self, label: str, model: Any, masks: Mapping[str, BipartiteGraph]) -> None:
-        if not masks:
+        if masks is None or (isinstance(masks, Mapping) and not masks):
             raise InvalidModelError(
                 f"the model {label} is given no masks: give a graph for one layer or more, such as "
                 "topograph.MaskSet.build(model, …) makes"
+            )
+        values = list(masks.values()) if isinstance(masks, Mapping) else [masks]
+        odd = next((type(value).__name__ for value in values if not isinstance(value, BipartiteGraph)), "")
+        holding = f" that holds a {odd}" if isinstance(masks, Mapping) else ""
+        if odd or not isinstance(masks, Mapping):
+            raise InvalidModelError(
+                f"the model {label} takes masks as a topograph.MaskSet, or as a mapping of layer names to graphs, "
+                f"but got a {type(masks).__name__}{holding}"
             )
         self._label, self._given = label, masks
         with self.errors():

@@ -5,6 +5,7 @@ Only what needs gradients imports this module.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -65,6 +66,11 @@ class DifferentiableNetwork:
 
     def batch(self, x: npt.NDArray[Any], y: npt.NDArray[np.int64]) -> tuple[Any, Any]:
         """Samples and labels as the model takes them."""
+        if math.prod(self.input_shape) != math.prod(x.shape[1:]):
+            raise InvalidParameterError(
+                f"input_shape={self.input_shape} holds {math.prod(self.input_shape)} numbers, but a sample has "
+                f"{math.prod(x.shape[1:])}"
+            )
         shaped = torch.from_numpy(np.array(x)).reshape(len(x), *self.input_shape)
         return shaped.to(self._like.device, self._like.dtype), torch.from_numpy(np.array(y)).to(self._like.device)
 
@@ -95,7 +101,12 @@ class DifferentiableNetwork:
         InvalidDatasetError
         """
         outputs = self.outputs(x)
-        with _errors_of_the_model(self.input_shape, len(x)):
+        if not isinstance(outputs, torch.Tensor):
+            raise InvalidParameterError(
+                f"the model must return one tensor, samples × classes, but returned a {type(outputs).__name__}; wrap "
+                "it in a module that gives that tensor"
+            )
+        with _errors_of_the_model(self.input_shape, len(x), tuple(outputs.shape)):
             return self.loss(outputs / temperature, y)
 
     def gradients(self, value: Any, *, keep_graph: bool = False) -> list[Any]:
@@ -142,7 +153,9 @@ def _index(layer: PrunableLayer, device: Any) -> Any:
 
 
 @contextmanager
-def _errors_of_the_model(input_shape: Sequence[int], samples: int) -> Iterator[None]:
+def _errors_of_the_model(
+    input_shape: Sequence[int], samples: int, outputs: tuple[int, ...] | None = None
+) -> Iterator[None]:
     try:
         yield
     except TopographError:
@@ -153,13 +166,21 @@ def _errors_of_the_model(input_shape: Sequence[int], samples: int) -> Iterator[N
                 f"batch normalisation by the batch's own statistics needs more than {samples} sample: take more "
                 "samples per class, or normalisation='running'"
             ) from error
-        raise _refused(input_shape, samples, error) from error
+        raise _refused(input_shape, samples, outputs, error) from error
     except Exception as error:  # of somebody else's model, any may come
-        raise _refused(input_shape, samples, error) from error
+        raise _refused(input_shape, samples, outputs, error) from error
 
 
-def _refused(input_shape: Sequence[int], samples: int, error: Exception) -> InvalidParameterError:
+def _refused(
+    input_shape: Sequence[int], samples: int, outputs: tuple[int, ...] | None, error: Exception
+) -> InvalidParameterError:
+    words = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+    if outputs is not None:
+        return InvalidParameterError(
+            f"the loss fails on outputs of shape {outputs}: {words}; the model must give one number for each class, or "
+            "loss= must take what it gives"
+        )
     return InvalidParameterError(
-        f"the model fails on a batch of shape {(samples, *input_shape)}: {type(error).__name__}: "
-        f"{' '.join(str(error).split())[:200]}; say how it takes a sample with input_shape=, such as (1, 28, 28)"
+        f"the model fails on a batch of shape {(samples, *input_shape)}: {words}; say how it takes a sample with "
+        "input_shape=, such as (1, 28, 28)"
     )

@@ -56,6 +56,13 @@ class ModelNetwork:
             raise InvalidParameterError(
                 f"a topology or a torch.nn.Module can be pruned, but got {type(model).__name__}"
             )
+        if isinstance(model, torch.jit.ScriptModule):
+            raise InvalidParameterError(
+                f"a {type(model).__name__} of TorchScript is a finished program; prune the model that it was made from"
+            )
+        lazy = next((name for name, one in model.named_parameters() if torch.nn.parameter.is_lazy(one)), None)
+        if lazy is not None:
+            raise InvalidParameterError(f"{lazy} has no shape yet: run the lazy model once, then prune it")
         self._input_shape, self._loss = tuple(input_shape), loss or torch.nn.functional.cross_entropy
         layers, self.left_out = maskable_layers(model, include, exclude)
         self._module = plain_copy(model, "scores are taken")

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from topograph.checks import check_choice, check_flag, check_generator
+from topograph.checks import check_choice, check_flag, check_generator, check_integer
 from topograph.errors import InvalidParameterError, UnknownNameError, UnsupportedSettingError
 from topograph.masks.building import Allocation
 from topograph.masks.maskset import MaskSet
@@ -232,6 +232,9 @@ def _network(
     shape = of_model["input_shape"]
     if shape is None:
         shape = () if dataset is None else (dataset.n_features,)
+    elif not isinstance(shape, (tuple, list)):
+        raise InvalidParameterError(f"input_shape must be a tuple of sizes, such as (1, 28, 28), but got {shape!r}")
+    shape = tuple(check_integer("each size of input_shape", size, low=1) for size in shape)
     model: PrunableNetwork = ModelNetwork(network, shape, of_model["loss"], of_model["include"], of_model["exclude"])
     return model
 

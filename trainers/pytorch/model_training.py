@@ -17,6 +17,7 @@ from trainers.datasets import Dataset
 from trainers.initialization import validation_split
 from trainers.models.making import make_module
 from trainers.models.spec import ModelSpec
+from trainers.protocol import check_dataset
 from trainers.pytorch.compressed_model import CompressedModel
 from trainers.pytorch.masked_model import MaskedModel
 from trainers.pytorch.model_learner import ModelLearner
@@ -37,7 +38,9 @@ def train_model(
 ) -> TrainingResult:
     """Train a model under masks; see `trainers.protocol.ModelTrainer`."""
     started = time.perf_counter()
+    check_dataset(dataset)
     label, module = make_module(model, dataset, config.seed, trainer="pytorch", framework="torch", copied=_copied)
+    _check_trainable(label, module)
     module = module.to(device, getattr(torch, config.dtype))
     samples = dataset.n_train
     learning, _ = validation_split(samples, config)
@@ -60,6 +63,24 @@ def train_model(
         model=masked.finished(),
         n_parameters=() if config.compression == "none" else masked.n_parameters,
     )
+
+
+def _check_trainable(label: str, module: Any) -> None:
+    """Refuse a model without values, or without anything to train.
+
+    Raises
+    ------
+    InvalidModelError
+    """
+    bare = next((name for name, tensor in module.named_parameters() if tensor.is_meta), None)
+    if bare is not None:
+        raise InvalidModelError(
+            f"the model {label} has no values: {bare} is on the device 'meta'; load its weights first"
+        )
+    if not any(tensor.requires_grad for tensor in module.parameters()):
+        raise InvalidModelError(
+            f"the model {label} has nothing to train: all its parameters are frozen; set requires_grad of some"
+        )
 
 
 def _copied(label: str, model: Any) -> Any:

@@ -107,3 +107,35 @@ def test_a_frozen_bias_stays_frozen():
     model.first.bias.requires_grad_(False)
     compress(model, "hashed", density=0.5)
     assert not model.first.bias.requires_grad
+
+
+def test_one_name_may_be_given_as_it_is():
+    model = torch.nn.Sequential(*(torch.nn.Linear(12, 12) for _ in range(13)))
+    assert list(compress(model, "hashed", density=0.5, include="12")) == ["12"]
+
+
+def pruned():
+    import torch.nn.utils.prune
+
+    return torch.nn.utils.prune.random_unstructured(torch.nn.Linear(12, 12), "weight", amount=0.5)
+
+
+def normalised():
+    return torch.nn.utils.parametrizations.weight_norm(torch.nn.Linear(12, 12))
+
+
+@pytest.mark.parametrize(
+    ("layer", "words"),
+    [
+        (pruned, "0: a hook computes its weight"),
+        (normalised, "0: it is a ParametrizedLinear"),
+        (lambda: torch.nn.Linear(12, 12, device="meta"), "0: its weight is on the device 'meta'"),
+        (lambda: torch.nn.Linear(12, 12, dtype=torch.complex64), "0: its weight holds torch.complex64"),
+    ],
+)
+def test_layers_that_cannot_be_compressed_say_why(layer, words):
+    with pytest.raises(InvalidParameterError, match=words):
+        compress(torch.nn.Sequential(layer()), "hashed", density=0.5)
+    with pytest.raises(InvalidParameterError, match="layer '0' cannot be compressed"):
+        compress(torch.nn.Sequential(layer(), torch.nn.Linear(12, 12)), "hashed", density=0.5, include=["0"])
+    assert list(compress(torch.nn.Sequential(layer(), torch.nn.Linear(12, 12)), "hashed", density=0.5)) == ["1"]

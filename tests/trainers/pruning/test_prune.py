@@ -246,3 +246,55 @@ def test_the_table_says_for_each_pruner_what_it_does_and_needs():
     assert (table[["summary", "formula", "reference"]] != "").all(axis=None)
     assert table.loc["synflow", "needs"] == "weights"
     assert table.loc["imp", "needs"] == "training"
+
+
+@pytest.mark.parametrize(
+    ("shape", "words"),
+    [
+        ((3, 3), r"input_shape=\(3, 3\) holds 9 numbers, but a sample has 6"),
+        (6, "input_shape must be a tuple of sizes"),
+        ("6", "input_shape must be a tuple of sizes"),
+        ((0, 6), "whole number of at least 1"),
+    ],
+)
+def test_a_shape_that_samples_do_not_have_is_refused(shape, words, few):
+    torch = pytest.importorskip("torch")
+    with pytest.raises(InvalidParameterError, match=words):
+        prune("snip", torch.nn.Linear(6, 3), few, density=0.5, input_shape=shape)
+
+
+def test_a_pruned_model_is_pruned_further_and_left_as_it_is(few):
+    torch = pytest.importorskip("torch")
+    import torch.nn.utils.prune as torch_prune
+
+    model = torch.nn.Sequential(torch.nn.Linear(6, 8), torch.nn.Linear(8, 3))
+    torch_prune.random_unstructured(model[0], "weight", amount=0.5)
+    before, keys = model[0].weight, list(model.state_dict())
+    masks = prune("snip", model, few, edges=20)
+    there = tg.load(model)["0.weight"].to_mask()
+    assert masks["0.weight"].n_edges + masks["1.weight"].n_edges == 20
+    assert not (masks["0.weight"].to_mask() & ~there).any()
+    assert model[0].weight is before
+    assert list(model.state_dict()) == keys
+
+
+def test_outputs_that_are_no_scores_of_classes_are_told_apart_from_samples_that_do_not_fit(few):
+    torch = pytest.importorskip("torch")
+
+    class Named(torch.nn.Linear):
+        def forward(self, x):
+            return {"scores": super().forward(x)}
+
+    with pytest.raises(InvalidParameterError, match="must return one tensor, samples × classes, but returned a dict"):
+        prune("snip", Named(6, 3), few, density=0.5)
+    with pytest.raises(InvalidParameterError, match=r"the loss fails on outputs of shape \(\d+, 2\)"):
+        prune("snip", torch.nn.Linear(6, 2), few, density=0.5)
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.* is deprecated")
+def test_programs_and_lazy_models_are_not_pruned(few):
+    torch = pytest.importorskip("torch")
+    with pytest.raises(InvalidParameterError, match="prune the model that it was made from"):
+        prune("magnitude", torch.jit.trace(torch.nn.Linear(6, 3), torch.ones(1, 6)), density=0.5)
+    with pytest.raises(InvalidParameterError, match=r"0\.weight has no shape yet"):
+        prune("snip", torch.nn.Sequential(torch.nn.LazyLinear(4), torch.nn.Linear(4, 3)), few, density=0.5)

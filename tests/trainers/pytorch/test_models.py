@@ -7,7 +7,13 @@ import numpy as np
 import pytest
 
 import topograph as tg
-from topograph.errors import InvalidModelError, TrainingDivergedError, UnknownNameError, UnsupportedSettingError
+from topograph.errors import (
+    InvalidModelError,
+    InvalidParameterError,
+    TrainingDivergedError,
+    UnknownNameError,
+    UnsupportedSettingError,
+)
 from trainers import ModelSpec, TrainingConfig, TrainingResult, get_trainer, load_dataset
 from trainers.datasets import Dataset
 from trainers.initialization import batch_order, validation_split
@@ -341,3 +347,39 @@ def test_samples_of_more_dimensions_keep_their_shape(tmp_path):
     spec = ModelSpec("mlp")
     result, _ = train(spec, masks_for(spec, data), data)
     assert result.total == 30
+
+
+def small():
+    return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 10))
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: small().requires_grad_(False), "all its parameters are frozen"),
+        (lambda: small().to("meta"), "1.weight is on the device 'meta'"),
+    ],
+)
+def test_a_model_without_values_or_anything_to_train_is_named(make, words, data):
+    masks = tg.MaskSet.build(small(), "erdos_renyi", density=0.5, seed=0)
+    with pytest.raises(InvalidModelError, match=words):
+        get_trainer("pytorch").train_model(make(), masks, data, TrainingConfig(epochs=1, **CROSS))
+
+
+@pytest.mark.parametrize(
+    ("masks", "words"),
+    [
+        ({"1": np.ones((64, 10))}, "got a dict that holds a ndarray"),
+        (tg.Topology.build("dense", [64, 10]), "got a Topology"),
+        (tg.construct("dense", 64, 10), "got a BipartiteGraph"),
+        (None, "is given no masks"),
+    ],
+)
+def test_what_is_not_a_mapping_to_graphs_is_refused_as_masks(masks, words, data):
+    with pytest.raises(InvalidModelError, match=words):
+        get_trainer("pytorch").train_model(small(), masks, data, TrainingConfig(epochs=1, **CROSS))
+
+
+def test_what_is_not_a_dataset_is_refused_for_models(data):
+    with pytest.raises(InvalidParameterError, match=r"dataset must be a trainers\.Dataset"):
+        get_trainer("pytorch").train_model(small(), {}, (data.x_train, data.y_train), TrainingConfig())

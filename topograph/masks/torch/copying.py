@@ -27,7 +27,7 @@ def plain_copy(model: Any, purpose: str) -> Any:
     torch, parametrize = require("torch", "torch"), require("torch.nn.utils.parametrize", "torch")
     prune = require("torch.nn.utils.prune", "torch")
     try:
-        module = copy.deepcopy(model)
+        module = copy.deepcopy(model, _computed_tensors(model, torch))
         for part in list(module.modules()):
             if parametrize.is_parametrized(part):
                 _make_plain(part, torch)
@@ -40,6 +40,14 @@ def plain_copy(model: Any, purpose: str) -> Any:
             "copy, so that the model stays as it is: give it before a forward pass, or a fresh one"
         ) from error
     return module
+
+
+def _computed_tensors(model: Any, torch: Any) -> dict[int, Any]:
+    """By id: plain copies of tensors that modules computed and keep, such as pruned weights."""
+    kept = [value for part in model.modules() for value in vars(part).values()]
+    kept += [item for value in kept if isinstance(value, list) for item in value]
+    tensors = (value for value in kept if isinstance(value, torch.Tensor) and not value.is_leaf)
+    return {id(tensor): tensor.detach().clone() for tensor in tensors}
 
 
 def _make_plain(part: Any, torch: Any) -> None:

@@ -384,7 +384,7 @@ def _noise(
     return _Noise(
         cells=n_cells,
         sd=sd,
-        shape=shape / math.sqrt(float(np.square(shape).mean())),
+        shape=np.sort(shape) / math.sqrt(float(np.square(shape).mean())),  # in whatever order the rows were
         mean_square=mean_square,
         freedom=freedom,
         within_square=float(deviations @ deviations) / within_freedom if within_freedom else math.nan,

@@ -151,6 +151,8 @@ def predict_unseen(
             raise UnknownNameError.among("learner", learner, LEARNERS)
     usable = [column for column in held_out if frame[column].notna().any()]
     data = finite_values(frame, [outcome, *columns]).dropna(subset=[outcome, *columns, *usable, groups])
+    data = data.reset_index(drop=True).sort_values(list(dict.fromkeys([outcome, *columns])), kind="stable")
+    order = data.index  # draws and forests are the same in whatever order the rows were, and whatever the names are
     data = data.reset_index(drop=True)
     splitters = [column for column in usable if data[column].nunique() > 1]
     if not splitters or len(data) < 10:
@@ -187,6 +189,7 @@ def predict_unseen(
                     low, high = np.quantile(change, [tail, 1 - tail])
                     row |= {"rmse_change": rmse - float(np.sqrt(base.mean())), "low": low, "high": high}
                 rows.append(row)
+    predictions = predictions.set_axis(order).sort_index()
     return Prediction(pd.DataFrame(rows), predictions, outcome)
 
 
@@ -219,7 +222,7 @@ def _out_of_fold(
 
 def _draws(clusters: pd.Series, resamples: int, seed: int) -> npt.NDArray[np.float64]:
     """The weight of each row in each draw of topologies, each draw's weights summing to 1."""
-    codes = clusters.astype("category").cat.codes.to_numpy()
+    codes = pd.factorize(clusters)[0]
     count = int(codes.max()) + 1
     times = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=resamples)
     weights = times[:, codes].astype(float)

@@ -22,7 +22,7 @@ from analysis.cells import cell_codes
 from analysis.guards import check_columns, finite_values, is_constant
 from analysis.models import Problem
 from analysis.within import dead_cells, dead_words
-from topograph.errors import InsufficientDataError, InvalidParameterError, UnknownNameError
+from topograph.errors import InsufficientDataError, InvalidParameterError, UnknownNameError, available_names
 
 _MODULES = ("np", "pd")  # what a formula can call functions of
 _WORDS = {*dir(builtins), *patsy.builtins.__all__, *keyword.kwlist, *_MODULES}
@@ -229,4 +229,6 @@ def _unreadable(reason: str, right: str, used: Sequence[str], columns: Iterable[
         hint = f"; the column {called[0]} hides the function of this name: rename the column"
     elif odd:
         hint = f"; write Q({max(odd, key=len)!r}) for the column {max(odd, key=len)}"
-    return InvalidParameterError(f"the formula cannot be read: {reason}{hint}. Columns: {', '.join(names)}")
+    return InvalidParameterError(
+        f"the formula cannot be read: {reason}{hint}. Columns: {available_names(right, names)}"
+    )

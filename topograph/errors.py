@@ -6,8 +6,9 @@ expect, so ``except ValueError`` keeps working. A message says what was given, w
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
-from difflib import get_close_matches
+from difflib import SequenceMatcher, get_close_matches
 
 
 class TopographError(Exception):
@@ -24,6 +25,29 @@ class InvalidParameterError(TopographError, ValueError):
 
 class TopologyMismatchError(TopographError, ValueError):
     """Layers do not chain, or a topology does not fit the data."""
+
+
+def available_names(name: object, names: Iterable[str]) -> str:
+    """Names for a message; of more than 40, as a study's frame has columns, those most like the one that was given.
+
+    Examples
+    --------
+    >>> available_names("gap", [f"l{layer}_{metric}" for layer in range(30) for metric in ("edges", "gap")])[:32]
+    'l0_gap, l1_gap, l2_gap, l3_gap, '
+    >>> available_names("gap", map(str, range(50)))[-15:]
+    '39, and 10 more'
+    """
+    shown = list(names)
+    if len(shown) <= _MOST:
+        return ", ".join(shown) or "none"
+    parts = [part for part in re.split(r"[\W_]+", str(name).lower()) if len(part) > 2]
+    hits = {known: sum(part in known.lower() for part in parts) for known in shown}
+    like = {known: SequenceMatcher(None, str(name), known).ratio() for known in shown}
+    ranked = sorted(shown, key=lambda known: (-hits[known], -like[known]))
+    return f"{', '.join(ranked[:_MOST])}, and {len(shown) - _MOST} more"
+
+
+_MOST = 40  # names that a message lists
 
 
 class UnknownNameError(TopographError, KeyError):
@@ -44,7 +68,7 @@ Available: dense, fibonacci_rotating
         names = sorted(available)
         close = get_close_matches(str(name), names, n=1)
         hint = f"; did you mean {close[0]!r}?" if close else "."
-        return cls(f"unknown {kind} {name!r}{hint} Available: {', '.join(names) or 'none'}")
+        return cls(f"unknown {kind} {name!r}{hint} Available: {available_names(name, names)}")
 
     def __str__(self) -> str:  # KeyError would show the repr of the message
         return str(self.args[0]) if self.args else ""

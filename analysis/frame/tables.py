@@ -13,7 +13,7 @@ from analysis.frame.attributes import Shared
 from analysis.frame.derived import with_derived
 from analysis.frame.names import KEYS, SUMMARIES, TEXT_KEYS, metric_columns, split_name
 from analysis.frame.reading import as_numbers, as_text
-from topograph.errors import InvalidParameterError, UnknownNameError
+from topograph.errors import InvalidParameterError, UnknownNameError, available_names
 from topograph.metrics import describe_metrics
 
 _SHARES = ("test_accuracy", "train_accuracy")
@@ -31,7 +31,7 @@ def from_table(table: pd.DataFrame, columns: Mapping[str, str], outcome: str = "
         raise UnknownNameError(
             f"the table has no column {outcome}; name it with columns={{'theirs': {outcome!r}}}"
             + (", or another column with outcome=" if outcome == "test_accuracy" else "")
-            + f". Available: {', '.join(map(str, table.columns))}"
+            + f". Available: {available_names(outcome, map(str, table.columns))}"
         )
     measured = {outcome, *metric_columns(frame)}
     read = {column: _read(frame[column], is_measured=column in measured) for column in frame.columns}

@@ -153,8 +153,9 @@ def _opened(path: Path, real: Path, reading: bool = False) -> Iterator[sqlite3.C
     try:
         yield connection
     except sqlite3.Error as error:
-        safe = "" if reading else ". What was written before is safe"
-        raise StoreError(f"{path}: {error}{safe}") from error
+        damaged = "malformed" in str(error) or "not a database" in str(error)
+        advice = "; restore the file from a copy" if damaged else "" if reading else ". What was written before is safe"
+        raise StoreError(f"{path}: {error}{advice}") from error
     finally:
         connection.close()
 

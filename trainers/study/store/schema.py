@@ -123,5 +123,6 @@ def _marks(connection: sqlite3.Connection, path: Path) -> tuple[int, int, int]:
     except sqlite3.OperationalError:
         raise
     except sqlite3.DatabaseError as error:
-        raise StoreError(f"{path} is not a study store: {error}") from error
+        copy = "; restore the file from a copy" if "malformed" in str(error) else ""
+        raise StoreError(f"{path} is not a study store: {error}{copy}") from error
     return application, version, tables

@@ -179,7 +179,8 @@ class Store:
             FROM runs JOIN recipes USING (recipe) GROUP BY construction, variant, architecture, degrees
             ORDER BY MIN(recipe)"""
         with read(self._file) as connection:
-            return pd.read_sql_query(query, connection)
+            cursor = connection.execute(query)
+            return pd.DataFrame(cursor.fetchall(), columns=[column[0] for column in cursor.description])
 
     def failures(self) -> list[tuple[str, int]]:
         """The reasons of failed runs with their counts, the most frequent first."""

@@ -136,6 +136,16 @@ def test_damage_is_said(store, damage, read):
         read(Store(store))
 
 
+def test_overwritten_pages_are_said_in_our_words(store):
+    with store.open("r+b") as file:
+        file.seek(8192)
+        file.write(b"\xff" * (os.path.getsize(store) - 8192))
+    with pytest.raises(StoreError) as refused:
+        Store(store).overview()
+    assert "SELECT" not in str(refused.value)
+    assert "malformed; restore the file from a copy" in str(refused.value)
+
+
 def test_a_store_that_was_cut_off_is_refused(store):
     os.truncate(store, os.path.getsize(store) // 2)
     with pytest.raises(StoreError):

@@ -52,6 +52,8 @@ def whole(target: str | os.PathLike[str], inputs: Iterable[str | os.PathLike[str
             yield file
         return
     real = path.resolve()
+    if not real.parent.is_dir():
+        raise FileNotFoundError(f"there is no folder {real.parent}")
     descriptor, name = tempfile.mkstemp(prefix=f".{real.name[:100]}.", suffix=".partial", dir=real.parent)
     partial = Path(name)
     try:

@@ -102,3 +102,8 @@ def test_a_database_is_not_replaced(tmp_path):
         connection.execute("CREATE TABLE t (x)")
     with pytest.raises(InvalidParameterError, match="is a database"), whole(tmp_path / "s.sqlite"):
         pass
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match="there is no folder .*nowhere$"), whole(tmp_path / "nowhere" / "a.txt"):
+        pass

@@ -43,7 +43,7 @@ class SparseLinear(_Module):  # type: ignore[misc, unused-ignore]
     Raises
     ------
     InvalidParameterError
-        When the dtype is not one of these.
+        When the dtype is not one of these, or the device is not there or keeps no values.
     InvalidMaskError
         When the graph cannot be read.
 
@@ -74,6 +74,7 @@ class SparseLinear(_Module):  # type: ignore[misc, unused-ignore]
             raise InvalidParameterError(
                 f"dtype must be one of {', '.join(str(one) for one in _DTYPES)}, but got {dtype!r}"
             )
+        device = _checked_device(device)
         self.in_features, self.out_features = graph.shape
         self.values = torch.nn.Parameter(torch.empty(graph.n_edges, device=device, dtype=dtype))
         if bias:
@@ -164,6 +165,14 @@ class SparseLinear(_Module):  # type: ignore[misc, unused-ignore]
         InvalidParameterError
             When the samples' width or dtype does not fit.
         """
+        if not isinstance(x, torch.Tensor) or x.layout != torch.strided:
+            kind = f"a tensor of layout {x.layout}" if isinstance(x, torch.Tensor) else f"a {type(x).__name__}"
+            raise InvalidParameterError(f"samples must be a dense torch.Tensor, but got {kind}")
+        if self.values.dtype not in _DTYPES:
+            raise InvalidParameterError(
+                f"the layer must be one of {', '.join(str(one) for one in _DTYPES)}, but was turned into "
+                f"{self.values.dtype}"
+            )
         if x.dim() == 0 or x.shape[-1] != self.in_features:
             raise InvalidParameterError(
                 f"samples must have {self.in_features} inputs in their last dimension, but got shape {list(x.shape)}"
@@ -195,7 +204,7 @@ class SparseLinear(_Module):  # type: ignore[misc, unused-ignore]
         TopologyMismatchError
             When the sizes differ.
         InvalidParameterError
-            When there are not as many new values as new edges.
+            When there are not as many new values as new edges, or the optimizer is none.
 
         Examples
         --------
@@ -205,6 +214,8 @@ class SparseLinear(_Module):  # type: ignore[misc, unused-ignore]
         >>> layer.rewire(tg.construct("random_regular", 64, 32, degree=4, seed=1)).values.shape
         torch.Size([256])
         """
+        if optimizer is not None and not hasattr(optimizer, "state"):
+            raise InvalidParameterError(f"optimizer must be a torch.optim.Optimizer, but got {optimizer!r}")
         graph = BipartiteGraph.from_mask(graph)
         if graph.shape != (self.in_features, self.out_features):
             raise TopologyMismatchError(
@@ -298,3 +309,16 @@ class SparseLinear(_Module):  # type: ignore[misc, unused-ignore]
                 self.values.data = self.values.new_zeros(graph.n_edges)
                 self._set_pattern(graph)
         super()._load_from_state_dict(state_dict, prefix, local_metadata, strict, missing, unexpected, errors)
+
+
+def _checked_device(device: Any) -> Any:
+    """The device that tensors are made on: one that PyTorch has, and that keeps values, which the pattern needs."""
+    try:
+        chosen = torch.empty(0, device=device).device
+    except (RuntimeError, AssertionError, TypeError) as error:
+        raise InvalidParameterError(f"device must be one that PyTorch has here, but got {device!r}: {error}") from error
+    if chosen.type == "meta":
+        raise InvalidParameterError(
+            "device='meta' keeps no values, but the pattern of a sparse layer is made of values"
+        )
+    return chosen

@@ -342,3 +342,36 @@ def test_without_pytorch_the_extra_is_named():
     code = "import sys; sys.modules['torch'] = None; import topograph; topograph.torch"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert "MissingDependencyError: this needs torch: pip install 'topograph[torch]'" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("samples", "words"),
+    [
+        (np.ones((2, 9), np.float32), "got a ndarray"),
+        ([[1.0] * 9], "got a list"),
+        (torch.eye(9).to_sparse(), "layout torch.sparse_coo"),
+    ],
+)
+def test_samples_that_are_not_dense_tensors_are_refused(samples, words):
+    with pytest.raises(InvalidParameterError, match=words):
+        tg.torch.SparseLinear(GRAPHS["no edge"])(samples)
+
+
+@pytest.mark.filterwarnings("ignore:Complex modules are a new feature")
+def test_a_layer_of_complex_numbers_drops_no_imaginary_part_in_silence():
+    layer = tg.torch.SparseLinear(GRAPHS["dense"]).to(torch.complex64)
+    with pytest.raises(InvalidParameterError, match=r"but was turned into torch\.complex64"):
+        layer(torch.ones(2, 33, dtype=torch.complex64))
+
+
+@pytest.mark.parametrize("device", ["meta", "nowhere", "cuda:99", 1.5])
+def test_a_device_that_cannot_hold_the_pattern_is_refused(device):
+    with pytest.raises(InvalidParameterError, match="device"):
+        tg.torch.SparseLinear(GRAPHS["dense"], device=device)
+
+
+def test_what_is_not_an_optimizer_is_refused_before_the_edges_change():
+    layer = tg.torch.SparseLinear(GRAPHS["irregular"])
+    with pytest.raises(InvalidParameterError, match=r"must be a torch\.optim\.Optimizer, but got 'sgd'"):
+        layer.rewire(tg.construct("dense", 67, 41), optimizer="sgd")
+    assert layer.graph == GRAPHS["irregular"]

@@ -105,5 +105,8 @@ def test_a_database_is_not_replaced(tmp_path):
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match="there is no folder .*nowhere$"), whole(tmp_path / "nowhere" / "a.txt"):
+    with (
+        pytest.raises(FileNotFoundError, match=r"there is no folder .*nowhere$"),
+        whole(tmp_path / "nowhere" / "a.txt"),
+    ):
         pass

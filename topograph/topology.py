@@ -6,7 +6,7 @@ import hashlib
 import itertools
 import os
 import zipfile
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -53,6 +53,11 @@ class Topology(Sequence[BipartiteGraph]):
     graphs: tuple[BipartiteGraph, ...]
 
     def __init__(self, graphs: Iterable[Any]) -> None:
+        if isinstance(graphs, (str, Mapping, BipartiteGraph)) or not isinstance(graphs, Iterable):
+            raise InvalidMaskError(
+                f"a topology is made of a list of graphs or masks, but got a {type(graphs).__name__}; a MaskSet has "
+                "to_topology()"
+            )
         chain = tuple(BipartiteGraph.from_mask(graph) for graph in graphs)
         if not chain:
             raise TopologyMismatchError("a topology has at least one layer, but got none")

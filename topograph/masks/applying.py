@@ -154,7 +154,14 @@ def match_layers(
         if not names:
             raise nothing_read(source.label, {entry.name: entry.reason for entry in source.entries})
     else:
-        names = list(layers)
+        if not isinstance(layers, (str, Iterable)):
+            raise InvalidParameterError(f"layers must be names of layers, but got layers={layers!r}")
+        names = [layers] if isinstance(layers, str) else list(layers)
+        repeated = next((name for number, name in enumerate(names) if name in names[:number]), None)
+        if repeated is not None:
+            raise TopologyMismatchError(
+                f"layers= names {repeated!r} twice, but each graph of the topology needs a layer of its own"
+            )
     if len(names) != len(chain):
         raise TopologyMismatchError(
             f"the topology has {len(chain)} layers, but {'the model has' if layers is None else 'layers= names'} "

@@ -48,6 +48,15 @@ class MaskSet(Mapping[str, BipartiteGraph]):
     is_chain: bool = False
     read_as: Mapping[str, str] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        given = self.graphs.values() if isinstance(self.graphs, Mapping) else [self.graphs]
+        odd = next((type(value).__name__ for value in given if not isinstance(value, BipartiteGraph)), None)
+        if odd is not None or not isinstance(self.graphs, Mapping):
+            raise InvalidMaskError(
+                f"a mask set maps names of layers to graphs, but got a {odd or type(self.graphs).__name__}; "
+                "topograph.load(masks) reads arrays by name, and MaskSet.from_topology a topology"
+            )
+
     @classmethod
     def from_topology(cls, topology: Topology) -> MaskSet:
         """The layers ``l1``, ``l2``, … of a topology."""

@@ -127,7 +127,7 @@ class Reading:
 def _globs(name: str, patterns: Any) -> tuple[str, ...] | None:
     if patterns is None:
         return None
-    globs = (patterns,) if isinstance(patterns, str) else tuple(patterns)
+    globs = (patterns,) if isinstance(patterns, str) else tuple(patterns) if isinstance(patterns, Iterable) else ()
     if not globs or not all(isinstance(glob, str) for glob in globs):
         raise InvalidParameterError(f"{name} must be one or more globs such as 'fc*', but got {name}={patterns!r}")
     return globs

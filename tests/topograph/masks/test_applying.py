@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import topograph as tg
-from topograph.errors import InvalidParameterError, TopologyMismatchError, UnknownNameError
+from topograph.errors import InvalidMaskError, InvalidParameterError, TopologyMismatchError, UnknownNameError
 
 TOPOLOGY = tg.Topology.build("random_regular", [20, 15, 5], degrees=2, seed=0)
 
@@ -169,3 +169,35 @@ def test_a_tensor_that_two_layers_share_is_masked_in_both(torch):
         assert tg.load(model, include="head*")["head.weight"] == graph
     with pytest.raises(TopologyMismatchError, match="one tensor, but their masks differ"):
         tg.MaskSet({"table": graph, "head": tg.BipartiteGraph.from_mask(np.ones((4, 9)))}).apply_to(Tied())
+
+
+def test_one_layer_may_be_named_as_it_is_and_none_twice():
+    torch = pytest.importorskip("torch")
+    model = torch.nn.Sequential()
+    model.add_module("first", torch.nn.Linear(4, 4))
+    model.add_module("second", torch.nn.Linear(4, 4))
+    assert tg.Topology.build("dense", [4, 4]).apply_to(model, layers="second") == ("second.weight",)
+    with pytest.raises(TopologyMismatchError, match="names 'first' twice"):
+        tg.Topology.build("dense", [4, 4, 4]).apply_to(model, layers=["first", "first"])
+    with pytest.raises(InvalidParameterError, match="layers must be names of layers, but got layers=1"):
+        tg.Topology.build("dense", [4, 4]).apply_to(model, layers=1)
+
+
+@pytest.mark.parametrize(
+    "graphs", [{"a": np.eye(3)}, [tg.construct("dense", 2, 2)], None, tg.Topology.build("dense", [3, 2])]
+)
+def test_a_mask_set_holds_graphs_by_name_and_nothing_else(graphs):
+    kind = "ndarray" if isinstance(graphs, dict) else type(graphs).__name__
+    with pytest.raises(InvalidMaskError, match=f"maps names of layers to graphs, but got a {kind}"):
+        tg.MaskSet(graphs)
+
+
+@pytest.mark.parametrize("graphs", [None, tg.construct("dense", 2, 2), "masks.npz", {"a": tg.construct("dense", 2, 2)}])
+def test_a_topology_is_made_of_a_list(graphs):
+    with pytest.raises(InvalidMaskError, match=f"made of a list of graphs or masks, but got a {type(graphs).__name__}"):
+        tg.Topology(graphs)
+
+
+def test_patterns_that_are_not_texts_are_refused():
+    with pytest.raises(InvalidParameterError, match="include must be one or more globs"):
+        tg.load({"a": np.eye(3)}, include=3)

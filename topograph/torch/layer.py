@@ -204,7 +204,7 @@ class SparseLinear(_Module):  # type: ignore[misc, unused-ignore]
         TopologyMismatchError
             When the sizes differ.
         InvalidParameterError
-            When there are not as many new values as new edges, or the optimizer is none.
+            When there are not as many new values as new edges, or the optimizer is not one of PyTorch's.
 
         Examples
         --------

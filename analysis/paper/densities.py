@@ -16,7 +16,7 @@ def gap_to_dense(
 ) -> tuple[Interval, list[pd.DataFrame]]:
     """How far the six constructions are from the dense network at a density of the first layer.
 
-    The mean over constructions of their mean accuracies, less that of the dense networks; the constructions are taken
+    The mean over constructions of their mean accuracies, minus that of the dense networks; the constructions are taken
     as a sample of what could be built at this density.
 
     Returns

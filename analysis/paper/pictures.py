@@ -108,7 +108,7 @@ def arms(results: PaperResults) -> Figure | None:
         ax.errorbar(100 * rows["share"], rows["estimate"], yerr=[below, above], marker=marker, capsize=3, label=arm)
     ax.axhline(0, color="0.6", linewidth=0.8)
     _densities_below(ax)
-    ax.set_ylabel("accuracy less that of the dense network, in points")
+    ax.set_ylabel("accuracy minus that of the dense network, in points")
     ax.legend(title="arm", frameon=False)
     return figure
 

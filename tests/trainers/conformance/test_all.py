@@ -5,30 +5,22 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from importlib.metadata import version
-from importlib.util import find_spec
 
 import pytest
-from packaging.version import Version
 
 from trainers import describe_trainers, get_trainer
 from trainers.conformance import CHECKS, check_trainer
 
 os.environ.setdefault("KERAS_BACKEND", "torch")  # must be said before Keras is first imported
-# tiny networks, and a step compiled for each setting: the compiler's time is nearly all that is spent
-XLA_FLAGS = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
-if find_spec("jaxlib") and Version(version("jaxlib")) >= Version("0.10"):  # older ones end at a flag they do not know
-    XLA_FLAGS += " --xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
 
 REGISTERED = describe_trainers()
 OF_PYTORCH = {"compression", "dropconnect"}
 
 
 @pytest.mark.parametrize("name", REGISTERED.index)
-def test_the_whole_kit(name, monkeypatch):
+def test_the_whole_kit(name):
     if REGISTERED["reason"][name]:
         pytest.skip(REGISTERED["reason"][name])
-    monkeypatch.setenv("XLA_FLAGS", XLA_FLAGS)
     report = check_trainer(name, seed=0)  # other seeds: `python -m tests.trainers.conformance.sweep`
     assert len(report.findings) == len(CHECKS)
     assert not report.failures
@@ -49,7 +41,7 @@ def test_keras_on_jax():
     code = f"from trainers.conformance import check_trainer; print(check_trainer('keras', only={names}))"
     run = subprocess.run(
         [sys.executable, "-W", "error", "-c", code],
-        env={**os.environ, "KERAS_BACKEND": "jax", "XLA_FLAGS": XLA_FLAGS},
+        env={**os.environ, "KERAS_BACKEND": "jax"},
         capture_output=True,
         text=True,
         check=False,

@@ -1,6 +1,7 @@
 """Weights that have no values, or none that can be changed: what PyTorch calls lazy, nested, sparse, quantized."""
 
 import warnings
+from functools import partial
 
 import pytest
 
@@ -109,7 +110,9 @@ def test_a_model_without_a_layer_says_why(topology):
         topology.apply_to(nn.Embedding(6, 5))
 
 
-@pytest.mark.parametrize("wrap", [nn.DataParallel, torch.compile])
+@pytest.mark.parametrize(
+    "wrap", [nn.DataParallel, partial(torch.compile, backend="eager")], ids=["parallel", "compiled"]
+)
 def test_names_of_a_wrapped_model_are_told_apart_with_the_way_to_rename_them(wrap):
     plain, wrapped = network(), wrap(network())
     prefix = next(iter(wrapped.state_dict())).removesuffix("0.weight")

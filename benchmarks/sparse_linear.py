@@ -110,6 +110,7 @@ def main():
     print(f"torch {torch.__version__}, {where}")
     columns = ("ours ms", "dense ms", "CSR ms", "dense/ours", "CSR/ours")
     print(f"{'layer':>12} {'density':>8} {'batch':>6}", *(f"{name:>10}" for name in columns))
+    measure(SIZES[0], DENSITIES[0], BATCHES[0], options.threads, options.seconds, options.device)  # wakes the machine
     rows = []
     for size in SIZES[:1] if options.quick else SIZES:
         for batch in BATCHES:

@@ -106,9 +106,11 @@ def _status(results: PaperResults) -> str:
     finished = [part for part in card.parts if part.complete]
     begun = [part for part in card.parts if part.done and not part.complete]
     waiting = [part for part in card.parts if not part.done]
+    counted = ((begun, "are begun"), (waiting, "have not been run yet"))
+    others = [f", {len(parts)} {words}" for parts, words in counted if parts]
     lines = [
         f"{card.done} of {card.planned} planned networks are published: {len(finished)} of {len(card.parts)} parts are "
-        f"complete, {len(begun)} are begun, {len(waiting)} have not been run yet.",
+        f"complete{''.join(others)}.",
         "",
         "| part | networks | published | what it asks |",
         "|---|---|---|---|",

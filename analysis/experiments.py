@@ -187,9 +187,8 @@ def _share(
     """1 − spread(relabelled) / spread(as built), the spread being the variance between constructions within cells."""
     keys = [*cells, "construction", "as_built", groups]
     topologies = frame.groupby(keys, sort=False, as_index=False, dropna=False)[outcome].mean()
-    topologies = topologies.sort_values(
-        outcome, kind="stable"
-    )  # the draws are the same in whatever order the rows were
+    # so that the draws are the same in whatever order the rows were
+    topologies = topologies.sort_values(outcome, kind="stable")
     halves = []
     for _, half in topologies.groupby("as_built", sort=False):
         arms = cell_codes(half, [*cells, "construction"])

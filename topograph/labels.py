@@ -41,7 +41,7 @@ def texts(names: Iterable[Hashable], what: str) -> Labels:
     >>> texts(["TP53", None], "left_labels")
     Traceback (most recent call last):
     ...
-    topograph.errors.InvalidMaskError: left_labels must be names, but 1 are missing, first number 1 (None)
+    topograph.errors.InvalidMaskError: left_labels must be names, but number 1 is missing (None)
     """
     try:
         listed = list(names)
@@ -49,8 +49,8 @@ def texts(names: Iterable[Hashable], what: str) -> Labels:
         raise InvalidMaskError(f"{what} must be a list of names, but got {names!r}") from None
     missing = [number for number, name in enumerate(listed) if _is_missing(name)]
     if missing:
-        first = f"first number {missing[0]} ({listed[missing[0]]})"
-        raise InvalidMaskError(f"{what} must be names, but {len(missing)} are missing, {first}")
+        more = f", and {len(missing) - 1} more" if len(missing) > 1 else ""
+        raise InvalidMaskError(f"{what} must be names, but number {missing[0]} is missing ({listed[missing[0]]}){more}")
     return tuple(str(name) for name in listed)
 
 

@@ -93,12 +93,13 @@ def _difference(gap: Interval, *, is_first: bool) -> str:
 
 
 def _counted(verdict: str, count: int) -> str:
-    plural = {
-        "holds": "hold", "holds in part": "hold in part", "does not hold here": "do not hold here",
-        "not yet run": "have not been run yet",
-    }  # fmt: skip
-    words = plural.get(verdict, verdict) if count > 1 else {"not yet run": "has not been run yet"}.get(verdict, verdict)
-    return f"{count} {words}"
+    one, several = {
+        "holds": ("holds", "hold"),
+        "holds in part": ("holds in part", "hold in part"),
+        "does not hold here": ("does not hold here", "do not hold here"),
+        "not yet run": ("has not been run yet", "have not been run yet"),
+    }.get(verdict, (verdict, verdict))
+    return f"{count} {one if count == 1 else several}"
 
 
 def _status(results: PaperResults) -> str:

@@ -84,7 +84,10 @@ def read_formula(
     outcomes = ["correct", "total"] if counts else [outcome]
     for column in [*absorb, *([groups] if groups is not None else [])]:
         if column not in frame.columns:
-            raise UnknownNameError.among("column", column, map(str, frame.columns))
+            error = UnknownNameError.among("column", column, map(str, frame.columns))
+            if column == groups:
+                raise UnknownNameError(f"{error}. groups= names the topologies; groups=None takes each row for one")
+            raise error
     check_columns(frame, outcomes)
     names = names_in(right)
     used = [str(c) for c in frame.columns if str(c) in names]

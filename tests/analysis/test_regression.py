@@ -267,3 +267,10 @@ def test_cells_are_found_where_the_index_has_the_same_names():
     )
     with pytest.raises(InvalidParameterError, match="named by text or numbers"):
         effect(frame.assign(sizes=[[64, 10]] * len(frame)), "l1_normalized_gap", cells=["sizes"])
+
+
+def test_a_table_without_topologies_says_how_to_do_without():
+    frame = pd.DataFrame({"x": range(8), "y": [1, 3, 2, 5, 4, 6, 8, 7]})
+    with pytest.raises(UnknownNameError, match=r"'topology_id'.*groups=None takes each row for one"):
+        fit(frame, "y ~ x")
+    assert fit(frame, "y ~ x", groups=None).n_clusters == 8

@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_limits
 from timing import best
 
 import topograph as tg
-from topograph.lanes import LANES
+from topograph.tiles import LANES
 from trainers import TrainingConfig
 from trainers.numpy_sparse.edges import backward, forward
 from trainers.numpy_sparse.flat import Rule

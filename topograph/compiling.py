@@ -98,7 +98,8 @@ def _index_or_nothing(load: Callable[[], dict[Any, Any]]) -> dict[Any, Any]:
 @lru_cache
 def _stamp(folder: Path) -> str:
     digest = hashlib.sha256()
-    for path in (Path(__file__), Path(__file__).with_name("lanes.py"), *sorted(folder.glob("*.py"))):
+    shared = (Path(__file__).with_name(name) for name in ("compiling.py", "lanes.py", "tiles.py"))
+    for path in (*shared, *sorted(folder.glob("*.py"))):
         digest.update(path.read_bytes())
     return digest.hexdigest()
 

@@ -11,17 +11,21 @@ Importing this module imports numba, so it is imported on first use only.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
 from numba.core.datamodel import models
 from numba.extending import intrinsic, register_model
+from numba.np.arrayobj import populate_array
 
-LANES = 32
+from topograph.tiles import LANES
+
 # sums may be reordered and fused; NaN and infinity keep their meaning, so that divergence is seen
 FAST = ("reassoc", "contract", "nsz")
 _OFFSET = ir.IntType(64)
+_populate: Any = populate_array
 _intrinsic: Any = intrinsic  # it supplies the typing context itself, which its types do not say
 
 
@@ -67,6 +71,23 @@ def store_lanes(typing_context, array, row, lanes):
         return context.get_dummy_value()
 
     return types.void(array, row, lanes), generate
+
+
+@_intrinsic
+def entries(typing_context, array, begin, end):
+    """Rows ``begin … end − 1`` of an array of shape ``(rows, LANES)`` as an array of one dimension."""
+    flat = types.Array(array.dtype, 1, "C")
+
+    def generate(context, builder, signature, args):
+        size = ir.Constant(_OFFSET, array.dtype.bitwidth // 8)
+        length = builder.mul(builder.sub(args[2], args[1]), ir.Constant(_OFFSET, LANES))
+        first = context.make_array(signature.args[0])(context, builder, args[0]).data
+        first = builder.gep(first, [builder.mul(args[1], ir.Constant(_OFFSET, LANES))])
+        view = context.make_array(flat)(context, builder)
+        _populate(view, first, [length], [size], size, None)
+        return view._getvalue()
+
+    return flat(array, types.int64, types.int64), generate
 
 
 @_intrinsic
@@ -154,8 +175,8 @@ def turn_block(typing_context, array, row, lane, table, chosen, column):
     return types.void(array, types.int64, types.int64, table, chosen, types.int64), generate
 
 
-def _places(numbers: list[int]) -> Any:
-    return ir.Constant(ir.VectorType(ir.IntType(32), len(numbers)), numbers)
+def _places(numbers: Sequence[int]) -> Any:
+    return ir.Constant(ir.VectorType(ir.IntType(32), len(numbers)), list(numbers))
 
 
 @_intrinsic
@@ -184,13 +205,13 @@ def _spread(builder: Any, vector: Any, number: Any) -> Any:
 
 
 def _total(builder: Any, vector: Any) -> Any:
-    element = vector.type.element
-    suffix = "f32" if isinstance(element, ir.FloatType) else "f64"
-    name = f"llvm.vector.reduce.fadd.v{LANES}{suffix}"
-    reduce = builder.module.globals.get(name) or ir.Function(
-        builder.module, ir.FunctionType(element, [element, vector.type]), name
-    )
-    return builder.call(reduce, [ir.Constant(element, 0.0), vector], fastmath=FAST)
+    """Sum: the upper half is added to the lower until one is left. Written out, since compilers halve in two ways."""
+    size = LANES
+    while size > 1:
+        size //= 2
+        lower, upper = (builder.shuffle_vector(vector, vector, _places(range(k, k + size))) for k in (0, size))
+        vector = builder.fadd(upper, lower, flags=FAST)
+    return builder.extract_element(vector, ir.Constant(ir.IntType(32), 0))
 
 
 @_intrinsic
@@ -206,3 +227,20 @@ def power_of_two(typing_context, exponent):
         return builder.bitcast(builder.shl(biased, ir.Constant(integer, shift)), context.get_value_type(number))
 
     return number(exponent), generate
+
+
+def polynomial_of(coefficients: list[float]) -> Any:
+    """The polynomial with these coefficients, the highest power's first, as a function of one number."""
+
+    def make(typing_context: Any, number: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            kind = args[0].type
+            value = ir.Constant(kind, coefficients[0])
+            for coefficient in coefficients[1:]:
+                product = builder.fmul(value, args[0], flags=FAST)
+                value = builder.fadd(product, ir.Constant(kind, coefficient), flags=FAST)
+            return value
+
+        return number(number), generate
+
+    return _intrinsic(make)

@@ -76,6 +76,8 @@ def _printed(texts: Iterable[str], names: Mapping[str, str]) -> str:
     passes.add_global_dead_code_eliminate_pass()
     passes.run(module, llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=0)))
     text = str(module)
+    if "@.const.pickle" in text:
+        raise ValueError("portable code cannot raise errors, but numba lets some operation in these functions do so")
     inlined = set()
     for number, function in enumerate(sorted(module.functions, key=lambda function: len(function.name), reverse=True)):
         name = function.name
@@ -89,7 +91,7 @@ def _printed(texts: Iterable[str], names: Mapping[str, str]) -> str:
 
 def _lines(text: str, inlined: set[str]) -> Iterable[str]:
     """The text without what belongs to one processor, one version of LLVM or numba alone."""
-    for line in text.replace("@sqrt(", "@llvm.sqrt.f64(").splitlines():
+    for line in text.replace("@sqrt(", "@llvm.sqrt.f64(").replace("@sqrtf(", "@llvm.sqrt.f32(").splitlines():
         if not line or line.startswith(("target", ";", "source_filename", "attributes", "@_ZN08NumbaEnv")):
             continue
         line = _NEWER.sub("", line).split(" ;")[0].rstrip()

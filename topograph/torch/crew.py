@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from topograph.lanes import LANES
 from topograph.packages import require
+from topograph.tiles import LANES
 
 _LINE = 64  # bytes of a cache line
 _pools: dict[int, ThreadPoolExecutor] = {}

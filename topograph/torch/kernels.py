@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from topograph.compiling import reordered, reordered_part
-from topograph.lanes import LANES, broadcast, dot, load_lanes, prefetch, scaled, store_lanes
+from topograph.lanes import broadcast, dot, load_lanes, prefetch, scaled, store_lanes
+from topograph.tiles import LANES
 from topograph.torch.sharing import shared
 from topograph.torch.vectors import EIGHT, add_eight, folded, paired_1, paired_2, paired_4, transpose_eight
 

@@ -16,7 +16,8 @@ from numba import types
 from numba.core.datamodel import models
 from numba.extending import intrinsic, register_model
 
-from topograph.lanes import FAST, LANES
+from topograph.lanes import FAST
+from topograph.tiles import LANES
 
 EIGHT = 8
 _INDEX = ir.IntType(32)

@@ -158,6 +158,20 @@ def clear(values: Float, begin: int, end: int) -> None:
 
 
 @reordered_part
+def _power(base: Any, exponent: int, one: Any) -> Any:
+    """``base`` to a whole power that is not negative, without the errors that numba's power can raise."""
+    if exponent > 0x10000:
+        return math.pow(base, float(exponent))
+    result = one
+    while exponent:
+        if exponent & 1:
+            result *= base
+        exponent >>= 1
+        base *= base
+    return result
+
+
+@reordered_part
 def descend(
     weights: Any, gradient: Any, velocity: Any, second: Any, begin: Any, end: Any, rule: Rule, decay: Any, step: int
 ) -> None:
@@ -167,8 +181,8 @@ def descend(
     if rule.adam:
         kind = gradient.dtype.type
         beta, rest = kind(rule.second), kind(1 - rule.second)  # 1 − 0.999 is taken before it is rounded
-        rate = kind(rate / (1 - float(mu) ** step))
-        scale = kind(1 / math.sqrt(1 - rule.second**step))
+        rate = kind(rate / (1 - _power(mu, step, one)))
+        scale = kind(1 / math.sqrt(1 - _power(rule.second, step, 1.0)))
         for e in range(begin, end):
             g = gradient[e] + decay * weights[e]
             m = mu * velocity[e] + (one - mu) * g

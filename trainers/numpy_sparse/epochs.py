@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 
 from topograph.compiling import reordered, reordered_part
-from topograph.lanes import LANES, TURNED, broadcast, prefetch, store_lanes, turn_block
+from topograph.lanes import TURNED, broadcast, prefetch, store_lanes, turn_block
+from topograph.tiles import LANES
+from trainers.numpy_sparse.draws import Draws
 from trainers.numpy_sparse.edges import backward, descend, forward
 from trainers.numpy_sparse.flat import (
     FIRST_INPUT,
@@ -27,28 +29,28 @@ from trainers.numpy_sparse.flat import (
     Work,
 )
 from trainers.numpy_sparse.neurons import activate, differentiate, drop, take_loss
+from trainers.numpy_sparse.random_bits import next_bits, uniform
 from trainers.numpy_sparse.samples import Samples
 
-_NONE, _ALONE = (
-    np.int64(0),
-    np.int64(1),
-)  # a literal number would be compiled for once more, with all that it is given to
+# a literal number would be compiled for once more, with all that it is given to
+_NONE: Any = np.int64(0)
+_ALONE: Any = np.int64(1)
 
 
 @reordered.in_place
 def train_epoch(
     flat: FlatNetwork, state: State, work: Work, setting: Setting, rule: Rule, samples: Samples, labels: Any,
-    order: Any, batch: int, step: int, generator: Any,
+    order: Any, batch: int, step: int, draws: Draws,
 ) -> tuple[float, int, int]:  # fmt: skip
     """One pass over the samples of ``order``; returns the sum of their losses, how many were right, and the steps.
 
     A loss that is NaN or infinite ends the pass with the step that it led to.
     """
-    summed, correct, n_active = 0.0, 0, _NONE
-    for begin in range(0, order.shape[0], batch):
-        end = min(begin + batch, order.shape[0])
+    summed, correct, n_active, end = 0.0, 0, _NONE, _NONE
+    while end < order.shape[0]:
+        begin, end = end, min(end + batch, order.shape[0])
         step += 1
-        draw(flat, work, setting, generator, end - begin)
+        draw(flat, work, setting, draws, end - begin)
         for tile in range(begin, end, LANES):
             chosen = order[tile : min(tile + LANES, end)]
             n_active = _fill(work, samples, chosen, n_active)
@@ -71,13 +73,14 @@ def accumulate(
     chosen: Any, first: int, stride: int,
 ) -> tuple[float, int]:  # fmt: skip
     """Gradients of a batch's tiles number ``first``, ``first + stride``, …: one worker's share."""
-    summed, correct, n_active, batch = 0.0, 0, _NONE, chosen.shape[0]
-    for begin in range(first * LANES, batch, stride * LANES):
+    summed, correct, n_active, batch, begin = 0.0, 0, _NONE, chosen.shape[0], first * LANES
+    while begin < batch:
         tile = chosen[begin : min(begin + LANES, batch)]
         n_active = _fill(work, samples, tile, n_active)
         loss, right = _learn(flat, state, work, setting, rule, labels, tile, batch, begin, n_active, 0, False)
         summed += loss
         correct += right
+        begin += stride * LANES
     _clear(work, n_active)
     return summed, correct
 
@@ -154,9 +157,9 @@ def _learn(
             rate = setting.dropout_hidden
             if rate > 0:  # a silent neuron has no gradient; the others' values come back unscaled
                 keep = values.dtype.type(1 - rate)
-                drop(deltas, work.kept, first, end, lane, count, values.dtype.type(1) / keep)
+                drop(deltas, work.kept, first, end, lane, count, setting.scale_hidden)
                 drop(values, work.kept, first, end, lane, count, keep)
-            differentiate(values, deltas, first, end, setting.activation)
+            differentiate(values, deltas, first, end, setting.activation, setting.leak)
     return loss, correct
 
 
@@ -170,16 +173,16 @@ def _propagate(
         rate = setting.dropout_hidden if layer else setting.dropout_input
         if count and rate > 0:
             first = table[FIRST_INPUT]
-            factor = work.values.dtype.type(1) / work.values.dtype.type(1 - rate)
-            drop(work.values, work.kept, first, first + table[INPUTS], lane, count, factor)
+            scale = setting.scale_hidden if layer else setting.scale_input
+            drop(work.values, work.kept, first, first + table[INPUTS], lane, count, scale)
         forward(flat, layer, state, work.values, work.active, n_active)
         last = layer == flat.layers.shape[0] - 1
         activation = setting.output_activation if last else setting.activation
-        activate(work.values, table[FIRST_OUTPUT], table[FIRST_OUTPUT] + table[OUTPUTS], activation)
+        activate(work.values, table[FIRST_OUTPUT], table[FIRST_OUTPUT] + table[OUTPUTS], activation, setting.leak)
 
 
-@reordered
-def draw(flat: FlatNetwork, work: Work, setting: Setting, generator: Any, count: int) -> None:
+@reordered.in_place
+def draw(flat: FlatNetwork, work: Work, setting: Setting, draws: Draws, count: int) -> None:
     """Which neurons stay, layer by layer, neuron by neuron, sample by sample: as `dropout_mask` draws them."""
     for layer in range(flat.layers.shape[0]):
         rate = setting.dropout_hidden if layer else setting.dropout_input
@@ -187,7 +190,7 @@ def draw(flat: FlatNetwork, work: Work, setting: Setting, generator: Any, count:
             first = flat.layers[layer, FIRST_INPUT]
             for i in range(first, first + flat.layers[layer, INPUTS]):
                 for s in range(count):
-                    work.kept[i, s] = generator.random(dtype=np.float32) >= np.float32(rate)
+                    work.kept[i, s] = uniform(next_bits(draws.function, draws.state)) >= np.float32(rate)
 
 
 @reordered_part

@@ -3,8 +3,6 @@
 The compiled code walks them. Neurons are numbered consecutively, inputs first; so are edges, layer by layer. Within a
 layer one side *owns* the edges: a segment holds an owner's edges to one block of neurons of the other side, with blocks
 so small that their rows stay in the first-level cache. Segments are ordered by block, then owner.
-
-Importing this module imports numba, so it is imported on first use only.
 """
 
 from __future__ import annotations
@@ -15,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from topograph.graph import BipartiteGraph
-from topograph.lanes import LANES
+from topograph.tiles import LANES
 from topograph.topology import Topology
-from trainers.numpy_sparse.segments import sort_edges
+from trainers.numpy_sparse.kernels import sort_edges
 
 Float = npt.NDArray[np.floating[Any]]
 Unsigned = npt.NDArray[np.unsignedinteger[Any]]
@@ -25,6 +23,8 @@ Unsigned = npt.NDArray[np.unsignedinteger[Any]]
 # the columns of FlatNetwork.layers, one row per layer
 FIRST_INPUT, INPUTS, FIRST_OUTPUT, OUTPUTS, FIRST_SEGMENT, BLOCKS, KIND = range(7)
 BY_OUTPUT, BY_INPUT, WHOLE = range(3)  # whole: by input, and with every edge there is
+SIGMOID, TANH, RELU, LEAKY_RELU, LINEAR, SOFTMAX = range(6)
+MSE, CROSS_ENTROPY = range(2)
 
 _BLOCK_BYTES = 40_000  # of the other side's rows, for most of a first-level data cache
 _FEW = 64  # outputs, up to which a hidden layer's edges are owned by their inputs
@@ -73,15 +73,21 @@ class Work(NamedTuple):
 
 
 class Setting(NamedTuple):
-    """What the network computes: activations and loss as numbers, dropout, and bounds for logarithms."""
+    """What the network computes: activations and loss as numbers, dropout, bounds for logarithms, a slope.
+
+    The scales of dropout, 1 / (1 − rate), are taken here: compilers may divide by 1 − rate where they see it.
+    """
 
     activation: int
     output_activation: int
     loss: int
     dropout_input: float
     dropout_hidden: float
+    scale_input: Any
+    scale_hidden: Any
     tiny: Any
     below_one: Any
+    leak: Any
 
 
 class Rule(NamedTuple):

@@ -3,35 +3,42 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import config as _numba_config
 
-from topograph.lanes import LANES
+from topograph.cores import available_cores
+from topograph.tiles import LANES
 from topograph.topology import Topology
-from trainers.config import TrainingConfig
+from trainers.config import LEAK, TrainingConfig
 from trainers.initialization import initial_weights
-from trainers.numpy_sparse import epochs, neurons
+from trainers.numpy_sparse import flat, kernels
+from trainers.numpy_sparse.draws import draws_of
 from trainers.numpy_sparse.flat import Float, Rule, Setting, State, Work, aligned_rows, flatten
 from trainers.numpy_sparse.samples import Samples, read_only
 from trainers.numpy_sparse.team import Team
 from trainers.rewiring.carried import Carried
 
 _ACTIVATIONS = {
-    "sigmoid": neurons.SIGMOID,
-    "tanh": neurons.TANH,
-    "relu": neurons.RELU,
-    "leaky_relu": neurons.LEAKY_RELU,
-    "linear": neurons.LINEAR,
-    "softmax": neurons.SOFTMAX,
+    "sigmoid": flat.SIGMOID,
+    "tanh": flat.TANH,
+    "relu": flat.RELU,
+    "leaky_relu": flat.LEAKY_RELU,
+    "linear": flat.LINEAR,
+    "softmax": flat.SOFTMAX,
 }
-_numba: Any = _numba_config
-_LOSSES = {"mse": neurons.MSE, "cross_entropy": neurons.CROSS_ENTROPY}
+_LOSSES = {"mse": flat.MSE, "cross_entropy": flat.CROSS_ENTROPY}
 _ADAM_DECAY, _ADAM_EPSILON = 0.999, 1e-8
 _LARGE = 1_000_000  # edges that are worth a second thread
+
+
+def available_threads() -> int:
+    """``NUMBA_NUM_THREADS``, which also limits what numba itself starts, or else the cores."""
+    given = os.environ.get("NUMBA_NUM_THREADS", "")
+    return max(1, int(given)) if given.isdecimal() else available_cores()
 
 
 class SparseNetwork:
@@ -88,19 +95,22 @@ class SparseNetwork:
             marked=np.zeros(topology.sizes[0], np.uint8),
             kept=np.ones((dropped, config.batch_size if dropped else 0), np.bool_),
         )
-        self._setting = Setting(
+        self.setting = Setting(
             activation=_ACTIVATIONS[config.activation],
             output_activation=_ACTIVATIONS[config.output_activation],
             loss=_LOSSES[config.loss],
-            dropout_input=config.dropout_input,
-            dropout_hidden=config.dropout_hidden,
+            dropout_input=float(config.dropout_input),
+            dropout_hidden=float(config.dropout_hidden),
+            scale_input=dtype.type(1) / dtype.type(1 - config.dropout_input),
+            scale_hidden=dtype.type(1) / dtype.type(1 - config.dropout_hidden),
             tiny=np.finfo(dtype).tiny,
             below_one=1 - np.finfo(dtype).epsneg,
+            leak=dtype.type(LEAK),
         )
         self._steps = 0
         if threads is None:
             tiles = -(-config.batch_size // LANES)
-            threads = min(_numba.NUMBA_NUM_THREADS, tiles) if topology.n_edges >= _LARGE else 1
+            threads = min(available_threads(), tiles) if topology.n_edges >= _LARGE else 1
         self._team = Team(threads, self.state, self.work) if threads > 1 else None
 
     def train_epoch(
@@ -115,8 +125,17 @@ class SparseNetwork:
 
         ``labels`` holds classes, or rows of targets with a last column of weights.
         """
+        pass_over = kernels.train_epoch if self._team is None else self._team.train_epoch
+        loss, correct, self._steps = pass_over(
+            self.flat, self.state, self.work, self.setting, self.rule(rate), samples, read_only(labels),
+            read_only(order), self.config.batch_size, self._steps, draws_of(dropout),
+        )  # fmt: skip
+        return loss / len(order), correct / len(order)
+
+    def rule(self, rate: float) -> Rule:
+        """How the optimizer steps, with step size ``rate``."""
         kind = self._dtype.type
-        rule = Rule(
+        return Rule(
             adam=self.config.optimizer == "adam",
             nesterov=self.config.nesterov,
             bias=self.config.bias,
@@ -126,12 +145,6 @@ class SparseNetwork:
             epsilon=kind(_ADAM_EPSILON),
             weight_decay=kind(self.config.weight_decay),
         )
-        pass_over = epochs.train_epoch if self._team is None else self._team.train_epoch
-        loss, correct, self._steps = pass_over(
-            self.flat, self.state, self.work, self._setting, rule, samples, read_only(labels), read_only(order),
-            self.config.batch_size, self._steps, dropout,
-        )  # fmt: skip
-        return loss / len(order), correct / len(order)
 
     def predict(self, samples: Samples, order: npt.NDArray[np.int64]) -> Float:
         """Outputs for the samples of ``order``, shape ``(len(order), n_classes)``."""
@@ -147,11 +160,11 @@ class SparseNetwork:
     def _walk(
         self, samples: Samples, labels: npt.NDArray[Any], order: npt.NDArray[np.int64], outputs: Float
     ) -> tuple[float, int]:
-        """See `epochs.evaluate`."""
+        """See `kernels.evaluate`."""
         summed: float
         correct: int
-        summed, correct = epochs.evaluate(
-            self.flat, self.state, self.work, self._setting, samples, read_only(labels), read_only(order), outputs
+        summed, correct = kernels.evaluate(
+            self.flat, self.state, self.work, self.setting, samples, read_only(labels), read_only(order), outputs
         )
         return summed, correct
 

@@ -13,20 +13,26 @@ import numpy as np
 from numba.extending import overload
 
 from topograph.compiling import reordered_part
-from topograph.lanes import LANES, power_of_two
-from trainers.config import LEAK
+from topograph.lanes import entries, polynomial_of, power_of_two
+from topograph.tiles import LANES
 from trainers.numpy_sparse.edges import clear
-from trainers.numpy_sparse.flat import Float, Setting
-
-SIGMOID, TANH, RELU, LEAKY_RELU, LINEAR, SOFTMAX = range(6)
-MSE, CROSS_ENTROPY = range(2)
+from trainers.numpy_sparse.flat import (
+    LEAKY_RELU,
+    MSE,
+    RELU,
+    SIGMOID,
+    SOFTMAX,
+    TANH,
+    Float,
+    Setting,
+)
 
 
 @reordered_part
-def activate(values: Float, begin: int, end: int, activation: int) -> None:
+def activate(values: Float, begin: int, end: int, activation: int, leak: Any) -> None:
     """Pre-activations to values, in place; softmax over the neurons of each sample."""
-    y = values[begin:end].reshape(-1)
-    one, two, zero, leak = y.dtype.type(1), y.dtype.type(2), y.dtype.type(0), y.dtype.type(LEAK)
+    y = entries(values, begin, end)
+    one, two, zero = y.dtype.type(1), y.dtype.type(2), y.dtype.type(0)
     if activation == SIGMOID:
         for k in range(y.size):
             y[k] = one / (one + _exp(-y[k]))
@@ -52,10 +58,10 @@ def activate(values: Float, begin: int, end: int, activation: int) -> None:
 
 
 @reordered_part
-def differentiate(values: Float, deltas: Float, begin: int, end: int, activation: int) -> None:
+def differentiate(values: Float, deltas: Float, begin: int, end: int, activation: int, leak: Any) -> None:
     """Gradients at the values to gradients at the pre-activations, in place."""
-    y, d = values[begin:end].reshape(-1), deltas[begin:end].reshape(-1)
-    one, zero, leak = y.dtype.type(1), y.dtype.type(0), y.dtype.type(LEAK)
+    y, d = entries(values, begin, end), entries(deltas, begin, end)
+    one, zero = y.dtype.type(1), y.dtype.type(0)
     if activation == SIGMOID:
         for k in range(y.size):
             d[k] *= y[k] * (one - y[k])
@@ -105,7 +111,7 @@ def take_loss(
             elif setting.output_activation == SIGMOID:
                 summed -= math.log1p(-float(setting.below_one if y > setting.below_one else y))
     if setting.loss == MSE:  # with cross-entropy the activation's derivative cancels against the loss's
-        differentiate(values, deltas, begin, end, setting.output_activation)
+        differentiate(values, deltas, begin, end, setting.output_activation, setting.leak)
     return summed, correct
 
 
@@ -138,7 +144,7 @@ def _take_weighted_loss(
                     summed -= float(weight * (one - target)) * math.log1p(-below)
         correct += _largest(values, begin, end, s) == label + begin
     if setting.loss == MSE:
-        differentiate(values, deltas, begin, end, setting.output_activation)
+        differentiate(values, deltas, begin, end, setting.output_activation, setting.leak)
     return summed, correct
 
 
@@ -170,17 +176,14 @@ def _make_exp(number: Any, integer: Any, low: float, high: float, degree: int) -
     coarse = number(0.693145751953125)
     fine, per_octave = number(math.log(2) - 0.693145751953125), number(1 / math.log(2))
     low, high, half, zero = number(low), number(high), number(0.5), number(0)
-    terms = tuple(number(1 / math.factorial(power)) for power in range(degree, -1, -1))
+    polynomial = polynomial_of([1 / math.factorial(power) for power in range(degree, -1, -1)])
 
     def exp(x: Any) -> Any:
         x = low if x < low else (high if x > high else x)  # in this order NaN stays NaN
         octaves = x * per_octave
         n = integer(octaves + (half if octaves >= zero else -half))
         r = (x - number(n) * coarse) - number(n) * fine
-        series = zero
-        for term in terms:
-            series = series * r + term
-        return series * power_of_two(n)
+        return polynomial(r) * power_of_two(n)
 
     return exp
 

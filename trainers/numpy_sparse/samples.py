@@ -1,7 +1,4 @@
-"""`Samples`: training samples in rows, or, where most entries are 0, the entries that are not.
-
-Importing this module imports numba, so it is imported on first use only.
-"""
+"""`Samples`: training samples in rows, or, where most entries are 0, the entries that are not."""
 
 from __future__ import annotations
 
@@ -10,8 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from topograph.compiling import reordered
 from trainers.numpy_sparse.flat import Unsigned
+from trainers.numpy_sparse.kernels import compress, count_nonzero
 
 
 class Samples(NamedTuple):
@@ -43,24 +40,3 @@ def gather_samples(x: npt.NDArray[np.float32]) -> Samples:
     samples = Samples(True, x[:0], starts, np.empty(starts[-1], features), np.empty(starts[-1], np.float32))
     compress(x, samples.starts, samples.features, samples.entries)
     return samples
-
-
-@reordered.in_place
-def count_nonzero(rows: Any, counts: Any) -> None:
-    """Number of entries of each row that are not 0."""
-    for row in range(rows.shape[0]):
-        nonzero = 0
-        for i in range(rows.shape[1]):
-            nonzero += rows[row, i] != 0
-        counts[row] = nonzero
-
-
-@reordered.in_place
-def compress(rows: Any, starts: Any, features: Any, entries: Any) -> None:
-    """Write the features and entries that are not 0, row after row."""
-    for row in range(rows.shape[0]):
-        k = starts[row]
-        for i in range(rows.shape[1]):
-            if rows[row, i] != 0:
-                features[k], entries[k] = i, rows[row, i]
-                k += 1

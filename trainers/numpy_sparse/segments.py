@@ -7,7 +7,7 @@ from typing import Any
 from topograph.compiling import reordered
 
 
-@reordered
+@reordered.in_place
 def sort_edges(
     indptr: Any, indices: Any, by_input: bool, block: int, owners: int, starts: Any, other: Any, position: Any
 ) -> None:

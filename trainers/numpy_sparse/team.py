@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from trainers.numpy_sparse import epochs
+from trainers.numpy_sparse import kernels
+from trainers.numpy_sparse.draws import Draws
 from trainers.numpy_sparse.flat import FlatNetwork, Rule, Setting, State, Work, aligned_rows
 from trainers.numpy_sparse.samples import Samples
 
@@ -47,7 +48,7 @@ class Team:
     def train_epoch(
         self, flat: FlatNetwork, state: State, work: Work, setting: Setting, rule: Rule, samples: Samples,
         labels: npt.NDArray[Any], order: npt.NDArray[np.int64], batch: int, step: int,
-        generator: np.random.Generator,
+        draws: Draws,
     ) -> tuple[float, int, int]:  # fmt: skip
         """As `epochs.train_epoch`."""
         threads, summed, correct = self._threads, 0.0, 0
@@ -56,17 +57,17 @@ class Team:
             for begin in range(0, len(order), batch):
                 chosen = order[begin : begin + batch]
                 step += 1
-                epochs.draw(flat, work, setting, generator, len(chosen))
+                kernels.draw(flat, work, setting, draws, len(chosen))
 
                 def learn(worker: int, chosen: Any = chosen) -> tuple[float, int]:
-                    share: tuple[float, int] = epochs.accumulate(
+                    share: tuple[float, int] = kernels.accumulate(
                         flat, self._states[worker], self._works[worker], setting, rule, samples, labels, chosen,
                         worker, threads,
                     )  # fmt: skip
                     return share
 
                 def update(worker: int, step: int = step) -> None:
-                    epochs.absorb(state, self._edge_gradients, bounds[worker], bounds[worker + 1], rule, step)
+                    kernels.absorb(state, self._edge_gradients, bounds[worker], bounds[worker + 1], rule, step)
 
                 for loss, right in pool.map(learn, range(threads)):
                     summed += loss
@@ -74,5 +75,5 @@ class Team:
                 if not np.isfinite(summed):
                     break
                 list(pool.map(update, range(threads)))
-                epochs.absorb_biases(state, self._bias_gradients, rule, step)
+                kernels.absorb_biases(state, self._bias_gradients, rule, step)
         return summed, correct, step

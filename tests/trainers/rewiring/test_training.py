@@ -315,7 +315,7 @@ def test_threads_and_large_batches_give_the_same_edges(data, topology, monkeypat
     config = config_of("set", batch_size=64, epochs=3, learning_rate=0.5)
     alone = get_trainer("numpy").train(topology, data, config)
     monkeypatch.setattr(network, "_LARGE", 1)
-    monkeypatch.setattr(network._numba, "NUMBA_NUM_THREADS", 2)
+    monkeypatch.setattr(network, "available_threads", lambda: 2)
     together = get_trainer("numpy").train(topology, data, config)
     assert alone.topology == together.topology
     for a, b in zip(alone.weights, together.weights, strict=True):

@@ -20,6 +20,7 @@ _HERE = Path(__file__).parent
 KERNELS = Kernels(
     _HERE / "kernels.ll.gz",
     [_HERE / f"{name}.py" for name in ("passes", "products", "steps", "table", "vector_code")],
+    rotated=True,
 )
 
 

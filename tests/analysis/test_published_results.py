@@ -18,6 +18,7 @@ from tests.trainers.study.publishing.conftest import write_specs
 from topograph.errors import InvalidParameterError, StoreError, UnknownNameError
 from trainers.study import run_study
 from trainers.study.publishing import publish_study
+from trainers.study.publishing.verify import Verification
 
 
 @pytest.fixture(scope="module")
@@ -118,3 +119,13 @@ def test_verifying_what_was_changed_ends_with_an_error(study, tmp_path, capsys):
     (folder / "study.json").write_text(json.dumps(card), encoding="utf-8")
     assert main(["study", "verify", str(folder), "--sample", "1"]) == 1
     assert "1 of 1 runs do not come out as they were published" in capsys.readouterr().err
+
+
+def test_verifying_where_nothing_can_be_compared_ends_with_an_error(study, monkeypatch, capsys):
+    table = pd.DataFrame({"run_id": ["a"], "construction": ["snip"], "degrees": ["3-10"], "reason": ["other edges"]})
+    found = Verification(table.assign(identical=False, compared=False, passed=False))
+    monkeypatch.setattr("trainers.study.publishing.verify_published", lambda *_, **__: found)
+    assert main(["study", "verify", str(study / "published")]) == 1
+    said = capsys.readouterr()
+    assert "1 not compared, since a search or a pruner chooses other edges" in said.out
+    assert "none of these runs can be compared" in said.err

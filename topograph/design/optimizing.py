@@ -86,7 +86,8 @@ def optimize(
     seconds
         Time for the search, besides that for measuring the constructions. What is found then depends on the machine.
     steps
-        Instead of a time, how many graphs the search tries from each start: the same seed then gives the same graph.
+        Instead of a time, how many graphs the search tries from each start: the same seed then gives the same graph on
+        the same kind of processor with the same versions of the packages.
     seed
         Source of randomness.
 

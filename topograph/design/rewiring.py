@@ -89,7 +89,8 @@ def rewire(
     graph
         The graph to begin with; it is not changed.
     seed
-        Source of randomness; the same seed gives the same graph.
+        Source of randomness; the same seed gives the same graph. With a target that holds on the same kind of processor
+        with the same versions of the packages: a search follows eigenvectors, whose last digits differ elsewhere.
     swaps
         Null model only: how many swaps are proposed, 10 for each edge by default. Proposing (and not counting
         successes) makes the limit uniform over all graphs with these degrees.

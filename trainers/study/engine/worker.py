@@ -36,6 +36,8 @@ from trainers.study.engine.interrupts import is_interrupt, watching_interrupts
 from trainers.study.records import Job, JobResult, Profile, numbered_columns, writable
 from trainers.study.spec import AnyRecipe, ModelRecipe
 
+_ROUNDED = ", or another kind of processor or another version led the search to other edges"
+
 Edges = Topology | MaskSet
 """What a recipe makes: a chain, or the masks of a model."""
 
@@ -95,7 +97,8 @@ def _make(job: Job) -> tuple[Edges | None, JobResult]:
             raise StoreError(
                 f"{job.recipe.label} {job.recipe.degree_label} in {job.recipe.architecture} gives other edges "
                 f"(content {topology_id}) than when this store was begun ({job.topology_id}): the construction has "
-                "changed. Results of the two must not be mixed: start a new store, or use the former version"
+                f"changed{_ROUNDED if job.recipe.depends_on_rounding else ''}. Results of the two must not be mixed: "
+                "start a new store, or use the former version"
             )
     except BaseException as error:
         if is_interrupt(error):

@@ -108,6 +108,11 @@ class ModelRecipe:
         masks.apply_to(model)
         return model, data.shape
 
+    @property
+    def depends_on_rounding(self) -> bool:
+        """See `Recipe.depends_on_rounding`."""
+        return is_pruner(self.construction) or self.variant.searches
+
     def planned(self, seed: int, data_hash: str) -> ModelRecipe:
         """The recipe with a seed, for data of known content."""
         return replace(self, seed=seed, pruned=replace(self.pruned, data_hash=data_hash))

@@ -64,6 +64,11 @@ class Recipe:
         """What is measured: the topology itself, whose layers say all of the whole network."""
         return topology, None
 
+    @property
+    def depends_on_rounding(self) -> bool:
+        """Whether a search or a pruner chooses edges by numbers whose last digits depend on the processor."""
+        return self.pruned is not None or self.variant.searches
+
     def planned(self, seed: int, data_hash: str) -> Recipe:
         """The recipe with a seed, and for a pruner with the content of its data."""
         pruned = None if self.pruned is None else replace(self.pruned, data_hash=data_hash)

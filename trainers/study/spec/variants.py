@@ -95,6 +95,11 @@ class Variant:
         return f"{self.target} {self.metric}" if self.kind == "rewired" else self.kind
 
     @property
+    def searches(self) -> bool:
+        """Whether it is the result of a search, which follows eigenvectors to the last digit."""
+        return self.kind == "rewired"
+
+    @property
     def random(self) -> bool:
         """Whether the topology's seed matters."""
         return self.kind != "plain"

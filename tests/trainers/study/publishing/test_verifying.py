@@ -11,6 +11,9 @@ import pytest
 from topograph.errors import InvalidParameterError
 from trainers.study.publishing import PublishedStudy, open_published, verify_published
 from trainers.study.publishing.processor import describe_processor
+from trainers.study.spec import Recipe
+from trainers.study.spec.pruned import Pruned
+from trainers.study.spec.variants import Variant
 
 
 def changed(study: Path, **values: object) -> PublishedStudy:
@@ -88,6 +91,35 @@ def test_a_topology_that_comes_out_otherwise_is_reported(study):
     found = verify_published(changed(study, topology_id="0" * 20), sample=100)
     assert not found.passed
     assert found.table["reason"].str.contains("gives other edges").sum() == 1
+
+
+@pytest.mark.parametrize("processor", ["another", None], ids=["another machine", "the same machine"])
+def test_edges_that_a_search_chooses_otherwise_are_not_compared_elsewhere(study, processor, monkeypatch):
+    published = changed(study, topology_id="0" * 20, **({"processor": processor} if processor else {}))
+    monkeypatch.setattr(Recipe, "depends_on_rounding", True)
+    found = verify_published(published, sample=100)
+    compared = found.table["compared"].tolist()
+    assert compared.count(False) == (1 if processor else 0)
+    assert found.failed == (0 if processor else 1)
+    assert found.passed == bool(processor)
+    assert str(found).startswith(f"{sum(compared)} runs trained again: {len(compared) - 1} equal to the bit")
+    assert ("1 not compared, since a search or a pruner chooses other edges" in str(found)) == bool(processor)
+
+
+def test_runs_of_which_none_can_be_compared_have_not_passed(study, monkeypatch):
+    published = changed(study, processor="another", topology_id="0" * 20)
+    object.__setattr__(published, "runs_table", published.runs_table[:1])
+    monkeypatch.setattr(Recipe, "depends_on_rounding", True)
+    found = verify_published(published)
+    assert not found.passed
+    assert found.failed == 0
+
+
+def test_searches_and_pruners_depend_on_rounding():
+    for entry, expected in (("null", False), ("relabelled", False), ({"rewire": "max"}, True)):
+        recipe = Recipe("random_regular", (64, 20, 10), (5, 10), 0, Variant.from_spec(entry))
+        assert recipe.depends_on_rounding == expected
+    assert Recipe("snip", (64, 20, 10), (5, 10), 0, pruned=Pruned("digits", "{}")).depends_on_rounding
 
 
 def test_other_versions_of_packages_are_another_machine(study):

@@ -11,6 +11,7 @@ import resource
 import sys
 import time
 
+import numba
 import numpy as np
 from threadpoolctl import threadpool_limits
 from timing import best
@@ -45,6 +46,21 @@ def gemm(n, m, samples):
     return 2e-9 * n * m * samples / best(lambda: np.matmul(a, b, out=out), 16)[0]
 
 
+# the kernels are parts of compiled functions, and cannot be called from Python
+@numba.njit
+def repeat_forward(times, flat, layer, state, values, active, inputs):
+    """The forward product, some times."""
+    for _ in range(times):
+        forward(flat, layer, state, values, active, inputs)
+
+
+@numba.njit
+def repeat_backward(times, flat, layer, state, work, inputs, rule, step, update):
+    """The backward product, some times."""
+    for _ in range(times):
+        backward(flat, layer, state, work, inputs, rule, step, update)
+
+
 def show_kernels():
     """The forward product, the edge gradient, and the backward product with it, per edge and sample."""
     dense = gemm(WIDE, WIDE, BATCH)
@@ -64,13 +80,12 @@ def rates_of(net):
     inputs, edges = net.topology.sizes[0], net.topology[0].n_edges
     times = max(1, 5_000_000 // edges)
 
-    def measure(kernel, *arguments):
-        return best(lambda: [kernel(*arguments) for _ in range(times)], 8)[0] / times
-
     def back(layer, update):
-        return measure(backward, net.flat, layer, net.state, net.work, inputs, RULE, 1, update)
+        arguments = net.flat, layer, net.state, net.work, inputs, RULE, 1, update
+        return best(lambda: repeat_backward(times, *arguments), 8)[0] / times
 
-    ahead = measure(forward, net.flat, 0, net.state, net.work.values, net.work.active, inputs)
+    arguments = net.flat, 0, net.state, net.work.values, net.work.active, inputs
+    ahead = best(lambda: repeat_forward(times, *arguments), 8)[0] / times
     gradient = back(0, False)
     update = max(back(0, True) - gradient, 0) / edges * 1e9
     rates = [2e-9 * edges * LANES / ahead, 2e-9 * edges * LANES / gradient]

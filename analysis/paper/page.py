@@ -107,8 +107,8 @@ def _status(results: PaperResults) -> str:
     finished = [part for part in card.parts if part.complete]
     begun = [part for part in card.parts if part.done and not part.complete]
     waiting = [part for part in card.parts if not part.done]
-    counted = ((begun, "are begun"), (waiting, "have not been run yet"))
-    others = [f", {len(parts)} {words}" for parts, words in counted if parts]
+    counted = ((begun, "is begun", "are begun"), (waiting, "has not been run yet", "have not been run yet"))
+    others = [f", {len(parts)} {one if len(parts) == 1 else several}" for parts, one, several in counted if parts]
     lines = [
         f"{card.done} of {card.planned} planned networks are published: {len(finished)} of {len(card.parts)} parts are "
         f"complete{''.join(others)}.",

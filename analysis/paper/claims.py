@@ -113,6 +113,18 @@ CLAIMS = (
 
 QUESTIONS = (
     Claim(
+        "Sparsity costs 100 and 500 hidden neurons as much as 300",
+        "",
+        "their distances from their dense counterparts differ by less than 0.25 points at each density",
+        densities.widths,
+    ),
+    Claim(
+        "Sparsity acts independently of dropout once training no longer improves",
+        "",
+        "as for the paper's setting",
+        reasons.dropout_after_training,
+    ),
+    Claim(
         "The drop comes from initial weights that are too small for few edges",
         "",
         "with initial weights by the degrees no loss of more than 0.25 points is left",

@@ -6,7 +6,7 @@ import pandas as pd
 
 from analysis.paper.intervals import MARGIN, Interval, difference, mean_interval, signed
 from analysis.paper.judgement import HOLDS, IN_PART, NOT_HERE, UNTOLD, Judgement, not_run
-from analysis.paper.results import DEEP, MAIN, SIX, PaperResults
+from analysis.paper.results import DEEP, MAIN, OTHER_WIDTHS, SIX, PaperResults
 
 _SHOWN = (0.75, 0.5, 0.3, 0.1, 0.05, 0.01)
 
@@ -60,16 +60,16 @@ def second_layer(results: PaperResults) -> Judgement:
     )  # fmt: skip
 
 
-def dropout(results: PaperResults) -> Judgement:
-    """Sparsity and dropout act independently."""
-    dense = results.dense("dropout")
-    shares = [share for share in results.shares("dropout") if share in results.shares()]
-    if not shares or len(dense) < 2 or len(results.dense()) < 2:
+def dropout(results: PaperResults, without: str = "paper", dropping: str = "dropout") -> Judgement:
+    """Sparsity and dropout act independently, in one arm without it and one with it."""
+    dense, plain = results.dense(dropping), results.dense(without)
+    shares = [share for share in results.shares(dropping) if share in results.shares(without)]
+    if not shares or len(dense) < 2 or len(plain) < 2:
         return not_run("networks with dropout and their dense counterparts")
-    of_dense = difference(dense["accuracy"], results.dense()["accuracy"])
-    words, interactions, frames = [f"dense {of_dense}"], [], [dense, results.dense()]
+    of_dense = difference(dense["accuracy"], plain["accuracy"])
+    words, interactions, frames = [f"dense {of_dense}"], [], [dense, plain]
     for share in shares:
-        pair, used = _paired(results.networks("dropout", share=share), results.networks(share=share), ["seed"])
+        pair, used = _paired(results.networks(dropping, share=share), results.networks(without, share=share), ["seed"])
         if len(pair) < 2:
             continue
         change = mean_interval(pair)
@@ -78,10 +78,26 @@ def dropout(results: PaperResults) -> Judgement:
         frames += used
     if not interactions:
         return not_run("networks with dropout that were also trained without")
-    inside = all(change.low > -MARGIN and change.high < MARGIN for change in interactions)
-    outside = any(change.low > MARGIN or change.high < -MARGIN for change in interactions)
-    verdict = HOLDS if inside else NOT_HERE if outside else UNTOLD
-    return Judgement.on(frames, f"dropout changes accuracy by: {'; '.join(words)}", verdict)
+    return Judgement.on(frames, f"dropout changes accuracy by: {'; '.join(words)}", _alike(interactions))
+
+
+def widths(results: PaperResults) -> Judgement:
+    """Sparsity costs hidden layers of other widths as much."""
+    words, differences, frames = [], [], []
+    shares = [share for share in results.shares() if share in _SHOWN]
+    for width, architecture in OTHER_WIDTHS.items():
+        common = [share for share in shares if share in results.shares("paper", architecture)]
+        if not common or len(results.dense("paper", architecture)) < 2 or len(results.dense()) < 2:
+            return not_run("networks with 100, 300 and 500 hidden neurons, and their dense counterparts")
+        each = []
+        for share in common:
+            (gap, used), (main, of_main) = (gap_to_dense(results, "paper", share, one) for one in (architecture, MAIN))
+            each.append(f"{percent(share)} {gap}")
+            differences.append(_difference_of(gap, main))
+            frames += [*used, *of_main]
+        dense = results.dense("paper", architecture)["accuracy"].mean()
+        words.append(f"{width} hidden neurons: dense {dense:.2f} %; against it at {', '.join(each)}")
+    return Judgement.on(frames, "; ".join(words), _alike(differences))
 
 
 def deeper(results: PaperResults) -> Judgement:
@@ -105,6 +121,13 @@ def deeper(results: PaperResults) -> Judgement:
     else:
         verdict = NOT_HERE if all(gap.high < 0.15 for gap in gaps) else UNTOLD
     return Judgement.on(frames, "; ".join(words), verdict)
+
+
+def _alike(differences: list[Interval]) -> str:
+    """The verdict on "these are equal": all differences are smaller than the margin, or some is larger."""
+    if any(one.low > MARGIN or one.high < -MARGIN for one in differences):
+        return NOT_HERE
+    return HOLDS if all(one.low > -MARGIN and one.high < MARGIN for one in differences) else UNTOLD
 
 
 def no_drop(gaps: list[Interval]) -> str:

@@ -6,7 +6,7 @@ import pandas as pd
 
 from analysis.paper.connectivity import within_degrees
 from analysis.paper.constructions import differences_at_equal_degree, name
-from analysis.paper.densities import gap_to_dense, paired_difference, percent
+from analysis.paper.densities import dropout, gap_to_dense, paired_difference, percent
 from analysis.paper.intervals import MARGIN, Interval, difference, mean_interval, signed
 from analysis.paper.judgement import HOLDS, IN_PART, NOT_HERE, UNTOLD, Judgement, not_run
 from analysis.paper.results import SIX, PaperResults
@@ -48,6 +48,11 @@ def alignment(results: PaperResults) -> Judgement:
 def alignment_after_training(results: PaperResults) -> Judgement:
     """The same, trained until it no longer improves."""
     return _alignment(results, "converged")
+
+
+def dropout_after_training(results: PaperResults) -> Judgement:
+    """Sparsity and dropout act independently when networks are trained until they no longer improve."""
+    return dropout(results, "converged", "converged dropout")
 
 
 def independent_rows(results: PaperResults) -> Judgement:

@@ -18,6 +18,8 @@ from trainers.study.publishing import Card, PublishedStudy
 MAIN = "784-300-10"
 """The network that the paper looks at most."""
 DEEP = "784-500-300-10"
+OTHER_WIDTHS = {100: "784-100-10", 500: "784-500-10"}
+"""The paper's other networks, by their hidden neurons."""
 SIX = (
     "random_edge",
     "random_rotating",

@@ -112,10 +112,23 @@ def test_the_second_layer_is_compared_with_all_of_its_outputs(loss, verdict):
 
 
 @pytest.mark.parametrize(("more", "verdict"), [(0.0, HOLDS), (-1.0, NOT_HERE)])
+def test_other_widths_are_compared_by_their_distance_from_their_dense_networks(more, verdict):
+    of_300 = made_up(lambda row: 89.0)
+    of_100 = made_up(lambda row: 79.0 + more, architecture="784-100-10", dense=80.0)
+    of_500 = made_up(lambda row: 94.0, architecture="784-500-10", dense=95.0)
+    found = densities.widths(results(of_300, of_100, of_500))
+    assert found.verdict == verdict
+    assert "100 hidden neurons: dense 80.0" in found.measured
+    assert densities.widths(results(of_300, of_100)).verdict == NOT_RUN
+
+
+@pytest.mark.parametrize(("more", "verdict"), [(0.0, HOLDS), (-1.0, NOT_HERE)])
 def test_dropout_is_independent_when_it_costs_sparse_and_dense_alike(more, verdict):
     plain = made_up(lambda row: 89.0)
     dropped = made_up(lambda row: 88.0 + more, arms=["dropout"], dense=89.0)
     assert densities.dropout(results(plain, dropped)).verdict == verdict
+    trained = plain.assign(arm="converged"), dropped.assign(arm="converged dropout")
+    assert reasons.dropout_after_training(results(*trained)).verdict == verdict
 
 
 @pytest.mark.parametrize(("sparse", "verdict"), [(91.0, HOLDS), (89.0, NOT_HERE)])

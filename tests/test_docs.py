@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from analysis.cli import main
+from tests.fresh_process import run
 from trainers.study import StudySpec
 
 ROOT = Path(__file__).parents[1]
@@ -26,6 +27,20 @@ MARKS = {
     "slurm": [pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")],
     "four_loops": [pytest.mark.filterwarnings("ignore")],  # Lightning and transformers warn of much that is not ours
 }
+
+
+def test_the_reference_needs_no_framework_that_the_docs_do_not_install(tmp_path):
+    """Modules of the reference are imported where only the extra ``docs`` is installed."""
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    (included,) = (re.findall(r"\[(.*)\]", entry)[0] for entry in extras["docs"] if entry.startswith("topograph["))
+    frameworks = {"torch", "keras", "jax", "dask", "onnx", "lightning", "transformers"} - set(included.split(","))
+    text = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "docs" / "api").glob("*.md"))
+    modules = set(re.findall(r"automodule:: ([\w.]+)", text))
+    assert "topograph.torch" in modules
+    code = f"import sys, importlib\nfor name in {sorted(frameworks)}: sys.modules[name] = None\n"
+    assert run(code + f"for name in {sorted(modules)}: importlib.import_module(name)\nprint('imported')", tmp_path) == [
+        "imported"
+    ]
 
 
 @pytest.mark.parametrize(

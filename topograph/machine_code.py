@@ -153,7 +153,8 @@ def _start(llvm: Any) -> None:
 def _processor(llvm: Any) -> tuple[str, str]:
     """Name and features of the processor that the code is for: this one's, or those that numba would be told."""
     name, features = os.environ.get("NUMBA_CPU_NAME"), os.environ.get("NUMBA_CPU_FEATURES")
-    return name or llvm.get_host_cpu_name(), features or llvm.get_host_cpu_features().flatten()
+    own = llvm.get_host_cpu_features().flatten() if features is None else features
+    return llvm.get_host_cpu_name() if name is None else name, own
 
 
 def _entry(name: str, kinds: Sequence[str], writes: bool) -> str:

@@ -74,6 +74,16 @@ def test_an_llvm_that_is_too_old_is_left_to_numba(monkeypatch, capfd):
     assert capfd.readouterr().err == ""
 
 
+def test_the_processor_is_the_one_that_numba_is_told(tmp_path):
+    """So that the bits of another machine can be had on this one, by both ways of compiling."""
+    cache = {"NUMBA_CACHE_DIR": str(tmp_path / "cache")}
+    told = {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": ""}
+    own, general = run(MEASURE, tmp_path, **cache), run(MEASURE, tmp_path, **cache, **told)
+    assert float.fromhex(own[0]) == pytest.approx(float.fromhex(general[0]), rel=1e-9)
+    names = {".".join(path.name.split(".")[:2]) for path in (tmp_path / "cache").glob("kernels.*.o")}
+    assert len(list((tmp_path / "cache").glob("kernels.*.o"))) == 2 * len(names)
+
+
 def test_the_address_is_that_of_numpy():
     array = np.arange(3.0)
     frozen = array.view()

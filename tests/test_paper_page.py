@@ -11,6 +11,7 @@ from PIL import Image
 
 from analysis.paper import CLAIMS, QUESTIONS, judge_claims, load_paper
 from analysis.paper.judgement import HOLDS, IN_PART, NOT_HERE, NOT_RUN, UNTOLD, VERDICTS
+from analysis.published import open_study
 from tests.page_scripts import page_script
 from trainers.study import StudySpec
 
@@ -98,3 +99,9 @@ def test_pages_that_count_the_parts_and_networks_count_right(results):
     studies = " ".join((ROOT / "docs" / "studies.md").read_text(encoding="utf-8").split())
     assert f"{networks} networks on MNIST, in {parts} parts" in studies
     assert f"{networks} networks on MNIST in {parts} specs" in (ROOT / "studies/paper/README.md").read_text("utf-8")
+
+
+def test_the_page_counts_the_kinds_of_processor():
+    kinds = open_study("paper").runs_table["processor"].nunique()
+    page = (ROOT / "docs" / "paper.md").read_text(encoding="utf-8")
+    assert f"{['One kind', 'Two kinds', 'Three kinds'][kinds - 1]} of processor trained" in page

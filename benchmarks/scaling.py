@@ -1,8 +1,9 @@
 """Large layers, the three kernels against the machine's peak, cost against edges, and a million neurons.
 
-    python benchmarks/scaling.py [kernels] [steps] [edges] [million]
+    python benchmarks/scaling.py [kernels] [steps] [edges] [team] [million]
 
-Without a name, all but the last. One core, unless told otherwise; seconds of the processor, the best of several.
+Without a name, all but the last two. One core, and seconds of the processor, the best of several; for ``team`` two
+cores that nobody else uses, and seconds on the clock.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from __future__ import annotations
 import resource
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numba
 import numpy as np
@@ -58,7 +61,7 @@ def repeat_forward(times, flat, layer, state, values, active, inputs):
 def repeat_backward(times, flat, layer, state, work, inputs, rule, step, update):
     """The backward product, some times."""
     for _ in range(times):
-        backward(flat, layer, state, work, inputs, rule, step, update)
+        backward(flat, layer, state, work, True, inputs, 0, 1, rule, step, update)
 
 
 def show_kernels():
@@ -142,6 +145,42 @@ def show_edges():
     print(f"R² {np.corrcoef(edges, seconds)[0, 1] ** 2:.5f}")
 
 
+def show_team():
+    """Two threads on one network, against one; two networks at once say what two cores can give."""
+    rng, sizes, batches = np.random.default_rng(0), [3072, WIDE, WIDE, 10], 6
+    print(f"\n{'-'.join(map(str, sizes))}, milliseconds per batch, median of 15 epochs of {batches} batches in turn")
+    print(f"{'':22s}{'one thread':>12s}{'a team of two':>16s}{'two networks at once':>24s}")
+    for density, batch in ((0.05, 100), (0.05, 128), (0.05, 256), (0.01, 100), (0.2, 128)):
+        topology = tg.Topology.build(["random_regular"] * 2 + ["dense"], sizes, densities=[density, density, 1], seed=0)
+        config, order = TrainingConfig(batch_size=batch), np.arange(batches * batch)
+        samples = gather_samples(rng.random((len(order), sizes[0]), dtype=np.float32))
+        labels = rng.integers(0, sizes[-1], len(order))
+        one, other, team = (SparseNetwork(topology, config, threads=threads) for threads in (1, 1, 2))
+
+        def train(net, samples=samples, labels=labels, order=order):
+            return net.train_epoch(samples, labels, order, 0.01, rng)
+
+        def both(pool, pair):
+            return [*pool.map(train, pair)]
+
+        times = {"one": [], "team": [], "both": []}
+        with ThreadPoolExecutor(2) as pool:
+            calls = {"one": partial(train, one), "team": partial(train, team), "both": partial(both, pool, (one, other))}
+            for number in range(16):
+                for name, call in calls.items():
+                    started = time.perf_counter()
+                    call()
+                    if number:
+                        times[name].append(time.perf_counter() - started)
+        alone, together, apart = (np.median(times[name]) for name in calls)
+        each = 1e3 / batches
+        print(
+            f"{density:6.0%}, batch {batch:4d}     {alone * each:10.2f}{together * each:9.2f} {alone / together:5.2f}×"
+            f"{apart * each:17.2f} {2 * alone / apart:5.2f}×",
+            flush=True,
+        )
+
+
 def show_million():
     """A network of a million neurons and twenty million connections, all cores."""
     rng = np.random.default_rng(0)
@@ -164,7 +203,9 @@ def show_million():
 
 def main():
     threadpool_limits(1)
-    parts = {"kernels": show_kernels, "steps": show_steps, "edges": show_edges, "million": show_million}
+    parts = {
+        "kernels": show_kernels, "steps": show_steps, "edges": show_edges, "team": show_team, "million": show_million,
+    }  # fmt: skip
     for name in sys.argv[1:] or list(parts)[:3]:
         parts[name]()
 

@@ -94,59 +94,68 @@ def _forward_whole(table: Any, start: Any, state: State, values: Float, active: 
 
 @reordered_part
 def backward(
-    flat: FlatNetwork, layer: int, state: State, work: Work, n_active: int, rule: Rule, step: int, update: bool
-) -> None:
+    flat: FlatNetwork, layer: int, state: State, work: Work, filled: bool, n_active: int, part: int, parts: int,
+    rule: Rule, step: int, update: bool,
+) -> None:  # fmt: skip
     """Gradient on the edges and biases; for all but the first layer on the inputs' values too; then the update.
 
-    The edge (i, j) gets g += Σ over samples of x_i δ_j, and never anything else of the n × m products.
+    The edge (i, j) gets g += Σ over samples of x_i δ_j, and never anything else of the n × m products. This is for part
+    number ``part`` of the layer's edges; the inputs' gradients must be 0 before the first. Where the rows are not
+    ``filled`` with samples there is nothing but the update.
     """
     starts, other, weights, table = flat.starts, flat.other, state.weights, flat.layers[layer]
     values, deltas, gradient = work.values, work.deltas, state.gradient
     first_in, first_out, by_input = table[FIRST_INPUT], table[FIRST_OUTPUT], table[KIND] != BY_OUTPUT
     owners = table[INPUTS] if by_input else table[OUTPUTS]
-    if layer > 0:
-        clear(deltas, first_in, first_in + table[INPUTS])
-    for block in range(table[BLOCKS]):
-        base, number = table[FIRST_SEGMENT] + block * owners, 0
-        for begin in range(0, owners, _CHUNK):
-            end = min(begin + _CHUNK, owners)
-            if by_input and layer > 0:
-                for owner in range(begin, end):
-                    row, back = load_lanes(values, first_in + owner), load_lanes(deltas, first_in + owner)
+    chunks, number = (owners + _CHUNK - 1) // _CHUNK, 0
+    places = table[BLOCKS] * chunks
+    for place in range(places * part // parts, places * (part + 1) // parts):
+        base, begin = table[FIRST_SEGMENT] + place // chunks * owners, place % chunks * _CHUNK
+        end = min(begin + _CHUNK, owners)
+        if not filled:
+            pass
+        elif by_input and layer > 0:
+            for owner in range(begin, end):
+                row, back = load_lanes(values, first_in + owner), load_lanes(deltas, first_in + owner)
+                for e in range(starts[base + owner], starts[base + owner + 1]):
+                    far = load_lanes(deltas, other[e])
+                    gradient[e] += dot(row, far)
+                    back = scaled(weights[e], far, back)
+                store_lanes(deltas, first_in + owner, back)
+        elif by_input:
+            number = 0 if begin == 0 else number
+            while number < n_active and work.active[number] < begin:
+                number += 1
+            while number < n_active and work.active[number] < end:
+                i = work.active[number]
+                row = load_lanes(values, i)
+                for e in range(starts[base + i], starts[base + i + 1]):
+                    gradient[e] += dot(row, load_lanes(deltas, other[e]))
+                number += 1
+        else:
+            for owner in range(begin, end):
+                row = load_lanes(deltas, first_out + owner)
+                if layer > 0:
                     for e in range(starts[base + owner], starts[base + owner + 1]):
-                        far = load_lanes(deltas, other[e])
-                        gradient[e] += dot(row, far)
-                        back = scaled(weights[e], far, back)
-                    store_lanes(deltas, first_in + owner, back)
-            elif by_input:
-                while number < n_active and work.active[number] < end:
-                    i = work.active[number]
-                    row = load_lanes(values, i)
-                    for e in range(starts[base + i], starts[base + i + 1]):
-                        gradient[e] += dot(row, load_lanes(deltas, other[e]))
-                    number += 1
-            else:
-                for owner in range(begin, end):
-                    row = load_lanes(deltas, first_out + owner)
-                    if layer > 0:
-                        for e in range(starts[base + owner], starts[base + owner + 1]):
-                            gradient[e] += dot(row, load_lanes(values, other[e]))
-                            store_lanes(deltas, other[e], scaled(weights[e], row, load_lanes(deltas, other[e])))
-                    else:
-                        for e in range(starts[base + owner], starts[base + owner + 1]):
-                            gradient[e] += dot(row, load_lanes(values, other[e]))
-            if update:
-                descend(
-                    weights, gradient, state.velocity, state.second,
-                    starts[base + begin], starts[base + end], rule, rule.weight_decay, step,
-                )  # fmt: skip
+                        gradient[e] += dot(row, load_lanes(values, other[e]))
+                        store_lanes(deltas, other[e], scaled(weights[e], row, load_lanes(deltas, other[e])))
+                else:
+                    for e in range(starts[base + owner], starts[base + owner + 1]):
+                        gradient[e] += dot(row, load_lanes(values, other[e]))
+        if update:
+            descend(
+                weights, gradient, state.velocity, state.second,
+                starts[base + begin], starts[base + end], rule, rule.weight_decay, step,
+            )  # fmt: skip
     if rule.bias:
-        for j in range(first_out, first_out + table[OUTPUTS]):
-            state.bias_gradient[j] += total(load_lanes(deltas, j))
+        begin, end = first_out + table[OUTPUTS] * part // parts, first_out + table[OUTPUTS] * (part + 1) // parts
+        if filled:
+            for j in range(begin, end):
+                state.bias_gradient[j] += total(load_lanes(deltas, j))
         if update:
             descend(
                 state.bias, state.bias_gradient, state.bias_velocity, state.bias_second,
-                first_out, first_out + table[OUTPUTS], rule, rule.weight_decay * 0, step,
+                begin, end, rule, rule.weight_decay * 0, step,
             )  # fmt: skip
 
 

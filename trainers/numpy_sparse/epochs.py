@@ -16,7 +16,7 @@ from topograph.compiling import reordered, reordered_part
 from topograph.lanes import TURNED, broadcast, prefetch, store_lanes, turn_block
 from topograph.tiles import LANES
 from trainers.numpy_sparse.draws import Draws
-from trainers.numpy_sparse.edges import backward, descend, forward
+from trainers.numpy_sparse.edges import backward, clear, forward
 from trainers.numpy_sparse.flat import (
     FIRST_INPUT,
     FIRST_OUTPUT,
@@ -24,6 +24,7 @@ from trainers.numpy_sparse.flat import (
     OUTPUTS,
     FlatNetwork,
     Rule,
+    Seat,
     Setting,
     State,
     Work,
@@ -31,6 +32,7 @@ from trainers.numpy_sparse.flat import (
 from trainers.numpy_sparse.neurons import activate, differentiate, drop, take_loss
 from trainers.numpy_sparse.random_bits import next_bits, uniform
 from trainers.numpy_sparse.samples import Samples
+from trainers.numpy_sparse.turns import await_all, await_worker, end_turn
 
 # a literal number would be compiled for once more, with all that it is given to
 _NONE: Any = np.int64(0)
@@ -39,73 +41,41 @@ _ALONE: Any = np.int64(1)
 
 @reordered.in_place
 def train_epoch(
-    flat: FlatNetwork, state: State, work: Work, setting: Setting, rule: Rule, samples: Samples, labels: Any,
+    flat: FlatNetwork, state: State, work: Work, setting: Setting, rule: Rule, seat: Seat, samples: Samples, labels: Any,
     order: Any, batch: int, step: int, draws: Draws,
 ) -> tuple[float, int, int]:  # fmt: skip
     """One pass over the samples of ``order``; returns the sum of their losses, how many were right, and the steps.
 
-    A loss that is NaN or infinite ends the pass with the step that it led to.
+    Of several workers each takes its tiles of every batch, and returns the sums over them. A loss that is NaN or
+    infinite ends the pass with the step that it led to.
     """
-    summed, correct, n_active, end = 0.0, 0, _NONE, _NONE
+    summed, correct, n_active, end, turn = 0.0, 0, _NONE, _NONE, _NONE
+    first, reach = seat.worker * LANES, seat.workers * LANES
     while end < order.shape[0]:
         begin, end = end, min(end + batch, order.shape[0])
         step += 1
-        draw(flat, work, setting, draws, end - begin)
-        for tile in range(begin, end, LANES):
-            chosen = order[tile : min(tile + LANES, end)]
-            n_active = _fill(work, samples, chosen, n_active)
-            _fetch(samples, order[min(tile + LANES, end) : min(tile + LANES, end) + LANES])
-            loss, right = _learn(
-                flat, state, work, setting, rule, labels, chosen,
-                end - begin, tile - begin, n_active, step, tile + LANES >= end,
+        if seat.worker == 0:
+            _draw(flat, work, setting, draws, end - begin)
+        turn, tile = await_all(seat, turn), begin + first
+        while tile < end + first:
+            chosen, after = order[min(tile, end) : min(tile + LANES, end)], tile + reach
+            if chosen.shape[0]:
+                n_active = _fill(work, samples, chosen, n_active)
+                ahead = after if after < end else end + first
+                _fetch(samples, order[ahead : ahead + LANES])
+            loss, right, turn = _learn(
+                flat, state, work, setting, rule, seat, labels, chosen,
+                end - begin, tile - begin, n_active, step, after >= end + first, turn,
             )  # fmt: skip
             summed += loss
             correct += right
-        if not np.isfinite(summed):
+            tile = after
+        seat.losses[seat.worker] = summed
+        turn = await_all(seat, turn)
+        if not np.isfinite(_total_loss(seat)):
             break
     _clear(work, n_active)
     return summed, correct, step
-
-
-@reordered.in_place
-def accumulate(
-    flat: FlatNetwork, state: State, work: Work, setting: Setting, rule: Rule, samples: Samples, labels: Any,
-    chosen: Any, first: int, stride: int,
-) -> tuple[float, int]:  # fmt: skip
-    """Gradients of a batch's tiles number ``first``, ``first + stride``, …: one worker's share."""
-    summed, correct, n_active, batch, begin = 0.0, 0, _NONE, chosen.shape[0], first * LANES
-    while begin < batch:
-        tile = chosen[begin : min(begin + LANES, batch)]
-        n_active = _fill(work, samples, tile, n_active)
-        loss, right = _learn(flat, state, work, setting, rule, labels, tile, batch, begin, n_active, 0, False)
-        summed += loss
-        correct += right
-        begin += stride * LANES
-    _clear(work, n_active)
-    return summed, correct
-
-
-@reordered.in_place
-def absorb(state: State, others: Any, begin: int, end: int, rule: Rule, step: int) -> None:
-    """Add the other workers' gradients, one row each, on some of the edges, and step."""
-    for worker in range(others.shape[0]):
-        for e in range(begin, end):
-            state.gradient[e] += others[worker, e]
-            others[worker, e] = 0
-    descend(state.weights, state.gradient, state.velocity, state.second, begin, end, rule, rule.weight_decay, step)
-
-
-@reordered.in_place
-def absorb_biases(state: State, others: Any, rule: Rule, step: int) -> None:
-    """As `absorb`, for all biases, which are few."""
-    for worker in range(others.shape[0]):
-        for j in range(others.shape[1]):
-            state.bias_gradient[j] += others[worker, j]
-            others[worker, j] = 0
-    descend(
-        state.bias, state.bias_gradient, state.bias_velocity, state.bias_second,
-        0, state.bias.shape[0], rule, rule.weight_decay * 0, step,
-    )  # fmt: skip
 
 
 @reordered.in_place
@@ -138,29 +108,49 @@ def evaluate(
 
 
 @reordered_part
+def _total_loss(seat: Seat) -> float:
+    total = 0.0
+    for worker in range(seat.workers):
+        total += seat.losses[worker]
+    return total
+
+
+@reordered_part
 def _learn(
-    flat: FlatNetwork, state: State, work: Work, setting: Setting, rule: Rule, labels: Any, chosen: Any,
-    batch: int, lane: int, n_active: int, step: int, update: bool,
-) -> tuple[float, int]:  # fmt: skip
-    """Forward and backward over a tile that `_fill` put in place, and the step where it is a batch's last."""
-    count = chosen.shape[0]
-    _propagate(flat, state, work, setting, n_active, lane, count)
+    flat: FlatNetwork, state: State, work: Work, setting: Setting, rule: Rule, seat: Seat, labels: Any, chosen: Any,
+    batch: int, lane: int, n_active: int, step: int, update: bool, turn: int,
+) -> tuple[float, int, int]:  # fmt: skip
+    """Forward and backward over a tile that `_fill` put in place, and the step where it is a batch's last.
+
+    The workers share the gradient: of a layer's edges each begins with its own part, and goes on to the next when its
+    neighbour has left it. Whoever comes last to a part takes the step on it. Returns the turns that were taken, too.
+    """
+    count, loss, correct = chosen.shape[0], 0.0, 0
     values, deltas, table = work.values, work.deltas, flat.layers[flat.layers.shape[0] - 1]
-    loss, correct = take_loss(
-        values, deltas, table[FIRST_OUTPUT], table[FIRST_OUTPUT] + table[OUTPUTS], labels, chosen, batch, setting
-    )
+    if count:
+        _propagate(flat, state, work, setting, n_active, lane, count)
+        loss, correct = take_loss(
+            values, deltas, table[FIRST_OUTPUT], table[FIRST_OUTPUT] + table[OUTPUTS], labels, chosen, batch, setting
+        )
     for layer in range(flat.layers.shape[0] - 1, -1, -1):
-        backward(flat, layer, state, work, n_active, rule, step, update)
+        first = flat.layers[layer, FIRST_INPUT]
+        end = first + flat.layers[layer, INPUTS]
         if layer:
-            first = flat.layers[layer, FIRST_INPUT]
-            end = first + flat.layers[layer, INPUTS]
+            clear(deltas, first, end)
+        for number in range(seat.workers):
+            await_worker(seat, (seat.worker + 1) % seat.workers, turn)
+            part = (seat.worker + number) % seat.workers
+            last = update and number == seat.workers - 1
+            backward(flat, layer, state, work, count > 0, n_active, part, seat.workers, rule, step, last)
+            turn = end_turn(seat, turn)
+        if layer and count:
             rate = setting.dropout_hidden
             if rate > 0:  # a silent neuron has no gradient; the others' values come back unscaled
                 keep = values.dtype.type(1 - rate)
                 drop(deltas, work.kept, first, end, lane, count, setting.scale_hidden)
                 drop(values, work.kept, first, end, lane, count, keep)
             differentiate(values, deltas, first, end, setting.activation, setting.leak)
-    return loss, correct
+    return loss, correct, turn
 
 
 @reordered_part
@@ -181,8 +171,8 @@ def _propagate(
         activate(work.values, table[FIRST_OUTPUT], table[FIRST_OUTPUT] + table[OUTPUTS], activation, setting.leak)
 
 
-@reordered.in_place
-def draw(flat: FlatNetwork, work: Work, setting: Setting, draws: Draws, count: int) -> None:
+@reordered_part
+def _draw(flat: FlatNetwork, work: Work, setting: Setting, draws: Draws, count: int) -> None:
     """Which neurons stay, layer by layer, neuron by neuron, sample by sample: as `dropout_mask` draws them."""
     for layer in range(flat.layers.shape[0]):
         rate = setting.dropout_hidden if layer else setting.dropout_input

@@ -103,6 +103,28 @@ class Rule(NamedTuple):
     weight_decay: Any
 
 
+class Seat(NamedTuple):
+    """A worker's place among those that train a network together, mostly alone.
+
+    Parameters
+    ----------
+    worker, workers
+        Its number, and how many there are.
+    turns
+        One row per worker: the first number is how many turns it has ended (`trainers.numpy_sparse.turns`).
+    losses
+        Sum of the losses of each worker's samples.
+    give_way
+        Address of a function of C that lets other threads run.
+    """
+
+    worker: int
+    workers: int
+    turns: npt.NDArray[np.int64]
+    losses: npt.NDArray[np.float64]
+    give_way: int
+
+
 def flatten(topology: Topology, itemsize: int, skip_inputs: bool) -> tuple[FlatNetwork, list[Unsigned]]:
     """The layout of a topology, and for each layer the position of each edge of ``graph.edges()`` within the layer.
 

@@ -19,7 +19,7 @@ from topograph.machine_code import Kernels
 from topograph.portable_calls import PortableFunction, flattened
 
 _HERE, _TOPOGRAPH = Path(__file__).parent, Path(topograph.__file__).parent
-_SOURCES = ("compressing", "draws", "edges", "epochs", "flat", "neurons", "random_bits", "samples", "segments")
+_SOURCES = ("compressing", "draws", "edges", "epochs", "flat", "neurons", "random_bits", "samples", "segments", "turns")
 KERNELS = Kernels(
     _HERE / "kernels.ll.gz",
     [*(_HERE / f"{name}.py" for name in _SOURCES), _TOPOGRAPH / "lanes.py", _TOPOGRAPH / "tiles.py"],
@@ -31,11 +31,7 @@ def _function(module: str, name: str, results: str = "") -> PortableFunction:
 
 
 train_epoch = _function("epochs", "train_epoch", "dqq")
-accumulate = _function("epochs", "accumulate", "dq")
-absorb = _function("epochs", "absorb")
-absorb_biases = _function("epochs", "absorb_biases")
 evaluate = _function("epochs", "evaluate", "dq")
-draw = _function("epochs", "draw")
 sort_edges = _function("segments", "sort_edges")
 count_nonzero = _function("compressing", "count_nonzero")
 compress = _function("compressing", "compress")
@@ -48,6 +44,7 @@ def _examples() -> Iterator[tuple[PortableFunction, tuple[Any, ...]]]:
     from trainers.numpy_sparse.draws import draws_of
     from trainers.numpy_sparse.network import SparseNetwork
     from trainers.numpy_sparse.samples import gather_samples, read_only
+    from trainers.numpy_sparse.team import seats
 
     topology = Topology.build("dense", [3, 2], [2])
     graph, rows = topology[0], read_only(np.zeros((4, 3), np.float32))
@@ -58,13 +55,9 @@ def _examples() -> Iterator[tuple[PortableFunction, tuple[Any, ...]]]:
     yield compress, (rows, samples.starts, samples.features, samples.entries)
     network = SparseNetwork(topology, TrainingConfig(dropout_input=0.5))
     flat, state, work, setting, rule = network.flat, network.state, network.work, network.setting, network.rule(1.0)
-    draws, others = draws_of(np.random.default_rng(0)), np.zeros((1, 9), np.float32)
-    yield draw, (flat, work, setting, draws, 1)
-    yield absorb, (state, others, 0, 1, rule, 1)
-    yield absorb_biases, (state, others, rule, 1)
+    draws, seat = draws_of(np.random.default_rng(0)), seats(1)[0]
     for labels in (order, read_only(np.zeros((4, 3), np.float32))):
-        yield train_epoch, (flat, state, work, setting, rule, samples, labels, order, 32, 0, draws)
-        yield accumulate, (flat, state, work, setting, rule, samples, labels, order, 0, 2)
+        yield train_epoch, (flat, state, work, setting, rule, seat, samples, labels, order, 32, 0, draws)
         yield evaluate, (flat, state, work, setting, samples, labels, order, np.zeros((4, 2), np.float32))
 
 

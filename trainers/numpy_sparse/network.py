@@ -111,7 +111,7 @@ class SparseNetwork:
         if threads is None:
             tiles = -(-config.batch_size // LANES)
             threads = min(available_threads(), tiles) if topology.n_edges >= _LARGE else 1
-        self._team = Team(threads, self.state, self.work) if threads > 1 else None
+        self._team = Team(threads, self.work)
 
     def train_epoch(
         self,
@@ -125,10 +125,9 @@ class SparseNetwork:
 
         ``labels`` holds classes, or rows of targets with a last column of weights.
         """
-        pass_over = kernels.train_epoch if self._team is None else self._team.train_epoch
-        loss, correct, self._steps = pass_over(
-            self.flat, self.state, self.work, self.setting, self.rule(rate), samples, read_only(labels),
-            read_only(order), self.config.batch_size, self._steps, draws_of(dropout),
+        loss, correct, self._steps = self._team.train_epoch(
+            self.flat, self.state, self.setting, self.rule(rate), samples, read_only(labels), read_only(order),
+            self.config.batch_size, self._steps, draws_of(dropout),
         )  # fmt: skip
         return loss / len(order), correct / len(order)
 

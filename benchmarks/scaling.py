@@ -165,7 +165,11 @@ def show_team():
 
         times = {"one": [], "team": [], "both": []}
         with ThreadPoolExecutor(2) as pool:
-            calls = {"one": partial(train, one), "team": partial(train, team), "both": partial(both, pool, (one, other))}
+            calls = {
+                "one": partial(train, one),
+                "team": partial(train, team),
+                "both": partial(both, pool, (one, other)),
+            }
             for number in range(16):
                 for name, call in calls.items():
                     started = time.perf_counter()

@@ -24,6 +24,7 @@ from topograph.tiles import LANES
 
 # sums may be reordered and fused; NaN and infinity keep their meaning, so that divergence is seen
 FAST = ("reassoc", "contract", "nsz")
+_IN_ORDER = ("nsz",)  # not reordered; numba would add flags of its own where there are none
 _OFFSET = ir.IntType(64)
 _populate: Any = populate_array
 _intrinsic: Any = intrinsic  # it supplies the typing context itself, which its types do not say
@@ -130,6 +131,61 @@ def dot(typing_context, first, second):
         return _total(builder, builder.fmul(*args, flags=FAST))
 
     return first.dtype(first, second), generate
+
+
+GROUP = 8
+"""How many products `add_dots` sums at once."""
+
+
+def _add_dots(count: int) -> Any:
+    def add_dots(typing_context, sums, position, lanes, array, rows):
+        def generate(context, builder, signature, args):
+            first = context.make_array(signature.args[4])(context, builder, args[4]).data
+            align = array.dtype.bitwidth // 8
+            vectors = []
+            for number in range(count):
+                row = builder.load(builder.gep(first, [builder.add(args[1], ir.Constant(args[1].type, number))]))
+                place = _address(context, builder, array(array, rows.dtype), (args[3], row))
+                product = builder.fmul(args[2], builder.load(place, align=align), flags=FAST)
+                vectors.append(_halved(builder, product, product, 1))
+            parts = 1  # products in a vector, each with the same number of entries left
+            while len(vectors) > 1:
+                pairs = zip(vectors[::2], vectors[1::2], strict=True)
+                vectors, parts = [_halved(builder, *pair, parts) for pair in pairs], 2 * parts
+            vector = vectors[0]
+            while vector.type.count > count:
+                vector = _halved(builder, vector, vector, parts)
+            data = builder.gep(context.make_array(signature.args[0])(context, builder, args[0]).data, [args[1]])
+            pointer = builder.bitcast(data, vector.type.as_pointer())
+            added = builder.fadd(builder.load(pointer, align=align), vector, flags=_IN_ORDER)
+            builder.store(added, pointer, align=align)
+            return context.get_dummy_value()
+
+        return types.void(sums, position, lanes, array, rows), generate
+
+    return _intrinsic(add_dots)
+
+
+add_dot = _add_dots(1)
+"""Add to the sum at a position the dot product of ``lanes`` and the row of ``array`` that ``rows`` names there."""
+
+add_dots = _add_dots(GROUP)
+"""As `add_dot`, for the `GROUP` positions from one on.
+
+Each product's numbers are added in the order of `dot`, so the bits are the same, but one instruction adds the halves of
+several products: half as many in all.
+"""
+
+
+def _halved(builder: Any, first: Any, second: Any, parts: int) -> Any:
+    """Each part's upper half added to its lower half: of one vector, or of two side by side."""
+    width = first.type.count // parts
+    vectors = 1 if first is second else 2
+    low = [start + k for start in range(0, vectors * first.type.count, width) for k in range(width // 2)]
+    lower, upper = (
+        builder.shuffle_vector(first, second, _places(places)) for places in (low, [k + width // 2 for k in low])
+    )
+    return builder.fadd(upper, lower, flags=FAST)
 
 
 TURNED = 16

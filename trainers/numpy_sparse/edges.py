@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from topograph.compiling import reordered_part
-from topograph.lanes import broadcast, dot, load_lanes, scaled, store_lanes, total
+from topograph.lanes import GROUP, add_dot, add_dots, broadcast, load_lanes, scaled, store_lanes, total
 from trainers.numpy_sparse.flat import (
     BLOCKS,
     BY_INPUT,
@@ -30,7 +30,7 @@ from trainers.numpy_sparse.flat import (
     Work,
 )
 
-_ONE, _TWO, _THREE = np.uint64(1), np.uint64(2), np.uint64(3)
+_ONE, _TWO, _THREE, _GROUP = np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(GROUP)
 _CHUNK = 64  # owners whose edges are updated while their gradients are still in cache
 
 
@@ -106,42 +106,34 @@ def backward(
     starts, other, weights, table = flat.starts, flat.other, state.weights, flat.layers[layer]
     values, deltas, gradient = work.values, work.deltas, state.gradient
     first_in, first_out, by_input = table[FIRST_INPUT], table[FIRST_OUTPUT], table[KIND] != BY_OUTPUT
-    owners = table[INPUTS] if by_input else table[OUTPUTS]
-    chunks, number = (owners + _CHUNK - 1) // _CHUNK, 0
-    places = table[BLOCKS] * chunks
+    owners, first = (table[INPUTS], first_in) if by_input else (table[OUTPUTS], first_out)
+    near, far = (values, deltas) if by_input else (deltas, values)
+    chunks, last = (owners + _CHUNK - 1) // _CHUNK, 0
+    places, skips = table[BLOCKS] * chunks, by_input and layer == 0
     for place in range(places * part // parts, places * (part + 1) // parts):
         base, begin = table[FIRST_SEGMENT] + place // chunks * owners, place % chunks * _CHUNK
         end = min(begin + _CHUNK, owners)
-        if not filled:
-            pass
-        elif by_input and layer > 0:
-            for owner in range(begin, end):
-                row, back = load_lanes(values, first_in + owner), load_lanes(deltas, first_in + owner)
-                for e in range(starts[base + owner], starts[base + owner + 1]):
-                    far = load_lanes(deltas, other[e])
-                    gradient[e] += dot(row, far)
-                    back = scaled(weights[e], far, back)
-                store_lanes(deltas, first_in + owner, back)
-        elif by_input:
-            number = 0 if begin == 0 else number
-            while number < n_active and work.active[number] < begin:
-                number += 1
-            while number < n_active and work.active[number] < end:
-                i = work.active[number]
-                row = load_lanes(values, i)
-                for e in range(starts[base + i], starts[base + i + 1]):
-                    gradient[e] += dot(row, load_lanes(deltas, other[e]))
-                number += 1
-        else:
-            for owner in range(begin, end):
-                row = load_lanes(deltas, first_out + owner)
-                if layer > 0:
-                    for e in range(starts[base + owner], starts[base + owner + 1]):
-                        gradient[e] += dot(row, load_lanes(values, other[e]))
-                        store_lanes(deltas, other[e], scaled(weights[e], row, load_lanes(deltas, other[e])))
-                else:
-                    for e in range(starts[base + owner], starts[base + owner + 1]):
-                        gradient[e] += dot(row, load_lanes(values, other[e]))
+        low, high = begin, end
+        if skips:
+            low, high = _between(work.active, n_active, 0 if begin == 0 else last, begin, end)
+            last = high
+        for number in range(low, high if filled else low):
+            owner = work.active[number] if skips else number
+            row, start, stop = load_lanes(near, first + owner), starts[base + owner], starts[base + owner + 1]
+            grouped = np.uint64(start)
+            while grouped + _GROUP <= np.uint64(stop):
+                add_dots(gradient, grouped, row, far, other)
+                grouped += _GROUP
+            for e in range(grouped, np.uint64(stop)):
+                add_dot(gradient, e, row, far, other)
+            if layer > 0 and by_input:
+                back = load_lanes(deltas, first + owner)
+                for e in range(start, stop):
+                    back = scaled(weights[e], load_lanes(deltas, other[e]), back)
+                store_lanes(deltas, first + owner, back)
+            elif layer > 0:
+                for e in range(start, stop):
+                    store_lanes(deltas, other[e], scaled(weights[e], row, load_lanes(deltas, other[e])))
         if update:
             descend(
                 weights, gradient, state.velocity, state.second,
@@ -157,6 +149,17 @@ def backward(
                 state.bias, state.bias_gradient, state.bias_velocity, state.bias_second,
                 begin, end, rule, rule.weight_decay * 0, step,
             )  # fmt: skip
+
+
+@reordered_part
+def _between(active: Any, n_active: int, low: int, begin: int, end: int) -> tuple[int, int]:
+    """Which of the active inputs, from number ``low`` on, are among ``begin`` … ``end - 1``: the first, and the end."""
+    while low < n_active and active[low] < begin:
+        low += 1
+    high = low
+    while high < n_active and active[high] < end:
+        high += 1
+    return low, high
 
 
 @reordered_part

@@ -41,8 +41,8 @@ _ALONE: Any = np.int64(1)
 
 @reordered.in_place
 def train_epoch(
-    flat: FlatNetwork, state: State, work: Work, setting: Setting, rule: Rule, seat: Seat, samples: Samples, labels: Any,
-    order: Any, batch: int, step: int, draws: Draws,
+    flat: FlatNetwork, state: State, work: Work, setting: Setting, rule: Rule, seat: Seat, samples: Samples,
+    labels: Any, order: Any, batch: int, step: int, draws: Draws,
 ) -> tuple[float, int, int]:  # fmt: skip
     """One pass over the samples of ``order``; returns the sum of their losses, how many were right, and the steps.
 

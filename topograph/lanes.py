@@ -142,19 +142,22 @@ def _add_dots(count: int) -> Any:
         def generate(context, builder, signature, args):
             first = context.make_array(signature.args[4])(context, builder, args[4]).data
             align = array.dtype.bitwidth // 8
-            vectors = []
-            for number in range(count):
+
+            def product(number):
                 row = builder.load(builder.gep(first, [builder.add(args[1], ir.Constant(args[1].type, number))]))
                 place = _address(context, builder, array(array, rows.dtype), (args[3], row))
-                product = builder.fmul(args[2], builder.load(place, align=align), flags=FAST)
-                vectors.append(_halved(builder, product, product, 1))
-            parts = 1  # products in a vector, each with the same number of entries left
-            while len(vectors) > 1:
-                pairs = zip(vectors[::2], vectors[1::2], strict=True)
-                vectors, parts = [_halved(builder, *pair, parts) for pair in pairs], 2 * parts
-            vector = vectors[0]
+                return builder.fmul(args[2], builder.load(place, align=align), flags=FAST)
+
+            def partial_sums(begin, end):  # few of them live at once: not all processors have many registers
+                if end - begin == 1:
+                    whole = product(begin)
+                    return _halved(builder, whole, whole, 1)
+                middle = (begin + end) // 2
+                return _halved(builder, partial_sums(begin, middle), partial_sums(middle, end), middle - begin)
+
+            vector = partial_sums(0, count)
             while vector.type.count > count:
-                vector = _halved(builder, vector, vector, parts)
+                vector = _halved(builder, vector, vector, count)
             data = builder.gep(context.make_array(signature.args[0])(context, builder, args[0]).data, [args[1]])
             pointer = builder.bitcast(data, vector.type.as_pointer())
             added = builder.fadd(builder.load(pointer, align=align), vector, flags=_IN_ORDER)

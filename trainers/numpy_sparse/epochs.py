@@ -49,7 +49,7 @@ def train_epoch(
     Of several workers each takes its tiles of every batch, and returns the sums over them. A loss that is NaN or
     infinite ends the pass with the step that it led to.
     """
-    summed, correct, n_active, end, turn = 0.0, 0, _NONE, _NONE, _NONE
+    summed, correct, n_active, end, turn, lap = 0.0, 0, _NONE, _NONE, _NONE, _NONE
     first, reach = seat.worker * LANES, seat.workers * LANES
     while end < order.shape[0]:
         begin, end = end, min(end + batch, order.shape[0])
@@ -65,9 +65,10 @@ def train_epoch(
                 _fetch(samples, order[ahead : ahead + LANES])
             loss, right, turn = _learn(
                 flat, state, work, setting, rule, seat, labels, chosen,
-                end - begin, tile - begin, n_active, step, after >= end + first, turn,
+                end - begin, tile - begin, n_active, step, after >= end + first, turn, lap,
             )  # fmt: skip
             summed += loss
+            lap += 1
             correct += right
             tile = after
         seat.losses[seat.worker] = summed
@@ -118,12 +119,13 @@ def _total_loss(seat: Seat) -> float:
 @reordered_part
 def _learn(
     flat: FlatNetwork, state: State, work: Work, setting: Setting, rule: Rule, seat: Seat, labels: Any, chosen: Any,
-    batch: int, lane: int, n_active: int, step: int, update: bool, turn: int,
+    batch: int, lane: int, n_active: int, step: int, update: bool, turn: int, lap: int,
 ) -> tuple[float, int, int]:  # fmt: skip
     """Forward and backward over a tile that `_fill` put in place, and the step where it is a batch's last.
 
-    The workers share the gradient: of a layer's edges each begins with its own part, and goes on to the next when its
-    neighbour has left it. Whoever comes last to a part takes the step on it. Returns the turns that were taken, too.
+    The workers share the gradient. Of a layer's edges each begins with the part where it ended in the ``lap`` before,
+    which is still in its cache, and goes on to the next part when its neighbour has left it. Whoever comes last to a
+    part takes the step on it. Returns the turns that were taken, too.
     """
     count, loss, correct = chosen.shape[0], 0.0, 0
     values, deltas, table = work.values, work.deltas, flat.layers[flat.layers.shape[0] - 1]
@@ -138,8 +140,9 @@ def _learn(
         if layer:
             clear(deltas, first, end)
         for number in range(seat.workers):
-            await_worker(seat, (seat.worker + 1) % seat.workers, turn)
-            part = (seat.worker + number) % seat.workers
+            if number:
+                await_worker(seat, (seat.worker + 1) % seat.workers, turn)
+            part = (seat.worker + number + lap * (seat.workers - 1)) % seat.workers
             last = update and number == seat.workers - 1
             backward(flat, layer, state, work, count > 0, n_active, part, seat.workers, rule, step, last)
             turn = end_turn(seat, turn)

@@ -1,9 +1,9 @@
 """Large layers, the three kernels against the machine's peak, cost against edges, and a million neurons.
 
-    python benchmarks/scaling.py [kernels] [steps] [edges] [team] [million]
+    python benchmarks/scaling.py [kernels] [steps] [edges] [team] [sparseprop] [million]
 
-Without a name, all but the last two. One core, and seconds of the processor, the best of several; for ``team`` two
-cores that nobody else uses, and seconds on the clock.
+Without a name, the first three. One core, and seconds of the processor, the best of several; for ``team`` and
+``sparseprop`` two cores that nobody else uses, and seconds on the clock. The latter needs torch and sparseprop.
 """
 
 from __future__ import annotations
@@ -185,6 +185,53 @@ def show_team():
         )
 
 
+def show_sparseprop():
+    """An epoch against SparseProp (Nikdan et al., 2023) in PyTorch: the same masks, loss and optimizer."""
+    import torch
+    from sparseprop.modules.linear import SparseLinear
+
+    rng, sizes, batches = np.random.default_rng(0), [3072, WIDE, WIDE, 10], 3
+    print(f"\n{'-'.join(map(str, sizes))}, milliseconds per batch, least of 7 epochs of {batches} batches in turn")
+    print(f"{'':30s}{'ours':>10s}{'SparseProp':>12s}")
+    for density, batch, threads in ((0.05, 128, 1), (0.05, 128, 2), (0.05, 100, 2), (0.01, 128, 1), (0.01, 128, 2)):
+        topology = tg.Topology.build(["random_regular"] * 2 + ["dense"], sizes, densities=[density, density, 1], seed=0)
+        ours = SparseNetwork(topology, TrainingConfig(batch_size=batch), threads=threads)
+        x = rng.random((batches * batch, sizes[0]), dtype=np.float32)
+        samples, labels, order = gather_samples(x), rng.integers(0, sizes[-1], len(x)), np.arange(len(x))
+        parts = []
+        for graph in topology:
+            layer = torch.nn.Linear(*graph.shape)
+            with torch.no_grad():
+                layer.weight *= torch.from_numpy(graph.to_mask().T.astype(np.float32))
+            parts += [layer if graph.density == 1 else SparseLinear.from_dense(layer), torch.nn.Sigmoid()]
+        model = torch.nn.Sequential(*parts)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9, nesterov=True)
+        inputs, targets = torch.from_numpy(x), torch.nn.functional.one_hot(torch.from_numpy(labels), sizes[-1]).float()
+
+        def train_theirs(model=model, optimizer=optimizer, inputs=inputs, targets=targets, batch=batch):
+            for begin in range(0, len(inputs), batch):
+                optimizer.zero_grad()
+                chosen = slice(begin, begin + batch)
+                torch.nn.functional.mse_loss(model(inputs[chosen]), targets[chosen]).backward()
+                optimizer.step()
+
+        def train_ours(ours=ours, samples=samples, labels=labels, order=order):
+            ours.train_epoch(samples, labels, order, 0.01, rng)
+
+        seconds = {train_ours: [], train_theirs: []}
+        torch.set_num_threads(threads)
+        with threadpool_limits(threads):
+            for number in range(8):
+                for train, times in seconds.items():
+                    started = time.perf_counter()
+                    train()
+                    if number:
+                        times.append(time.perf_counter() - started)
+        here, there = (1e3 * min(times) / batches for times in seconds.values())
+        words = f"{density:6.0%}, batch {batch:4d}, threads: {threads}"
+        print(f"{words:30s}{here:10.2f}{there:12.2f} {there / here:6.1f}×", flush=True)
+
+
 def show_million():
     """A network of a million neurons and twenty million connections, all cores."""
     rng = np.random.default_rng(0)
@@ -208,7 +255,8 @@ def show_million():
 def main():
     threadpool_limits(1)
     parts = {
-        "kernels": show_kernels, "steps": show_steps, "edges": show_edges, "team": show_team, "million": show_million,
+        "kernels": show_kernels, "steps": show_steps, "edges": show_edges, "team": show_team,
+        "sparseprop": show_sparseprop, "million": show_million,
     }  # fmt: skip
     for name in sys.argv[1:] or list(parts)[:3]:
         parts[name]()

@@ -60,6 +60,37 @@ def second_layer(results: PaperResults) -> Judgement:
     )  # fmt: skip
 
 
+def second_layer_by_width(results: PaperResults) -> Judgement:
+    """A sparse second layer costs 100 hidden neurons as much as 300, construction by construction."""
+    wide, narrow = (_second_layer_drops(results, architecture) for architecture in (MAIN, OTHER_WIDTHS[100]))
+    both = wide.merge(narrow, on=["second", "construction", "share"], suffixes=("", "_narrow"))
+    both = both.groupby("second").filter(lambda rows: len(rows) > 1)
+    if both.empty:
+        return not_run("networks with 100 and 300 hidden neurons and fewer edges in the second layer")
+    words, differences = [], []
+    for degree, rows in both.groupby("second"):
+        differences.append(mean_interval(rows["drop_narrow"] - rows["drop"]))
+        here, there = signed(rows["drop_narrow"].mean()), signed(rows["drop"].mean())
+        words.append(f"{degree:g} of 10 outputs: {here} against {there}, that is {differences[-1]} more")
+    runs = {run for column in ("runs", "runs_narrow") for each in both[column] for run in each}
+    return Judgement.on(
+        [results.frame[results.frame["run_id"].isin(runs)]],
+        f"first layer at {', '.join(map(percent, sorted(set(both['share']))))}; 100 hidden neurons against 300, at "
+        f"{'; '.join(words)}",
+        _alike(differences),
+    )
+
+
+def _second_layer_drops(results: PaperResults, architecture: str) -> pd.DataFrame:
+    """One row per degree of the second layer, construction and density of the first: the mean drop, and its runs."""
+    every = results.networks(architecture=architecture, second=None)
+    pairs = _pairs(every[every["second"] < 10], every[every["second"] == 10])
+    pairs = pairs.assign(drop=pairs["accuracy"] - pairs["accuracy_other"])
+    cells = pairs.groupby(["second", "construction", "share"])
+    rows = [(*cell, group["drop"].mean(), {*group["run_id"], *group["run_id_other"]}) for cell, group in cells]
+    return pd.DataFrame(rows, columns=["second", "construction", "share", "drop", "runs"])
+
+
 def dropout(results: PaperResults, without: str = "paper", dropping: str = "dropout") -> Judgement:
     """Sparsity and dropout act independently, in one arm without it and one with it."""
     dense, plain = results.dense(dropping), results.dense(without)
@@ -155,12 +186,17 @@ def table_of_means(results: PaperResults, arm: str = "paper", architecture: str 
     return table.reindex([name for name in (*SIX, "dense") if name in table.index])
 
 
+def _pairs(first: pd.DataFrame, second: pd.DataFrame, seeds: list[str] | None = None) -> pd.DataFrame:
+    """Networks that agree in construction, first degree and seeds: columns of the second's end with "_other"."""
+    key = ["construction", "first", *(["topology_seed", "seed"] if seeds is None else seeds)]
+    return first.merge(second, on=key, suffixes=("", "_other"))
+
+
 def _paired(
     first: pd.DataFrame, second: pd.DataFrame, seeds: list[str] | None = None
 ) -> tuple[pd.Series, list[pd.DataFrame]]:
     """Differences of networks that agree in construction, first degree and seeds, and the networks."""
-    key = ["construction", "first", *(["topology_seed", "seed"] if seeds is None else seeds)]
-    pairs = first.merge(second, on=key, suffixes=("", "_other"))
+    pairs = _pairs(first, second, seeds)
     used = [
         frame[frame["run_id"].isin(pairs[column])] for frame, column in ((first, "run_id"), (second, "run_id_other"))
     ]

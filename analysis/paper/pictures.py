@@ -13,7 +13,7 @@ import topograph as tg
 from analysis import figures
 from analysis.figures.style import legend_beside, markers, palette
 from analysis.paper.reasons import drops
-from analysis.paper.results import DEEP, MAIN, SIX, PaperResults
+from analysis.paper.results import DEEP, MAIN, OTHER_WIDTHS, SIX, PaperResults
 
 ALL = (*SIX, "dense")
 Drawing = Callable[[PaperResults], Figure | None]
@@ -33,13 +33,17 @@ def accuracy_over_density(results: PaperResults) -> Figure | None:
     networks = results.networks(constructions=ALL)
     if networks.empty:
         return None
-    both = results.networks(second=None)
-    has_second = both["second"].nunique() > 2 and both["first"].nunique() > 1
-    figure, axes = plt.subplots(1, 1 + has_second, figsize=(7 + 5 * has_second, 4), layout="constrained", squeeze=False)
-    _lines(networks, axes[0, 0], legend=not has_second)
-    axes[0, 0].set_title("the paper's setting, all outputs connected", fontsize=10)
-    if has_second:
-        figures.accuracy_over_degrees(both, axes[0, 1])
+    widths = [results.networks(architecture=one, second=None) for one in (MAIN, *OTHER_WIDTHS.values())]
+    thinned = [both for both in widths if both["second"].nunique() > 2 and both["first"].nunique() > 1]
+    figure = plt.figure(figsize=(12, 8) if thinned else (8, 4), layout="constrained")
+    above, *below = figure.subfigures(1 + bool(thinned), 1, squeeze=False)[:, 0]
+    lines = above.subplots()
+    _lines(networks, lines, legend=True)
+    lines.set_title("the paper's setting, all outputs connected", fontsize=10)
+    for row in below:
+        for both, ax in zip(thinned, row.subplots(1, len(thinned), squeeze=False)[0], strict=True):
+            figures.accuracy_over_degrees(both, ax)
+            ax.set_title(both["architecture"].iloc[0], fontsize=10)
     return figure
 
 

@@ -111,6 +111,21 @@ def test_the_second_layer_is_compared_with_all_of_its_outputs(loss, verdict):
     assert "at 2 of 10 outputs" in found.measured
 
 
+@pytest.mark.parametrize(("more", "verdict"), [(0.0, HOLDS), (2.0, NOT_HERE)])
+def test_a_sparse_second_layer_is_compared_between_widths_at_equal_densities(more, verdict):
+    """Its cost depends on the density of the first layer, and the narrow networks lack one density."""
+    frames = []
+    for architecture, shares, loss in ((MAIN, SHARES, 0.0), ("784-100-10", SHARES[1:], more)):
+        full = made_up(lambda row: 90.0, architecture=architecture, shares=shares)
+        thin = full[full["construction"] != "dense"].assign(second=2.0)
+        frames += [full, thin.assign(accuracy=thin["accuracy"] - loss - 1 / thin["share"])]
+    found = densities.second_layer_by_width(results(*frames))
+    assert found.verdict == verdict
+    assert found.measured.startswith(f"first layer at {', '.join(densities.percent(s) for s in sorted(SHARES[1:]))};")
+    assert found.networks == 2 * 2 * 6 * (len(SHARES) - 1) * 3
+    assert densities.second_layer_by_width(results(*frames[:2])).verdict == NOT_RUN
+
+
 @pytest.mark.parametrize(("more", "verdict"), [(0.0, HOLDS), (-1.0, NOT_HERE)])
 def test_other_widths_are_compared_by_their_distance_from_their_dense_networks(more, verdict):
     of_300 = made_up(lambda row: 89.0)

@@ -36,4 +36,4 @@ def test_every_kept_output_is_of_a_script_and_says_on_what_it_ran():
 
 
 def test_a_script_without_a_kept_output_says_how_to_run_it(page):
-    assert "`python benchmarks/scaling.py` prints it" in page
+    assert "`python benchmarks/validity.py` prints it" in page

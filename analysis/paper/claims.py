@@ -44,7 +44,7 @@ CLAIMS = (
     Claim(
         "The same for the second layer",
         "figure 2",
-        "no loss of more than 0.25 points from 2 of 10 outputs on",
+        "no loss of more than 0.25 points from 2 of 10 outputs on, at each density of the first layer",
         densities.second_layer,
     ),
     Claim(
@@ -121,8 +121,8 @@ QUESTIONS = (
     Claim(
         "A sparse second layer costs 100 hidden neurons as much as 300",
         "",
-        "their losses against networks with all outputs, paired by construction and density of the first layer, "
-        "differ by less than 0.25 points at each degree",
+        "their losses against networks with all outputs, paired by construction, differ by less than 0.25 "
+        "points at each degree and density of the first layer",
         densities.second_layer_by_width,
     ),
     Claim(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pandas as pd
 
 from analysis.paper.intervals import MARGIN, Interval, difference, mean_interval, signed
@@ -9,6 +11,7 @@ from analysis.paper.judgement import HOLDS, IN_PART, NOT_HERE, UNTOLD, Judgement
 from analysis.paper.results import DEEP, MAIN, OTHER_WIDTHS, SIX, PaperResults
 
 _SHOWN = (0.75, 0.5, 0.3, 0.1, 0.05, 0.01)
+_SHOWN_DEGREES = (1, 2, 5, 8)  # of the second layer
 
 
 def gap_to_dense(
@@ -43,52 +46,55 @@ def first_layer(results: PaperResults) -> Judgement:
 
 
 def second_layer(results: PaperResults) -> Judgement:
-    """No drop until the second layer is very sparse."""
-    drops, frames = {}, []
-    every = results.networks(second=None)
-    for degree in sorted(set(every["second"]) - {10.0}):
-        pair, used = _paired(every[every["second"] == degree], every[every["second"] == 10])
-        if len(pair) > 1:
-            drops[degree] = mean_interval(pair)
-            frames += used
-    if not drops:
+    """No drop until the second layer is very sparse, at each density of the first."""
+    drops = _second_layer_drops(results, MAIN)
+    words, verdicts = [], []
+    for share, rows in drops.groupby("share"):
+        gaps = {degree: mean_interval(each["drop"]) for degree, each in rows.groupby("second") if len(each) > 1}
+        each = [f"{degree:g} of 10 outputs {gap}" for degree, gap in gaps.items() if degree in _SHOWN_DEGREES]
+        if each:
+            words.append(f"first layer at {percent(share)}: {', '.join(each)}")
+            verdicts.append(no_drop([gap for degree, gap in gaps.items() if degree >= 2]))
+    if not words:
         return not_run("networks with fewer edges in the second layer")
-    words = [f"{degree:g} of 10 outputs: {drop}" for degree, drop in drops.items()]
-    return Judgement.on(
-        frames, f"against all 10 outputs of each hidden neuron, at {'; '.join(words)}",
-        no_drop([drop for degree, drop in drops.items() if degree >= 2]),
-    )  # fmt: skip
+    measured = f"against all 10 outputs of each hidden neuron, {'; '.join(words)}"
+    verdict = verdicts[0] if len(set(verdicts)) == 1 else IN_PART if HOLDS in verdicts else NOT_HERE
+    return Judgement.on(_runs(results, drops["runs"]), measured, verdict)
 
 
 def second_layer_by_width(results: PaperResults) -> Judgement:
     """A sparse second layer costs 100 hidden neurons as much as 300, construction by construction."""
     wide, narrow = (_second_layer_drops(results, architecture) for architecture in (MAIN, OTHER_WIDTHS[100]))
-    both = wide.merge(narrow, on=["second", "construction", "share"], suffixes=("", "_narrow"))
-    both = both.groupby("second").filter(lambda rows: len(rows) > 1)
+    both = wide.merge(narrow, on=["share", "second", "construction"], suffixes=("", "_narrow"))
+    both = both.groupby(["share", "second"]).filter(lambda rows: len(rows) > 1)
     if both.empty:
         return not_run("networks with 100 and 300 hidden neurons and fewer edges in the second layer")
     words, differences = [], []
-    for degree, rows in both.groupby("second"):
-        differences.append(mean_interval(rows["drop_narrow"] - rows["drop"]))
-        here, there = signed(rows["drop_narrow"].mean()), signed(rows["drop"].mean())
-        words.append(f"{degree:g} of 10 outputs: {here} against {there}, that is {differences[-1]} more")
-    runs = {run for column in ("runs", "runs_narrow") for each in both[column] for run in each}
-    return Judgement.on(
-        [results.frame[results.frame["run_id"].isin(runs)]],
-        f"first layer at {', '.join(map(percent, sorted(set(both['share']))))}; 100 hidden neurons against 300, at "
-        f"{'; '.join(words)}",
-        _alike(differences),
-    )
+    for share, cells in both.groupby("share"):
+        each = []
+        for degree, rows in cells.groupby("second"):
+            differences.append(mean_interval(rows["drop_narrow"] - rows["drop"]))
+            here, there = signed(rows["drop_narrow"].mean()), signed(rows["drop"].mean())
+            if degree in _SHOWN_DEGREES:
+                each.append(f"{degree:g} of 10 outputs {here} against {there}, that is {differences[-1]} more")
+        words.append(f"first layer at {percent(share)}: {', '.join(each)}")
+    runs = _runs(results, [*both["runs"], *both["runs_narrow"]])
+    return Judgement.on(runs, f"100 hidden neurons against 300, {'; '.join(words)}", _alike(differences))
 
 
 def _second_layer_drops(results: PaperResults, architecture: str) -> pd.DataFrame:
-    """One row per degree of the second layer, construction and density of the first: the mean drop, and its runs."""
+    """One row per density of the first layer, degree of the second and construction: the mean drop, and its runs."""
     every = results.networks(architecture=architecture, second=None)
     pairs = _pairs(every[every["second"] < 10], every[every["second"] == 10])
     pairs = pairs.assign(drop=pairs["accuracy"] - pairs["accuracy_other"])
-    cells = pairs.groupby(["second", "construction", "share"])
+    cells = pairs.groupby(["share", "second", "construction"])
     rows = [(*cell, group["drop"].mean(), {*group["run_id"], *group["run_id_other"]}) for cell, group in cells]
-    return pd.DataFrame(rows, columns=["second", "construction", "share", "drop", "runs"])
+    return pd.DataFrame(rows, columns=["share", "second", "construction", "drop", "runs"])
+
+
+def _runs(results: PaperResults, groups: Iterable[set[str]]) -> list[pd.DataFrame]:
+    """The networks of some sets of runs, each once."""
+    return [results.frame[results.frame["run_id"].isin(set().union(*groups))]]
 
 
 def dropout(results: PaperResults, without: str = "paper", dropping: str = "dropout") -> Judgement:

@@ -108,7 +108,15 @@ def test_the_second_layer_is_compared_with_all_of_its_outputs(loss, verdict):
     thin["accuracy"] -= loss
     found = densities.second_layer(results(full, thin))
     assert found.verdict == verdict
-    assert "at 2 of 10 outputs" in found.measured
+    assert "first layer at 1 %: 2 of 10 outputs" in found.measured
+    assert found.networks == 2 * 6 * len(SHARES) * 3
+
+
+def test_the_second_layer_is_judged_at_each_density_of_the_first():
+    full = made_up(lambda row: 90.0)
+    thin = full[full["construction"] != "dense"].assign(second=2.0)
+    thin["accuracy"] -= 20 * (thin["share"] == min(SHARES))
+    assert densities.second_layer(results(full, thin)).verdict == IN_PART
 
 
 @pytest.mark.parametrize(("more", "verdict"), [(0.0, HOLDS), (2.0, NOT_HERE)])
@@ -121,7 +129,7 @@ def test_a_sparse_second_layer_is_compared_between_widths_at_equal_densities(mor
         frames += [full, thin.assign(accuracy=thin["accuracy"] - loss - 1 / thin["share"])]
     found = densities.second_layer_by_width(results(*frames))
     assert found.verdict == verdict
-    assert found.measured.startswith(f"first layer at {', '.join(densities.percent(s) for s in sorted(SHARES[1:]))};")
+    assert found.measured.count("first layer at") == len(SHARES) - 1
     assert found.networks == 2 * 2 * 6 * (len(SHARES) - 1) * 3
     assert densities.second_layer_by_width(results(*frames[:2])).verdict == NOT_RUN
 

@@ -1,4 +1,4 @@
-"""Large layers, the three kernels against the machine's peak, cost against edges, and a million neurons.
+"""Large layers: kernels against the machine's peak, cost against edges, teams, SparseProp, a million neurons.
 
     python benchmarks/scaling.py [kernels] [steps] [edges] [team] [sparseprop] [million]
 

@@ -47,16 +47,15 @@ def first_layer(results: PaperResults) -> Judgement:
 
 def second_layer(results: PaperResults) -> Judgement:
     """No drop until the second layer is very sparse, at each density of the first."""
-    drops = _second_layer_drops(results, MAIN)
-    words, verdicts = [], []
-    for share, rows in drops.groupby("share"):
-        gaps = {degree: mean_interval(each["drop"]) for degree, each in rows.groupby("second") if len(each) > 1}
-        each = [f"{degree:g} of 10 outputs {gap}" for degree, gap in gaps.items() if degree in _SHOWN_DEGREES]
-        if each:
-            words.append(f"first layer at {percent(share)}: {', '.join(each)}")
-            verdicts.append(no_drop([gap for degree, gap in gaps.items() if degree >= 2]))
-    if not words:
+    drops = _second_layer_drops(results, MAIN).groupby(["share", "second"]).filter(lambda rows: len(rows) > 1)
+    if drops.empty:
         return not_run("networks with fewer edges in the second layer")
+    words, verdicts = [], []
+    for share, cells in drops.groupby("share"):
+        gaps = {degree: mean_interval(rows["drop"]) for degree, rows in cells.groupby("second")}
+        shown = [f"{degree:g} of 10 outputs {gap}" for degree, gap in gaps.items() if degree in _SHOWN_DEGREES]
+        words.append(f"first layer at {percent(share)}: {', '.join(shown)}")
+        verdicts.append(no_drop([gap for degree, gap in gaps.items() if degree >= 2]))
     measured = f"against all 10 outputs of each hidden neuron, {'; '.join(words)}"
     verdict = verdicts[0] if len(set(verdicts)) == 1 else IN_PART if HOLDS in verdicts else NOT_HERE
     return Judgement.on(_runs(results, drops["runs"]), measured, verdict)
@@ -71,13 +70,13 @@ def second_layer_by_width(results: PaperResults) -> Judgement:
         return not_run("networks with 100 and 300 hidden neurons and fewer edges in the second layer")
     words, differences = [], []
     for share, cells in both.groupby("share"):
-        each = []
+        shown = []
         for degree, rows in cells.groupby("second"):
             differences.append(mean_interval(rows["drop_narrow"] - rows["drop"]))
             here, there = signed(rows["drop_narrow"].mean()), signed(rows["drop"].mean())
             if degree in _SHOWN_DEGREES:
-                each.append(f"{degree:g} of 10 outputs {here} against {there}, that is {differences[-1]} more")
-        words.append(f"first layer at {percent(share)}: {', '.join(each)}")
+                shown.append(f"{degree:g} of 10 outputs {here} against {there}, that is {differences[-1]} more")
+        words.append(f"first layer at {percent(share)}: {', '.join(shown)}")
     runs = _runs(results, [*both["runs"], *both["runs_narrow"]])
     return Judgement.on(runs, f"100 hidden neurons against 300, {'; '.join(words)}", _alike(differences))
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import topograph as tg
@@ -29,12 +29,14 @@ def _same(graphs):
             if name not in SPECTRAL:
                 assert (a, error) == (b, other) or np.isnan([a, b]).all(), (graph, name)
             elif not np.isnan([a, b]).all():
-                # both are within their bounds of the truth; a root amplifies the error of what is exactly 0 or 1
+                # both are within their bounds of the truth; a root amplifies the error of what is exactly 0 or 1:
+                # a matching has σ1 = 1 within 16 units of the last place, and 2 √(σ1 − 1) within 1.19e-7
                 assert abs(a - b) <= error + other + 1e-15 * max(1, abs(a)), (graph, name)
-                assert error <= 1e-7, (graph, name)
+                assert error <= 1.2e-7, (graph, name)
 
 
 @given(layers(most=4))
+@example([tg.BipartiteGraph.from_mask(np.eye(2))])
 @settings(max_examples=60)
 def test_many_graphs_at_once_and_each_alone(graphs):
     _same(graphs)

@@ -23,25 +23,28 @@ _is_forked = False
 _scratch = threading.local()
 
 
-def share_work(call: Callable[[npt.NDArray[np.int64], int], None], workers: int) -> None:
+def share_work(work: Callable[..., None], given: tuple[Any, ...], workers: int) -> None:
     """Let several threads share a call, on PyTorch's own threads where they can be had.
 
     Parameters
     ----------
-    call
-        Function of the claims and of the region that `topograph.torch.sharing.shared` takes; it must release the GIL.
+    work
+        Compiled function that takes what is given, and last the claims, the workers and the region that
+        `topograph.torch.sharing.shared` takes; it must release the GIL.
+    given
+        Its other arguments.
     workers
         How many there are.
     """
     claims = np.zeros(1, np.int64)
     region = 0 if workers == 1 or _is_forked else _parallel_region()
     if workers == 1 or region:
-        call(claims, region)
+        work(*given, claims, workers, region)
         return
     if workers not in _pools:
         _pools[workers] = ThreadPoolExecutor(workers - 1, thread_name_prefix="topograph")
-    others = [_pools[workers].submit(call, claims, 0) for _ in range(1, workers)]
-    call(claims, 0)
+    others = [_pools[workers].submit(work, *given, claims, workers, 0) for _ in range(1, workers)]
+    work(*given, claims, workers, 0)
     for other in others:
         other.result()
 

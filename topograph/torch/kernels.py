@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from topograph.compiling import reordered, reordered_part
-from topograph.lanes import broadcast, dot, load_lanes, prefetch, scaled, store_lanes
+from topograph.lanes import broadcast, dot, load_lanes, prefetch, scaled, store_lanes, total
 from topograph.tiles import LANES
 from topograph.torch.sharing import shared
 from topograph.torch.vectors import EIGHT, add_eight, folded, paired_1, paired_2, paired_4, transpose_eight
@@ -36,8 +36,9 @@ def multiply(
     """Y = x W + b, by workers that share the outputs.
 
     ``starts`` holds, block of inputs by block, where each output's segment begins in ``inputs`` and ``positions`` (the
-    edge's number in ``values``). ``ordered``, ``rows`` and ``sums`` are scratch arrays for the values in that order
-    and, once per worker, for a tile of inputs and of outputs. The last three are those of `shared`.
+    edge's number in ``values``). ``bias`` may be empty. ``ordered``, ``rows`` and ``sums`` are scratch arrays for the
+    values in that order and, once per worker, for a tile of inputs and of outputs. The last three are those of
+    `shared`.
     """
     shared(_multiply, (x, values, positions, starts, inputs, bias, y, ordered, rows, sums), claims, workers, region)
 
@@ -60,42 +61,46 @@ def _multiply(given: Any, worker: int, workers: int) -> None:
         for block in range(blocks):
             base = block * outputs
             for j in range(begin, end):
-                total = broadcast(sums, bias[j]) if block == 0 else load_lanes(sums, j)
+                shift = bias[j] if bias.shape[0] else sums.dtype.type(0)
+                row = broadcast(sums, shift) if block == 0 else load_lanes(sums, j)
                 e: Any = np.uint64(starts[base + j])
                 stop = np.uint64(starts[base + j + 1])
                 while e + _FOUR <= stop:
-                    total = scaled(ordered[e], load_lanes(rows, inputs[e]), total)
-                    total = scaled(ordered[e + _ONE], load_lanes(rows, inputs[e + _ONE]), total)
-                    total = scaled(ordered[e + _TWO], load_lanes(rows, inputs[e + _TWO]), total)
-                    total = scaled(ordered[e + _THREE], load_lanes(rows, inputs[e + _THREE]), total)
+                    row = scaled(ordered[e], load_lanes(rows, inputs[e]), row)
+                    row = scaled(ordered[e + _ONE], load_lanes(rows, inputs[e + _ONE]), row)
+                    row = scaled(ordered[e + _TWO], load_lanes(rows, inputs[e + _TWO]), row)
+                    row = scaled(ordered[e + _THREE], load_lanes(rows, inputs[e + _THREE]), row)
                     e += _FOUR
                 while e < stop:
-                    total = scaled(ordered[e], load_lanes(rows, inputs[e]), total)
+                    row = scaled(ordered[e], load_lanes(rows, inputs[e]), row)
                     e += _ONE
-                store_lanes(sums, j, total)
+                store_lanes(sums, j, row)
         _empty(sums, y, first, count, begin, end)
 
 
 @reordered.in_place
 def differentiate(
-    x: Any, delta: Any, values: Any, cuts: Any, outputs: Any, x_gradient: Any, gradient: Any,
+    x: Any, delta: Any, values: Any, cuts: Any, outputs: Any, x_gradient: Any, gradient: Any, bias_gradient: Any,
     rows: Any, deltas: Any, sums: Any, wanted: int, claims: Any, workers: int, region: int,
 ) -> None:  # fmt: skip
-    """The gradients of the values, Σ over samples of x_i δ_j, and of the inputs, δ Wᵀ, by workers who share these.
+    """The gradients of the values, Σ over samples of x_i δ_j, of the inputs, δ Wᵀ, and of the bias, Σ δ_j.
+
+    Workers share the inputs, and for the bias the outputs. ``bias_gradient`` holds zeros, or is empty: not wanted.
 
     ``cuts[block, i]`` is where the edges of input i to that block of outputs begin in ``values`` and ``outputs``; its
     last row is where they end. ``wanted`` is `BOTH`, `VALUES` or `INPUTS`. ``rows``, ``deltas`` and ``sums`` are
     scratch arrays, once per worker, for `PAIR` tiles of inputs, of outputs and of inputs. The last three are those of
     `shared`.
     """
-    given = (x, delta, values, cuts, outputs, x_gradient, gradient, rows, deltas, sums, wanted)
+    given = (x, delta, values, cuts, outputs, x_gradient, gradient, bias_gradient, rows, deltas, sums, wanted)
     shared(_differentiate, given, claims, workers, region)
 
 
 @reordered_part
 def _differentiate(given: Any, worker: int, workers: int) -> None:
     """One worker's share of `differentiate`."""
-    x, delta, values, cuts, outputs, x_gradient, gradient, rows_of_all, deltas_of_all, sums_of_all, wanted = given
+    x, delta, values, cuts, outputs, x_gradient, gradient, bias_gradient = given[:8]
+    rows_of_all, deltas_of_all, sums_of_all, wanted = given[8:]
     n, m, blocks = cuts.shape[1], delta.shape[1], cuts.shape[0] - 1
     rows = rows_of_all[worker * PAIR * n : (worker + 1) * PAIR * n]
     deltas = deltas_of_all[worker * PAIR * m : (worker + 1) * PAIR * m]
@@ -109,6 +114,8 @@ def _differentiate(given: Any, worker: int, workers: int) -> None:
             at = first + tile * LANES
             count = min(LANES, delta.shape[0] - at)
             _fill(delta, at, count, deltas[tile * m : (tile + 1) * m])
+            for j in range(m * worker // workers, m * (worker + 1) // workers if bias_gradient.shape[0] else 0):
+                bias_gradient[j] += total(load_lanes(deltas, tile * m + j))
             if wanted != INPUTS:
                 _fill(x, at, count, rows[tile * n : (tile + 1) * n])
         for block in range(blocks):
@@ -255,11 +262,12 @@ def _fill(samples: Any, first: int, count: int, rows: Any) -> None:
 def _empty(rows: Any, samples: Any, first: int, count: int, begin: int, end: int) -> None:
     """Transpose the rows of neurons ``begin`` … ``end`` back into ``count`` samples."""
     whole, even = count - count % EIGHT, begin + (end - begin) // EIGHT * EIGHT
-    for j in range(begin, even, EIGHT):
+    for j in range(begin, even, _LINE):
         for s in range(0, whole, EIGHT):
-            transpose_eight(rows, j, s, samples, first + s, j)
+            for k in range(j, min(j + _LINE, even), EIGHT):  # lines of samples are written whole
+                transpose_eight(rows, k, s, samples, first + s, k)
         for s in range(whole, count):
-            for k in range(j, j + EIGHT):
+            for k in range(j, min(j + _LINE, even)):
                 samples[first + s, k] = rows[k, s]
     for k in range(even, end):
         for s in range(count):

@@ -11,13 +11,14 @@ from topograph.checks import check_flag
 from topograph.errors import InvalidMaskError, InvalidParameterError, TopologyMismatchError
 from topograph.graph import BipartiteGraph
 from topograph.packages import require
-from topograph.torch.operators import sparse_product
+from topograph.torch.operators import Pattern, sparse_product
 from topograph.torch.pattern import walk_order
 
 torch: Any = require("torch", "torch")
 _Module: Any = torch.nn.Module
 _DTYPES = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
 _DERIVED = ("starts", "inputs", "positions", "cuts")  # fields of WalkOrder that the graph's own arrays give
+_WALK = (*_DERIVED, "indices")  # the buffers that are a WalkOrder
 
 
 class SparseLinear(_Module):  # type: ignore[misc, unused-ignore]
@@ -165,24 +166,37 @@ class SparseLinear(_Module):  # type: ignore[misc, unused-ignore]
         InvalidParameterError
             When the samples' width or dtype does not fit.
         """
+        values = self.values  # a module looks for its attributes in several places
         if not isinstance(x, torch.Tensor) or x.layout != torch.strided:
             kind = f"a tensor of layout {x.layout}" if isinstance(x, torch.Tensor) else f"a {type(x).__name__}"
             raise InvalidParameterError(f"samples must be a dense torch.Tensor, but got {kind}")
-        if self.values.dtype not in _DTYPES:
+        if values.dtype not in _DTYPES:
             raise InvalidParameterError(
-                f"the layer must be one of {', '.join(str(one) for one in _DTYPES)}, but was turned into "
-                f"{self.values.dtype}"
+                f"the layer must be one of {', '.join(str(one) for one in _DTYPES)}, but was turned into {values.dtype}"
             )
         if x.dim() == 0 or x.shape[-1] != self.in_features:
             raise InvalidParameterError(
                 f"samples must have {self.in_features} inputs in their last dimension, but got shape {list(x.shape)}"
             )
-        if x.dtype != self.values.dtype and x.dtype not in (torch.bfloat16, torch.float16):
+        if x.dtype != values.dtype and x.dtype not in (torch.bfloat16, torch.float16):
             raise InvalidParameterError(
-                f"samples must be {self.values.dtype}, as the layer, or bfloat16 or float16, but got {x.dtype}"
+                f"samples must be {values.dtype}, as the layer, or bfloat16 or float16, but got {x.dtype}"
             )
-        pattern = self.starts, self.inputs, self.positions, self.cuts, self.indices
-        return sparse_product(x, self.values, self.bias, pattern, self.out_features)
+        return sparse_product(x, values, self.bias, self._pattern(), self.out_features)
+
+    def _pattern(self) -> Pattern:
+        """The edges; the same object as long as the buffers are the same."""
+        if torch.compiler.is_compiling():
+            return Pattern((self.starts, self.inputs, self.positions, self.cuts, self.indices))
+        tensors = tuple([self._buffers[name] for name in _WALK])
+        kept: Pattern | None = self.__dict__.get("_kept_pattern")
+        if kept is None or any(one is not other for one, other in zip(kept, tensors, strict=True)):
+            kept = self.__dict__["_kept_pattern"] = Pattern(tensors)
+        return kept
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What is copied and pickled: not what can be made again."""
+        return {name: value for name, value in self.__dict__.items() if name != "_kept_pattern"}
 
     def rewire(self, graph: Any, optimizer: Any = None, new_values: float | npt.ArrayLike = 0.0) -> Self:
         """Change the edges in place; edges that stay keep their values, and their part of the optimizer's memory.

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy.typing as npt
+
 from topograph.packages import require
 from topograph.torch import peers
 
@@ -21,7 +23,7 @@ _LIBRARY.define(
     f"sparse_gradients(Tensor delta, Tensor x, Tensor values, {_PATTERN}, bool of_inputs, bool of_values) "
     "-> (Tensor, Tensor)"
 )
-_Pattern = tuple[Any, Any, Any, Any, Any]  # the fields of a `WalkOrder` as tensors
+_Arrays = tuple[npt.NDArray[Any], ...]
 _PLAIN = (torch.Tensor, torch.nn.Parameter)
 # what traces or transforms; a release without these names takes the dispatcher's way
 _MODES: Any = getattr(torch._C, "_len_torch_dispatch_stack", lambda: 1)
@@ -29,7 +31,25 @@ _TRANSFORMS: Any = getattr(torch._C._functorch, "peek_interpreter_stack", lambda
 _WORTH_A_THREAD = 1_000_000  # edges times samples
 
 
-def sparse_product(x: Any, values: Any, bias: Any, pattern: tuple[Any, ...], n_outputs: int) -> Any:
+class Pattern(tuple[Any, ...]):
+    """The fields of a `topograph.torch.pattern.WalkOrder` as tensors, and on a processor as arrays, too."""
+
+    _kept: tuple[int, _Arrays] | None = None
+
+    @property
+    def arrays(self) -> _Arrays:
+        """The same memory as the kernels take it: made once, since that takes a good part of a small layer's time."""
+        address = self[0].data_ptr()  # `share_memory_` moves it
+        if self._kept is None or self._kept[0] != address:
+            self._kept = address, _as_arrays(*self)
+        return self._kept[1]
+
+
+def _as_arrays(starts: Any, inputs: Any, positions: Any, cuts: Any, outputs: Any) -> _Arrays:
+    return starts.numpy(), _unsigned(inputs), _unsigned(positions), cuts.numpy(), _unsigned(outputs)
+
+
+def sparse_product(x: Any, values: Any, bias: Any, pattern: Pattern, n_outputs: int) -> Any:
     """``x @ W + bias`` for samples ``(…, inputs)``, W being 0 wherever there is no edge.
 
     Parameters
@@ -41,7 +61,7 @@ def sparse_product(x: Any, values: Any, bias: Any, pattern: tuple[Any, ...], n_o
     bias
         Shape ``(n_outputs,)``, or None.
     pattern
-        The fields of a `topograph.torch.pattern.WalkOrder` as tensors.
+        The edges.
     n_outputs
         Number of outputs.
     """
@@ -51,7 +71,7 @@ def sparse_product(x: Any, values: Any, bias: Any, pattern: tuple[Any, ...], n_o
 
 
 def sparse_gradients(
-    delta: Any, x: Any, values: Any, pattern: tuple[Any, ...], of_inputs: bool, of_values: bool
+    delta: Any, x: Any, values: Any, pattern: Pattern, of_inputs: bool, of_values: bool
 ) -> tuple[Any, Any]:
     """The gradients at the samples, ``delta @ Wᵀ``, and of the values; an empty tensor for one that is not wanted.
 
@@ -64,10 +84,11 @@ def sparse_gradients(
     of_inputs, of_values
         Which of the two gradients to compute.
     """
-    direct: Any = _gradients_on_processor
-    eager = _is_eager(x, values) and not torch.is_grad_enabled()
-    call = direct if eager else torch.ops.topograph.sparse_gradients
-    both: tuple[Any, Any] = call(delta, x, values, *pattern, of_inputs, of_values)
+    both: tuple[Any, Any]
+    if _is_eager(x, values) and not torch.is_grad_enabled():
+        both = _differentiate(delta, x, values, pattern.arrays, of_inputs, of_values, False)[:2]
+    else:
+        both = torch.ops.topograph.sparse_gradients(delta, x, values, *pattern, of_inputs, of_values)
     return both
 
 
@@ -85,59 +106,66 @@ def _is_eager(x: Any, values: Any) -> bool:
 def _product_on_processor(
     x: Any, values: Any, bias: Any, starts: Any, inputs: Any, positions: Any, cuts: Any, outputs: Any, n_outputs: int
 ) -> Any:
-    from topograph.torch.crew import scratch, scratch_rows, share_work
-    from topograph.torch.kernels import multiply
-
-    kind = _sum_dtype(values)
-    rows = _rows(x, kind)
-    y = torch.empty((len(rows), n_outputs), dtype=kind)
-    given, weights, result = rows.numpy(), _array(values, kind), y.numpy()
-    if bias is None:
-        shift = scratch("bias", n_outputs, weights.dtype)
-        shift[:] = 0
-    else:
-        shift = _array(bias, kind)
-    ordered = scratch("ordered", len(weights), weights.dtype)
-    places, begins, far = _unsigned(positions), starts.numpy(), _unsigned(inputs)
-    workers = _workers(values, rows)
-    tiles = (
-        scratch_rows("inputs", workers * given.shape[1], weights.dtype),
-        scratch_rows("sums", workers * n_outputs, weights.dtype),
-    )
-
-    def work(claims: Any, region: int) -> None:
-        multiply(given, weights, places, begins, far, shift, result, ordered, *tiles, claims, workers, region)
-
-    share_work(work, workers)
-    return y if x.dim() == 2 and x.dtype == kind else y.to(x.dtype).view(*x.shape[:-1], n_outputs)
+    return _multiply(x, values, bias, _as_arrays(starts, inputs, positions, cuts, outputs), n_outputs)
 
 
 def _gradients_on_processor(
     delta: Any, x: Any, values: Any, starts: Any, inputs: Any, positions: Any, cuts: Any, outputs: Any,
     of_inputs: bool, of_values: bool,
 ) -> tuple[Any, Any]:  # fmt: skip
+    arrays = _as_arrays(starts, inputs, positions, cuts, outputs)
+    x_gradient, gradient, _ = _differentiate(delta, x, values, arrays, of_inputs, of_values, False)
+    return x_gradient, gradient
+
+
+def _multiply(x: Any, values: Any, bias: Any, arrays: _Arrays, n_outputs: int) -> Any:
+    from topograph.torch.crew import scratch, scratch_rows, share_work
+    from topograph.torch.kernels import multiply
+
+    kind = _sum_dtype(values)
+    rows = _rows(x, kind)
+    y = torch.empty((len(rows), n_outputs), dtype=kind)
+    weights = _array(values, kind)
+    shift = weights[:0] if bias is None else _array(bias, kind)
+    starts, inputs, positions, _, _ = arrays
+    workers = _workers(weights, rows)
+    given = (
+        rows.numpy(), weights, positions, starts, inputs, shift, y.numpy(),
+        scratch("ordered", len(weights), weights.dtype),
+        scratch_rows("inputs", workers * rows.shape[1], weights.dtype),
+        scratch_rows("sums", workers * n_outputs, weights.dtype),
+    )  # fmt: skip
+    share_work(multiply, given, workers)
+    return y if x.dim() == 2 and x.dtype == kind else y.to(x.dtype).view(*x.shape[:-1], n_outputs)
+
+
+def _differentiate(
+    delta: Any, x: Any, values: Any, arrays: _Arrays, of_inputs: bool, of_values: bool, of_bias: bool
+) -> tuple[Any, Any, Any]:
+    """The gradients at the samples, of the values and of the bias; an empty tensor for one that is not wanted."""
     from topograph.torch.crew import scratch_rows, share_work
     from topograph.torch.kernels import BOTH, INPUTS, PAIR, VALUES, differentiate
 
     kind = _sum_dtype(values)
     deltas = _rows(delta, kind)
     rows = _rows(x, kind) if of_values else deltas[:, :0]
+    weights, (_, _, _, cuts, outputs) = _array(values, kind), arrays
     n, m = cuts.shape[1], deltas.shape[1]
     x_gradient = torch.empty((len(deltas) if of_inputs else 0, n), dtype=kind)
-    gradient = torch.empty(len(values) if of_values else 0, dtype=kind)
-    arrays = rows.numpy(), deltas.numpy(), _array(values, kind), cuts.numpy(), _unsigned(outputs)
-    results = x_gradient.numpy(), gradient.numpy()
-    wanted = BOTH if of_inputs and of_values else INPUTS if of_inputs else VALUES
-    number, workers = results[1].dtype, _workers(values, deltas)
-    tiles = tuple(
-        scratch_rows(name, workers * PAIR * size, number) for name, size in (("inputs", n), ("outputs", m), ("sums", n))
-    )
-
-    def work(claims: Any, region: int) -> None:
-        differentiate(*arrays, *results, *tiles, wanted, claims, workers, region)
-
-    share_work(work, workers)
-    return _shaped(x_gradient, x, of_inputs), gradient.to(values.dtype)
+    gradient = torch.empty(len(weights) if of_values else 0, dtype=kind)
+    bias_gradient = torch.zeros(m if of_bias else 0, dtype=kind)
+    workers = _workers(weights, deltas)
+    given = (
+        rows.numpy(), deltas.numpy(), weights, cuts, outputs,
+        x_gradient.numpy(), gradient.numpy(), bias_gradient.numpy(),
+        scratch_rows("inputs", workers * PAIR * n, weights.dtype),
+        scratch_rows("outputs", workers * PAIR * m, weights.dtype),
+        scratch_rows("sums", workers * PAIR * n, weights.dtype),
+        BOTH if of_inputs and of_values else INPUTS if of_inputs else VALUES,
+    )  # fmt: skip
+    share_work(differentiate, given, workers)
+    number = values.dtype
+    return _shaped(x_gradient, x, of_inputs), gradient.to(number), bias_gradient.to(number)
 
 
 def _product_on_device(
@@ -184,20 +212,18 @@ def _remember_product(ctx: Any, inputs: Any, output: Any) -> None:
 
 def _product_backward(ctx: Any, delta: Any) -> tuple[Any, ...]:
     x, values, *pattern = ctx.saved_tensors
-    return *_three_gradients(ctx, delta, x, values, pattern, torch.ops.topograph.sparse_gradients), *[None] * 6
+    return *_three_gradients(ctx, delta, x, values, pattern), *[None] * 6
 
 
-def _three_gradients(ctx: Any, delta: Any, x: Any, values: Any, pattern: Any, gradients: Any) -> tuple[Any, ...]:
+def _three_gradients(ctx: Any, delta: Any, x: Any, values: Any, pattern: Any) -> tuple[Any, ...]:
     """The gradients at the samples, of the values and of the bias; None for those that are not wanted."""
     of_inputs, of_values = ctx.needs_input_grad[:2]
     of_bias = ctx.has_bias and ctx.needs_input_grad[2]
-    x_gradient = gradient = None
+    both: tuple[Any, Any] = None, None
     if of_inputs or of_values:
-        both = gradients(delta, x, values, *pattern, of_inputs, of_values)
-        x_gradient, gradient = (
-            one if wanted else None for one, wanted in zip(both, (of_inputs, of_values), strict=True)
-        )
-    return x_gradient, gradient, delta.reshape(-1, delta.shape[-1]).sum(0) if of_bias else None
+        both = torch.ops.topograph.sparse_gradients(delta, x, values, *pattern, of_inputs, of_values)
+    of_all = *both, delta.reshape(-1, delta.shape[-1]).sum(0) if of_bias else None
+    return tuple(one if wanted else None for one, wanted in zip(of_all, (of_inputs, of_values, of_bias), strict=True))
 
 
 def _remember_gradients(ctx: Any, inputs: Any, output: Any) -> None:
@@ -225,17 +251,19 @@ class _Eager(torch.autograd.Function):  # type: ignore[misc, unused-ignore]
     """The same node of autograd, without the dispatcher. The pattern is one object, since every tensor costs time."""
 
     @staticmethod
-    def forward(ctx: Any, x: Any, values: Any, bias: Any, pattern: _Pattern, n_outputs: int) -> Any:
+    def forward(ctx: Any, x: Any, values: Any, bias: Any, pattern: Pattern, n_outputs: int) -> Any:
         ctx.save_for_backward(x, values)
         ctx.has_bias, ctx.pattern = bias is not None, pattern
-        return _product_on_processor(x, values, bias, *pattern, n_outputs)
+        return _multiply(x, values, bias, pattern.arrays, n_outputs)
 
     @staticmethod
     def backward(ctx: Any, delta: Any) -> Any:
         x, values = ctx.saved_tensors
-        again = torch.is_grad_enabled()  # the gradients are to have gradients
-        gradients: Any = torch.ops.topograph.sparse_gradients if again else _gradients_on_processor
-        return *_three_gradients(ctx, delta, x, values, ctx.pattern, gradients), None, None
+        wanted = ctx.needs_input_grad[:3]
+        if torch.is_grad_enabled() or wanted == (False, False, True):  # the gradients are to have gradients
+            return *_three_gradients(ctx, delta, x, values, ctx.pattern), None, None
+        of_all = _differentiate(delta, x, values, ctx.pattern.arrays, *wanted)
+        return *(one if chosen else None for one, chosen in zip(of_all, wanted, strict=True)), None, None
 
 
 for _name, _on_processor, _on_device, _fake, _backward, _remember in (
@@ -269,8 +297,8 @@ def _array(tensor: Any, kind: Any) -> Any:
     return tensor.detach().to(kind).contiguous().numpy()
 
 
-def _unsigned(index: Any) -> Any:
-    array = index.numpy()
+def _unsigned(index: Any) -> npt.NDArray[Any]:
+    array: npt.NDArray[Any] = index.numpy()
     return array.view(f"u{array.itemsize}")
 
 
@@ -280,7 +308,7 @@ def _shaped(gradient: Any, x: Any, wanted: bool) -> Any:
     return gradient if gradient.shape == x.shape and gradient.dtype == x.dtype else gradient.to(x.dtype).view(x.shape)
 
 
-def _workers(values: Any, rows: Any) -> int:
+def _workers(values: npt.NDArray[Any], rows: Any) -> int:
     """As many threads as PyTorch may use, where the work is worth them."""
-    worth = len(values) * len(rows) // _WORTH_A_THREAD
-    return int(min(torch.get_num_threads(), worth + 1))
+    worth = values.size * len(rows) // _WORTH_A_THREAD
+    return min(torch.get_num_threads(), worth + 1) if worth else 1

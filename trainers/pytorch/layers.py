@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from topograph.graph import BipartiteGraph
 from topograph.packages import require
-from topograph.torch.operators import sparse_gradients, sparse_product
+from topograph.torch.operators import Pattern, sparse_gradients, sparse_product
 from topograph.torch.pattern import walk_order
 from trainers.rewiring.carried import Carried
 
@@ -192,7 +192,7 @@ class SparseLayer(_Edges):
         starts = np.concatenate([graph.indptr[:-1] + end for graph, end in zip(graphs, self._ends, strict=False)])
         indices = np.concatenate([graph.indices + number * self._m for number, graph in enumerate(graphs)])
         order = walk_order(BipartiteGraph(*self._shape, np.append(starts, self._ends[-1]), indices))
-        self._pattern = tuple(torch.from_numpy(np.array(array)) for array in order)
+        self._pattern = Pattern(torch.from_numpy(np.array(array)) for array in order)
 
     def forward(self, x: Any, bias: Any, drop: Any = None, *, learning: bool = False) -> Any:
         """Z = x w + b."""

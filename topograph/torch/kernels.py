@@ -47,35 +47,44 @@ def multiply(
 def _multiply(given: Any, worker: int, workers: int) -> None:
     """One worker's share of `multiply`."""
     x, values, positions, starts, inputs, bias, y, ordered, rows_of_all, sums_of_all = given
-    outputs = y.shape[1]
-    rows = rows_of_all[worker * x.shape[1] : (worker + 1) * x.shape[1]]
-    sums = sums_of_all[worker * outputs : (worker + 1) * outputs]
-    blocks = (starts.shape[0] - 1) // outputs
-    begin, end = _share_of_outputs(starts, outputs, blocks, worker, workers)
-    for block in range(blocks):
-        for k in range(starts[block * outputs + begin], starts[block * outputs + end]):
-            ordered[k] = values[positions[k]]
-    for first in range(0, x.shape[0], LANES):
-        count = min(LANES, x.shape[0] - first)
-        _fill(x, first, count, rows)
+    n, m = x.shape[1], y.shape[1]
+    rows = rows_of_all[worker * PAIR * n : (worker + 1) * PAIR * n]
+    sums = sums_of_all[worker * PAIR * m : (worker + 1) * PAIR * m]
+    blocks = (starts.shape[0] - 1) // m
+    begin, end = _share_of_outputs(starts, m, blocks, worker, workers)
+    for first in range(0, x.shape[0], PAIR * LANES):
+        tiles = min(PAIR, -(-(x.shape[0] - first) // LANES))
+        for tile in range(tiles):
+            at = first + tile * LANES
+            _fill(x, at, min(LANES, x.shape[0] - at), rows[tile * n : (tile + 1) * n])
         for block in range(blocks):
-            base = block * outputs
             for j in range(begin, end):
+                e, stop = np.uint64(starts[block * m + j]), np.uint64(starts[block * m + j + 1])
+                for k in range(e, stop if first == 0 else e):
+                    ordered[k] = values[positions[k]]
                 shift = bias[j] if bias.shape[0] else sums.dtype.type(0)
-                row = broadcast(sums, shift) if block == 0 else load_lanes(sums, j)
-                e: Any = np.uint64(starts[base + j])
-                stop = np.uint64(starts[base + j + 1])
-                while e + _FOUR <= stop:
-                    row = scaled(ordered[e], load_lanes(rows, inputs[e]), row)
-                    row = scaled(ordered[e + _ONE], load_lanes(rows, inputs[e + _ONE]), row)
-                    row = scaled(ordered[e + _TWO], load_lanes(rows, inputs[e + _TWO]), row)
-                    row = scaled(ordered[e + _THREE], load_lanes(rows, inputs[e + _THREE]), row)
-                    e += _FOUR
-                while e < stop:
-                    row = scaled(ordered[e], load_lanes(rows, inputs[e]), row)
-                    e += _ONE
-                store_lanes(sums, j, row)
-        _empty(sums, y, first, count, begin, end)
+                for tile in range(tiles):
+                    place, offset = tile * m + j, np.uint64(tile * n)
+                    row = broadcast(sums, shift) if block == 0 else load_lanes(sums, place)
+                    store_lanes(sums, place, _sum_outputs(row, e, stop, ordered, inputs, rows, offset))
+        for tile in range(tiles):
+            at = first + tile * LANES
+            _empty(sums[tile * m : (tile + 1) * m], y, at, min(LANES, x.shape[0] - at), begin, end)
+
+
+@reordered_part
+def _sum_outputs(row: Any, e: Any, stop: Any, ordered: Any, inputs: Any, rows: Any, offset: Any) -> Any:
+    """Σ w x_i over the edges of an output's segment, added to ``row``."""
+    while e + _FOUR <= stop:
+        row = scaled(ordered[e], load_lanes(rows, offset + inputs[e]), row)
+        row = scaled(ordered[e + _ONE], load_lanes(rows, offset + inputs[e + _ONE]), row)
+        row = scaled(ordered[e + _TWO], load_lanes(rows, offset + inputs[e + _TWO]), row)
+        row = scaled(ordered[e + _THREE], load_lanes(rows, offset + inputs[e + _THREE]), row)
+        e += _FOUR
+    while e < stop:
+        row = scaled(ordered[e], load_lanes(rows, offset + inputs[e]), row)
+        e += _ONE
+    return row
 
 
 @reordered.in_place

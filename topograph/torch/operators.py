@@ -120,7 +120,7 @@ def _gradients_on_processor(
 
 def _multiply(x: Any, values: Any, bias: Any, arrays: _Arrays, n_outputs: int) -> Any:
     from topograph.torch.crew import scratch, scratch_rows, share_work
-    from topograph.torch.kernels import multiply
+    from topograph.torch.kernels import PAIR, multiply
 
     kind = _sum_dtype(values)
     rows = _rows(x, kind)
@@ -132,8 +132,8 @@ def _multiply(x: Any, values: Any, bias: Any, arrays: _Arrays, n_outputs: int) -
     given = (
         rows.numpy(), weights, positions, starts, inputs, shift, y.numpy(),
         scratch("ordered", len(weights), weights.dtype),
-        scratch_rows("inputs", workers * rows.shape[1], weights.dtype),
-        scratch_rows("sums", workers * n_outputs, weights.dtype),
+        scratch_rows("inputs", workers * PAIR * rows.shape[1], weights.dtype),
+        scratch_rows("sums", workers * PAIR * n_outputs, weights.dtype),
     )  # fmt: skip
     share_work(multiply, given, workers)
     return y if x.dim() == 2 and x.dtype == kind else y.to(x.dtype).view(*x.shape[:-1], n_outputs)

@@ -116,7 +116,7 @@ def test_a_compiled_model_takes_the_same_steps():
             run(torch.linspace(-1, 1, 67 * 8).reshape(8, 67) * (step + 1)).square().mean().backward()
             optimizer.step()
     for first, second in zip(model.parameters(), twin.parameters(), strict=True):
-        assert torch.equal(first, second)
+        torch.testing.assert_close(first, second, rtol=1e-5, atol=1e-7)  # a bias's gradient is summed in another order
 
 
 def test_an_exported_model_takes_batches_of_any_size():
@@ -141,7 +141,7 @@ def test_the_number_of_threads_does_not_change_a_bit(openmp, monkeypatch):
             x.grad = None
             y = layer(x)
             y.backward(delta)
-            seen.append((y.detach(), x.grad, layer.values.grad))
+            seen.append((y.detach(), x.grad, layer.values.grad, layer.bias.grad))
     finally:
         torch.set_num_threads(before)
     for others in seen[1:]:
@@ -223,6 +223,23 @@ def test_copied_saved_and_loaded_it_is_the_same_layer():
     assert set(model.state_dict()) == {
         f"{layer}.{name}" for layer in "02" for name in ("values", "bias", "indptr", "indices", "shape")
     }
+
+
+def test_what_is_kept_of_the_pattern_follows_its_buffers():
+    layer = tg.torch.SparseLinear(GRAPHS["irregular"])
+    x = torch.randn(40, 67)
+    expected = layer(x)
+    assert layer._pattern() is layer._pattern()
+    assert "_kept_pattern" in vars(layer)
+    assert "_kept_pattern" not in vars(copy.deepcopy(layer))
+    layer.share_memory()  # the same tensors, with their numbers elsewhere
+    assert layer._pattern().arrays[0].ctypes.data == layer.starts.data_ptr()
+    assert torch.equal(layer(x), expected)
+    assert torch.equal(layer.to(torch.float64).to(torch.float32)(x), expected)
+    other = tg.torch.SparseLinear(tg.construct("random_regular", 67, 41, degree=3, seed=0))
+    swapped = dict(other.named_parameters()) | dict(other.named_buffers())
+    assert torch.equal(torch.func.functional_call(layer, swapped, (x,)), other(x))
+    assert torch.equal(layer(x), expected)
 
 
 def test_a_damaged_state_dict_changes_nothing():

@@ -2,8 +2,9 @@
 
     python benchmarks/large_checkpoint.py FOLDER            make it (13.5 GB of bfloat16), measure it, delete it
     python benchmarks/large_checkpoint.py FOLDER --keep     the same, and keep the files
+    python benchmarks/large_checkpoint.py FOLDER --density 0.5      half of the weights are not 0, instead of a twentieth
 
-The shapes are those of a transformer with 32 blocks of width 4,096. One weight in twenty is not zero.
+The shapes are those of a transformer with 32 blocks of width 4,096.
 """
 
 from __future__ import annotations
@@ -34,12 +35,12 @@ def shapes(blocks: int) -> dict[str, tuple[int, int]]:
     return {**found, "lm_head.weight": (WORDS, WIDTH)}
 
 
-def make(folder: Path, blocks: int) -> int:
+def make(folder: Path, blocks: int, density: float) -> int:
     """Write the shards and their index; returns the number of parameters."""
     folder.mkdir(parents=True)
     random = np.random.default_rng(0)
     size = 8 << 20
-    weights = random.normal(size=size).astype(np.float32) * (random.random(size) < 0.05)
+    weights = random.normal(size=size).astype(np.float32) * (random.random(size) < density)
     tile = (weights.view(np.uint32) >> 16).astype("<u2")  # bfloat16, cut off
     tile = np.concatenate([tile, tile])
     names = list(shapes(blocks).items())
@@ -73,10 +74,11 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--blocks", type=int, default=BLOCKS)
     parser.add_argument("--metrics", default="fast")
+    parser.add_argument("--density", type=float, default=0.05)
     parser.add_argument("--keep", action="store_true")
     options = parser.parse_args()
     began = time.monotonic()
-    total = make(options.folder, options.blocks)
+    total = make(options.folder, options.blocks, options.density)
     print(f"made {total:,} parameters in {time.monotonic() - began:.0f} s")
     try:
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -43,9 +43,7 @@ def decode(raw: npt.NDArray[Any], name: str) -> npt.NDArray[Any]:
     [1.0, -2.0]
     """
     if name == "BF16":
-        wide = raw.astype(np.uint32)
-        wide <<= 16
-        return np.asarray(wide.view(np.float32))
+        return np.asarray(np.left_shift(raw, 16, dtype=np.uint32).view(np.float32))
     if name == "F8_E8M0" or name in _EIGHT_BITS:
         return np.asarray(_eight_bits(name)[raw])
     return raw.view(np.bool_) if name == "BOOL" and (raw <= 1).all() else raw

@@ -14,7 +14,8 @@ from topograph.errors import InvalidMaskError
 from topograph.graph import BipartiteGraph
 from topograph.masks.geometry import Geometry
 
-_BLOCK = 1 << 22  # entries looked at together
+_BLOCK = 1 << 20  # entries looked at together
+_COLUMNS = 256  # of these, copied together
 _MOST_UNROLLED_EDGES = 200_000_000
 _MOST_UNROLLED_NODES = 1 << 26
 
@@ -56,12 +57,9 @@ def block_graph(keep: npt.NDArray[np.bool_]) -> BipartiteGraph:
     groups, inputs, taps, outputs = keep.shape
     n_left, n_right = groups * inputs * taps, groups * outputs
     check_sides(n_left, n_right)
-    if groups == taps == 1:
-        flags = keep[0, :, 0].flags
-        stored_turned = flags.f_contiguous and not flags.c_contiguous
-        if stored_turned and np.count_nonzero(keep) < keep.size / 8:
-            # To turn the few edges is much faster than to turn the whole mask.
-            return block_graph(keep.transpose(0, 3, 2, 1)).transpose()
+    if groups == taps == 1 and _is_turned(keep[0, :, 0]) and np.count_nonzero(keep) < keep.size / 8:
+        # To turn the few edges is faster than to turn the whole mask.
+        return block_graph(keep.transpose(0, 3, 2, 1)).transpose()
     rows = keep.reshape(n_left, outputs)
     indptr = np.zeros(n_left + 1, dtype=np.int64)
     np.add.reduce(rows, axis=1, dtype=np.int64, out=indptr[1:])
@@ -69,13 +67,29 @@ def block_graph(keep: npt.NDArray[np.bool_]) -> BipartiteGraph:
     indices = np.empty(indptr[-1], dtype=np.int32)
     step = max(1, _BLOCK // outputs)
     for start in range(0, n_left, step):
-        entries = rows[start : start + step].ravel().nonzero()[0]
-        column = entries % outputs
-        if groups > 1:
-            column += (entries // outputs + start) // (inputs * taps) * outputs
-        indices[indptr[start] : indptr[min(start + step, n_left)]] = column
+        row = np.arange(start, min(start + step, n_left))
+        before = (row - start - row // (inputs * taps)) * outputs  # entries of the block before a row's first column
+        begin, end = indptr[start], indptr[row[-1] + 1]
+        columns = _in_order(rows[start : start + step]).nonzero()[0]
+        columns -= np.repeat(before, np.diff(indptr[start : row[-1] + 2]))
+        indices[begin:end] = columns
     indices.flags.writeable = False  # so that the graph takes it as it is, without a copy of the largest thing here
     return BipartiteGraph(n_left, n_right, indptr, indices)
+
+
+def _is_turned(rows: npt.NDArray[Any]) -> bool:
+    return rows.flags.f_contiguous and not rows.flags.c_contiguous
+
+
+def _in_order(rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The entries row by row; copied some columns at a time, since each column of a turned array lies on a page."""
+    if rows.flags.c_contiguous:
+        return rows.ravel()
+    ordered = np.empty(rows.shape, rows.dtype)
+    for start in range(0, rows.shape[1], _COLUMNS):
+        columns = slice(start, start + _COLUMNS)
+        ordered[:, columns] = rows[:, columns]
+    return ordered.ravel()
 
 
 def unrolled_graph(keep: npt.NDArray[np.bool_], kernel: Sequence[int], geometry: Geometry) -> BipartiteGraph:

@@ -64,8 +64,8 @@ def _threads_for(items: Sequence[Item]) -> AbstractContextManager[Any]:
 def _measure_graphs(items: Sequence[Item], metrics: Sequence[Metric]) -> Measured:
     measured = Measured.empty([item.name for item in items], [metric.name for metric in metrics])
     for places, stack in GraphStack.of_equal_shape(item.graph for item in items):
-        if len(stack) > 1 and any(metric.reads_spectrum for metric in metrics):
-            _keep_spectra(stack)
+        if any(metric.reads_spectrum for metric in metrics):
+            _keep_spectra(stack)  # first: where a graph is connected, nobody else has to search for that
         chosen = [items[place] for place in places]
         measured.put(places, [_values(chosen, stack, metric) for metric in metrics])
     return measured
@@ -73,6 +73,9 @@ def _measure_graphs(items: Sequence[Item], metrics: Sequence[Metric]) -> Measure
 
 def _keep_spectra(stack: GraphStack) -> None:
     """Compute together the spectra that are not known yet."""
+    if len(stack) == 1:
+        stack.graphs[0].spectrum(on_failure="nan")
+        return
     waiting = [graph for graph in stack.graphs if not graph.has_spectrum]
     if waiting:
         part = stack if len(waiting) == len(stack) else GraphStack(waiting)

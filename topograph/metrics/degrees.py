@@ -13,6 +13,7 @@ import numpy.typing as npt
 from topograph.caching import computed_once
 from topograph.metrics.metric import Metric
 from topograph.metrics.stacked import NO_EDGES, Values, stacked
+from topograph.row_sums import row_sums
 from topograph.stack import Counts, GraphStack
 
 _NEWMAN = "Newman (2002), Assortative mixing in networks"
@@ -215,9 +216,8 @@ class _EdgeMoments:
 
 @computed_once
 def _edge_moments(stack: GraphStack) -> _EdgeMoments:
-    running = np.concatenate([[0], np.cumsum(stack.right_degrees.ravel()[stack.indices])])
-    sums = (running[stack.indptr[1:]] - running[stack.indptr[:-1]]).reshape(stack.left_degrees.shape)
-    mixed = np.einsum("gi,gi->g", stack.left_degrees, sums)
+    sums = row_sums(stack.right_degrees.ravel()[stack.indices], stack.indptr)
+    mixed = np.einsum("gi,gi->g", stack.left_degrees, sums.reshape(stack.left_degrees.shape))
     left, right = _left(stack), _right(stack)
     most = int(stack.n_edges.max()) ** 2 * 4 * max(stack.n_left, stack.n_right) ** 2
     exact = np.int64 if most < _EXACT else object

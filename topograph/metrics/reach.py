@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from topograph.caching import computed_once
 from topograph.metrics.metric import Value
+from topograph.row_sums import row_sums
 
 if TYPE_CHECKING:
     from topograph.graph import BipartiteGraph
@@ -54,8 +55,7 @@ def _reached(graph: BipartiteGraph, chosen: Flags) -> Flags:
 
 
 def _reaching(graph: BipartiteGraph, chosen: Flags) -> Flags:
-    running = np.concatenate([[0], np.cumsum(chosen[graph.indices])])
-    return np.asarray(running[graph.indptr[1:]] > running[graph.indptr[:-1]])
+    return np.asarray(row_sums(chosen[graph.indices], graph.indptr))
 
 
 @computed_once

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from topograph.graph import BipartiteGraph
+from topograph.row_sums import row_sums
 
 Vector = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.uint64]
@@ -162,10 +163,4 @@ def _unsigned(indices: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 def _degrees(indptr: npt.NDArray[Any], weights: Vector | None) -> Vector:
-    counts = np.diff(indptr).astype(np.float64)
-    if weights is None:
-        return counts
-    sums = np.zeros(counts.size)
-    nonempty = counts > 0
-    sums[nonempty] = np.add.reduceat(weights, indptr[:-1][nonempty].astype(np.int64))
-    return sums
+    return np.diff(indptr).astype(np.float64) if weights is None else row_sums(weights, indptr)

@@ -52,8 +52,8 @@ class Compiler:
         """The compiled function.
 
         Machine code contains the functions that it calls, wherever they stand, but numba looks for changes in the
-        function's own file only. So the stamp of that file becomes one of all files of its folder and of ``lanes.py``,
-        which is for all: a compiled function calls compiled functions of its own folder only.
+        function's own file only. So the stamp of that file becomes one of all files of its folder and of those
+        which are for all: a compiled function calls compiled functions of its own folder only.
         """
         dispatcher = _njit(cache=self._cached, **self._options)(function)
         if self._cached:
@@ -98,7 +98,9 @@ def _index_or_nothing(load: Callable[[], dict[Any, Any]]) -> dict[Any, Any]:
 @lru_cache
 def _stamp(folder: Path) -> str:
     digest = hashlib.sha256()
-    shared = (Path(__file__).with_name(name) for name in ("compiling.py", "lanes.py", "tiles.py"))
+    shared = (
+        Path(__file__).with_name(name) for name in ("compiling.py", "lanes.py", "tiles.py", "seats.py", "turns.py")
+    )
     for path in (*shared, *sorted(folder.glob("*.py"))):
         digest.update(path.read_bytes())
     return digest.hexdigest()

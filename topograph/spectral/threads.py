@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import cache
 from itertools import pairwise
 from typing import Any
@@ -14,16 +16,21 @@ import numpy as np
 from topograph.cores import available_cores
 from topograph.spectral.pattern import Pattern
 
+_MOST = 64  # threads
 _EDGES = 1_000_000  # below this, handing out work costs more than it saves
 
 Parts = list[tuple[int, int]]
+BothParts = tuple[Parts, Parts]
+"""Of the inputs and of the outputs."""
+
+_waiting = threading.Lock()
 
 
-def split_rows(pattern: Pattern) -> tuple[Parts, Parts] | None:
+def split_rows(pattern: Pattern) -> BothParts | None:
     """Ranges of inputs and of outputs, one per core, with about equally many edges; None where one thread is best."""
-    if pattern.n_edges < _EDGES or available_cores() == 1:
+    cores = min(available_cores(), _MOST)
+    if pattern.n_edges < _EDGES or cores == 1:
         return None
-    cores = available_cores()
     return _ranges(pattern.indptr, cores), _ranges(pattern.col_indptr, cores)
 
 
@@ -32,6 +39,37 @@ def run_parts(calls: Sequence[tuple[Any, ...]]) -> list[Any]:
     waiting = [_pool(os.getpid()).submit(*call) for call in calls[1:]]
     function, *arguments = calls[0]
     return [function(*arguments), *(job.result() for job in waiting)]
+
+
+@contextmanager
+def free_cores(pattern: Pattern) -> Iterator[None]:
+    """Keep BLAS to one thread where ours share a pattern: after a call, its threads hold their cores for a while."""
+    if split_rows(pattern) is None:
+        yield
+    else:
+        with _blas().limit(limits=1, user_api="blas"):
+            yield
+
+
+@cache
+def _blas() -> Any:
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
+
+
+@contextmanager
+def waiting_threads() -> Iterator[bool]:
+    """Whether calls of `run_parts` may wait for each other meanwhile: those of one caller at a time.
+
+    Otherwise the threads of the pool could all wait for calls that wait for a thread.
+    """
+    are_free = _waiting.acquire(blocking=False)
+    try:
+        yield are_free
+    finally:
+        if are_free:
+            _waiting.release()
 
 
 def _ranges(indptr: Any, count: int) -> Parts:
@@ -43,4 +81,4 @@ def _ranges(indptr: Any, count: int) -> Parts:
 @cache
 def _pool(process: int) -> ThreadPoolExecutor:  # one pool per process: threads do not survive a fork
     del process
-    return ThreadPoolExecutor(max_workers=max(available_cores() - 1, 1), thread_name_prefix="topograph-spectral")
+    return ThreadPoolExecutor(_MOST, thread_name_prefix="topograph-spectral")

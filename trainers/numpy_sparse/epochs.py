@@ -14,7 +14,9 @@ import numpy as np
 
 from topograph.compiling import reordered, reordered_part
 from topograph.lanes import TURNED, broadcast, prefetch, store_lanes, turn_block
+from topograph.seats import Seat
 from topograph.tiles import LANES
+from topograph.turns import await_all, await_worker, end_turn
 from trainers.numpy_sparse.draws import Draws
 from trainers.numpy_sparse.edges import backward, clear, forward
 from trainers.numpy_sparse.flat import (
@@ -24,7 +26,6 @@ from trainers.numpy_sparse.flat import (
     OUTPUTS,
     FlatNetwork,
     Rule,
-    Seat,
     Setting,
     State,
     Work,
@@ -32,7 +33,6 @@ from trainers.numpy_sparse.flat import (
 from trainers.numpy_sparse.neurons import activate, differentiate, drop, take_loss
 from trainers.numpy_sparse.random_bits import next_bits, uniform
 from trainers.numpy_sparse.samples import Samples
-from trainers.numpy_sparse.turns import await_all, await_worker, end_turn
 
 # a literal number would be compiled for once more, with all that it is given to
 _NONE: Any = np.int64(0)
@@ -71,9 +71,9 @@ def train_epoch(
             lap += 1
             correct += right
             tile = after
-        seat.losses[seat.worker] = summed
+        work.losses[seat.worker] = summed
         turn = await_all(seat, turn)
-        if not np.isfinite(_total_loss(seat)):
+        if not np.isfinite(_total_loss(work)):
             break
     _clear(work, n_active)
     return summed, correct, step
@@ -109,10 +109,10 @@ def evaluate(
 
 
 @reordered_part
-def _total_loss(seat: Seat) -> float:
+def _total_loss(work: Work) -> float:
     total = 0.0
-    for worker in range(seat.workers):
-        total += seat.losses[worker]
+    for worker in range(work.losses.shape[0]):
+        total += work.losses[worker]
     return total
 
 

@@ -63,13 +63,17 @@ class State(NamedTuple):
 
 
 class Work(NamedTuple):
-    """Scratch arrays for a tile of samples: values and gradients of all neurons, active inputs, dropout."""
+    """Scratch arrays for a tile of samples: values and gradients of all neurons, active inputs, dropout.
+
+    ``losses`` is each worker's sum over its samples.
+    """
 
     values: Float
     deltas: Float
     active: Unsigned
     marked: Unsigned
     kept: npt.NDArray[np.bool_]
+    losses: npt.NDArray[np.float64]
 
 
 class Setting(NamedTuple):
@@ -101,28 +105,6 @@ class Rule(NamedTuple):
     second: float
     epsilon: Any
     weight_decay: Any
-
-
-class Seat(NamedTuple):
-    """A worker's place among those that train a network together, mostly alone.
-
-    Parameters
-    ----------
-    worker, workers
-        Its number, and how many there are.
-    turns
-        One row per worker: the first number is how many turns it has ended (`trainers.numpy_sparse.turns`).
-    losses
-        Sum of the losses of each worker's samples.
-    give_way
-        Address of a function of C that lets other threads run.
-    """
-
-    worker: int
-    workers: int
-    turns: npt.NDArray[np.int64]
-    losses: npt.NDArray[np.float64]
-    give_way: int
 
 
 def flatten(topology: Topology, itemsize: int, skip_inputs: bool) -> tuple[FlatNetwork, list[Unsigned]]:

@@ -19,10 +19,13 @@ from topograph.machine_code import Kernels
 from topograph.portable_calls import PortableFunction, flattened
 
 _HERE, _TOPOGRAPH = Path(__file__).parent, Path(topograph.__file__).parent
-_SOURCES = ("compressing", "draws", "edges", "epochs", "flat", "neurons", "random_bits", "samples", "segments", "turns")
+_SOURCES = ("compressing", "draws", "edges", "epochs", "flat", "neurons", "random_bits", "samples", "segments")
 KERNELS = Kernels(
     _HERE / "kernels.ll.gz",
-    [*(_HERE / f"{name}.py" for name in _SOURCES), _TOPOGRAPH / "lanes.py", _TOPOGRAPH / "tiles.py"],
+    [
+        *(_HERE / f"{name}.py" for name in _SOURCES),
+        *(_TOPOGRAPH / f"{name}.py" for name in ("lanes", "tiles", "seats", "turns")),
+    ],
 )
 
 
@@ -39,12 +42,12 @@ compress = _function("compressing", "compress")
 
 def _examples() -> Iterator[tuple[PortableFunction, tuple[Any, ...]]]:
     """Each function, with arguments of each kind that portable code is made for."""
+    from topograph.seats import seats
     from topograph.topology import Topology
     from trainers.config import TrainingConfig
     from trainers.numpy_sparse.draws import draws_of
     from trainers.numpy_sparse.network import SparseNetwork
     from trainers.numpy_sparse.samples import gather_samples, read_only
-    from trainers.numpy_sparse.team import seats
 
     topology = Topology.build("dense", [3, 2], [2])
     graph, rows = topology[0], read_only(np.zeros((4, 3), np.float32))

@@ -87,6 +87,9 @@ class SparseNetwork:
             self.state.weights[self._edges(layer)][self._positions[layer]] = drawn
         for bias, given in zip(self._biases(), biases, strict=False):
             bias[:] = given
+        if threads is None:
+            tiles = -(-config.batch_size // LANES)
+            threads = min(available_threads(), tiles) if edges >= _LARGE else 1
         dropped = neurons - topology.sizes[-1] if config.dropout_input or config.dropout_hidden else 0
         self.work = Work(
             values=aligned_rows(neurons, dtype),
@@ -94,6 +97,7 @@ class SparseNetwork:
             active=np.zeros(topology.sizes[0] + 1, np.uint32),
             marked=np.zeros(topology.sizes[0], np.uint8),
             kept=np.ones((dropped, config.batch_size if dropped else 0), np.bool_),
+            losses=np.zeros(threads),
         )
         self.setting = Setting(
             activation=_ACTIVATIONS[config.activation],
@@ -108,9 +112,6 @@ class SparseNetwork:
             leak=dtype.type(LEAK),
         )
         self._steps = 0
-        if threads is None:
-            tiles = -(-config.batch_size // LANES)
-            threads = min(available_threads(), tiles) if topology.n_edges >= _LARGE else 1
         self._team = Team(threads, self.work)
 
     def train_epoch(

@@ -2,8 +2,9 @@
 
 They are kept as portable code, which LLVM finishes at the first call (`topograph.machine_code`); numba compiles them
 where that is not possible: for more edges than 32 bits count, or when their source has changed since. After a change of
-`passes`, `products`, `steps`, `table` or `vector_code`, ``python -m topograph.spectral.lanczos.kernels``, with an empty
-folder as ``NUMBA_CACHE_DIR``, makes the portable code anew.
+`passes`, `products`, `steps`, `table`, `vector_code` or `topograph.turns`,
+``python -m topograph.spectral.lanczos.kernels``, with an empty folder as ``NUMBA_CACHE_DIR``, makes the portable code
+anew.
 """
 
 from __future__ import annotations
@@ -12,26 +13,36 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from topograph.machine_code import NONE, Kernels, as_arguments
+from topograph.seats import Seat
 
 if TYPE_CHECKING:
     from topograph.spectral.pattern import Matrix, Pattern, Vector
 
-_HERE = Path(__file__).parent
+_HERE, _TOPOGRAPH = Path(__file__).parent, Path(__file__).parents[2]
 KERNELS = Kernels(
     _HERE / "kernels.ll.gz",
-    [_HERE / f"{name}.py" for name in ("passes", "products", "steps", "table", "vector_code")],
+    [
+        *(_HERE / f"{name}.py" for name in ("passes", "products", "steps", "table", "vector_code")),
+        *(_TOPOGRAPH / f"{name}.py" for name in ("seats", "turns")),
+    ],
     rotated=True,
 )
 
 
-def advance(pattern: Pattern, runs: Any, width: int, source: int, totals: int, steps: int) -> int:
+def advance(
+    pattern: Pattern, runs: Any, width: int, source: int, totals: int, steps: int, parts: Any, seat: Seat
+) -> int:
     """See `topograph.spectral.lanczos.passes.advance`."""
     function = _find("advance", pattern.by_rows)
     if function is None:
         from topograph.spectral.lanczos import passes
 
-        return int(passes.advance(pattern.by_rows, pattern.by_columns, runs, width, source, totals, steps))
-    return int(function(*pattern.arguments, *as_arguments(runs), width, source, totals, steps))
+        matrices = pattern.by_rows, pattern.by_columns
+        return int(passes.advance(*matrices, runs, width, source, totals, steps, parts, seat))
+    place = seat.worker, seat.workers, *as_arguments(seat.turns), seat.give_way
+    return int(
+        function(*pattern.arguments, *as_arguments(runs), width, source, totals, steps, *as_arguments(parts), *place)
+    )
 
 
 def gather(matrix: Matrix, source: Vector, out: Vector) -> None:
@@ -108,13 +119,14 @@ def write() -> None:
         "finish_all": (passes.finish_all, (whole, whole, table, whole, whole)),
     }
     named: Any = types.NamedTuple
+    seat = named((whole, whole, table, whole), Seat)
     starts, weighted = (types.Array(kind, 1, "C", readonly=True) for kind in (types.uint32, types.float64))
     kind: Any
     for bits, kind in ((16, types.uint16), (32, types.uint32)):
         for weights in (types.none, weighted):
             matrix = named((starts, types.Array(kind, 1, "C", readonly=True), weights), Matrix)
             suffix = _suffix(bits, weights is weighted)
-            entries["advance" + suffix] = passes.advance, (matrix, matrix, table, *(whole,) * 4)
+            entries["advance" + suffix] = passes.advance, (matrix, matrix, table, *(whole,) * 4, table, seat)
             entries["gather" + suffix] = products.gather, (matrix, vector, vector)
             entries["gather_several" + suffix] = products.gather_several, (matrix, *(whole,) * 6)
     KERNELS.write(portable_code(entries))

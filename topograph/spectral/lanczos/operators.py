@@ -21,17 +21,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import zip_longest
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from topograph.machine_code import address_of
+from topograph.seats import seats
 from topograph.spectral.lanczos import kernels
 from topograph.spectral.lanczos.state import LanczosState
 from topograph.spectral.lanczos.table import FOLLOWED, FULL
 from topograph.spectral.pattern import Matrix, Pattern, Vector
-from topograph.spectral.threads import Parts, run_parts, split_rows
+from topograph.spectral.threads import BothParts, run_parts, split_rows, waiting_threads
+
+Runs = npt.NDArray[np.int64]
 
 ROUNDING = 8 * float(np.finfo(float).eps)
 """Allowance for the rounding of a product, relative to the norm of the matrix."""
@@ -202,7 +206,7 @@ class HalfOperator:
 
 
 def advance_together(
-    runs: Sequence[tuple[PatternOperator, LanczosState]], steps: int, parts: tuple[Parts, Parts] | None = None
+    runs: Sequence[tuple[PatternOperator, LanczosState]], steps: int, parts: BothParts | None = None
 ) -> None:
     """Up to ``steps`` steps of runs on one pattern, which share each pass over it.
 
@@ -215,13 +219,9 @@ def advance_together(
     width = 2 if len(runs) == 1 else 4 if len(runs) == 2 else 8
     source = runs[0][1].work_space(width * (max(n, m) + n + m))
     totals = source + 8 * width * max(n, m)
-    parts = parts or split_rows(pattern)
-    if parts is None and pattern.is_half_dense:
-        parts = [(0, n)], [(0, m)]
-    if parts is None:
-        taken = kernels.advance(pattern, table, width, source, totals, steps)
-    else:
-        taken = _advance_in_parts(pattern, table, width, source, totals, steps, parts)
+    parts = parts or split_rows(pattern) or ([(0, n)], [(0, m)])
+    advance: Any = _look_up if pattern.is_half_dense else _gather
+    taken = advance(pattern, table, width, source, totals, steps, parts)
     for _, state in runs:
         state.steps += taken
 
@@ -230,34 +230,39 @@ def _row(operator: PatternOperator, state: LanczosState) -> tuple[int, ...]:
     """A row of the table of runs (`steps`)."""
     terms = operator.terms
     kind = terms.kind | (FOLLOWED if state.is_followed else 0)
-    return kind, len(state.basis), state.steps, *state.addresses, *terms.addresses
+    return kind, len(state.basis), state.steps, *state.addresses, *terms.addresses, 0
 
 
-def _advance_in_parts(
-    pattern: Pattern,
-    table: npt.NDArray[np.int64],
-    width: int,
-    source: int,
-    totals: int,
-    steps: int,
-    parts: tuple[Parts, Parts],
-) -> int:
-    """The loop of `kernels.advance`, each product shared among threads, and by whichever way is quicker."""
-    n, m = pattern.shape
+def _gather(pattern: Pattern, runs: Runs, width: int, source: int, totals: int, steps: int, parts: BothParts) -> int:
+    """The steps by `kernels.advance`, whose workers wait for each other in compiled code."""
+    with waiting_threads() as are_free:
+        rows, columns = parts if are_free else tuple([(0, size)] for size in pattern.shape)
+        places = seats(max(len(rows), len(columns)))
+        shares = zip_longest(rows, columns, fillvalue=(0, 0))
+        calls = [
+            (kernels.advance, pattern, runs, width, source, totals, steps, np.array(share).T.copy(), seat)
+            for share, seat in zip(shares, places, strict=True)
+        ]
+        try:
+            taken: int = run_parts(calls)[0]
+        except BaseException:
+            places[0].free_all()
+            raise
+        return taken
+
+
+def _look_up(pattern: Pattern, runs: Runs, width: int, source: int, totals: int, steps: int, parts: BothParts) -> int:
+    """The same steps with products by tables of sums, each of them shared among threads."""
+    from topograph.spectral.lanczos.lookups import look_up_several
+
+    (n, m), (by_rows, by_columns) = pattern.shape, pattern.codes
     stride = 8 * (n + m)
-    multiply: Any = kernels.gather_several
-    by_rows: Any = pattern.by_rows
-    by_columns: Any = pattern.by_columns
-    if pattern.is_half_dense:
-        from topograph.spectral.lanczos.lookups import look_up_several
-
-        multiply, (by_rows, by_columns) = look_up_several, pattern.codes
     for step in range(steps):
-        kernels.spread(n, m, table, step, width, source, totals, 0)
-        run_parts([(multiply, by_rows, source, totals, stride, width, lo, hi) for lo, hi in parts[0]])
-        kernels.spread(n, m, table, step, width, source, totals, 1)
-        run_parts([(multiply, by_columns, source, totals + 8 * n, stride, width, lo, hi) for lo, hi in parts[1]])
-        if kernels.finish_all(n, m, table, step, totals):
+        kernels.spread(n, m, runs, step, width, source, totals, 0)
+        run_parts([(look_up_several, by_rows, source, totals, stride, width, lo, hi) for lo, hi in parts[0]])
+        kernels.spread(n, m, runs, step, width, source, totals, 1)
+        run_parts([(look_up_several, by_columns, source, totals + 8 * n, stride, width, lo, hi) for lo, hi in parts[1]])
+        if kernels.finish_all(n, m, runs, step, totals):
             return step + 1
     return steps
 

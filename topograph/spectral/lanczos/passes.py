@@ -8,11 +8,17 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from topograph.compiling import compiled, part, reordered
+from topograph.seats import Seat
 from topograph.spectral.lanczos.products import gather_several
 from topograph.spectral.lanczos.steps import take_step
-from topograph.spectral.lanczos.table import BASIS, FACTOR, FIRST, FULL, KIND, ROWS
+from topograph.spectral.lanczos.table import BASIS, EXHAUSTED, FACTOR, FIRST, FULL, KIND, ROWS
 from topograph.spectral.lanczos.vector_code import doubles
+from topograph.turns import await_all
+
+_NO_TURN: Any = np.int64(0)  # a literal number would be compiled for once more
 
 
 @part.in_place
@@ -46,22 +52,31 @@ def _spread(n: int, m: int, runs: Any, step: int, width: int, source: int, total
 
 
 @reordered.in_place
-def advance(rows: Any, columns: Any, runs: Any, width: int, source: int, totals: int, steps: int) -> int:
+def advance(
+    rows: Any, columns: Any, runs: Any, width: int, source: int, totals: int, steps: int, parts: Any, seat: Seat
+) -> int:
     """Up to ``steps`` Lanczos steps of all runs; returns how many were taken.
 
-    All stop where one of them has exhausted its Krylov space.
+    All stop where one of them has exhausted its Krylov space. Workers share the products: this one has the rows from
+    ``parts[0, side]`` to ``parts[1, side]`` of both. The first does the rest.
     """
     n, m = rows.indptr.size - 1, columns.indptr.size - 1
+    turn = _NO_TURN
     for step in range(steps):
         for side in range(2):
-            _spread(n, m, runs, step, width, source, totals, side)
+            if seat.worker == 0:
+                _spread(n, m, runs, step, width, source, totals, side)
+            turn = await_all(seat, turn)
             matrix, first = (rows, 0) if side == 0 else (columns, n)
-            gather_several(matrix, source, totals + 8 * first, 8 * (n + m), width, 0, matrix.indptr.size - 1)
-        is_exhausted = False
+            gather_several(matrix, source, totals + 8 * first, 8 * (n + m), width, parts[0, side], parts[1, side])
+            turn = await_all(seat, turn)
+        if seat.worker == 0:
+            for k in range(runs.shape[0]):
+                runs[k, EXHAUSTED] = take_step(n, m, runs, k, step, totals)
+        turn = await_all(seat, turn)
         for k in range(runs.shape[0]):
-            is_exhausted |= take_step(n, m, runs, k, step, totals)
-        if is_exhausted:
-            return step + 1
+            if runs[k, EXHAUSTED]:
+                return step + 1
     return steps
 
 

@@ -6,8 +6,8 @@ RUNS = 4
 FULL, FOLLOWED = 1, 2
 """Kinds of runs: over both sides of the graph; with a second vector."""
 
-KIND, ROWS, FIRST, BASIS, KNOWN, ALPHAS, BETAS, SHIFT, INVERSE, INNER, FACTOR = range(11)
-"""Columns: kind, rows of the basis, number of the first step; the others are addresses."""
+KIND, ROWS, FIRST, BASIS, KNOWN, ALPHAS, BETAS, SHIFT, INVERSE, INNER, FACTOR, EXHAUSTED = range(12)
+"""Columns: kind, rows of the basis, number of the first step; addresses; whether the last step exhausted the space."""
 
 CANCELLED = 1e-6
 """A new vector whose squared norm falls below this share of its parts is made orthogonal once more."""

@@ -19,6 +19,7 @@ from topograph.spectral.pattern import Pattern, Vector
 from topograph.spectral.solvers.complete import star_values
 from topograph.spectral.solvers.eliminated import EliminatedConnectivity, is_worth_eliminating
 from topograph.spectral.solvers.protocol import Solver, Values
+from topograph.spectral.threads import free_cores
 
 _FIRST_TRY = 500  # steps before another solver is asked
 _MANY = 2**25  # edges above which the quantities are computed one after the other
@@ -71,6 +72,10 @@ class LanczosSolver:
 
     def solve(self, component: Component, wanted: Collection[str], tolerance: float) -> Values:
         """See `Solver.solve`."""
+        with free_cores(component.pattern):
+            return self._solve(component, wanted, tolerance)
+
+    def _solve(self, component: Component, wanted: Collection[str], tolerance: float) -> Values:
         pattern = component.pattern
         if _is_constant(pattern.left) and _is_constant(pattern.right):
             return self._regular(component, wanted, tolerance)

@@ -7,6 +7,7 @@ import pytest
 
 from topograph import BipartiteGraph
 from topograph.machine_code import address_of
+from topograph.seats import seats
 from topograph.spectral.lanczos import kernels, operators, passes, products
 from topograph.spectral.lanczos.run import LanczosRun
 from topograph.spectral.pattern import Pattern
@@ -36,7 +37,8 @@ def _coefficients(pattern: Pattern, advance: object) -> np.ndarray:
     table = np.array([operators._row(run.operator, run.state) for run in runs])
     length = 4 * (max(pattern.shape) + sum(pattern.shape))
     source = runs[0].state.work_space(length)
-    assert advance(table, 4, source, source + 32 * max(pattern.shape), 5) == 5
+    parts, seat = np.array([(0, 0), pattern.shape]), seats(1)[0]
+    assert advance(table, 4, source, source + 32 * max(pattern.shape), 5, parts, seat) == 5
     return np.concatenate([part for run in runs for part in (run.alphas[:5], run.betas[:6])])
 
 

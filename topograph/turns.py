@@ -1,4 +1,4 @@
-"""How the workers of a team wait for each other, in compiled code: each counts the turns that it has ended.
+"""How workers who share compiled work wait for each other, in compiled code: each counts the turns that it has ended.
 
 They all take the same turns in the same order, so that the slowest never waits. Importing this module imports numba, so
 it is imported on first use only.
@@ -13,7 +13,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from topograph.compiling import reordered_part
-from trainers.numpy_sparse.flat import Seat
+from topograph.seats import Seat
 
 _TRIES = 64  # looks at another worker's count before other threads may run
 

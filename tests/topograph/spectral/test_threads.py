@@ -1,0 +1,60 @@
+"""Threads share the steps of large graphs: their number changes no bit, and nobody waits for ever."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+import topograph as tg
+from topograph.spectral import threads
+from topograph.spectral.lanczos import operators
+from topograph.spectral.lanczos.run import LanczosRun
+from topograph.spectral.pattern import Pattern
+
+PATTERN = Pattern.of(tg.construct("erdos_renyi", 90, 70, density=0.12, seed=0))
+WHOLE = [(0, 90)], [(0, 70)]
+SHARED = [(0, 20), (20, 21), (21, 90)], [(0, 70)]  # fewer parts of one side than of the other
+
+
+def steps(parts):
+    """What thirty steps of two runs leave."""
+    both = [operators.FullOperator(PATTERN, -1), operators.HalfOperator.normalized(PATTERN)]
+    runs = [LanczosRun(operator, None, 1e-8, seed=3) for operator in both]
+    for _ in range(3):
+        for run in runs:
+            run.make_room(10)
+        operators.advance_together([(run.operator, run.state) for run in runs], 10, parts)
+    return np.concatenate([part for run in runs for part in (run.alphas[:30], run.betas[:31])]).tobytes()
+
+
+def test_the_number_of_threads_does_not_change_a_bit():
+    assert steps(WHOLE) == steps(SHARED)
+
+
+def test_several_callers_at_once_do_not_wait_for_each_other():
+    with ThreadPoolExecutor(4) as pool:
+        results = [job.result(timeout=120) for job in [pool.submit(steps, SHARED) for _ in range(40)]]
+    assert set(results) == {steps(WHOLE)}
+
+
+def test_a_thread_that_cannot_start_leaves_nobody_waiting(monkeypatch):
+    class Full:
+        """A pool with room for one call."""
+
+        def __init__(self, pool):
+            self.pool, self.jobs = pool, []
+
+        def submit(self, *call):
+            if self.jobs:
+                raise RuntimeError("can't start new thread")
+            self.jobs.append(self.pool.submit(*call))
+            return self.jobs[0]
+
+    with ThreadPoolExecutor(1) as pool:
+        full = Full(pool)
+        monkeypatch.setattr(threads, "_pool", lambda process: full)
+        with pytest.raises(RuntimeError, match="new thread"):
+            steps(SHARED)
+        full.jobs[0].result(timeout=120)
+    monkeypatch.undo()
+    assert steps(SHARED) == steps(WHOLE)

@@ -40,7 +40,8 @@ def await_all(seat: Seat, turn: int) -> int:
     """End a turn and wait until all have ended it; returns the number of turns now."""
     turn = end_turn(seat, turn)
     for worker in range(seat.workers):
-        await_worker(seat, worker, turn)
+        if worker != seat.worker:
+            await_worker(seat, worker, turn)
     return turn
 
 

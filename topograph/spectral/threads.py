@@ -28,8 +28,8 @@ _waiting = threading.Lock()
 
 def split_rows(pattern: Pattern) -> BothParts | None:
     """Ranges of inputs and of outputs, one per core, with about equally many edges; None where one thread is best."""
-    cores = min(available_cores(), _MOST)
-    if pattern.n_edges < _EDGES or cores == 1:
+    cores = 1 if pattern.n_edges < _EDGES else min(available_cores(), _MOST)
+    if cores == 1:
         return None
     return _ranges(pattern.indptr, cores), _ranges(pattern.col_indptr, cores)
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from topograph.machine_code import NONE, Kernels, as_arguments
 from topograph.seats import Seat
+from topograph.spectral.lanczos.table import Share
 
 if TYPE_CHECKING:
     from topograph.spectral.pattern import Matrix, Pattern, Vector
@@ -30,7 +31,7 @@ KERNELS = Kernels(
 
 
 def advance(
-    pattern: Pattern, runs: Any, width: int, source: int, totals: int, steps: int, parts: Any, seat: Seat
+    pattern: Pattern, runs: Any, width: int, source: int, totals: int, steps: int, share: Share, seat: Seat
 ) -> int:
     """See `topograph.spectral.lanczos.passes.advance`."""
     function = _find("advance", pattern.by_rows)
@@ -38,11 +39,9 @@ def advance(
         from topograph.spectral.lanczos import passes
 
         matrices = pattern.by_rows, pattern.by_columns
-        return int(passes.advance(*matrices, runs, width, source, totals, steps, parts, seat))
+        return int(passes.advance(*matrices, runs, width, source, totals, steps, share, seat))
     place = seat.worker, seat.workers, *as_arguments(seat.turns), seat.give_way
-    return int(
-        function(*pattern.arguments, *as_arguments(runs), width, source, totals, steps, *as_arguments(parts), *place)
-    )
+    return int(function(*pattern.arguments, *as_arguments(runs), width, source, totals, steps, *share, *place))
 
 
 def gather(matrix: Matrix, source: Vector, out: Vector) -> None:
@@ -119,14 +118,14 @@ def write() -> None:
         "finish_all": (passes.finish_all, (whole, whole, table, whole, whole)),
     }
     named: Any = types.NamedTuple
-    seat = named((whole, whole, table, whole), Seat)
+    share, seat = named((whole,) * 4, Share), named((whole, whole, table, whole), Seat)
     starts, weighted = (types.Array(kind, 1, "C", readonly=True) for kind in (types.uint32, types.float64))
     kind: Any
     for bits, kind in ((16, types.uint16), (32, types.uint32)):
         for weights in (types.none, weighted):
             matrix = named((starts, types.Array(kind, 1, "C", readonly=True), weights), Matrix)
             suffix = _suffix(bits, weights is weighted)
-            entries["advance" + suffix] = passes.advance, (matrix, matrix, table, *(whole,) * 4, table, seat)
+            entries["advance" + suffix] = passes.advance, (matrix, matrix, table, *(whole,) * 4, share, seat)
             entries["gather" + suffix] = products.gather, (matrix, vector, vector)
             entries["gather_several" + suffix] = products.gather_several, (matrix, *(whole,) * 6)
     KERNELS.write(portable_code(entries))

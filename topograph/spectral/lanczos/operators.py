@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import zip_longest
 from typing import Any, Protocol
 
@@ -28,10 +28,10 @@ import numpy as np
 import numpy.typing as npt
 
 from topograph.machine_code import address_of
-from topograph.seats import seats
+from topograph.seats import Seat, seats
 from topograph.spectral.lanczos import kernels
 from topograph.spectral.lanczos.state import LanczosState
-from topograph.spectral.lanczos.table import FOLLOWED, FULL
+from topograph.spectral.lanczos.table import FOLLOWED, FULL, Share
 from topograph.spectral.pattern import Matrix, Pattern, Vector
 from topograph.spectral.threads import BothParts, run_parts, split_rows, waiting_threads
 
@@ -235,20 +235,27 @@ def _row(operator: PatternOperator, state: LanczosState) -> tuple[int, ...]:
 
 def _gather(pattern: Pattern, runs: Runs, width: int, source: int, totals: int, steps: int, parts: BothParts) -> int:
     """The steps by `kernels.advance`, whose workers wait for each other in compiled code."""
+    given = pattern, runs, width, source, totals, steps
+    shares = [Share(*rows, *columns) for rows, columns in zip_longest(*parts, fillvalue=(0, 0))]
+    if len(shares) == 1:
+        return kernels.advance(*given, shares[0], _alone())
     with waiting_threads() as are_free:
-        rows, columns = parts if are_free else tuple([(0, size)] for size in pattern.shape)
-        places = seats(max(len(rows), len(columns)))
-        shares = zip_longest(rows, columns, fillvalue=(0, 0))
-        calls = [
-            (kernels.advance, pattern, runs, width, source, totals, steps, np.array(share).T.copy(), seat)
-            for share, seat in zip(shares, places, strict=True)
-        ]
+        if not are_free:
+            return kernels.advance(*given, Share(0, pattern.n_left, 0, pattern.n_right), _alone())
+        places = seats(len(shares))
+        calls = [(kernels.advance, *given, share, seat) for share, seat in zip(shares, places, strict=True)]
         try:
             taken: int = run_parts(calls)[0]
         except BaseException:
             places[0].free_all()
             raise
         return taken
+
+
+@cache
+def _alone() -> Seat:
+    """The place of one who waits for nobody: many may have it at once."""
+    return seats(1)[0]
 
 
 def _look_up(pattern: Pattern, runs: Runs, width: int, source: int, totals: int, steps: int, parts: BothParts) -> int:

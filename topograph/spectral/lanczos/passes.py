@@ -14,7 +14,7 @@ from topograph.compiling import compiled, part, reordered
 from topograph.seats import Seat
 from topograph.spectral.lanczos.products import gather_several
 from topograph.spectral.lanczos.steps import take_step
-from topograph.spectral.lanczos.table import BASIS, EXHAUSTED, FACTOR, FIRST, FULL, KIND, ROWS
+from topograph.spectral.lanczos.table import BASIS, EXHAUSTED, FACTOR, FIRST, FULL, KIND, ROWS, Share
 from topograph.spectral.lanczos.vector_code import doubles
 from topograph.turns import await_all
 
@@ -53,12 +53,12 @@ def _spread(n: int, m: int, runs: Any, step: int, width: int, source: int, total
 
 @reordered.in_place
 def advance(
-    rows: Any, columns: Any, runs: Any, width: int, source: int, totals: int, steps: int, parts: Any, seat: Seat
+    rows: Any, columns: Any, runs: Any, width: int, source: int, totals: int, steps: int, share: Share, seat: Seat
 ) -> int:
     """Up to ``steps`` Lanczos steps of all runs; returns how many were taken.
 
-    All stop where one of them has exhausted its Krylov space. Workers share the products: this one has the rows from
-    ``parts[0, side]`` to ``parts[1, side]`` of both. The first does the rest.
+    All stop where one of them has exhausted its Krylov space. Workers share the products: this one has its ``share``
+    of the inputs and of the outputs. The first does the rest.
     """
     n, m = rows.indptr.size - 1, columns.indptr.size - 1
     turn = _NO_TURN
@@ -68,7 +68,8 @@ def advance(
                 _spread(n, m, runs, step, width, source, totals, side)
             turn = await_all(seat, turn)
             matrix, first = (rows, 0) if side == 0 else (columns, n)
-            gather_several(matrix, source, totals + 8 * first, 8 * (n + m), width, parts[0, side], parts[1, side])
+            lo, hi = (share.rows, share.rows_end) if side == 0 else (share.columns, share.columns_end)
+            gather_several(matrix, source, totals + 8 * first, 8 * (n + m), width, lo, hi)
             turn = await_all(seat, turn)
         if seat.worker == 0:
             for k in range(runs.shape[0]):

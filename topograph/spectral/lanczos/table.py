@@ -1,5 +1,7 @@
 """The table of Lanczos runs that compiled passes take: one row per run."""
 
+from typing import NamedTuple
+
 RUNS = 4
 """How many runs share a pass: a value and a witness of each fill a line of the cache."""
 
@@ -11,3 +13,12 @@ KIND, ROWS, FIRST, BASIS, KNOWN, ALPHAS, BETAS, SHIFT, INVERSE, INNER, FACTOR, E
 
 CANCELLED = 1e-6
 """A new vector whose squared norm falls below this share of its parts is made orthogonal once more."""
+
+
+class Share(NamedTuple):
+    """The inputs and outputs that a worker computes the products for."""
+
+    rows: int
+    rows_end: int
+    columns: int
+    columns_end: int

@@ -10,6 +10,7 @@ from topograph.machine_code import address_of
 from topograph.seats import seats
 from topograph.spectral.lanczos import kernels, operators, passes, products
 from topograph.spectral.lanczos.run import LanczosRun
+from topograph.spectral.lanczos.table import Share
 from topograph.spectral.pattern import Pattern
 
 AGAIN = "NUMBA_CACHE_DIR=$(mktemp -d) python -m topograph.spectral.lanczos.kernels"
@@ -37,8 +38,8 @@ def _coefficients(pattern: Pattern, advance: object) -> np.ndarray:
     table = np.array([operators._row(run.operator, run.state) for run in runs])
     length = 4 * (max(pattern.shape) + sum(pattern.shape))
     source = runs[0].state.work_space(length)
-    parts, seat = np.array([(0, 0), pattern.shape]), seats(1)[0]
-    assert advance(table, 4, source, source + 32 * max(pattern.shape), 5, parts, seat) == 5
+    share, seat = Share(0, pattern.n_left, 0, pattern.n_right), seats(1)[0]
+    assert advance(table, 4, source, source + 32 * max(pattern.shape), 5, share, seat) == 5
     return np.concatenate([part for run in runs for part in (run.alphas[:5], run.betas[:6])])
 
 

@@ -1,8 +1,8 @@
 """Measure a sharded checkpoint of seven billion parameters, layer by layer, and say what it took.
 
-    python benchmarks/large_checkpoint.py FOLDER            make it (13.5 GB of bfloat16), measure it, delete it
-    python benchmarks/large_checkpoint.py FOLDER --keep     the same, and keep the files
-    python benchmarks/large_checkpoint.py FOLDER --density 0.5      half of the weights are not 0, instead of a twentieth
+    python benchmarks/large_checkpoint.py FOLDER                    make it (13.5 GB of bfloat16), measure, delete it
+    python benchmarks/large_checkpoint.py FOLDER --keep             the same, and keep the files
+    python benchmarks/large_checkpoint.py FOLDER --density 0.5      half of the weights are not 0, not a twentieth
 
 The shapes are those of a transformer with 32 blocks of width 4,096.
 """

@@ -1,18 +1,20 @@
-"""Large layers: kernels against the machine's peak, cost against edges, teams, SparseProp, a million neurons.
+"""Large layers: kernels against the peak, cost against edges, two cores, SparseProp, a million neurons.
 
-    python benchmarks/scaling.py [kernels] [steps] [edges] [team] [sparseprop] [million]
+    python benchmarks/scaling.py [kernels] [steps] [edges] [team] [spectra] [sparseprop] [million]
 
-Without a name, the first three. One core, and seconds of the processor, the best of several; for ``team`` and
-``sparseprop`` two cores that nobody else uses, and seconds on the clock. The latter needs torch and sparseprop.
+Without a name, the first three. One core, and seconds of the processor, the best of several; for ``team``, ``spectra``
+and ``sparseprop`` two cores that nobody else uses, and seconds on the clock. The last needs torch and sparseprop.
 """
 
 from __future__ import annotations
 
+import os
 import resource
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from functools import partial
+from multiprocessing import get_context
 
 import numba
 import numpy as np
@@ -20,6 +22,7 @@ from threadpoolctl import threadpool_limits
 from timing import best
 
 import topograph as tg
+from topograph.spectral import compute_spectrum
 from topograph.tiles import LANES
 from trainers import TrainingConfig
 from trainers.numpy_sparse.edges import backward, forward
@@ -185,6 +188,53 @@ def show_team():
         )
 
 
+SPECTRA = (
+    ("16384 × 16384, 2%", "erdos_renyi", 16384, 16384, 0.02),
+    ("4096 × 11008, 10%", "erdos_renyi", 4096, 11008, 0.1),
+    ("4096 × 11008, 50%", "erdos_renyi", 4096, 11008, 0.5),
+    ("100000 × 100000, 20 a row", "random_regular", 100_000, 100_000, 2e-4),
+)
+
+
+def seconds_of_spectra(cores):
+    """For each of `SPECTRA`: the least times for λ2 and for all five quantities, on so many cores."""
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])
+    found = []
+    for _, construction, n, m, density in SPECTRA:
+        graph = tg.construct(construction, n, m, density=density, seed=0)
+        calls = (
+            partial(compute_spectrum, graph, quantities=["algebraic_connectivity"]),
+            partial(compute_spectrum, graph),
+        )
+        for call in calls:
+            call()
+            times = []
+            for _ in range(5):
+                started = time.perf_counter()
+                call()
+                times.append(time.perf_counter() - started)
+            found.append(min(times))
+    return found
+
+
+def show_spectra():
+    """Spectra of large graphs on one core and on two, each in a process of its own."""
+    seconds = {}
+    for cores in (1, 2):
+        os.environ["OPENBLAS_NUM_THREADS"] = str(cores)  # a process sees it when it begins
+        with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+            seconds[cores] = pool.submit(seconds_of_spectra, cores).result()
+    del os.environ["OPENBLAS_NUM_THREADS"]
+    print("\nspectra, seconds, the least of 5 calls")
+    print(f"{'':28s}{'λ2: one core':>14s}{'two':>8s}{'all five: one core':>26s}{'two':>8s}")
+    for number, (name, *_) in enumerate(SPECTRA):
+        cells = ""
+        for which in (2 * number, 2 * number + 1):
+            one, two = seconds[1][which], seconds[2][which]
+            cells += f"{one:{14 if which % 2 == 0 else 18}.3f}{two:8.3f} {one / two:6.2f}×"
+        print(f"{name:>28s}{cells}")
+
+
 def show_sparseprop():
     """An epoch against SparseProp (Nikdan et al., 2023) in PyTorch: the same masks, loss and optimizer."""
     import torch
@@ -256,7 +306,7 @@ def main():
     threadpool_limits(1)
     parts = {
         "kernels": show_kernels, "steps": show_steps, "edges": show_edges, "team": show_team,
-        "sparseprop": show_sparseprop, "million": show_million,
+        "sparseprop": show_sparseprop, "spectra": show_spectra, "million": show_million,
     }  # fmt: skip
     for name in sys.argv[1:] or list(parts)[:3]:
         parts[name]()

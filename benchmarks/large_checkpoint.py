@@ -20,6 +20,7 @@ import numpy as np
 
 import topograph as tg
 
+SHOWN = ["n_left", "n_right", "n_edges", "density", "algebraic_connectivity", "normalized_gap"]
 WIDTH, HIDDEN, WORDS, BLOCKS, SHARDS = 4096, 11008, 32000, 32, 6
 
 
@@ -89,7 +90,7 @@ def main() -> None:
     finally:
         if not options.keep:
             shutil.rmtree(options.folder)
-    print(table.iloc[[0, 1, 5, -2, -1]].drop(columns=["reason"]).round(4).to_string())
+    print(table.iloc[[0, 1, 5, -2, -1]][table.columns.intersection(SHOWN)].round(4).to_string())
     print(f"{len(table)} tensors, {seconds:.0f} s, peak memory {after / 2**20:.2f} GiB ({before / 2**20:.2f} before)")
 
 

@@ -88,7 +88,7 @@ def draw(rows, path, threads):
         ax.axhline(1, color="0.5", linewidth=0.8)
         ax.set(xscale="log", yscale="log", xlabel="density", title=f"against {name}")
     axes[0].set_ylabel("times as fast, forward and backward")
-    axes[1].legend(fontsize="x-small", frameon=False)
+    axes[0].legend(fontsize="x-small", frameon=False, handlelength=4, loc="upper right")
     figure.suptitle(f"SparseLinear on {threads} thread{'s' * (threads > 1)} of a processor", fontsize="medium")
     figure.savefig(path)
 

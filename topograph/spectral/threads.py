@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from functools import cache
 from itertools import pairwise
@@ -34,11 +34,24 @@ def split_rows(pattern: Pattern) -> BothParts | None:
     return _ranges(pattern.indptr, cores), _ranges(pattern.col_indptr, cores)
 
 
-def run_parts(calls: Sequence[tuple[Any, ...]]) -> list[Any]:
-    """Run ``(function, *arguments)`` side by side; the results in order."""
-    waiting = [_pool(os.getpid()).submit(*call) for call in calls[1:]]
-    function, *arguments = calls[0]
-    return [function(*arguments), *(job.result() for job in waiting)]
+def run_parts(calls: Sequence[tuple[Any, ...]], give_up: Callable[[], None] = lambda: None) -> list[Any]:
+    """Run ``(function, *arguments)`` side by side; the results in order.
+
+    None of them runs on when this returns or raises, since they may write where memory is freed then. Where one cannot
+    begin, or this thread is interrupted, ``give_up`` is called, after which the others must end.
+    """
+    jobs: list[Future[Any]] = []
+    try:
+        for call in calls[1:]:
+            jobs.append(_pool(os.getpid()).submit(*call))  # noqa: PERF401 (known one by one: the next may fail)
+        function, *arguments = calls[0]
+        first = function(*arguments)
+    except BaseException:
+        give_up()
+        raise
+    finally:
+        wait(jobs)
+    return [first, *(job.result() for job in jobs)]
 
 
 @contextmanager

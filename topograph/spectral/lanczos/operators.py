@@ -244,11 +244,7 @@ def _gather(pattern: Pattern, runs: Runs, width: int, source: int, totals: int, 
             return kernels.advance(*given, Share(0, pattern.n_left, 0, pattern.n_right), _alone())
         places = seats(len(shares))
         calls = [(kernels.advance, *given, share, seat) for share, seat in zip(shares, places, strict=True)]
-        try:
-            taken: int = run_parts(calls)[0]
-        except BaseException:
-            places[0].free_all()
-            raise
+        taken: int = run_parts(calls, give_up=places[0].free_all)[0]
         return taken
 
 

@@ -24,6 +24,7 @@ BOTH, VALUES, INPUTS = range(3)
 PAIR = 2  # tiles that share a visit of a segment on the way back
 _AHEAD = 2  # owners whose segments are fetched while an earlier one is walked
 _LINE = 16  # numbers of four bytes in a cache line
+_STRIP = _LINE  # owners whose samples are transposed together
 _ONE, _TWO, _THREE, _FOUR = np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(4)
 _FIVE, _SIX, _SEVEN, _WHOLE = np.uint64(5), np.uint64(6), np.uint64(7), np.uint64(EIGHT)
 
@@ -37,8 +38,8 @@ def multiply(
 
     ``starts`` holds, block of inputs by block, where each output's segment begins in ``inputs`` and ``positions`` (the
     edge's number in ``values``). ``bias`` may be empty. ``ordered``, ``rows`` and ``sums`` are scratch arrays for the
-    values in that order and, once per worker, for a tile of inputs and of outputs. The last three are those of
-    `shared`.
+    values in that order, which is empty where all samples are done in one visit, and once per worker for `PAIR` tiles
+    of inputs and of outputs. The last three are those of `shared`.
     """
     shared(_multiply, (x, values, positions, starts, inputs, bias, y, ordered, rows, sums), claims, workers, region)
 
@@ -56,35 +57,47 @@ def _multiply(given: Any, worker: int, workers: int) -> None:
         tiles = min(PAIR, -(-(x.shape[0] - first) // LANES))
         for tile in range(tiles):
             at = first + tile * LANES
-            _fill(x, at, min(LANES, x.shape[0] - at), rows[tile * n : (tile + 1) * n])
+            _fill(x, at, min(LANES, x.shape[0] - at), 0, n, rows, tile * n)
         for block in range(blocks):
-            for j in range(begin, end):
-                e, stop = np.uint64(starts[block * m + j]), np.uint64(starts[block * m + j + 1])
-                for k in range(e, stop if first == 0 else e):
-                    ordered[k] = values[positions[k]]
-                shift = bias[j] if bias.shape[0] else sums.dtype.type(0)
-                for tile in range(tiles):
-                    place, offset = tile * m + j, np.uint64(tile * n)
-                    row = broadcast(sums, shift) if block == 0 else load_lanes(sums, place)
-                    store_lanes(sums, place, _sum_outputs(row, e, stop, ordered, inputs, rows, offset))
-        for tile in range(tiles):
-            at = first + tile * LANES
-            _empty(sums[tile * m : (tile + 1) * m], y, at, min(LANES, x.shape[0] - at), begin, end)
+            for strip in range(begin, end, _STRIP):
+                till = min(strip + _STRIP, end)
+                kept = strip if blocks == 1 else 0  # what nobody comes back for stays in the fastest cache
+                for j in range(strip, till):
+                    e, stop = np.uint64(starts[block * m + j]), np.uint64(starts[block * m + j + 1])
+                    for k in range(e, stop if first == 0 and ordered.shape[0] else e):
+                        ordered[k] = values[positions[k]]
+                    shift = bias[j] if bias.shape[0] else sums.dtype.type(0)
+                    for tile in range(tiles if ordered.shape[0] else 0):
+                        row = broadcast(sums, shift) if block == 0 else load_lanes(sums, tile * m + j - kept)
+                        row = _sum_outputs(row, e, stop, ordered, None, inputs, rows, np.uint64(tile * n))
+                        store_lanes(sums, tile * m + j - kept, row)
+                    for tile in range(0 if ordered.shape[0] else tiles):  # one loop for both takes a tenth longer
+                        row = broadcast(sums, shift) if block == 0 else load_lanes(sums, tile * m + j - kept)
+                        row = _sum_outputs(row, e, stop, values, positions, inputs, rows, np.uint64(tile * n))
+                        store_lanes(sums, tile * m + j - kept, row)
+                for tile in range(tiles if block == blocks - 1 else 0):
+                    at = first + tile * LANES
+                    _empty(sums, tile * m + strip - kept, y, at, min(LANES, x.shape[0] - at), strip, till)
 
 
 @reordered_part
-def _sum_outputs(row: Any, e: Any, stop: Any, ordered: Any, inputs: Any, rows: Any, offset: Any) -> Any:
-    """Σ w x_i over the edges of an output's segment, added to ``row``."""
+def _sum_outputs(row: Any, e: Any, stop: Any, values: Any, positions: Any, inputs: Any, rows: Any, offset: Any) -> Any:
+    """Σ w x_i over the edges of an output's segment, added to ``row``; without positions, the values are in order."""
     while e + _FOUR <= stop:
-        row = scaled(ordered[e], load_lanes(rows, offset + inputs[e]), row)
-        row = scaled(ordered[e + _ONE], load_lanes(rows, offset + inputs[e + _ONE]), row)
-        row = scaled(ordered[e + _TWO], load_lanes(rows, offset + inputs[e + _TWO]), row)
-        row = scaled(ordered[e + _THREE], load_lanes(rows, offset + inputs[e + _THREE]), row)
+        row = scaled(_value(values, positions, e), load_lanes(rows, offset + inputs[e]), row)
+        row = scaled(_value(values, positions, e + _ONE), load_lanes(rows, offset + inputs[e + _ONE]), row)
+        row = scaled(_value(values, positions, e + _TWO), load_lanes(rows, offset + inputs[e + _TWO]), row)
+        row = scaled(_value(values, positions, e + _THREE), load_lanes(rows, offset + inputs[e + _THREE]), row)
         e += _FOUR
     while e < stop:
-        row = scaled(ordered[e], load_lanes(rows, offset + inputs[e]), row)
+        row = scaled(_value(values, positions, e), load_lanes(rows, offset + inputs[e]), row)
         e += _ONE
     return row
+
+
+@reordered_part
+def _value(values: Any, positions: Any, e: Any) -> Any:
+    return values[e] if positions is None else values[positions[e]]
 
 
 @reordered.in_place
@@ -115,48 +128,51 @@ def _differentiate(given: Any, worker: int, workers: int) -> None:
     deltas = deltas_of_all[worker * PAIR * m : (worker + 1) * PAIR * m]
     sums = sums_of_all[worker * PAIR * n : (worker + 1) * PAIR * n]
     begin, end = _share_of_inputs(cuts, worker, workers)
-    if wanted != INPUTS and begin < end:
-        gradient[cuts[0, begin] : cuts[blocks, end - 1]] = 0
     for first in range(0, delta.shape[0], PAIR * LANES):
         tiles = min(PAIR, -(-(delta.shape[0] - first) // LANES))
         for tile in range(tiles):
             at = first + tile * LANES
-            count = min(LANES, delta.shape[0] - at)
-            _fill(delta, at, count, deltas[tile * m : (tile + 1) * m])
+            _fill(delta, at, min(LANES, delta.shape[0] - at), 0, m, deltas, tile * m)
             for j in range(m * worker // workers, m * (worker + 1) // workers if bias_gradient.shape[0] else 0):
                 bias_gradient[j] += total(load_lanes(deltas, tile * m + j))
-            if wanted != INPUTS:
-                _fill(x, at, count, rows[tile * n : (tile + 1) * n])
         for block in range(blocks):
-            for i in range(begin, end):
-                if i + _AHEAD < end:  # a row's next block lies anywhere
-                    for k in range(cuts[block, i + _AHEAD], cuts[block + 1, i + _AHEAD], _LINE):
-                        prefetch(values, k)
-                        prefetch(outputs, k)
-                        prefetch(gradient, k if wanted != INPUTS else 0)
-                e, stop = np.uint64(cuts[block, i]), np.uint64(cuts[block + 1, i])
-                for tile in range(tiles):
-                    place, offset = tile * n + i, np.uint64(tile * m)
-                    if wanted == VALUES:
-                        _sum_values(load_lanes(rows, place), e, stop, outputs, deltas, offset, gradient)
-                        continue
-                    back = broadcast(sums, sums.dtype.type(0)) if block == 0 else load_lanes(sums, place)
-                    if wanted == INPUTS:
-                        back = _sum_inputs(back, e, stop, values, outputs, deltas, offset)
-                    else:
-                        row = load_lanes(rows, place)
-                        back = _sum_both(row, back, e, stop, values, outputs, deltas, offset, gradient)
-                    store_lanes(sums, place, back)
-        if wanted != VALUES:
-            for tile in range(tiles):
-                at = first + tile * LANES
-                _empty(sums[tile * n : (tile + 1) * n], x_gradient, at, min(LANES, delta.shape[0] - at), begin, end)
+            for strip in range(begin, end, _STRIP):
+                till = min(strip + _STRIP, end)
+                kept = strip if blocks == 1 else 0
+                for tile in range(tiles if block == 0 and wanted != INPUTS else 0):
+                    at = first + tile * LANES
+                    _fill(x, at, min(LANES, x.shape[0] - at), strip, till, rows, tile * n + strip - kept)
+                for i in range(strip, till):
+                    if i + _AHEAD < end:  # a row's next block lies anywhere
+                        for k in range(cuts[block, i + _AHEAD], cuts[block + 1, i + _AHEAD], _LINE):
+                            prefetch(values, k)
+                            prefetch(outputs, k)
+                            prefetch(gradient, k if wanted != INPUTS else 0)
+                    e, stop = np.uint64(cuts[block, i]), np.uint64(cuts[block + 1, i])
+                    for tile in range(tiles):
+                        place, offset = tile * n + i - kept, np.uint64(tile * m)
+                        is_first = first + tile == 0
+                        if wanted == VALUES:
+                            row = load_lanes(rows, place)
+                            _sum_values(row, e, stop, outputs, deltas, offset, gradient, is_first)
+                            continue
+                        back = broadcast(sums, sums.dtype.type(0)) if block == 0 else load_lanes(sums, place)
+                        if wanted == INPUTS:
+                            back = _sum_inputs(back, e, stop, values, outputs, deltas, offset)
+                        else:
+                            row = load_lanes(rows, place)
+                            back = _sum_both(row, back, e, stop, values, outputs, deltas, offset, gradient, is_first)
+                        store_lanes(sums, place, back)
+                for tile in range(tiles if block == blocks - 1 and wanted != VALUES else 0):
+                    at = first + tile * LANES
+                    count = min(LANES, delta.shape[0] - at)
+                    _empty(sums, tile * n + strip - kept, x_gradient, at, count, strip, till)
 
 
 @reordered_part
 def _sum_both(
-    row: Any, back: Any, e: Any, stop: Any, values: Any, outputs: Any, deltas: Any, offset: Any, gradient: Any
-) -> Any:
+    row: Any, back: Any, e: Any, stop: Any, values: Any, outputs: Any, deltas: Any, offset: Any, gradient: Any, is_first: bool,
+) -> Any:  # fmt: skip
     """Add x_i · δ_j to the gradient of each edge; return Σ w δ_j added to ``back``."""
     while e + _WHOLE <= stop:
         delta = load_lanes(deltas, offset + outputs[e])
@@ -178,18 +194,20 @@ def _sum_both(
         c, back = folded(row, delta), scaled(values[e + _SIX], delta, back)
         delta = load_lanes(deltas, offset + outputs[e + _SEVEN])
         d, back = folded(row, delta), scaled(values[e + _SEVEN], delta, back)
-        add_eight(gradient, e, paired_4(a, paired_2(b, paired_1(c, d))))
+        add_eight(gradient, e, paired_4(a, paired_2(b, paired_1(c, d))), is_first)
         e += _WHOLE
     while e < stop:
         delta = load_lanes(deltas, offset + outputs[e])
-        gradient[e] += dot(row, delta)
+        gradient[e] = dot(row, delta) + (0 if is_first else gradient[e])
         back = scaled(values[e], delta, back)
         e += _ONE
     return back
 
 
 @reordered_part
-def _sum_values(row: Any, e: Any, stop: Any, outputs: Any, deltas: Any, offset: Any, gradient: Any) -> None:
+def _sum_values(
+    row: Any, e: Any, stop: Any, outputs: Any, deltas: Any, offset: Any, gradient: Any, is_first: bool
+) -> None:
     """As `_sum_both`, where the inputs need no gradient."""
     while e + _WHOLE <= stop:
         a = folded(row, load_lanes(deltas, offset + outputs[e]))
@@ -201,10 +219,10 @@ def _sum_values(row: Any, e: Any, stop: Any, outputs: Any, deltas: Any, offset: 
         b = paired_1(b, folded(row, load_lanes(deltas, offset + outputs[e + _FIVE])))
         c = folded(row, load_lanes(deltas, offset + outputs[e + _SIX]))
         c = paired_1(c, folded(row, load_lanes(deltas, offset + outputs[e + _SEVEN])))
-        add_eight(gradient, e, paired_4(a, paired_2(b, c)))
+        add_eight(gradient, e, paired_4(a, paired_2(b, c)), is_first)
         e += _WHOLE
     while e < stop:
-        gradient[e] += dot(row, load_lanes(deltas, offset + outputs[e]))
+        gradient[e] = dot(row, load_lanes(deltas, offset + outputs[e])) + (0 if is_first else gradient[e])
         e += _ONE
 
 
@@ -251,33 +269,34 @@ def _share_of_inputs(cuts: Any, worker: int, workers: int) -> tuple[int, int]:
 
 
 @reordered_part
-def _fill(samples: Any, first: int, count: int, rows: Any) -> None:
-    """Transpose ``count`` samples into rows of one neuron each; lanes without a sample become 0."""
-    neurons, whole = samples.shape[1], count - count % EIGHT
-    even = neurons - neurons % EIGHT
-    for i in range(0, even, EIGHT):
+def _fill(samples: Any, first: int, count: int, begin: int, end: int, rows: Any, place: int) -> None:
+    """Transpose neurons ``begin`` … ``end`` of ``count`` samples into rows of one neuron each, from ``place`` on.
+
+    Lanes without a sample become 0.
+    """
+    whole, even, shift = count - count % EIGHT, end - (end - begin) % EIGHT, place - begin
+    for i in range(begin, even, EIGHT):
         for s in range(0, whole, EIGHT):
-            transpose_eight(samples, first + s, i, rows, i, s)
+            transpose_eight(samples, first + s, i, rows, i + shift, s)
         if whole < LANES:
             for k in range(i, i + EIGHT):
                 for s in range(whole, LANES):
-                    rows[k, s] = samples[first + s, k] if s < count else 0
-    for k in range(even, neurons):
+                    rows[k + shift, s] = samples[first + s, k] if s < count else 0
+    for k in range(even, end):
         for s in range(LANES):
-            rows[k, s] = samples[first + s, k] if s < count else 0
+            rows[k + shift, s] = samples[first + s, k] if s < count else 0
 
 
 @reordered_part
-def _empty(rows: Any, samples: Any, first: int, count: int, begin: int, end: int) -> None:
-    """Transpose the rows of neurons ``begin`` … ``end`` back into ``count`` samples."""
-    whole, even = count - count % EIGHT, begin + (end - begin) // EIGHT * EIGHT
-    for j in range(begin, even, _LINE):
-        for s in range(0, whole, EIGHT):
-            for k in range(j, min(j + _LINE, even), EIGHT):  # lines of samples are written whole
-                transpose_eight(rows, k, s, samples, first + s, k)
-        for s in range(whole, count):
-            for k in range(j, min(j + _LINE, even)):
-                samples[first + s, k] = rows[k, s]
+def _empty(rows: Any, place: int, samples: Any, first: int, count: int, begin: int, end: int) -> None:
+    """Transpose rows from ``place`` on back into neurons ``begin`` … ``end`` of ``count`` samples."""
+    whole, even, shift = count - count % EIGHT, end - (end - begin) % EIGHT, place - begin
+    for s in range(0, whole, EIGHT):
+        for k in range(begin, even, EIGHT):  # lines of samples are written whole
+            transpose_eight(rows, k + shift, s, samples, first + s, k)
+    for s in range(whole, count):
+        for k in range(begin, even):
+            samples[first + s, k] = rows[k + shift, s]
     for k in range(even, end):
         for s in range(count):
-            samples[first + s, k] = rows[k, s]
+            samples[first + s, k] = rows[k + shift, s]

@@ -120,7 +120,7 @@ def _gradients_on_processor(
 
 def _multiply(x: Any, values: Any, bias: Any, arrays: _Arrays, n_outputs: int) -> Any:
     from topograph.torch.crew import scratch, scratch_rows, share_work
-    from topograph.torch.kernels import PAIR, multiply
+    from topograph.torch.kernels import LANES, PAIR, multiply
 
     kind = _sum_dtype(values)
     rows = _rows(x, kind)
@@ -131,7 +131,7 @@ def _multiply(x: Any, values: Any, bias: Any, arrays: _Arrays, n_outputs: int) -
     workers = _workers(weights, rows)
     given = (
         rows.numpy(), weights, positions, starts, inputs, shift, y.numpy(),
-        scratch("ordered", len(weights), weights.dtype),
+        scratch("ordered", len(weights) if len(rows) > PAIR * LANES else 0, weights.dtype),
         scratch_rows("inputs", workers * PAIR * rows.shape[1], weights.dtype),
         scratch_rows("sums", workers * PAIR * n_outputs, weights.dtype),
     )  # fmt: skip
@@ -152,7 +152,8 @@ def _differentiate(
     weights, (_, _, _, cuts, outputs) = _array(values, kind), arrays
     n, m = cuts.shape[1], deltas.shape[1]
     x_gradient = torch.empty((len(deltas) if of_inputs else 0, n), dtype=kind)
-    gradient = torch.empty(len(weights) if of_values else 0, dtype=kind)
+    make = torch.empty if len(deltas) else torch.zeros  # the first samples write, the others add
+    gradient = make(len(weights) if of_values else 0, dtype=kind)
     bias_gradient = torch.zeros(m if of_bias else 0, dtype=kind)
     workers = _workers(weights, deltas)
     given = (

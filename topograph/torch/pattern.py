@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from topograph.graph import BipartiteGraph
 
-_BLOCK = 512  # neurons of the other side in a block: 64 kB of float32 rows
+_BLOCK = 1024  # neurons of the other side in a block: 128 kB of float32 rows
 _SEGMENT = 32  # edges per visit of an owner that are worth the visit
 
 Integers = npt.NDArray[np.integer[Any]]

@@ -70,17 +70,18 @@ paired_1, paired_2, paired_4 = _pairing(1), _pairing(2), _pairing(4)
 
 
 @_intrinsic
-def add_eight(typing_context, array, position, eight):
-    """Add eight numbers to those of a one-dimensional array that begin at ``position``."""
+def add_eight(typing_context, array, position, eight, is_first):
+    """Add eight numbers to those of a one-dimensional array that begin at ``position``, or write them there first."""
 
     def generate(context, builder, signature, args):
         data = context.make_array(signature.args[0])(context, builder, args[0]).data
         place = _as_vector(builder, builder.gep(data, [args[1]]))
         size = signature.args[0].dtype.bitwidth // 8
-        builder.store(builder.fadd(builder.load(place, align=size), args[2], flags=FAST), place, align=size)
+        more = builder.fadd(builder.load(place, align=size), args[2], flags=FAST)
+        builder.store(builder.select(args[3], args[2], more), place, align=size)
         return context.get_dummy_value()
 
-    return types.void(array, types.int64, eight), generate
+    return types.void(array, types.int64, eight, types.boolean), generate
 
 
 @_intrinsic

@@ -18,7 +18,7 @@ from topograph.compiling import reordered, reordered_part
 from topograph.lanes import broadcast, dot, load_lanes, prefetch, scaled, store_lanes, total
 from topograph.tiles import LANES
 from topograph.torch.sharing import shared
-from topograph.torch.vectors import EIGHT, add_eight, folded, paired_1, paired_2, paired_4, transpose_eight
+from topograph.torch.vectors import EIGHT, sum_eight, transpose_eight
 
 BOTH, VALUES, INPUTS = range(3)
 PAIR = 2  # tiles that share a visit of a segment on the way back
@@ -26,7 +26,7 @@ _AHEAD = 2  # owners whose segments are fetched while an earlier one is walked
 _LINE = 16  # numbers of four bytes in a cache line
 _STRIP = _LINE  # owners whose samples are transposed together
 _ONE, _TWO, _THREE, _FOUR = np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(4)
-_FIVE, _SIX, _SEVEN, _WHOLE = np.uint64(5), np.uint64(6), np.uint64(7), np.uint64(EIGHT)
+_WHOLE = np.uint64(EIGHT)
 
 
 @reordered.in_place
@@ -154,7 +154,7 @@ def _differentiate(given: Any, worker: int, workers: int) -> None:
                         is_first = first + tile == 0
                         if wanted == VALUES:
                             row = load_lanes(rows, place)
-                            _sum_values(row, e, stop, outputs, deltas, offset, gradient, is_first)
+                            _sum_both(row, None, e, stop, values, outputs, deltas, offset, gradient, is_first)
                             continue
                         back = broadcast(sums, sums.dtype.type(0)) if block == 0 else load_lanes(sums, place)
                         if wanted == INPUTS:
@@ -171,59 +171,20 @@ def _differentiate(given: Any, worker: int, workers: int) -> None:
 
 @reordered_part
 def _sum_both(
-    row: Any, back: Any, e: Any, stop: Any, values: Any, outputs: Any, deltas: Any, offset: Any, gradient: Any, is_first: bool,
+    row: Any, back: Any, e: Any, stop: Any, values: Any, outputs: Any, deltas: Any, offset: Any, gradient: Any,
+    is_first: bool,
 ) -> Any:  # fmt: skip
-    """Add x_i · δ_j to the gradient of each edge; return Σ w δ_j added to ``back``."""
+    """Add x_i · δ_j to the gradient of each edge; return Σ w δ_j added to ``back``, unless that is None."""
     while e + _WHOLE <= stop:
-        delta = load_lanes(deltas, offset + outputs[e])
-        a, back = folded(row, delta), scaled(values[e], delta, back)
-        delta = load_lanes(deltas, offset + outputs[e + _ONE])
-        b, back = folded(row, delta), scaled(values[e + _ONE], delta, back)
-        a = paired_1(a, b)
-        delta = load_lanes(deltas, offset + outputs[e + _TWO])
-        b, back = folded(row, delta), scaled(values[e + _TWO], delta, back)
-        delta = load_lanes(deltas, offset + outputs[e + _THREE])
-        c, back = folded(row, delta), scaled(values[e + _THREE], delta, back)
-        a = paired_2(a, paired_1(b, c))
-        delta = load_lanes(deltas, offset + outputs[e + _FOUR])
-        b, back = folded(row, delta), scaled(values[e + _FOUR], delta, back)
-        delta = load_lanes(deltas, offset + outputs[e + _FIVE])
-        c, back = folded(row, delta), scaled(values[e + _FIVE], delta, back)
-        b = paired_1(b, c)
-        delta = load_lanes(deltas, offset + outputs[e + _SIX])
-        c, back = folded(row, delta), scaled(values[e + _SIX], delta, back)
-        delta = load_lanes(deltas, offset + outputs[e + _SEVEN])
-        d, back = folded(row, delta), scaled(values[e + _SEVEN], delta, back)
-        add_eight(gradient, e, paired_4(a, paired_2(b, paired_1(c, d))), is_first)
+        back = sum_eight(row, back, e, values, outputs, deltas, offset, gradient, is_first)
         e += _WHOLE
     while e < stop:
         delta = load_lanes(deltas, offset + outputs[e])
         gradient[e] = dot(row, delta) + (0 if is_first else gradient[e])
-        back = scaled(values[e], delta, back)
+        if back is not None:
+            back = scaled(values[e], delta, back)
         e += _ONE
     return back
-
-
-@reordered_part
-def _sum_values(
-    row: Any, e: Any, stop: Any, outputs: Any, deltas: Any, offset: Any, gradient: Any, is_first: bool
-) -> None:
-    """As `_sum_both`, where the inputs need no gradient."""
-    while e + _WHOLE <= stop:
-        a = folded(row, load_lanes(deltas, offset + outputs[e]))
-        a = paired_1(a, folded(row, load_lanes(deltas, offset + outputs[e + _ONE])))
-        b = folded(row, load_lanes(deltas, offset + outputs[e + _TWO]))
-        b = paired_1(b, folded(row, load_lanes(deltas, offset + outputs[e + _THREE])))
-        a = paired_2(a, b)
-        b = folded(row, load_lanes(deltas, offset + outputs[e + _FOUR]))
-        b = paired_1(b, folded(row, load_lanes(deltas, offset + outputs[e + _FIVE])))
-        c = folded(row, load_lanes(deltas, offset + outputs[e + _SIX]))
-        c = paired_1(c, folded(row, load_lanes(deltas, offset + outputs[e + _SEVEN])))
-        add_eight(gradient, e, paired_4(a, paired_2(b, c)), is_first)
-        e += _WHOLE
-    while e < stop:
-        gradient[e] = dot(row, load_lanes(deltas, offset + outputs[e])) + (0 if is_first else gradient[e])
-        e += _ONE
 
 
 @reordered_part

@@ -11,6 +11,7 @@ from typing import Any
 import numpy.typing as npt
 
 from topograph.packages import require
+from topograph.tiles import LANES
 from topograph.torch import peers
 
 torch: Any = require("torch", "torch")
@@ -120,7 +121,7 @@ def _gradients_on_processor(
 
 def _multiply(x: Any, values: Any, bias: Any, arrays: _Arrays, n_outputs: int) -> Any:
     from topograph.torch.crew import scratch, scratch_rows, share_work
-    from topograph.torch.kernels import LANES, PAIR, multiply
+    from topograph.torch.kernels import PAIR, multiply
 
     kind = _sum_dtype(values)
     rows = _rows(x, kind)

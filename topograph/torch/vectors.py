@@ -1,8 +1,8 @@
 # mypy: disallow-untyped-decorators=False, disallow-untyped-calls=False, disallow-untyped-defs=False
-"""Vectors of eight numbers for the kernels: products of two rows of lanes, folded and summed; 8 × 8 transposition.
+"""Vector code of the kernels: products of rows of lanes, summed for eight edges at once; 8 × 8 transposition.
 
-The sum over the lanes of one product costs as much as the product itself. Eight products that are folded together, two
-by two, share their last steps: `folded`, three times `paired`, then one `add_eight` for eight edges.
+The sum over the lanes of one product costs as much as the product itself. Products that are folded together, two by
+two, share their last steps.
 
 Importing this module imports numba, so it is imported on first use only.
 """
@@ -13,75 +13,95 @@ from typing import Any
 
 from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
-from numba.core.datamodel import models
-from numba.extending import intrinsic, register_model
+from numba.extending import intrinsic
 
-from topograph.lanes import FAST
 from topograph.tiles import LANES
 
 EIGHT = 8
 _INDEX = ir.IntType(32)
+_FUSED = ("contract", "nsz")  # sums in the order written: compilers find others that take more instructions
 _intrinsic: Any = intrinsic  # it supplies the typing context itself, which its types do not say
 
 
-class Eight(types.Type):
-    """The type of a vector of eight numbers."""
-
-    def __init__(self, dtype: Any) -> None:
-        self.dtype = dtype
-        super().__init__(f"Eight({dtype})")
-
-
-@register_model(Eight)
-class _EightModel(models.PrimitiveModel):
-    def __init__(self, manager: Any, eight: Eight) -> None:
-        super().__init__(manager, eight, ir.VectorType(manager.lookup(eight.dtype).get_value_type(), EIGHT))
-
-
 @_intrinsic
-def folded(typing_context, first, second):
-    """Eight partial sums of the products of two rows of lanes."""
+def sum_eight(typing_context, row, back, first, values, outputs, deltas, offset, gradient, is_first):
+    """Add x_i · δ_j to the gradient of eight edges of an input; return Σ w δ_j added to ``back``.
+
+    Parameters
+    ----------
+    row
+        x_i, lanes.
+    back
+        What the input's gradient is so far, lanes; None where it is not wanted.
+    first
+        Number of the first of the edges in ``values``, ``outputs`` and ``gradient``.
+    values, outputs
+        Values and outputs of all edges.
+    deltas
+        δ, an array of lanes; those of output 0 are row ``offset``.
+    gradient
+        The gradient of the values.
+    is_first
+        Whether there is no gradient yet, so that what is in memory does not count.
+    """
+    has_back = back != types.none
 
     def generate(context, builder, signature, args):
-        total = None
-        for begin in range(0, LANES, EIGHT):
-            chosen = range(begin, begin + EIGHT)
-            product = builder.fmul(*(_chosen(builder, lanes, lanes, chosen) for lanes in args), flags=FAST)
-            total = product if total is None else builder.fadd(product, total, flags=FAST)
-        return total
+        first, offset, is_first = args[2], args[6], args[8]
+        value_data, output_data, delta_data, gradient_data = (
+            context.make_array(signature.args[k])(context, builder, args[k]).data for k in (3, 4, 5, 7)
+        )
+        size = gradient.dtype.bitwidth // 8
+        # registers of sixteen halve the work; two of eight in their place would leave too few for the rest
+        width = 2 * EIGHT if "+avx512f" in context.codegen().magic_tuple()[2] else EIGHT
+        levels = [(1, 1), (2, 2), (4, 4)] if width == EIGHT else [(4, 8), (1, 1), (2, 2)]
+        given_lanes = args[0], args[1] if has_back else args[0]
+        parts = [range(begin, begin + width) for begin in range(0, LANES, width)]
+        row_parts, back_parts = ([_chosen(builder, lanes, lanes, part) for part in parts] for lanes in given_lanes)
 
-    return Eight(first.dtype)(first, second), generate
+        def entry(data, number):
+            return builder.load(builder.gep(data, [builder.add(first, ir.Constant(first.type, number))]))
 
+        def partial_sums(number, height):
+            """Of the product of an edge; above, edges whose numbers differ in one bit share a vector's lanes."""
+            if height:
+                bit, distance = levels[height - 1]
+                lower, upper = (partial_sums(number | more, height - 1) for more in (0, bit))
+                return builder.fadd(*_interleaved(builder, lower, upper, distance), flags=_FUSED)
+            output = builder.add(offset, builder.zext(entry(output_data, number), offset.type))
+            begin = builder.mul(output, ir.Constant(output.type, LANES))
+            total, weight = None, _spread(builder, entry(value_data, number), width) if has_back else None
+            for k, part in enumerate(parts):
+                place = builder.gep(delta_data, [builder.add(begin, ir.Constant(begin.type, part[0]))])
+                delta = builder.load(_as_vector(builder, place, width), align=size)
+                product = builder.fmul(row_parts[k], delta, flags=_FUSED)
+                total = product if total is None else builder.fadd(product, total, flags=_FUSED)
+                if has_back:
+                    scaled = builder.fmul(weight, delta, flags=_FUSED)
+                    back_parts[k] = builder.fadd(scaled, back_parts[k], flags=_FUSED)
+            return total
 
-def _pairing(distance: int) -> Any:
-    @_intrinsic
-    def paired(typing_context, first, second):
-        """Sums of the numbers that lie ``distance`` apart, those of the two vectors alternating."""
+        sums = partial_sums(0, len(levels))
+        if width > EIGHT:
+            low = [k for k in range(width) if not k & 4]
+            halves = (_chosen(builder, sums, sums, [k + more for k in low]) for more in (0, 4))
+            sums = builder.fadd(*halves, flags=_FUSED)
+        place = builder.gep(gradient_data, [first])
+        bits = ir.IntType(8 * size)
+        # a mask, since a branch would hold back whatever comes before it that is not needed at once
+        kept = _spread(builder, builder.sext(builder.not_(is_first), bits), EIGHT)
+        before = builder.load(_as_vector(builder, builder.bitcast(place, bits.as_pointer()), EIGHT), align=size)
+        before = builder.bitcast(builder.and_(before, kept), sums.type)
+        builder.store(builder.fadd(before, sums, flags=_FUSED), _as_vector(builder, place, EIGHT), align=size)
+        while len(back_parts) > 1:
+            count = 2 * back_parts[0].type.count
+            back_parts = [
+                _chosen(builder, *pair, range(count)) for pair in zip(back_parts[::2], back_parts[1::2], strict=True)
+            ]
+        return back_parts[0] if has_back else context.get_dummy_value()
 
-        def generate(context, builder, signature, args):
-            return builder.fadd(*_interleaved(builder, args[0], args[1], distance), flags=FAST)
-
-        return first(first, second), generate
-
-    return paired
-
-
-paired_1, paired_2, paired_4 = _pairing(1), _pairing(2), _pairing(4)
-
-
-@_intrinsic
-def add_eight(typing_context, array, position, eight, is_first):
-    """Add eight numbers to those of a one-dimensional array that begin at ``position``, or write them there first."""
-
-    def generate(context, builder, signature, args):
-        data = context.make_array(signature.args[0])(context, builder, args[0]).data
-        place = _as_vector(builder, builder.gep(data, [args[1]]))
-        size = signature.args[0].dtype.bitwidth // 8
-        more = builder.fadd(builder.load(place, align=size), args[2], flags=FAST)
-        builder.store(builder.select(args[3], args[2], more), place, align=size)
-        return context.get_dummy_value()
-
-    return types.void(array, types.int64, eight, types.boolean), generate
+    given = (row, back, first, values, outputs, deltas, offset, gradient, types.boolean)
+    return back(*given), generate
 
 
 @_intrinsic
@@ -115,20 +135,26 @@ def _place(context: Any, builder: Any, kind: Any, args: Any, further: int) -> An
     array = context.make_array(kind)(context, builder, args[0])
     row = builder.add(args[1], ir.Constant(args[1].type, further))
     offset = builder.add(builder.mul(row, builder.extract_value(array.shape, 1)), args[2])
-    return _as_vector(builder, builder.gep(array.data, [offset]))
+    return _as_vector(builder, builder.gep(array.data, [offset]), EIGHT)
 
 
-def _as_vector(builder: Any, pointer: Any) -> Any:
-    return builder.bitcast(pointer, ir.VectorType(pointer.type.pointee, EIGHT).as_pointer())
+def _as_vector(builder: Any, pointer: Any, count: int) -> Any:
+    return builder.bitcast(pointer, ir.VectorType(pointer.type.pointee, count).as_pointer())
 
 
 def _interleaved(builder: Any, first: Any, second: Any, distance: int) -> tuple[Any, Any]:
     """The two halves of a butterfly: even groups of ``distance`` numbers of both vectors, then odd ones."""
-    even = [k if not k & distance else EIGHT + (k ^ distance) for k in range(EIGHT)]
-    odd = [k | distance if not k & distance else EIGHT + k for k in range(EIGHT)]
+    count = first.type.count
+    even = [k if not k & distance else count + (k ^ distance) for k in range(count)]
+    odd = [k | distance if not k & distance else count + k for k in range(count)]
     return _chosen(builder, first, second, even), _chosen(builder, first, second, odd)
 
 
+def _spread(builder: Any, number: Any, count: int) -> Any:
+    single = builder.insert_element(ir.Constant(ir.VectorType(number.type, 1), ir.Undefined), number, _INDEX(0))
+    return _chosen(builder, single, single, [0] * count)
+
+
 def _chosen(builder: Any, first: Any, second: Any, numbers: Any) -> Any:
-    mask = ir.Constant(ir.VectorType(_INDEX, EIGHT), list(numbers))
+    mask = ir.Constant(ir.VectorType(_INDEX, len(numbers)), list(numbers))
     return builder.shuffle_vector(first, second, mask)

@@ -65,19 +65,18 @@ def _parallel_region() -> int:
     return 0
 
 
-def scratch_rows(name: str, rows: int, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
-    """Memory of this thread for ``rows`` rows of lanes, aligned to cache lines; what it holds is left from before."""
-    return scratch(name, rows * LANES, dtype).reshape(rows, LANES)
+def scratch_rows(rows: int, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+    """Memory of this thread, ``(rows, LANES)``, aligned to cache lines; what it holds is left from before.
 
-
-def scratch(name: str, size: int, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
-    """Memory of this thread for ``size`` numbers; the largest that was asked for is kept."""
+    The largest that was asked for is kept.
+    """
     arrays: dict[Any, npt.NDArray[Any]] = _scratch.__dict__
-    array = arrays.get((name, dtype))
-    if array is None or len(array) < size:
-        memory = np.empty(size + _LINE // dtype.itemsize, dtype)
-        array = arrays[name, dtype] = memory[-memory.ctypes.data % _LINE // dtype.itemsize :]
-    return array[:size]
+    array = arrays.get(dtype)
+    if array is None or len(array) < rows:
+        memory = np.empty(rows * LANES + _LINE // np.dtype(dtype).itemsize, dtype)
+        begin = -memory.ctypes.data % _LINE // memory.itemsize
+        array = arrays[dtype] = memory[begin : begin + rows * LANES].reshape(rows, LANES)
+    return array[:rows]
 
 
 def _forget_threads() -> None:

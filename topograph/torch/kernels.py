@@ -15,12 +15,13 @@ from typing import Any
 import numpy as np
 
 from topograph.compiling import reordered, reordered_part
-from topograph.lanes import broadcast, dot, load_lanes, prefetch, scaled, store_lanes, total
+from topograph.lanes import broadcast, dot, entries, load_lanes, prefetch, scaled, store_lanes, total
 from topograph.tiles import LANES
+from topograph.torch.addresses import array_at
 from topograph.torch.sharing import shared
 from topograph.torch.vectors import EIGHT, sum_eight, transpose_eight
 
-BOTH, VALUES, INPUTS = range(3)
+BOTH, VALUES, INPUTS = range(3)  # which gradients are wanted
 PAIR = 2  # tiles that share a visit of a segment on the way back
 _AHEAD = 2  # owners whose segments are fetched while an earlier one is walked
 _LINE = 16  # numbers of four bytes in a cache line
@@ -31,26 +32,45 @@ _WHOLE = np.uint64(EIGHT)
 
 @reordered.in_place
 def multiply(
-    x: Any, values: Any, positions: Any, starts: Any, inputs: Any, bias: Any, y: Any,
-    ordered: Any, rows: Any, sums: Any, claims: Any, workers: int, region: int,
+    x: int, values: int, bias: int, y: int, samples: int, n: int, m: int,
+    starts: Any, inputs: Any, positions: Any, memory: Any, claims: Any, workers: int, region: int,
 ) -> None:  # fmt: skip
     """Y = x W + b, by workers that share the outputs.
 
-    ``starts`` holds, block of inputs by block, where each output's segment begins in ``inputs`` and ``positions`` (the
-    edge's number in ``values``). ``bias`` may be empty. ``ordered``, ``rows`` and ``sums`` are scratch arrays for the
-    values in that order, which is empty where all samples are done in one visit, and once per worker for `PAIR` tiles
-    of inputs and of outputs. The last three are those of `shared`.
+    Parameters
+    ----------
+    x, values, bias, y
+        Addresses of the samples ``(samples, n)``, of W on the edges, of b (0: none) and of the result ``(samples, m)``.
+    samples, n, m
+        Numbers of samples, inputs and outputs.
+    starts, inputs, positions
+        Fields of `topograph.torch.pattern.WalkOrder`.
+    memory
+        Scratch memory, `multiply_rows` rows of lanes. Its dtype is that of all numbers.
+    claims, workers, region
+        As `shared` takes them.
     """
-    shared(_multiply, (x, values, positions, starts, inputs, bias, y, ordered, rows, sums), claims, workers, region)
+    edges = inputs.shape[0]
+    given = (
+        array_at(x, (samples, n), memory), array_at(values, (edges,), memory), positions, starts, inputs,
+        array_at(bias, (m if bias else 0,), memory), array_at(y, (samples, m), memory), memory,
+    )  # fmt: skip
+    shared(_multiply, given, claims, workers, region)
+
+
+def multiply_rows(samples: int, n: int, m: int, edges: int, workers: int) -> int:
+    """Rows of scratch memory for `multiply`: tiles of inputs and outputs per worker, and values in order of outputs."""
+    return workers * PAIR * (n + m) + (edges // LANES + 1 if samples > PAIR * LANES else 0)
 
 
 @reordered_part
 def _multiply(given: Any, worker: int, workers: int) -> None:
     """One worker's share of `multiply`."""
-    x, values, positions, starts, inputs, bias, y, ordered, rows_of_all, sums_of_all = given
+    x, values, positions, starts, inputs, bias, y, memory = given
     n, m = x.shape[1], y.shape[1]
-    rows = rows_of_all[worker * PAIR * n : (worker + 1) * PAIR * n]
-    sums = sums_of_all[worker * PAIR * m : (worker + 1) * PAIR * m]
+    at = worker * PAIR * (n + m)
+    rows, sums = memory[at : at + PAIR * n], memory[at + PAIR * n : at + PAIR * (n + m)]
+    ordered = entries(memory, workers * PAIR * (n + m), memory.shape[0])  # empty where one visit does all samples
     blocks = (starts.shape[0] - 1) // m
     begin, end = _share_of_outputs(starts, m, blocks, worker, workers)
     for first in range(0, x.shape[0], PAIR * LANES):
@@ -102,31 +122,53 @@ def _value(values: Any, positions: Any, e: Any) -> Any:
 
 @reordered.in_place
 def differentiate(
-    x: Any, delta: Any, values: Any, cuts: Any, outputs: Any, x_gradient: Any, gradient: Any, bias_gradient: Any,
-    rows: Any, deltas: Any, sums: Any, wanted: int, claims: Any, workers: int, region: int,
+    x: int, delta: int, values: int, x_gradient: int, gradient: int, bias_gradient: int, samples: int, n: int, m: int,
+    cuts: Any, outputs: Any, memory: Any, claims: Any, workers: int, region: int,
 ) -> None:  # fmt: skip
-    """The gradients of the values, Σ over samples of x_i δ_j, of the inputs, δ Wᵀ, and of the bias, Σ δ_j.
+    """The gradients of the inputs, δ Wᵀ, of the values, Σ over samples of x_i δ_j, and of the bias, Σ δ_j.
 
-    Workers share the inputs, and for the bias the outputs. ``bias_gradient`` holds zeros, or is empty: not wanted.
+    Workers share the inputs, and for the bias the outputs.
 
-    ``cuts[block, i]`` is where the edges of input i to that block of outputs begin in ``values`` and ``outputs``; its
-    last row is where they end. ``wanted`` is `BOTH`, `VALUES` or `INPUTS`. ``rows``, ``deltas`` and ``sums`` are
-    scratch arrays, once per worker, for `PAIR` tiles of inputs, of outputs and of inputs. The last three are those of
-    `shared`.
+    Parameters
+    ----------
+    x, delta, values
+        Addresses of the samples ``(samples, n)``, of δ ``(samples, m)`` and of W on the edges. Without the gradient of
+        the values, x may be 0.
+    x_gradient, gradient, bias_gradient
+        Addresses of the results; 0 for one that is not wanted, but one of the first two is. Nothing is written if there
+        are no samples.
+    samples, n, m
+        Numbers of samples, inputs and outputs.
+    cuts, outputs
+        Fields of `topograph.torch.pattern.WalkOrder`.
+    memory
+        Scratch memory, `differentiate_rows` rows of lanes. Its dtype is that of all numbers.
+    claims, workers, region
+        As `shared` takes them.
     """
-    given = (x, delta, values, cuts, outputs, x_gradient, gradient, bias_gradient, rows, deltas, sums, wanted)
+    edges = outputs.shape[0]
+    given = (
+        array_at(x, (samples, n), memory), array_at(delta, (samples, m), memory), array_at(values, (edges,), memory),
+        cuts, outputs, array_at(x_gradient, (samples, n), memory), array_at(gradient, (edges,), memory),
+        array_at(bias_gradient, (m if bias_gradient else 0,), memory), memory,
+        BOTH if x_gradient and gradient else INPUTS if x_gradient else VALUES,
+    )  # fmt: skip
     shared(_differentiate, given, claims, workers, region)
+
+
+def differentiate_rows(n: int, m: int, workers: int) -> int:
+    """Rows of scratch memory for `differentiate`: tiles of inputs, of outputs and of inputs per worker."""
+    return workers * PAIR * (2 * n + m)
 
 
 @reordered_part
 def _differentiate(given: Any, worker: int, workers: int) -> None:
     """One worker's share of `differentiate`."""
-    x, delta, values, cuts, outputs, x_gradient, gradient, bias_gradient = given[:8]
-    rows_of_all, deltas_of_all, sums_of_all, wanted = given[8:]
-    n, m, blocks = cuts.shape[1], delta.shape[1], cuts.shape[0] - 1
-    rows = rows_of_all[worker * PAIR * n : (worker + 1) * PAIR * n]
-    deltas = deltas_of_all[worker * PAIR * m : (worker + 1) * PAIR * m]
-    sums = sums_of_all[worker * PAIR * n : (worker + 1) * PAIR * n]
+    x, delta, values, cuts, outputs, x_gradient, gradient, bias_gradient, memory, wanted = given
+    n, m, blocks = x.shape[1], delta.shape[1], cuts.shape[0] - 1
+    at = worker * PAIR * (2 * n + m)
+    rows, sums = memory[at : at + PAIR * n], memory[at + PAIR * n : at + 2 * PAIR * n]
+    deltas = memory[at + 2 * PAIR * n : at + PAIR * (2 * n + m)]
     begin, end = _share_of_inputs(cuts, worker, workers)
     for first in range(0, delta.shape[0], PAIR * LANES):
         tiles = min(PAIR, -(-(delta.shape[0] - first) // LANES))
@@ -134,7 +176,8 @@ def _differentiate(given: Any, worker: int, workers: int) -> None:
             at = first + tile * LANES
             _fill(delta, at, min(LANES, delta.shape[0] - at), 0, m, deltas, tile * m)
             for j in range(m * worker // workers, m * (worker + 1) // workers if bias_gradient.shape[0] else 0):
-                bias_gradient[j] += total(load_lanes(deltas, tile * m + j))
+                more = total(load_lanes(deltas, tile * m + j))
+                bias_gradient[j] = more + (0 if first + tile == 0 else bias_gradient[j])
         for block in range(blocks):
             for strip in range(begin, end, _STRIP):
                 till = min(strip + _STRIP, end)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import is_
 from typing import Any, Self
 
 import numpy as np
@@ -188,9 +189,9 @@ class SparseLinear(_Module):  # type: ignore[misc, unused-ignore]
         """The edges; the same object as long as the buffers are the same."""
         if torch.compiler.is_compiling():
             return Pattern((self.starts, self.inputs, self.positions, self.cuts, self.indices))
-        tensors = tuple([self._buffers[name] for name in _WALK])
+        tensors = [*map(self._buffers.__getitem__, _WALK)]
         kept: Pattern | None = self.__dict__.get("_kept_pattern")
-        if kept is None or any(one is not other for one, other in zip(kept, tensors, strict=True)):
+        if kept is None or not all(map(is_, kept, tensors)):
             kept = self.__dict__["_kept_pattern"] = Pattern(tensors)
         return kept
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from topograph.packages import require
-from topograph.tiles import LANES
 from topograph.torch import peers
+from topograph.torch.crew import scratch_rows, share_work
 
 torch: Any = require("torch", "torch")
 Tensor: Any = torch.Tensor
@@ -29,6 +30,7 @@ _PLAIN = (torch.Tensor, torch.nn.Parameter)
 # what traces or transforms; a release without these names takes the dispatcher's way
 _MODES: Any = getattr(torch._C, "_len_torch_dispatch_stack", lambda: 1)
 _TRANSFORMS: Any = getattr(torch._C._functorch, "peek_interpreter_stack", lambda: 0)
+_NUMBERS = {torch.float32: np.float32, torch.float64: np.float64}
 _WORTH_A_THREAD = 1_000_000  # edges times samples
 
 
@@ -87,7 +89,7 @@ def sparse_gradients(
     """
     both: tuple[Any, Any]
     if _is_eager(x, values) and not torch.is_grad_enabled():
-        both = _differentiate(delta, x, values, pattern.arrays, of_inputs, of_values, False)[:2]
+        both = _two_gradients(delta, x, values, pattern.arrays, of_inputs, of_values)
     else:
         both = torch.ops.topograph.sparse_gradients(delta, x, values, *pattern, of_inputs, of_values)
     return both
@@ -115,65 +117,72 @@ def _gradients_on_processor(
     of_inputs: bool, of_values: bool,
 ) -> tuple[Any, Any]:  # fmt: skip
     arrays = _as_arrays(starts, inputs, positions, cuts, outputs)
-    x_gradient, gradient, _ = _differentiate(delta, x, values, arrays, of_inputs, of_values, False)
-    return x_gradient, gradient
+    return _two_gradients(delta, x, values, arrays, of_inputs, of_values)
 
 
-def _multiply(x: Any, values: Any, bias: Any, arrays: _Arrays, n_outputs: int) -> Any:
-    from topograph.torch.crew import scratch, scratch_rows, share_work
-    from topograph.torch.kernels import PAIR, multiply
+def _multiply(x: Any, values: Any, bias: Any, arrays: _Arrays, m: int) -> Any:
+    from topograph.torch.kernels import multiply, multiply_rows
 
     kind = _sum_dtype(values)
-    rows = _rows(x, kind)
-    y = torch.empty((len(rows), n_outputs), dtype=kind)
-    weights = _array(values, kind)
-    shift = weights[:0] if bias is None else _array(bias, kind)
+    rows, weights, shift = _as_rows(x, kind), _plain(values, kind), None if bias is None else _plain(bias, kind)
+    samples, n = rows.shape
+    y = torch.empty((samples, m), dtype=kind)
     starts, inputs, positions, _, _ = arrays
-    workers = _workers(weights, rows)
+    workers = _workers(len(inputs) * samples)
     given = (
-        rows.numpy(), weights, positions, starts, inputs, shift, y.numpy(),
-        scratch("ordered", len(weights) if len(rows) > PAIR * LANES else 0, weights.dtype),
-        scratch_rows("inputs", workers * PAIR * rows.shape[1], weights.dtype),
-        scratch_rows("sums", workers * PAIR * n_outputs, weights.dtype),
+        rows.data_ptr(), weights.data_ptr(), 0 if shift is None else shift.data_ptr(), y.data_ptr(),
+        samples, n, m, starts, inputs, positions,
+        scratch_rows(multiply_rows(samples, n, m, len(inputs), workers), _NUMBERS[kind]),
     )  # fmt: skip
     share_work(multiply, given, workers)
-    return y if x.dim() == 2 and x.dtype == kind else y.to(x.dtype).view(*x.shape[:-1], n_outputs)
+    return y if x.dim() == 2 and x.dtype == kind else y.to(x.dtype).view(*x.shape[:-1], m)
 
 
 def _differentiate(
     delta: Any, x: Any, values: Any, arrays: _Arrays, of_inputs: bool, of_values: bool, of_bias: bool
 ) -> tuple[Any, Any, Any]:
-    """The gradients at the samples, of the values and of the bias; an empty tensor for one that is not wanted."""
-    from topograph.torch.crew import scratch_rows, share_work
-    from topograph.torch.kernels import BOTH, INPUTS, PAIR, VALUES, differentiate
+    """The gradients at the samples, of the values and of the bias; None for one that is not wanted."""
+    from topograph.torch.kernels import differentiate, differentiate_rows
 
-    kind = _sum_dtype(values)
-    deltas = _rows(delta, kind)
-    rows = _rows(x, kind) if of_values else deltas[:, :0]
-    weights, (_, _, _, cuts, outputs) = _array(values, kind), arrays
-    n, m = cuts.shape[1], deltas.shape[1]
-    x_gradient = torch.empty((len(deltas) if of_inputs else 0, n), dtype=kind)
-    make = torch.empty if len(deltas) else torch.zeros  # the first samples write, the others add
-    gradient = make(len(weights) if of_values else 0, dtype=kind)
-    bias_gradient = torch.zeros(m if of_bias else 0, dtype=kind)
-    workers = _workers(weights, deltas)
+    kind, number = _sum_dtype(values), values.dtype
+    deltas, rows, weights = _as_rows(delta, kind), _as_rows(x, kind) if of_values else None, _plain(values, kind)
+    (samples, m), (_, _, _, cuts, outputs) = deltas.shape, arrays
+    edges, n = len(outputs), cuts.shape[1]
+    make = torch.empty if samples else torch.zeros
+    x_gradient: Any = make((samples, n), dtype=kind) if of_inputs else None
+    gradient = make(edges, dtype=kind) if of_values else None
+    bias_gradient = make(m, dtype=kind) if of_bias else None
+    workers = _workers(edges * samples)
     given = (
-        rows.numpy(), deltas.numpy(), weights, cuts, outputs,
-        x_gradient.numpy(), gradient.numpy(), bias_gradient.numpy(),
-        scratch_rows("inputs", workers * PAIR * n, weights.dtype),
-        scratch_rows("outputs", workers * PAIR * m, weights.dtype),
-        scratch_rows("sums", workers * PAIR * n, weights.dtype),
-        BOTH if of_inputs and of_values else INPUTS if of_inputs else VALUES,
+        *(0 if one is None else one.data_ptr() for one in (rows, deltas, weights, x_gradient, gradient, bias_gradient)),
+        samples, n, m, cuts, outputs, scratch_rows(differentiate_rows(n, m, workers), _NUMBERS[kind]),
     )  # fmt: skip
     share_work(differentiate, given, workers)
-    number = values.dtype
-    return _shaped(x_gradient, x, of_inputs), gradient.to(number), bias_gradient.to(number)
+    if of_inputs and (x_gradient.shape != x.shape or x.dtype != kind):
+        x_gradient = x_gradient.to(x.dtype).view(x.shape)
+    if number != kind:
+        gradient, bias_gradient = (one if one is None else one.to(number) for one in (gradient, bias_gradient))
+    return x_gradient, gradient, bias_gradient
+
+
+def _two_gradients(
+    delta: Any, x: Any, values: Any, arrays: _Arrays, of_inputs: bool, of_values: bool
+) -> tuple[Any, Any]:
+    """Those of the samples and the values, if any is wanted; an empty tensor for one that is not."""
+    both: tuple[Any, ...] = None, None
+    if of_inputs or of_values:
+        both = _differentiate(delta, x, values, arrays, of_inputs, of_values, False)
+    x_gradient, gradient = both[:2]
+    return (
+        x.new_empty(0) if x_gradient is None else x_gradient,
+        values.new_empty(0) if gradient is None else gradient,
+    )
 
 
 def _product_on_device(
     x: Any, values: Any, bias: Any, starts: Any, inputs: Any, positions: Any, cuts: Any, outputs: Any, n_outputs: int
 ) -> Any:
-    rows = _rows(x, torch.promote_types(x.dtype, values.dtype))
+    rows = _as_rows(x, torch.promote_types(x.dtype, values.dtype))
     places = peers.find_places(cuts, outputs, n_outputs)
     y = peers.multiply(rows, values.to(rows.dtype), places)
     y = y if bias is None else y + bias
@@ -185,12 +194,13 @@ def _gradients_on_device(
     of_inputs: bool, of_values: bool,
 ) -> tuple[Any, Any]:  # fmt: skip
     kind = torch.promote_types(x.dtype, values.dtype)
-    rows, deltas = _rows(x, kind), _rows(delta, kind)
+    rows, deltas = _as_rows(x, kind), _as_rows(delta, kind)
     places = peers.find_places(cuts, outputs, deltas.shape[1])
     weights = values.to(kind)
     x_gradient = peers.back(deltas, weights, places) if of_inputs else deltas[:0, :0]
     gradient = peers.differentiate(rows, deltas, places) if of_values else weights[:0]
-    return _shaped(x_gradient, x, of_inputs), gradient.to(values.dtype)
+    x_gradient = x_gradient.to(x.dtype).view(x.shape) if of_inputs else x.new_empty(0)
+    return x_gradient, gradient.to(values.dtype)
 
 
 def _fake_product(
@@ -264,8 +274,7 @@ class _Eager(torch.autograd.Function):  # type: ignore[misc, unused-ignore]
         wanted = ctx.needs_input_grad[:3]
         if torch.is_grad_enabled() or wanted == (False, False, True):  # the gradients are to have gradients
             return *_three_gradients(ctx, delta, x, values, ctx.pattern), None, None
-        of_all = _differentiate(delta, x, values, ctx.pattern.arrays, *wanted)
-        return *(one if chosen else None for one, chosen in zip(of_all, wanted, strict=True)), None, None
+        return *_differentiate(delta, x, values, ctx.pattern.arrays, *wanted), None, None
 
 
 for _name, _on_processor, _on_device, _fake, _backward, _remember in (
@@ -286,17 +295,16 @@ def _sum_dtype(values: Any) -> Any:
     return torch.float64 if values.dtype == torch.float64 else torch.float32
 
 
-def _rows(samples: Any, kind: Any) -> Any:
-    """Samples as a contiguous array of two dimensions."""
-    if samples.dim() == 2 and samples.dtype == kind and samples.is_contiguous():
-        return samples.detach()
-    return samples.detach().reshape(-1, samples.shape[-1]).to(kind).contiguous()
+def _as_rows(samples: Any, kind: Any) -> Any:
+    """Samples as a contiguous tensor of two dimensions."""
+    return _plain(samples if samples.dim() == 2 else samples.reshape(-1, samples.shape[-1]), kind)
 
 
-def _array(tensor: Any, kind: Any) -> Any:
-    if tensor.dtype == kind and tensor.is_contiguous():
-        return tensor.detach().numpy()
-    return tensor.detach().to(kind).contiguous().numpy()
+def _plain(tensor: Any, kind: Any) -> Any:
+    """A tensor whose memory holds its numbers one after the other."""
+    if tensor.dtype == kind and tensor.is_contiguous() and not tensor.is_neg():
+        return tensor
+    return tensor.detach().to(kind).contiguous().resolve_neg()
 
 
 def _unsigned(index: Any) -> npt.NDArray[Any]:
@@ -304,13 +312,7 @@ def _unsigned(index: Any) -> npt.NDArray[Any]:
     return array.view(f"u{array.itemsize}")
 
 
-def _shaped(gradient: Any, x: Any, wanted: bool) -> Any:
-    if not wanted:
-        return gradient.new_empty(0, dtype=x.dtype)
-    return gradient if gradient.shape == x.shape and gradient.dtype == x.dtype else gradient.to(x.dtype).view(x.shape)
-
-
-def _workers(values: npt.NDArray[Any], rows: Any) -> int:
-    """As many threads as PyTorch may use, where the work is worth them."""
-    worth = values.size * len(rows) // _WORTH_A_THREAD
+def _workers(products: int) -> int:
+    """As many threads as PyTorch may use, where so many edges times samples are worth them."""
+    worth = products // _WORTH_A_THREAD
     return min(torch.get_num_threads(), worth + 1) if worth else 1

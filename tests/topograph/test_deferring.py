@@ -48,11 +48,13 @@ def test_index_arrays_are_the_same_by_sorting_and_by_counting(dtype):
     mask[:, 7] = mask[3] = False
     indptr = np.concatenate([[0], mask.sum(1).cumsum()]).astype(np.uint32)
     indices = np.nonzero(mask)[1].astype(dtype)
-    starts = np.zeros(31, np.uint32)
-    arguments = indptr, indices, starts, np.empty_like(starts)
-    by_sorting = index_arrays._transpose_by_sorting
-    _same(index_arrays._transpose, *arguments, np.empty_like(indices), written=(2, 4), meanwhile=by_sorting)
     columns, rows = index_arrays.transpose(indptr, indices, 30)
+    for lo, hi in ((0, 30), (0, 7), (7, 8), (8, 30), (29, 30)):
+        starts = np.zeros(31, np.uint32)
+        by_numpy, by_sorting = index_arrays._count_by_numpy, index_arrays._place_by_sorting
+        _same(index_arrays._count, indptr, indices, starts, lo, hi, written=(2,), meanwhile=by_numpy)
+        arguments = indptr, indices, columns.copy(), np.zeros_like(indices), lo, hi
+        _same(index_arrays._place, *arguments, written=(3,), meanwhile=by_sorting)
     assert np.array_equal(columns, np.concatenate([[0], mask.sum(0).cumsum()]))
     assert np.array_equal(rows, np.nonzero(mask.T)[1])
     arguments = indptr, indices, rng.random(indices.size), columns, np.empty(indices.size)

@@ -2,38 +2,78 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from topograph.deferring import deferred_by
+from topograph.deferring import deferred_by, deferred_part
+from topograph.spectral.threads import run_parts, split_evenly, useful_threads
 
 
 def transpose(indptr: Any, indices: Any, n_right: int) -> Any:
-    """CSC of a CSR pattern by counting, inputs ascending within each output: ``(indptr, indices)``."""
+    """CSC of a CSR pattern by counting, inputs ascending within each output: ``(indptr, indices)``.
+
+    Threads share a large pattern by its outputs, which ascend within each input.
+    """
     starts, rows = np.zeros(n_right + 1, indptr.dtype), np.empty(indices.size, indices.dtype)
-    _transpose(indptr, indices, starts, np.empty_like(starts), rows)
+    threads = useful_threads(indices.size)
+    cuts = [n_right * part // threads for part in range(threads + 1)]
+    run_parts([(_count, indptr, indices, starts, lo, hi) for lo, hi in pairwise(cuts)])
+    np.cumsum(starts, dtype=starts.dtype, out=starts)
+    heads = starts.copy()
+    run_parts([(_place, indptr, indices, heads, rows, lo, hi) for lo, hi in split_evenly(starts, threads)])
     return starts, rows
 
 
-def _transpose_by_sorting(indptr: Any, indices: Any, starts: Any, heads: Any, rows: Any) -> None:
-    starts[1:] = np.cumsum(np.bincount(indices.astype(np.int64), minlength=starts.size - 1))
-    counts = np.diff(indptr).astype(np.int64)
-    rows[:] = np.repeat(np.arange(counts.size), counts)[np.argsort(indices, kind="stable")]
+def _count_by_numpy(indptr: Any, indices: Any, starts: Any, lo: int, hi: int) -> None:
+    starts[lo + 1 : hi + 1] = np.bincount(indices.astype(np.int64), minlength=hi)[lo:hi]
 
 
-@deferred_by(_transpose_by_sorting)
-def _transpose(indptr: Any, indices: Any, starts: Any, heads: Any, rows: Any) -> None:
-    for e in range(indices.size):
-        starts[np.int64(indices[e]) + 1] += 1
-    for j in range(starts.size - 1):
-        heads[j] = starts[j]
-        starts[j + 1] += starts[j]
+@deferred_by(_count_by_numpy)
+def _count(indptr: Any, indices: Any, starts: Any, lo: int, hi: int) -> None:
+    """The edges of outputs ``lo … hi``: those of output j are counted in ``starts[j + 1]``, which is 0 before."""
     for i in range(indptr.size - 1):
-        for e in range(np.int64(indptr[i]), np.int64(indptr[i + 1])):
+        begin, end = np.int64(indptr[i]), np.int64(indptr[i + 1])
+        begin, end = _first_from(indices, begin, end, lo), _first_from(indices, begin, end, hi)
+        for e in range(begin, end):
+            starts[np.int64(indices[e]) + 1] += 1
+
+
+def _place_by_sorting(indptr: Any, indices: Any, heads: Any, rows: Any, lo: int, hi: int) -> None:
+    counts = np.diff(indptr).astype(np.int64)
+    mine = np.flatnonzero((indices >= lo) & (indices < hi))
+    sources = np.repeat(np.arange(counts.size), counts)[mine]
+    begin = int(heads[lo])
+    rows[begin : begin + mine.size] = sources[np.argsort(indices[mine], kind="stable")]
+
+
+@deferred_by(_place_by_sorting)
+def _place(indptr: Any, indices: Any, heads: Any, rows: Any, lo: int, hi: int) -> None:
+    """Write the inputs of outputs ``lo … hi`` to ``rows``: the next one of output j to ``heads[j]``, which moves on."""
+    for i in range(indptr.size - 1):
+        begin, end = np.int64(indptr[i]), np.int64(indptr[i + 1])
+        begin, end = _first_from(indices, begin, end, lo), _first_from(indices, begin, end, hi)
+        for e in range(begin, end):
             j = indices[e]
             rows[heads[j]] = i
             heads[j] += 1
+
+
+@deferred_part
+def _first_from(indices: Any, begin: int, end: int, output: int) -> int:
+    """The first of the edges ``begin … end`` of an input to that output or a later one; ``end`` if there is none."""
+    if begin == end or output <= np.int64(indices[begin]):
+        return begin
+    if output > np.int64(indices[end - 1]):
+        return end
+    while begin < end:
+        middle = (begin + end) // 2
+        if np.int64(indices[middle]) < output:
+            begin = middle + 1
+        else:
+            end = middle
+    return begin
 
 
 def transpose_data(indptr: Any, indices: Any, data: Any, starts: Any) -> Any:

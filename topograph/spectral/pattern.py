@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -127,10 +128,13 @@ class Pattern:
     def codes(self) -> tuple[Codes, Codes]:
         """A bit per pair, by rows and by columns, as `topograph.spectral.lanczos.lookups` reads them."""
         from topograph.spectral.lanczos.lookups import WORD, write_codes
+        from topograph.spectral.threads import run_parts, useful_threads
 
         n, m = self.shape
         by_rows, by_columns = (np.zeros((-(-a // WORD), b), np.uint64) for a, b in ((m, n), (n, m)))
-        write_codes(self.indptr, self.indices, by_rows, by_columns)
+        threads = useful_threads(self.n_edges)
+        cuts = [min(n, by_columns.shape[0] * part // threads * WORD) for part in range(threads + 1)]
+        run_parts([(write_codes, self.indptr, self.indices, by_rows, by_columns, lo, hi) for lo, hi in pairwise(cuts)])
         return _read_only(by_rows), _read_only(by_columns)
 
     @cached_property

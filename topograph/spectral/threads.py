@@ -9,12 +9,15 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from functools import cache
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from topograph.cores import available_cores
-from topograph.spectral.pattern import Pattern
+
+if TYPE_CHECKING:
+    from topograph.spectral.pattern import Pattern
 
 _MOST = 64  # threads
 _EDGES = 1_000_000  # below this, handing out work costs more than it saves
@@ -26,12 +29,24 @@ BothParts = tuple[Parts, Parts]
 _waiting = threading.Lock()
 
 
+def useful_threads(edges: int) -> int:
+    """How many threads are worth while for so many edges: as many as there are cores, or one."""
+    return 1 if edges < _EDGES else min(available_cores(), _MOST)
+
+
 def split_rows(pattern: Pattern) -> BothParts | None:
     """Ranges of inputs and of outputs, one per core, with about equally many edges; None where one thread is best."""
-    cores = 1 if pattern.n_edges < _EDGES else min(available_cores(), _MOST)
-    if cores == 1:
+    threads = useful_threads(pattern.n_edges)
+    if threads == 1:
         return None
-    return _ranges(pattern.indptr, cores), _ranges(pattern.col_indptr, cores)
+    return split_evenly(pattern.indptr, threads), split_evenly(pattern.col_indptr, threads)
+
+
+def split_evenly(indptr: npt.NDArray[Any], count: int) -> Parts:
+    """Ranges of rows, at most so many, with about equally many edges."""
+    cuts = np.searchsorted(indptr, indptr[-1] * (np.arange(1, count) / count)).tolist()
+    edges = [0, *cuts, indptr.size - 1]
+    return [(lo, hi) for lo, hi in pairwise(edges) if lo < hi]
 
 
 def run_parts(calls: Sequence[tuple[Any, ...]], give_up: Callable[[], None] = lambda: None) -> list[Any]:
@@ -83,12 +98,6 @@ def waiting_threads() -> Iterator[bool]:
     finally:
         if are_free:
             _waiting.release()
-
-
-def _ranges(indptr: Any, count: int) -> Parts:
-    cuts = np.searchsorted(indptr, indptr[-1] * (np.arange(1, count) / count)).tolist()
-    edges = [0, *cuts, indptr.size - 1]
-    return [(lo, hi) for lo, hi in pairwise(edges) if lo < hi]
 
 
 @cache

@@ -58,3 +58,20 @@ def test_a_thread_that_cannot_start_leaves_nobody_waiting(monkeypatch):
         assert full.jobs[0].done()
     monkeypatch.undo()
     assert steps(SHARED) == steps(WHOLE)
+
+
+@pytest.mark.parametrize("cores", [2, 3, 7])
+def test_threads_that_share_a_pattern_make_the_same_arrays(monkeypatch, cores):
+    graph = tg.construct("erdos_renyi", 200, 150, density=0.4, seed=1)
+    alone = Pattern.of(graph)
+    monkeypatch.setattr(threads, "_EDGES", 1)
+    monkeypatch.setattr(threads, "available_cores", lambda: cores)
+    shared = Pattern.of(graph)
+    assert np.array_equal(shared.col_indptr, alone.col_indptr)
+    assert np.array_equal(shared.col_indices, np.nonzero(graph.to_mask().T)[1])
+    monkeypatch.undo()
+    by_one = alone.codes
+    monkeypatch.setattr(threads, "_EDGES", 1)
+    monkeypatch.setattr(threads, "available_cores", lambda: cores)
+    for one, other in zip(by_one, shared.codes, strict=True):
+        assert np.array_equal(one, other)

@@ -29,9 +29,12 @@ _WHOLE = ir.IntType(64)
 
 
 @compiled.in_place
-def write_codes(indptr: Any, indices: Any, by_rows: Any, by_columns: Any) -> None:
-    """Set the bits of a pattern by rows, ``(words of columns) × rows``, and by columns; both hold 0 before."""
-    for i in range(indptr.size - 1):
+def write_codes(indptr: Any, indices: Any, by_rows: Any, by_columns: Any, lo: int, hi: int) -> None:
+    """Set the bits of rows ``lo … hi`` by rows, ``(words of columns) × rows``, and by columns; both hold 0 before.
+
+    Threads that share a pattern have whole words of rows each.
+    """
+    for i in range(lo, hi):
         mine, word = np.uint64(1) << np.uint64(i % WORD), i // WORD
         for e in range(np.int64(indptr[i]), np.int64(indptr[i + 1])):
             j = np.int64(indices[e])

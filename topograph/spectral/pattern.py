@@ -127,14 +127,15 @@ class Pattern:
     @cached_property
     def codes(self) -> tuple[Codes, Codes]:
         """A bit per pair, by rows and by columns, as `topograph.spectral.lanczos.lookups` reads them."""
-        from topograph.spectral.lanczos.lookups import WORD, write_codes
+        from topograph.spectral.lanczos.kernels import write_codes
+        from topograph.spectral.lanczos.table import WORD
         from topograph.spectral.threads import run_parts, useful_threads
 
         n, m = self.shape
         by_rows, by_columns = (np.zeros((-(-a // WORD), b), np.uint64) for a, b in ((m, n), (n, m)))
         threads = useful_threads(self.n_edges)
         cuts = [min(n, by_columns.shape[0] * part // threads * WORD) for part in range(threads + 1)]
-        run_parts([(write_codes, self.indptr, self.indices, by_rows, by_columns, lo, hi) for lo, hi in pairwise(cuts)])
+        run_parts([(write_codes, self, by_rows, by_columns, lo, hi) for lo, hi in pairwise(cuts)])
         return _read_only(by_rows), _read_only(by_columns)
 
     @cached_property
@@ -149,10 +150,13 @@ class Pattern:
 
     @cached_property
     def arguments(self) -> tuple[int, ...]:
-        """Both, as portable code takes them."""
+        """Rows and columns, or the codes in their place where it is half-dense, as portable code takes them."""
+        from topograph.machine_code import NONE, as_arguments
         from topograph.spectral.lanczos.kernels import matrix_arguments
 
-        return *matrix_arguments(self.by_rows), *matrix_arguments(self.by_columns)
+        if self.is_half_dense:
+            return *NONE, *NONE, *(one for codes in self.codes for one in as_arguments(codes))
+        return *matrix_arguments(self.by_rows), *matrix_arguments(self.by_columns), *NONE, *NONE
 
 
 def _read_only(array: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -23,7 +23,7 @@ _HERE, _TOPOGRAPH = Path(__file__).parent, Path(__file__).parents[2]
 KERNELS = Kernels(
     _HERE / "kernels.ll.gz",
     [
-        *(_HERE / f"{name}.py" for name in ("passes", "products", "steps", "table", "vector_code")),
+        *(_HERE / f"{name}.py" for name in ("lookups", "passes", "products", "steps", "table", "vector_code")),
         *(_TOPOGRAPH / f"{name}.py" for name in ("seats", "turns")),
     ],
     rotated=True,
@@ -31,17 +31,30 @@ KERNELS = Kernels(
 
 
 def advance(
-    pattern: Pattern, runs: Any, width: int, source: int, totals: int, steps: int, share: Share, seat: Seat
+    pattern: Pattern, runs: Any, width: int, source: int, totals: int, sums: int, steps: int, share: Share, seat: Seat
 ) -> int:
-    """See `topograph.spectral.lanczos.passes.advance`."""
-    function = _find("advance", pattern.by_rows)
+    """See `topograph.spectral.lanczos.passes.advance`; products are by codes where the pattern is half-dense."""
+    by_codes = pattern.is_half_dense
+    function = KERNELS.find("advance_by_codes") if by_codes else _find("advance", pattern.by_rows)
+    given = width, source, totals, sums, steps
     if function is None:
         from topograph.spectral.lanczos import passes
 
-        matrices = pattern.by_rows, pattern.by_columns
-        return int(passes.advance(*matrices, runs, width, source, totals, steps, share, seat))
+        ways = (None, None, *pattern.codes) if by_codes else (pattern.by_rows, pattern.by_columns, None, None)
+        return int(passes.advance(*ways, *pattern.shape, runs, *given, share, seat))
     place = seat.worker, seat.workers, *as_arguments(seat.turns), seat.give_way
-    return int(function(*pattern.arguments, *as_arguments(runs), width, source, totals, steps, *share, *place))
+    return int(function(*pattern.arguments, *pattern.shape, *as_arguments(runs), *given, *share, *place))
+
+
+def write_codes(pattern: Pattern, by_rows: Any, by_columns: Any, lo: int, hi: int) -> None:
+    """See `topograph.spectral.lanczos.lookups.write_codes`."""
+    function = _find("write_codes", pattern.by_rows)
+    if function is None:
+        from topograph.spectral.lanczos import lookups
+
+        lookups.write_codes(pattern.indptr, pattern.indices, by_rows, by_columns, lo, hi)
+    else:
+        function(*(one for array in (*pattern.by_rows[:2], by_rows, by_columns) for one in as_arguments(array)), lo, hi)
 
 
 def gather(matrix: Matrix, source: Vector, out: Vector) -> None:
@@ -66,27 +79,6 @@ def gather_several(matrix: Matrix, source: int, totals: int, stride: int, width:
         function(*matrix_arguments(matrix), source, totals, stride, width, lo, hi)
 
 
-def spread(n: int, m: int, runs: Any, step: int, width: int, source: int, totals: int, side: int) -> None:
-    """See `topograph.spectral.lanczos.passes.spread`."""
-    function = KERNELS.find("spread")
-    if function is None:
-        from topograph.spectral.lanczos import passes
-
-        passes.spread(n, m, runs, step, width, source, totals, side)
-    else:
-        function(n, m, *as_arguments(runs), step, width, source, totals, side)
-
-
-def finish_all(n: int, m: int, runs: Any, step: int, totals: int) -> bool:
-    """See `topograph.spectral.lanczos.passes.finish_all`."""
-    function = KERNELS.find("finish_all")
-    if function is None:
-        from topograph.spectral.lanczos import passes
-
-        return bool(passes.finish_all(n, m, runs, step, totals))
-    return bool(function(n, m, *as_arguments(runs), step, totals) & 1)  # a byte is written
-
-
 def matrix_arguments(matrix: Matrix) -> tuple[int, ...]:
     """A pattern by rows or by columns, as portable code takes it."""
     weights = NONE if matrix.weights is None else as_arguments(matrix.weights)
@@ -109,25 +101,28 @@ def write() -> None:
     from numba import types
 
     from topograph.portable_code import portable_code
-    from topograph.spectral.lanczos import passes, products
+    from topograph.spectral.lanczos import lookups, passes, products
     from topograph.spectral.pattern import Matrix
 
     whole, table, vector = types.int64, types.Array(types.int64, 2, "C"), types.Array(types.float64, 1, "C")
-    entries: dict[str, Any] = {
-        "spread": (passes.spread, (whole, whole, table, *(whole,) * 5)),
-        "finish_all": (passes.finish_all, (whole, whole, table, whole, whole)),
-    }
     named: Any = types.NamedTuple
-    share, seat = named((whole,) * 4, Share), named((whole, whole, table, whole), Seat)
+    share, seat = named((whole,) * 5, Share), named((whole, whole, table, whole), Seat)
+    codes, nothing = types.Array(types.uint64, 2, "C", readonly=True), types.none
+    given = whole, whole, table, *(whole,) * 5, share, seat
+    entries: dict[str, Any] = {"advance_by_codes": (passes.advance, (nothing, nothing, codes, codes, *given))}
     starts, weighted = (types.Array(kind, 1, "C", readonly=True) for kind in (types.uint32, types.float64))
     kind: Any
     for bits, kind in ((16, types.uint16), (32, types.uint32)):
         for weights in (types.none, weighted):
             matrix = named((starts, types.Array(kind, 1, "C", readonly=True), weights), Matrix)
             suffix = _suffix(bits, weights is weighted)
-            entries["advance" + suffix] = passes.advance, (matrix, matrix, table, *(whole,) * 4, share, seat)
+            entries["advance" + suffix] = passes.advance, (matrix, matrix, nothing, nothing, *given)
             entries["gather" + suffix] = products.gather, (matrix, vector, vector)
             entries["gather_several" + suffix] = products.gather_several, (matrix, *(whole,) * 6)
+        plain, written = types.Array(kind, 1, "C", readonly=True), types.Array(types.uint64, 2, "C")
+        entries["write_codes" + _suffix(bits, False)] = (
+            lookups.write_codes, (starts, plain, written, written, whole, whole)
+        )  # fmt: skip
     KERNELS.write(portable_code(entries))
 
 

@@ -18,12 +18,8 @@ from numba import types
 from numba.extending import intrinsic
 
 from topograph.compiling import compiled
+from topograph.spectral.lanczos.table import BITS, FIELDS, WORD
 from topograph.spectral.lanczos.vector_code import doubles
-
-BITS, FIELDS = 6, 10
-"""Entries for which a table has the sums, and tables to the word."""
-WORD = BITS * FIELDS
-"""Entries to the word."""
 
 _WHOLE = ir.IntType(64)
 
@@ -98,23 +94,20 @@ _tables_of_2, _tables_of_4, _tables_of_8 = (_tables_of(width) for width in (2, 4
 _additions_of_2, _additions_of_4, _additions_of_8 = (_additions_of(width) for width in (2, 4, 8))
 
 
-def look_up_several(codes: Any, source: int, totals: int, stride: int, width: int, lo: int, hi: int) -> None:
+@compiled.in_place
+def look_up_several(
+    codes: Any, source: int, totals: int, stride: int, width: int, lo: int, hi: int, space: int
+) -> None:
     """Rows ``lo … hi`` of the products with ``width`` vectors, as `products.gather_several` gives them.
 
-    ``codes`` are from `write_codes`. Of ``source``, whole words of entries are read.
+    ``codes`` are from `write_codes`. Of ``source``, whole words of entries are read. ``space`` is the address of work
+    space, `table.space_for` so many rows.
     """
-    sums, tables = np.zeros((hi - lo) * width), np.empty(FIELDS * width << BITS)
-    _look_up(codes, source, totals, stride, width, lo, hi, sums, tables)
-
-
-@compiled.in_place
-def _look_up(
-    codes: Any, source: int, totals: int, stride: int, width: int, lo: int, hi: int, sums: Any, tables: Any
-) -> None:
-    """``sums`` are 0, ``tables`` work space."""
     entry = 8 * width
-    table, begin, rows = tables.ctypes.data, sums.ctypes.data, codes.ctypes.data
+    table, begin, rows = space, space + (entry << BITS) * FIELDS, codes.ctypes.data
     end = begin + entry * (hi - lo)
+    sums = doubles(begin, width * (hi - lo))
+    sums[:] = 0.0
     for word in range(codes.shape[0]):
         code, place, total = rows + 8 * (word * codes.shape[1] + lo), source + WORD * entry * word, begin
         for field in range(FIELDS):

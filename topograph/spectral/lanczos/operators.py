@@ -31,7 +31,7 @@ from topograph.machine_code import address_of
 from topograph.seats import Seat, seats
 from topograph.spectral.lanczos import kernels
 from topograph.spectral.lanczos.state import LanczosState
-from topograph.spectral.lanczos.table import FOLLOWED, FULL, Share
+from topograph.spectral.lanczos.table import FOLLOWED, FULL, ROOM_FOR_SUMS, Share, space_for
 from topograph.spectral.pattern import Matrix, Pattern, Vector
 from topograph.spectral.threads import BothParts, run_parts, split_rows, waiting_threads
 
@@ -217,13 +217,36 @@ def advance_together(
     n, m = pattern.shape
     table = np.array([_row(operator, state) for operator, state in runs])
     width = 2 if len(runs) == 1 else 4 if len(runs) == 2 else 8
-    source = runs[0][1].work_space(width * (max(n, m) + n + m))
-    totals = source + 8 * width * max(n, m)
-    parts = parts or split_rows(pattern) or ([(0, n)], [(0, m)])
-    advance: Any = _look_up if pattern.is_half_dense else _gather
-    taken = advance(pattern, table, width, source, totals, steps, parts)
+    sums = runs[0][1].work_space(ROOM_FOR_SUMS + width * (max(n, m) + n + m))
+    source = sums + 8 * ROOM_FOR_SUMS
+    given = pattern, table, width, source, source + 8 * width * max(n, m), sums, steps
+    taken = _advance(given, parts or split_rows(pattern) or ([(0, n)], [(0, m)]))
     for _, state in runs:
         state.steps += taken
+
+
+def _advance(given: tuple[Any, ...], parts: BothParts) -> int:
+    """The steps by `kernels.advance`, whose workers wait for each other in compiled code."""
+    pattern, _, width, *_ = given
+    whole: list[tuple[int, int, int, int]] = [(0, pattern.n_left, 0, pattern.n_right)]
+    shares: list[tuple[int, int, int, int]] = [
+        (*rows, *columns) for rows, columns in zip_longest(*parts, fillvalue=(0, 0))
+    ]
+    rows = max(end - begin for share in (*shares, *whole) for begin, end in (share[:2], share[2:]))
+    spaces = np.empty((len(shares), space_for(width, rows) if pattern.is_half_dense else 0))
+
+    def calls(shares: Sequence[tuple[int, int, int, int]], places: list[Seat]) -> list[tuple[Any, ...]]:
+        owned = zip(shares, map(address_of, spaces), places, strict=False)
+        return [(kernels.advance, *given, Share(*share, space=space), seat) for share, space, seat in owned]
+
+    if len(shares) > 1:
+        with waiting_threads() as are_free:
+            if are_free:
+                places = seats(len(shares))
+                taken: int = run_parts(calls(shares, places), give_up=places[0].free_all)[0]
+                return taken
+    ((function, *arguments),) = calls(whole, [_alone()])
+    return int(function(*arguments))
 
 
 def _row(operator: PatternOperator, state: LanczosState) -> tuple[int, ...]:
@@ -233,41 +256,10 @@ def _row(operator: PatternOperator, state: LanczosState) -> tuple[int, ...]:
     return kind, len(state.basis), state.steps, *state.addresses, *terms.addresses, 0
 
 
-def _gather(pattern: Pattern, runs: Runs, width: int, source: int, totals: int, steps: int, parts: BothParts) -> int:
-    """The steps by `kernels.advance`, whose workers wait for each other in compiled code."""
-    given = pattern, runs, width, source, totals, steps
-    shares = [Share(*rows, *columns) for rows, columns in zip_longest(*parts, fillvalue=(0, 0))]
-    if len(shares) == 1:
-        return kernels.advance(*given, shares[0], _alone())
-    with waiting_threads() as are_free:
-        if not are_free:
-            return kernels.advance(*given, Share(0, pattern.n_left, 0, pattern.n_right), _alone())
-        places = seats(len(shares))
-        calls = [(kernels.advance, *given, share, seat) for share, seat in zip(shares, places, strict=True)]
-        taken: int = run_parts(calls, give_up=places[0].free_all)[0]
-        return taken
-
-
 @cache
 def _alone() -> Seat:
     """The place of one who waits for nobody: many may have it at once."""
     return seats(1)[0]
-
-
-def _look_up(pattern: Pattern, runs: Runs, width: int, source: int, totals: int, steps: int, parts: BothParts) -> int:
-    """The same steps with products by tables of sums, each of them shared among threads."""
-    from topograph.spectral.lanczos.lookups import look_up_several
-
-    (n, m), (by_rows, by_columns) = pattern.shape, pattern.codes
-    stride = 8 * (n + m)
-    for step in range(steps):
-        kernels.spread(n, m, runs, step, width, source, totals, 0)
-        run_parts([(look_up_several, by_rows, source, totals, stride, width, lo, hi) for lo, hi in parts[0]])
-        kernels.spread(n, m, runs, step, width, source, totals, 1)
-        run_parts([(look_up_several, by_columns, source, totals + 8 * n, stride, width, lo, hi) for lo, hi in parts[1]])
-        if kernels.finish_all(n, m, runs, step, totals):
-            return step + 1
-    return steps
 
 
 def product(matrix: Matrix, vector: Vector) -> Vector:

@@ -1,7 +1,7 @@
 """Compiled passes over a pattern: Lanczos steps of up to `RUNS` runs, which share the products.
 
 The runs are rows of a table (`topograph.spectral.lanczos.table`). ``source`` and ``totals`` are addresses of work space
-for ``width · max(n, m)`` and ``width · (n + m)`` numbers, n inputs and m outputs.
+for ``width · max(n, m)`` and ``width · (n + m)`` numbers, n inputs and m outputs, and ``sums`` of `ROOM_FOR_SUMS`.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from topograph.compiling import compiled, part, reordered
+from topograph.compiling import part, reordered
 from topograph.seats import Seat
+from topograph.spectral.lanczos.lookups import look_up_several
 from topograph.spectral.lanczos.products import gather_several
 from topograph.spectral.lanczos.steps import take_step
 from topograph.spectral.lanczos.table import BASIS, EXHAUSTED, FACTOR, FIRST, FULL, KIND, ROWS, Share
@@ -22,10 +23,11 @@ _NO_TURN: Any = np.int64(0)  # a literal number would be compiled for once more
 
 
 @part.in_place
-def _spread(n: int, m: int, runs: Any, step: int, width: int, source: int, totals: int, side: int) -> None:
+def _spread(n: int, m: int, runs: Any, step: int, width: int, source: int, totals: int, side: int, seat: Seat) -> None:
     """Interleave the entries of the outputs for the product with B (``side`` 0), or those of the inputs for Bᵀ (1).
 
-    A run over one side of the graph has no entries of inputs: the first product, times F, takes their place.
+    A run over one side of the graph has no entries of inputs: the first product, times F, takes their place. Workers
+    share the entries.
     """
     for k in range(runs.shape[0]):
         full = runs[k, KIND] & FULL
@@ -40,57 +42,51 @@ def _spread(n: int, m: int, runs: Any, step: int, width: int, source: int, total
             first = totals + 16 * k * (n + m)
             second, factor = first + 8 * (n + m), runs[k, FACTOR]
         a, b, into = doubles(first, count), doubles(second, count), doubles(source + 16 * k, width * count)
+        lo, hi = count * seat.worker // seat.workers, count * (seat.worker + 1) // seat.workers
         if factor:
             f = doubles(factor, count)
-            for i in range(count):
+            for i in range(lo, hi):
                 into[width * i] = f[i] * a[i]
                 into[width * i + 1] = f[i] * b[i]
         else:
-            for i in range(count):
+            for i in range(lo, hi):
                 into[width * i] = a[i]
                 into[width * i + 1] = b[i]
 
 
+@part.in_place
+def _multiply(
+    matrix: Any, codes: Any, source: int, totals: int, stride: int, width: int, lo: int, hi: int, space: int
+) -> None:
+    """Rows ``lo … hi`` of the products, by the pattern itself or by its codes: the other of them is None."""
+    if matrix is not None:
+        gather_several(matrix, source, totals, stride, width, lo, hi)
+    if codes is not None:
+        look_up_several(codes, source, totals, stride, width, lo, hi, space)
+
+
 @reordered.in_place
 def advance(
-    rows: Any, columns: Any, runs: Any, width: int, source: int, totals: int, steps: int, share: Share, seat: Seat
-) -> int:
+    rows: Any, columns: Any, row_codes: Any, column_codes: Any, n: int, m: int, runs: Any, width: int,
+    source: int, totals: int, sums: int, steps: int, share: Share, seat: Seat,
+) -> int:  # fmt: skip
     """Up to ``steps`` Lanczos steps of all runs; returns how many were taken.
 
-    All stop where one of them has exhausted its Krylov space. Workers share the products: this one has its ``share``
-    of the inputs and of the outputs. The first does the rest.
+    All stop where one of them has exhausted its Krylov space. Workers share all the work: this one has its ``share`` of
+    the products. These are by the pattern's rows and columns, or by its codes (`lookups`) where they are not None.
     """
-    n, m = rows.indptr.size - 1, columns.indptr.size - 1
     turn = _NO_TURN
     for step in range(steps):
         for side in range(2):
-            if seat.worker == 0:
-                _spread(n, m, runs, step, width, source, totals, side)
+            _spread(n, m, runs, step, width, source, totals, side, seat)
             turn = await_all(seat, turn)
-            matrix, first = (rows, 0) if side == 0 else (columns, n)
+            matrix, codes, first = (rows, row_codes, 0) if side == 0 else (columns, column_codes, n)
             lo, hi = (share.rows, share.rows_end) if side == 0 else (share.columns, share.columns_end)
-            gather_several(matrix, source, totals + 8 * first, 8 * (n + m), width, lo, hi)
+            into, stride = totals + 8 * first, 8 * (n + m)
+            _multiply(matrix, codes, source, into, stride, width, lo, hi, share.space)
             turn = await_all(seat, turn)
-        if seat.worker == 0:
-            for k in range(runs.shape[0]):
-                runs[k, EXHAUSTED] = take_step(n, m, runs, k, step, totals)
-        turn = await_all(seat, turn)
+        turn = take_step(n, m, runs, step, totals, sums, seat, turn)
         for k in range(runs.shape[0]):
             if runs[k, EXHAUSTED]:
                 return step + 1
     return steps
-
-
-@compiled.in_place
-def spread(n: int, m: int, runs: Any, step: int, width: int, source: int, totals: int, side: int) -> None:
-    """The first half of a pass by itself, for products that are shared among threads."""
-    _spread(n, m, runs, step, width, source, totals, side)
-
-
-@reordered.in_place
-def finish_all(n: int, m: int, runs: Any, step: int, totals: int) -> bool:
-    """The second half of a pass by itself; whether any Krylov space is exhausted."""
-    is_exhausted = False
-    for k in range(runs.shape[0]):
-        is_exhausted |= take_step(n, m, runs, k, step, totals)
-    return is_exhausted

@@ -8,9 +8,9 @@ import pytest
 from topograph import BipartiteGraph
 from topograph.machine_code import address_of
 from topograph.seats import seats
-from topograph.spectral.lanczos import kernels, operators, passes, products
+from topograph.spectral.lanczos import kernels, operators, products
 from topograph.spectral.lanczos.run import LanczosRun
-from topograph.spectral.lanczos.table import Share
+from topograph.spectral.lanczos.table import ROOM_FOR_SUMS, WORD, Share, space_for
 from topograph.spectral.pattern import Pattern
 
 AGAIN = "NUMBA_CACHE_DIR=$(mktemp -d) python -m topograph.spectral.lanczos.kernels"
@@ -37,22 +37,43 @@ def _coefficients(pattern: Pattern, advance: object) -> np.ndarray:
         run.make_room(5)
     table = np.array([operators._row(run.operator, run.state) for run in runs])
     length = 4 * (max(pattern.shape) + sum(pattern.shape))
-    source = runs[0].state.work_space(length)
-    share, seat = Share(0, pattern.n_left, 0, pattern.n_right), seats(1)[0]
-    assert advance(table, 4, source, source + 32 * max(pattern.shape), 5, share, seat) == 5
+    sums = runs[0].state.work_space(ROOM_FOR_SUMS + length)
+    source = sums + 8 * ROOM_FOR_SUMS
+    space = np.empty(space_for(4, max(pattern.shape)))
+    share, seat = Share(0, pattern.n_left, 0, pattern.n_right, address_of(space)), seats(1)[0]
+    assert advance(table, 4, source, source + 32 * max(pattern.shape), sums, 5, share, seat) == 5
     return np.concatenate([part for run in runs for part in (run.alphas[:5], run.betas[:6])])
 
 
-@pytest.mark.parametrize(("weighted", "bits"), [(False, 16), (False, 32), (True, 32)])
-def test_portable_passes_are_those_of_numba(weighted, bits):
+@pytest.mark.parametrize(
+    ("weighted", "bits", "by_codes"), [(False, 16, False), (False, 32, False), (True, 32, False), (False, 16, True)]
+)
+def test_portable_passes_are_those_of_numba(monkeypatch, weighted, bits, by_codes):
     """To rounding: both may reorder sums, and each is always used where it is used at all."""
     pattern = _pattern(weighted, bits)
+    monkeypatch.setattr(Pattern, "is_half_dense", by_codes)
     assert kernels._find("advance", pattern.by_rows) is not None
     ours = _coefficients(pattern, lambda *given: kernels.advance(pattern, *given))
     again = _coefficients(pattern, lambda *given: kernels.advance(pattern, *given))
-    numbas = _coefficients(pattern, lambda *given: passes.advance(pattern.by_rows, pattern.by_columns, *given))
     assert ours.tobytes() == again.tobytes()
+    monkeypatch.setattr(kernels.KERNELS, "find", lambda name: None)
+    numbas = _coefficients(pattern, lambda *given: kernels.advance(pattern, *given))
     assert ours == pytest.approx(numbas, rel=1e-9)
+    monkeypatch.undo()
+    pattern = _pattern(weighted, bits)
+    plain = _coefficients(pattern, lambda *given: kernels.advance(pattern, *given))
+    assert ours == pytest.approx(plain, rel=1e-9)
+
+
+@pytest.mark.parametrize("bits", [16, 32])
+def test_portable_codes_are_the_bits_of_the_pattern(bits):
+    pattern = _pattern(False, bits)
+    assert kernels._find("write_codes", pattern.by_rows) is not None
+    dense = np.zeros(pattern.shape, bool)
+    dense[np.repeat(np.arange(pattern.n_left), np.diff(pattern.indptr)), pattern.indices] = True
+    for codes, entries in zip(pattern.codes, (dense.T, dense), strict=True):
+        bit, word = np.arange(len(entries)) % WORD, np.arange(len(entries)) // WORD
+        assert np.array_equal((codes[word] >> bit[:, None].astype(np.uint64)) & 1, entries)
 
 
 @pytest.mark.parametrize("weighted", [False, True])

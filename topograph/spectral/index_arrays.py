@@ -18,6 +18,11 @@ def transpose(indptr: Any, indices: Any, n_right: int) -> Any:
     """
     starts, rows = np.zeros(n_right + 1, indptr.dtype), np.empty(indices.size, indices.dtype)
     threads = useful_threads(indices.size)
+    if threads == 1:
+        _count(indptr, indices, starts, 0, n_right)
+        np.cumsum(starts, dtype=starts.dtype, out=starts)
+        _place(indptr, indices, starts.copy(), rows, 0, n_right)
+        return starts, rows
     cuts = [n_right * part // threads for part in range(threads + 1)]
     run_parts([(_count, indptr, indices, starts, lo, hi) for lo, hi in pairwise(cuts)])
     np.cumsum(starts, dtype=starts.dtype, out=starts)
@@ -42,10 +47,11 @@ def _count(indptr: Any, indices: Any, starts: Any, lo: int, hi: int) -> None:
 
 def _place_by_sorting(indptr: Any, indices: Any, heads: Any, rows: Any, lo: int, hi: int) -> None:
     counts = np.diff(indptr).astype(np.int64)
-    mine = np.flatnonzero((indices >= lo) & (indices < hi))
-    sources = np.repeat(np.arange(counts.size), counts)[mine]
-    begin = int(heads[lo])
-    rows[begin : begin + mine.size] = sources[np.argsort(indices[mine], kind="stable")]
+    sources, begin = np.repeat(np.arange(counts.size), counts), int(heads[lo])
+    if lo > 0 or hi < heads.size - 1:
+        mine = np.flatnonzero((indices >= lo) & (indices < hi))
+        sources, indices = sources[mine], indices[mine]
+    rows[begin : begin + indices.size] = sources[np.argsort(indices, kind="stable")]
 
 
 @deferred_by(_place_by_sorting)

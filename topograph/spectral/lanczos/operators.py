@@ -22,7 +22,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from itertools import zip_longest
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +36,7 @@ from topograph.spectral.pattern import Matrix, Pattern, Vector
 from topograph.spectral.threads import BothParts, run_parts, split_rows, waiting_threads
 
 Runs = npt.NDArray[np.int64]
+_Given = tuple[Pattern, Runs, int, int, int, int, int]  # what all workers give to `kernels.advance`
 
 ROUNDING = 8 * float(np.finfo(float).eps)
 """Allowance for the rounding of a product, relative to the norm of the matrix."""
@@ -220,33 +221,40 @@ def advance_together(
     sums = runs[0][1].work_space(ROOM_FOR_SUMS + width * (max(n, m) + n + m))
     source = sums + 8 * ROOM_FOR_SUMS
     given = pattern, table, width, source, source + 8 * width * max(n, m), sums, steps
-    taken = _advance(given, parts or split_rows(pattern) or ([(0, n)], [(0, m)]))
+    parts = parts or split_rows(pattern)
+    taken = _advance_by_threads(given, parts) if parts else _advance_alone(given)
     for _, state in runs:
         state.steps += taken
 
 
-def _advance(given: tuple[Any, ...], parts: BothParts) -> int:
-    """The steps by `kernels.advance`, whose workers wait for each other in compiled code."""
+def _advance_alone(given: _Given) -> int:
     pattern, _, width, *_ = given
-    whole: list[tuple[int, int, int, int]] = [(0, pattern.n_left, 0, pattern.n_right)]
-    shares: list[tuple[int, int, int, int]] = [
-        (*rows, *columns) for rows, columns in zip_longest(*parts, fillvalue=(0, 0))
-    ]
-    rows = max(end - begin for share in (*shares, *whole) for begin, end in (share[:2], share[2:]))
-    spaces = np.empty((len(shares), space_for(width, rows) if pattern.is_half_dense else 0))
+    memory = _look_up_space(pattern, width, 1)
+    share = Share(0, pattern.n_left, 0, pattern.n_right, memory.ctypes.data if memory.size else 0)
+    return kernels.advance(*given, share, _alone())
 
-    def calls(shares: Sequence[tuple[int, int, int, int]], places: list[Seat]) -> list[tuple[Any, ...]]:
-        owned = zip(shares, map(address_of, spaces), places, strict=False)
-        return [(kernels.advance, *given, Share(*share, space=space), seat) for share, space, seat in owned]
 
-    if len(shares) > 1:
-        with waiting_threads() as are_free:
-            if are_free:
-                places = seats(len(shares))
-                taken: int = run_parts(calls(shares, places), give_up=places[0].free_all)[0]
-                return taken
-    ((function, *arguments),) = calls(whole, [_alone()])
-    return int(function(*arguments))
+def _advance_by_threads(given: _Given, parts: BothParts) -> int:
+    """The steps by threads that wait for each other in compiled code."""
+    pattern, _, width, *_ = given
+    places = seats(max(map(len, parts)))
+    memory = _look_up_space(pattern, width, len(places))
+    spaces = [memory.ctypes.data + worker * memory.strides[0] for worker in range(len(places))]
+    with waiting_threads() as are_free:
+        if are_free:
+            shares = [
+                Share(rows[0], rows[1], columns[0], columns[1], space)
+                for (rows, columns), space in zip(zip_longest(*parts, fillvalue=(0, 0)), spaces, strict=True)
+            ]
+            calls = [(kernels.advance, *given, share, seat) for share, seat in zip(shares, places, strict=True)]
+            taken: int = run_parts(calls, give_up=places[0].free_all)[0]
+            return taken
+    return _advance_alone(given)
+
+
+def _look_up_space(pattern: Pattern, width: int, workers: int) -> npt.NDArray[np.float64]:
+    """Work space of each worker, where the pattern is half-dense."""
+    return np.empty((workers, space_for(width, max(pattern.shape)))) if pattern.is_half_dense else _NONE
 
 
 def _row(operator: PatternOperator, state: LanczosState) -> tuple[int, ...]:

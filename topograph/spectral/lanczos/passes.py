@@ -14,7 +14,7 @@ from topograph.compiling import part, reordered
 from topograph.seats import Seat
 from topograph.spectral.lanczos.lookups import look_up_several
 from topograph.spectral.lanczos.products import gather_several
-from topograph.spectral.lanczos.steps import take_step
+from topograph.spectral.lanczos.steps import portion, take_step
 from topograph.spectral.lanczos.table import BASIS, EXHAUSTED, FACTOR, FIRST, FULL, KIND, ROWS, Share
 from topograph.spectral.lanczos.vector_code import doubles
 from topograph.turns import await_all
@@ -42,7 +42,7 @@ def _spread(n: int, m: int, runs: Any, step: int, width: int, source: int, total
             first = totals + 16 * k * (n + m)
             second, factor = first + 8 * (n + m), runs[k, FACTOR]
         a, b, into = doubles(first, count), doubles(second, count), doubles(source + 16 * k, width * count)
-        lo, hi = count * seat.worker // seat.workers, count * (seat.worker + 1) // seat.workers
+        lo, hi = portion(count, seat.worker, seat.workers)
         if factor:
             f = doubles(factor, count)
             for i in range(lo, hi):

@@ -190,15 +190,23 @@ def _blocks(size: int) -> int:
 @reordered_part.in_place
 def _mine(size: int, seat: Seat) -> tuple[int, int]:
     """The blocks of a worker."""
-    blocks = _blocks(size)
-    return blocks * seat.worker // seat.workers, blocks * (seat.worker + 1) // seat.workers
+    begin, end = portion(_blocks(size), seat.worker, seat.workers)
+    return begin, end
 
 
 @reordered_part.in_place
 def _entries(size: int, block: int) -> tuple[int, int]:
     """The entries of a block."""
-    blocks = _blocks(size)
-    return size * block // blocks, size * (block + 1) // blocks
+    begin, end = portion(size, block, _blocks(size))
+    return begin, end
+
+
+@reordered_part.in_place
+def portion(size: int, number: int, of: int) -> tuple[int, int]:
+    """Where a portion of ``size`` things begins and ends."""
+    if of == 1:  # small graphs would notice the divisions
+        return 0, size
+    return size * number // of, size * (number + 1) // of
 
 
 @reordered_part.in_place

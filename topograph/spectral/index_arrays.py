@@ -10,6 +10,8 @@ import numpy as np
 from topograph.deferring import deferred_by, deferred_part
 from topograph.spectral.threads import run_parts, split_evenly, useful_threads
 
+_FEW_STEPS = 4
+
 
 def transpose(indptr: Any, indices: Any, n_right: int) -> Any:
     """CSC of a CSR pattern by counting, inputs ascending within each output: ``(indptr, indices)``.
@@ -106,6 +108,21 @@ def is_connected(rows: Any, columns: Any) -> bool:
     """Breadth-first search that stops as soon as every node has been seen."""
     nodes = rows.indptr.size + columns.indptr.size - 2
     return bool(_reaches_all(rows, columns, np.zeros(nodes, np.uint8), np.empty(nodes, np.int64)))
+
+
+def is_soon_connected(codes: Any) -> bool:
+    """Whether few steps from input 0 reach every node, where none is isolated; otherwise nothing is known.
+
+    ``codes`` hold a bit per pair, ``(words of outputs) × inputs``.
+    """
+    every = np.bitwise_or.reduce(codes, axis=1)
+    reached = codes[:, 0]
+    for _ in range(_FEW_STEPS):
+        inputs = (codes & reached[:, None]).any(axis=0)
+        reached = np.bitwise_or.reduce(codes[:, inputs], axis=1)
+        if inputs.all() and np.array_equal(reached, every):
+            return True
+    return False
 
 
 def _is_one_component(rows: Any, columns: Any, seen: Any, queue: Any) -> bool:

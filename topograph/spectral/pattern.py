@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -35,94 +36,51 @@ _HALF_DENSE = 0.15  # density from which a bit per pair says more quickly than a
 _WIDE = 512  # nodes of the smaller side from which tables pay
 
 
-@dataclass(frozen=True)
-class Pattern:
-    """The index arrays of B by rows and by columns, unsigned, and the weights where there are any.
+class _Edges:
+    """The index arrays of a graph by inputs and by outputs, and their bits, each made when it is first asked for."""
 
-    Parameters
-    ----------
-    indptr, indices
-        CSR: the outputs of each input. Views of the graph's own arrays, or 16-bit copies of large ones.
-    col_indptr, col_indices
-        CSC: the inputs of each output.
-    weights, col_weights
-        One positive number per edge, in either order; None for a plain pattern, where every weight is 1.
-    """
+    def __init__(self, graph: BipartiteGraph, weights: Vector | None) -> None:
+        self.graph, self.weights = graph, weights
+        self.n_edges = graph.n_edges
 
-    indptr: npt.NDArray[Any]
-    indices: npt.NDArray[Any]
-    col_indptr: npt.NDArray[Any]
-    col_indices: npt.NDArray[Any]
-    weights: Vector | None = None
-    col_weights: Vector | None = None
+    @cached_property
+    def is_half_dense(self) -> bool:
+        """See `Pattern.is_half_dense`."""
+        is_large = self.n_edges >= _NARROW_FROM and min(self.graph.shape) >= _WIDE
+        return is_large and self.weights is None and self.n_edges >= _HALF_DENSE * math.prod(self.graph.shape)
 
-    @classmethod
-    def of(cls, graph: BipartiteGraph, weights: Vector | None = None) -> Pattern:
-        """The pattern of a graph; the columns are found by counting, in one pass."""
-        from topograph.spectral.index_arrays import transpose, transpose_data
+    @cached_property
+    def given(self) -> Matrix:
+        """The outputs of each input: views of the graph's own arrays."""
+        return Matrix.of(_unsigned(self.graph.indptr), _unsigned(self.graph.indices), self.weights)
 
-        indptr, indices = _unsigned(graph.indptr), _unsigned(graph.indices)
-        if indices.size >= _NARROW_FROM and max(graph.shape) <= 1 << 16:
+    @cached_property
+    def rows(self) -> Matrix:
+        """The same with indices of 16 bits where there are many, and of 32 bits at most."""
+        indptr, indices, weights = self.given
+        if indices.size >= _NARROW_FROM and max(self.graph.shape) <= 1 << 16:
             indices = indices.astype(np.uint16)  # half the traffic, where products wait for memory
         elif indices.itemsize == 8:
             indices = indices.astype(np.uint32)  # a side has less than 2³¹ nodes, however many edges there are
-        indptr, indices = _read_only(indptr), _read_only(indices)
-        col_indptr, col_indices = transpose(indptr, indices, graph.n_right)
-        if weights is None:
-            return cls(indptr, indices, col_indptr, col_indices)
-        return cls(
-            indptr, indices, col_indptr, col_indices, weights, transpose_data(indptr, indices, weights, col_indptr)
-        )
-
-    @property
-    def n_left(self) -> int:
-        """Number of inputs."""
-        return self.indptr.size - 1
-
-    @property
-    def n_right(self) -> int:
-        """Number of outputs."""
-        return self.col_indptr.size - 1
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Number of inputs and of outputs."""
-        return self.n_left, self.n_right
-
-    @property
-    def n_edges(self) -> int:
-        """Number of edges."""
-        return self.indices.size
+        return Matrix.of(indptr, indices, weights)
 
     @cached_property
-    def left(self) -> Vector:
-        """Degrees of the inputs: sums of weights."""
-        return _degrees(self.indptr, self.weights)
+    def columns(self) -> Matrix:
+        """The inputs of each output, by counting."""
+        from topograph.spectral.index_arrays import transpose, transpose_data
+
+        indptr, indices, weights = self.rows
+        col_indptr, col_indices = transpose(indptr, indices, self.graph.n_right)
+        moved = None if weights is None else transpose_data(indptr, indices, weights, col_indptr)
+        return Matrix.of(col_indptr, col_indices, moved)
 
     @cached_property
-    def right(self) -> Vector:
-        """Degrees of the outputs: sums of weights."""
-        return _degrees(self.col_indptr, self.col_weights)
-
-    @property
-    def is_connected(self) -> bool:
-        """Whether every node can be reached from every other; an isolated node cannot."""
-        from topograph.spectral.index_arrays import is_connected
-
-        if (np.diff(self.indptr) == 0).any() or (np.diff(self.col_indptr) == 0).any():
-            return False
-        return bool(is_connected(self.by_rows, self.by_columns))
-
-    @property
-    def transposed(self) -> Pattern:
-        """The same edges seen from the outputs; shares every array."""
-        return Pattern(self.col_indptr, self.col_indices, self.indptr, self.indices, self.col_weights, self.weights)
-
-    @property
-    def is_half_dense(self) -> bool:
-        """Whether a large pattern without weights has an edge for so many pairs that products look sums up."""
-        is_large = self.n_edges >= _NARROW_FROM and min(self.shape) >= _WIDE
-        return is_large and self.weights is None and self.n_edges >= _HALF_DENSE * self.n_left * self.n_right
+    def column_starts(self) -> npt.NDArray[Any]:
+        """Where the inputs of each output begin: counted from the bits where products are by these."""
+        if not self.is_half_dense:
+            return self.columns.indptr
+        counts = np.bitwise_count(self.codes[1]).sum(axis=0, dtype=self.given.indptr.dtype)
+        return _read_only(np.concatenate([[0], np.cumsum(counts)]).astype(counts.dtype))
 
     @cached_property
     def codes(self) -> tuple[Codes, Codes]:
@@ -131,22 +89,133 @@ class Pattern:
         from topograph.spectral.lanczos.table import WORD
         from topograph.spectral.threads import run_parts, useful_threads
 
-        n, m = self.shape
+        n, m = self.graph.shape
         by_rows, by_columns = (np.zeros((-(-a // WORD), b), np.uint64) for a, b in ((m, n), (n, m)))
         threads = useful_threads(self.n_edges)
         cuts = [min(n, by_columns.shape[0] * part // threads * WORD) for part in range(threads + 1)]
-        run_parts([(write_codes, self, by_rows, by_columns, lo, hi) for lo, hi in pairwise(cuts)])
+        run_parts([(write_codes, self.given, by_rows, by_columns, lo, hi) for lo, hi in pairwise(cuts)])
         return _read_only(by_rows), _read_only(by_columns)
 
-    @cached_property
+
+@dataclass(frozen=True)
+class Pattern:
+    """The edges of a graph by rows and by columns, unsigned, and their weights where there are any.
+
+    What nobody asks for is not made: the spectrum of a half-dense graph needs a bit per pair and no index.
+
+    Parameters
+    ----------
+    edges
+        The index arrays.
+    is_turned
+        Whether the graph's outputs are the inputs of the pattern.
+    """
+
+    edges: _Edges
+    is_turned: bool = False
+
+    @classmethod
+    def of(cls, graph: BipartiteGraph, weights: Vector | None = None) -> Pattern:
+        """The pattern of a graph; ``weights`` are one positive number per edge, or None where every weight is 1."""
+        return cls(_Edges(graph, weights))
+
+    @property
+    def transposed(self) -> Pattern:
+        """The same edges seen from the outputs; shares every array."""
+        return Pattern(self.edges, not self.is_turned)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Number of inputs and of outputs."""
+        n, m = self.edges.graph.shape
+        return (m, n) if self.is_turned else (n, m)
+
+    @property
+    def n_left(self) -> int:
+        """Number of inputs."""
+        return self.shape[0]
+
+    @property
+    def n_right(self) -> int:
+        """Number of outputs."""
+        return self.shape[1]
+
+    @property
+    def n_edges(self) -> int:
+        """Number of edges."""
+        return self.edges.n_edges
+
+    @property
+    def is_weighted(self) -> bool:
+        """Whether edges have weights."""
+        return self.edges.weights is not None
+
+    @property
+    def is_half_dense(self) -> bool:
+        """Whether a large pattern without weights has an edge for so many pairs that products look sums up."""
+        return self.edges.is_half_dense
+
+    @property
+    def codes(self) -> tuple[Codes, Codes]:
+        """A bit per pair, by rows and by columns, as `topograph.spectral.lanczos.lookups` reads them."""
+        by_rows, by_columns = self.edges.codes
+        return (by_columns, by_rows) if self.is_turned else (by_rows, by_columns)
+
+    @property
     def by_rows(self) -> Matrix:
         """The outputs of each input."""
-        return Matrix.of(self.indptr, self.indices, self.weights)
+        return self.edges.columns if self.is_turned else self.edges.rows
 
-    @cached_property
+    @property
     def by_columns(self) -> Matrix:
         """The inputs of each output."""
-        return Matrix.of(self.col_indptr, self.col_indices, self.col_weights)
+        return self.edges.rows if self.is_turned else self.edges.columns
+
+    @property
+    def indptr(self) -> npt.NDArray[Any]:
+        """Where the outputs of each input begin in ``indices``."""
+        return self.edges.column_starts if self.is_turned else self.edges.given.indptr
+
+    @property
+    def col_indptr(self) -> npt.NDArray[Any]:
+        """Where the inputs of each output begin in ``col_indices``."""
+        return self.transposed.indptr
+
+    @property
+    def indices(self) -> npt.NDArray[Any]:
+        """The outputs of each input, in order."""
+        return self.by_rows.indices
+
+    @property
+    def col_indices(self) -> npt.NDArray[Any]:
+        """The inputs of each output, in order."""
+        return self.by_columns.indices
+
+    @property
+    def weights(self) -> Vector | None:
+        """The weights in the order of ``indices``."""
+        return self.by_rows.weights
+
+    @cached_property
+    def left(self) -> Vector:
+        """Degrees of the inputs: sums of weights."""
+        return _degrees(self.indptr, self.weights if self.is_weighted else None)
+
+    @cached_property
+    def right(self) -> Vector:
+        """Degrees of the outputs: sums of weights."""
+        return _degrees(self.col_indptr, self.by_columns.weights if self.is_weighted else None)
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether every node can be reached from every other; an isolated node cannot."""
+        from topograph.spectral.index_arrays import is_connected, is_soon_connected
+
+        if (np.diff(self.indptr) == 0).any() or (np.diff(self.col_indptr) == 0).any():
+            return False
+        if self.is_half_dense and is_soon_connected(self.codes[0]):
+            return True
+        return bool(is_connected(self.by_rows, self.by_columns))
 
     @cached_property
     def arguments(self) -> tuple[int, ...]:

@@ -46,15 +46,16 @@ def advance(
     return int(function(*pattern.arguments, *pattern.shape, *as_arguments(runs), *given, *share, *place))
 
 
-def write_codes(pattern: Pattern, by_rows: Any, by_columns: Any, lo: int, hi: int) -> None:
+def write_codes(matrix: Matrix, by_rows: Any, by_columns: Any, lo: int, hi: int) -> None:
     """See `topograph.spectral.lanczos.lookups.write_codes`."""
-    function = _find("write_codes", pattern.by_rows)
+    indptr, indices, _ = matrix
+    function = _find("write_codes", matrix)
     if function is None:
         from topograph.spectral.lanczos import lookups
 
-        lookups.write_codes(pattern.indptr, pattern.indices, by_rows, by_columns, lo, hi)
+        lookups.write_codes(indptr, indices, by_rows, by_columns, lo, hi)
     else:
-        function(*(one for array in (*pattern.by_rows[:2], by_rows, by_columns) for one in as_arguments(array)), lo, hi)
+        function(*(one for array in (indptr, indices, by_rows, by_columns) for one in as_arguments(array)), lo, hi)
 
 
 def gather(matrix: Matrix, source: Vector, out: Vector) -> None:

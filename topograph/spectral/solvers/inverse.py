@@ -182,7 +182,7 @@ class _Inverse:
         dual = known if self.inner is None else self.inner * known
         metric = 1.0 if self.inner is None else self.inner
         # the potentials are rounded relative to the largest, which may be that of a node of small weight
-        is_weighted = self.factor.pattern.weights is not None
+        is_weighted = self.factor.pattern.is_weighted
         root = math.sqrt(float(np.sum(metric * np.ones(self.size))))
         for j in range(state.steps, state.steps + steps):
             v = state.at(j)[0] / betas[j]

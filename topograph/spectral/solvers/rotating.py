@@ -93,8 +93,10 @@ def likely_gap(pattern: Pattern) -> float | None:
     """
     n, m = pattern.n_left, pattern.n_right
     k = int(pattern.indptr[1])
-    rows = pattern.indices[: min(n, 4) * k].reshape(-1, k).astype(np.int64)
-    if pattern.weights is not None or len(rows) < 4 or not _follows(rows[:-1], rows[1:], m):
+    if pattern.is_weighted or n < 4 or not (np.diff(pattern.indptr[:5]) == k).all():
+        return None
+    rows = pattern.indices[: 4 * k].reshape(4, k).astype(np.int64)
+    if not _follows(rows[:-1], rows[1:], m):
         return None
     base = np.zeros(m)
     base[rows[0]] = 1.0

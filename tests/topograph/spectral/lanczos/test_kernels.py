@@ -8,6 +8,7 @@ import pytest
 from topograph import BipartiteGraph
 from topograph.machine_code import address_of
 from topograph.seats import seats
+from topograph.spectral import pattern as patterns
 from topograph.spectral.lanczos import kernels, operators, products
 from topograph.spectral.lanczos.run import LanczosRun
 from topograph.spectral.lanczos.table import ROOM_FOR_SUMS, WORD, Share, space_for
@@ -19,10 +20,12 @@ AGAIN = "NUMBA_CACHE_DIR=$(mktemp -d) python -m topograph.spectral.lanczos.kerne
 def _pattern(weighted: bool, bits: int) -> Pattern:
     rng = np.random.default_rng(bits)
     graph = BipartiteGraph.from_mask(rng.random((90, 70)) < 0.2)
-    pattern = Pattern.of(graph, rng.random(graph.n_edges) + 0.5 if weighted else None)
-    kind = np.uint16 if bits == 16 else np.uint32
-    columns = pattern.col_indptr, pattern.col_indices.astype(kind), pattern.weights, pattern.col_weights
-    return Pattern(pattern.indptr, pattern.indices.astype(kind), *columns)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(patterns, "_NARROW_FROM", 1 if bits == 16 else graph.n_edges + 1)
+        pattern = Pattern.of(graph, rng.random(graph.n_edges) + 0.5 if weighted else None)
+        assert pattern.indices.itemsize == pattern.col_indices.itemsize == bits // 8
+        assert not pattern.is_half_dense
+    return pattern
 
 
 def test_the_portable_code_is_that_of_the_sources():

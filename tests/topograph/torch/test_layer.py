@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import topograph as tg
+from tests import fresh_process
 from topograph.errors import InvalidMaskError, InvalidParameterError, TopologyMismatchError
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
@@ -392,3 +393,20 @@ def test_what_is_not_an_optimizer_is_refused_before_the_edges_change():
     with pytest.raises(InvalidParameterError, match=r"must be a torch\.optim\.Optimizer, but got 'sgd'"):
         layer.rewire(tg.construct("dense", 67, 41), optimizer="sgd")
     assert layer.graph == GRAPHS["irregular"]
+
+
+def test_a_processor_without_wide_registers_computes_the_same(tmp_path):
+    code = """
+import numpy as np, torch, topograph as tg
+torch.manual_seed(0)
+graph = tg.construct("erdos_renyi", 150, 130, density=0.3, seed=0)
+layer, x, delta = tg.torch.SparseLinear(graph), torch.randn(70, 150, requires_grad=True), torch.randn(70, 130)
+weight, (rows, columns) = layer.weight.detach().double().numpy(), graph.edges().T
+layer(x).backward(delta)
+given, back = x.detach().double().numpy(), delta.double().numpy()
+assert np.allclose(x.grad, back @ weight, rtol=1e-4, atol=1e-4)
+assert np.allclose(layer.values.grad, (given.T @ back)[rows, columns], rtol=1e-4, atol=1e-4)
+print("same")
+"""
+    plain = {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": ""}
+    assert fresh_process.run(code, tmp_path, NUMBA_CACHE_DIR=str(tmp_path), **plain) == ["same"]

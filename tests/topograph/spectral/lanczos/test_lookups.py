@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 import topograph as tg
 from topograph.spectral import compute_spectrum
 from topograph.spectral import pattern as patterns
+from topograph.spectral.index_arrays import is_soon_connected
 from topograph.spectral.lanczos import kernels
 from topograph.spectral.lanczos.lookups import look_up_several
 from topograph.spectral.lanczos.table import WORD, space_for
@@ -80,3 +81,36 @@ def test_a_large_half_dense_pattern_is_one_and_a_sparse_or_weighted_one_is_not()
     assert not Pattern.of(graph, np.ones(graph.n_edges)).is_half_dense
     assert not Pattern.of(_graph(3000, 4000, 0.1)).is_half_dense
     assert not Pattern.of(_graph(40, 40, 0.5)).is_half_dense
+
+
+@pytest.mark.parametrize("join", [True, False])
+def test_two_blocks_are_connected_where_an_edge_joins_them(small_ones_too, join):
+    mask = np.zeros((130, 150), bool)
+    mask[:70, :90], mask[70:, 90:] = True, True
+    mask[3, 100] = join
+    for side in (mask, mask.T):
+        pattern = Pattern.of(tg.BipartiteGraph.from_mask(side))
+        assert pattern.is_half_dense
+        assert pattern.is_connected is join
+
+
+def test_a_long_path_beside_a_dense_block_is_connected(small_ones_too):
+    """From its end, it takes more steps than are taken over bits."""
+    mask = np.zeros((120, 120), bool)
+    mask[:100, :100] = True
+    for k in range(99, 119):
+        mask[k, k + 1] = mask[k + 1, k + 1] = True
+    pattern = Pattern.of(tg.BipartiteGraph.from_mask(mask))
+    assert pattern.is_half_dense
+    assert not is_soon_connected(pattern.codes[0][:, ::-1])
+    assert pattern.is_connected
+
+
+def test_degrees_are_counted_from_bits(small_ones_too):
+    graph = _graph(90, 130, 0.4)
+    pattern = Pattern.of(graph)
+    assert pattern.is_half_dense
+    assert pattern.left.tolist() == graph.left_degrees.tolist() == pattern.transposed.right.tolist()
+    assert pattern.right.tolist() == graph.right_degrees.tolist() == pattern.transposed.left.tolist()
+    assert pattern.col_indptr.dtype == pattern.indptr.dtype
+    assert np.array_equal(pattern.col_indptr, pattern.by_columns.indptr)

@@ -30,7 +30,7 @@ _waiting = threading.Lock()
 
 
 def useful_threads(edges: int) -> int:
-    """How many threads are worth while for so many edges: as many as there are cores, or one."""
+    """How many threads are worthwhile for so many edges: as many as there are cores, or one."""
     return 1 if edges < _EDGES else min(available_cores(), _MOST)
 
 

@@ -7,6 +7,7 @@ in the order in which they are written, so sums that may be reordered cannot be 
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -18,6 +19,7 @@ PATIENCE = 1.0
 
 _parts: list[Callable[..., Any]] = []
 _spent = 0.0
+_compiling = threading.RLock()  # threads that share a call reach it at once
 
 
 class Deferred:
@@ -58,16 +60,17 @@ class Deferred:
 
     def compile(self) -> Callable[..., Any]:
         """The compiled function."""
-        if self._compiled is None:
-            from topograph.compiling import callable_parts, compiled
+        with _compiling:
+            if self._compiled is None:
+                from topograph.compiling import callable_parts, compiled
 
-            callable_parts(_parts)
-            _parts.clear()
-            self._compiled = compiled.in_place(self.py_func)
-            module = self.py_func.__globals__
-            if module.get(self.__name__) is self:  # from now on nothing stands between a call and the machine code
-                module[self.__name__] = self._compiled
-        return self._compiled
+                callable_parts(_parts)
+                _parts.clear()
+                self._compiled = compiled.in_place(self.py_func)
+                module = self.py_func.__globals__
+                if module.get(self.__name__) is self:  # from now on nothing stands between a call and the machine code
+                    module[self.__name__] = self._compiled
+            return self._compiled
 
 
 def deferred(function: Callable[..., Any]) -> Deferred:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
@@ -92,3 +94,10 @@ def test_a_function_is_compiled_once_patience_is_spent(tmp_path):
 
 def test_until_then_another_function_may_stand_in():
     assert Deferred(lambda x: x + 1, meanwhile=lambda x: x + 2).interpret(1) == 3
+
+
+def test_threads_that_reach_a_function_at_once_compile_it_once():
+    count = Deferred(index_arrays._count.py_func)
+    with ThreadPoolExecutor(8) as pool:
+        compiled = [job.result() for job in [pool.submit(count.compile) for _ in range(16)]]
+    assert len(set(map(id, compiled))) == 1

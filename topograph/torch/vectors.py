@@ -42,7 +42,7 @@ def sum_eight(typing_context, row, back, first, values, outputs, deltas, offset,
     gradient
         The gradient of the values.
     is_first
-        Whether there is no gradient yet, so that what is in memory does not count.
+        Whether this is the first of the sums: then what is in memory does not count.
     """
     has_back = back != types.none
 
